@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// The errors that a store returns, matched with errors.Is. Those with a counterpart in io/fs match that too.
+var (
+	ErrNotFound    error = &sentinel{"key not found", fs.ErrNotExist}
+	ErrExists      error = &sentinel{"key exists already", fs.ErrExist}
+	ErrClosed      error = &sentinel{"vault is closed", fs.ErrClosed}
+	ErrReadOnly    error = &sentinel{"vault is read-only", fs.ErrPermission}
+	ErrInvalid     error = &sentinel{"invalid argument", fs.ErrInvalid}
+	ErrUnsupported error = &sentinel{"not supported by this engine", errors.ErrUnsupported}
+	// ErrTagMismatch: the key's version tag is not the one the condition named.
+	ErrTagMismatch = errors.New("version tag does not match")
+	// ErrBusy: another process held the lock for longer than the busy timeout; the same call may succeed later.
+	ErrBusy = errors.New("database is busy")
+	// ErrCorrupt: what is stored is damaged.
+	ErrCorrupt = errors.New("vault is corrupt")
+	// ErrTooLarge: a key or value is larger than the store can hold, or than memory can.
+	ErrTooLarge = errors.New("too large")
+	// ErrNoVault: what was opened is no vault, or there is nothing to open.
+	ErrNoVault error = &sentinel{"no vault there", fs.ErrNotExist}
+	// ErrTxDone: the transaction has ended.
+	ErrTxDone = errors.New("transaction has ended")
+)
+
+type sentinel struct {
+	msg  string
+	also error
+}
+
+func (s *sentinel) Error() string        { return s.msg }
+func (s *sentinel) Is(target error) bool { return target == s.also }
+
+// OpError says which op of a batch failed.
+type OpError struct {
+	Index int
+	Key   string
+	Err   error
+}
+
+func (e *OpError) Error() string { return fmt.Sprintf("op %d on %q: %v", e.Index, e.Key, e.Err) }
+
+// Unwrap returns the cause.
+func (e *OpError) Unwrap() error { return e.Err }
+
+// IOError is a failure outside the store's own logic: the source or target of a stream, or the disk.
+type IOError struct {
+	// Op is what was being done, such as "read source".
+	Op  string
+	Err error
+}
+
+func (e *IOError) Error() string { return e.Op + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *IOError) Unwrap() error { return e.Err }
