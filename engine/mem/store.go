@@ -1,0 +1,95 @@
+package mem
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/ncruces/wbt"
+)
+
+// tree is one state of the store. Nothing in it ever changes; nil is empty.
+type tree = wbt.Tree[string, *record]
+
+// record is one version of a value.
+type record struct {
+	meta engine.Meta
+	data []byte
+}
+
+// Store is a store in memory. It implements engine.Transactor, engine.Checker and engine.Statser, and is safe for
+// concurrent use. Nothing of it outlives the process.
+type Store struct {
+	reader
+	state  atomic.Pointer[tree]
+	turn   chan struct{} // holds a token while somebody may write
+	closed chan struct{}
+	once   sync.Once
+	stages atomic.Int64
+}
+
+var (
+	_ engine.Transactor = (*Store)(nil)
+	_ engine.Checker    = (*Store)(nil)
+	_ engine.Statser    = (*Store)(nil)
+)
+
+// New returns an empty store.
+func New() *Store {
+	s := &Store{turn: make(chan struct{}, 1), closed: make(chan struct{})}
+	s.reader = reader{current: func() (*tree, error) { return s.state.Load(), s.alive() }, alive: s.alive}
+	return s
+}
+
+// alive fails once the store is closed.
+func (s *Store) alive() error {
+	select {
+	case <-s.closed:
+		return engine.ErrClosed
+	default:
+		return nil
+	}
+}
+
+// take waits until nobody else writes.
+func (s *Store) take(ctx context.Context) error {
+	if err := s.alive(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closed:
+		return engine.ErrClosed
+	}
+}
+
+func (s *Store) release() { <-s.turn }
+
+// Apply performs all ops, or none of them.
+func (s *Store) Apply(ctx context.Context, ops []engine.Op) ([]engine.Result, error) {
+	if err := s.take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.release()
+	b := batch{store: s, tree: s.state.Load()}
+	results, err := b.apply(ops)
+	if err != nil {
+		return nil, err
+	}
+	s.state.Store(b.tree)
+	b.settle()
+	return results, nil
+}
+
+// Close releases the store.
+func (s *Store) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return nil
+}
