@@ -1,0 +1,242 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// Apply performs the operations in one transaction, which it may share with concurrent calls.
+func (s *Store) Apply(ctx context.Context, ops []engine.Op) ([]engine.Result, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	if s.writer == nil {
+		return nil, s.readOnly()
+	}
+	if err := checkOps(ops); err != nil {
+		return nil, err
+	}
+	bytes := 0
+	for _, op := range ops {
+		bytes += len(op.Value)
+	}
+	var results []engine.Result
+	err := s.writer.do(&request{ctx: ctx, bytes: bytes, run: func(ses *session) (err error) {
+		results, err = ses.apply(ops)
+		return err
+	}})
+	if err != nil {
+		return nil, err
+	}
+	markApplied(ops)
+	return results, nil
+}
+
+func (s *Store) readOnly() error {
+	return fmt.Errorf("%w: %s was opened for reading only", engine.ErrReadOnly, s.path)
+}
+
+// checkOps refuses what no transaction could make sense of.
+func checkOps(ops []engine.Op) error {
+	var stages []engine.Stage
+	for i, op := range ops {
+		var err error
+		if op.Staged != nil {
+			if slices.Contains(stages, op.Staged) {
+				return &engine.OpError{Index: i, Key: op.Key, Err: errStageEnded}
+			}
+			stages = append(stages, op.Staged)
+		}
+		switch op.Kind {
+		case engine.Put, engine.Delete:
+			err = checkKey(op.Key)
+		case engine.Rename:
+			if err = checkKey(op.Key); err == nil {
+				err = checkKey(op.To)
+			}
+		case engine.DeleteRange:
+		default:
+			err = fmt.Errorf("unknown operation %d: %w", op.Kind, engine.ErrInvalid)
+		}
+		if err != nil {
+			return &engine.OpError{Index: i, Key: op.Key, Err: err}
+		}
+	}
+	return nil
+}
+
+func checkKey(key string) error {
+	if key == "" {
+		return fmt.Errorf("key is empty: %w", engine.ErrInvalid)
+	}
+	if len(key) > MaxKey {
+		return fmt.Errorf("key of %d bytes, the limit is %d: %w", len(key), MaxKey, engine.ErrTooLarge)
+	}
+	return nil
+}
+
+// markApplied makes the stages forget their chunks: they belong to a value now.
+func markApplied(ops []engine.Op) {
+	for _, op := range ops {
+		if st, ok := op.Staged.(*stage); ok {
+			st.settle()
+		}
+	}
+}
+
+func (ses *session) apply(ops []engine.Op) ([]engine.Result, error) {
+	results := make([]engine.Result, len(ops))
+	for i := range ops {
+		if err := ses.perform(&ops[i], &results[i]); err != nil {
+			return nil, &engine.OpError{Index: i, Key: ops[i].Key, Err: err}
+		}
+	}
+	return results, nil
+}
+
+func (ses *session) perform(op *engine.Op, res *engine.Result) error {
+	if op.Kind == engine.DeleteRange {
+		n, err := ses.deleteRange(op.Range)
+		res.Removed = n
+		return err
+	}
+	old, err := ses.find(op.Key)
+	if err != nil {
+		return err
+	}
+	if err := ses.check(op.If, old); err != nil {
+		return err
+	}
+	switch op.Kind {
+	case engine.Put:
+		return ses.put(op, old, res)
+	case engine.Rename:
+		return ses.rename(op, old, res)
+	}
+	if res.Found = old != nil; old == nil {
+		return nil
+	}
+	if op.Take {
+		if res.Entry, res.Value, err = old.entry, nil, nil; err == nil {
+			res.Value, err = ses.readAll(old)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ses.remove(old)
+}
+
+// check fails unless cond holds for the row, which is nil if the key is missing.
+func (ses *session) check(cond engine.Condition, old *row) error {
+	if cond.Absent && old != nil {
+		return engine.ErrExists
+	}
+	if cond.Tag == "" {
+		return nil
+	}
+	if old == nil {
+		return engine.ErrNotFound
+	}
+	tag, err := ses.tagOf(old)
+	if err != nil {
+		return err
+	}
+	if tag != cond.Tag {
+		return fmt.Errorf("%w: it is %s, not %s", engine.ErrTagMismatch, tag, cond.Tag)
+	}
+	return nil
+}
+
+// remove deletes a row with its metadata, and leaves its chunks to the sweeper.
+func (ses *session) remove(old *row) error {
+	if err := ses.orphan(old); err != nil {
+		return err
+	}
+	if err := ses.dropMeta(old); err != nil {
+		return err
+	}
+	st, err := ses.c.Prepare(ses.t.sql.deleteRow)
+	if err != nil {
+		return err
+	}
+	return st.Int(1, old.rowid).Exec()
+}
+
+func (ses *session) dropMeta(old *row) error {
+	st, err := ses.c.Prepare(ses.t.sql.deleteMeta)
+	if err != nil {
+		return err
+	}
+	return ses.bindMetaID(st, 1, old.rowid, old.entry.Key).Exec()
+}
+
+// bindMetaID binds what names a row in the metadata table.
+func (ses *session) bindMetaID(st *driver.Stmt, i int, rowid int64, key string) *driver.Stmt {
+	if ses.t.rowID == "key" {
+		return st.Key(i, key)
+	}
+	return st.Int(i, rowid)
+}
+
+func (ses *session) deleteRange(r engine.Range) (int64, error) {
+	if r.Empty() {
+		return 0, nil
+	}
+	chunked, err := ses.chunkedIn(r)
+	if err != nil {
+		return 0, err
+	}
+	for _, ref := range chunked {
+		if err := ses.orphanID(ref.id); err != nil {
+			return 0, err
+		}
+	}
+	for _, sql := range []string{ses.t.sql.clearMeta, ses.t.sql.clearRows} {
+		st, err := ses.c.Prepare(sql)
+		if err != nil {
+			return 0, err
+		}
+		if err := bindRange(st, r).Exec(); err != nil {
+			return 0, err
+		}
+	}
+	return ses.c.Changes(), nil
+}
+
+func bindRange(st *driver.Stmt, r engine.Range) *driver.Stmt {
+	st.Key(1, r.Start)
+	if r.End == "" {
+		return st.Null(2)
+	}
+	return st.Key(2, r.End)
+}
+
+// chunkedIn lists the references in a range.
+func (ses *session) chunkedIn(r engine.Range) ([]reference, error) {
+	st, err := ses.c.Prepare(ses.t.sql.chunkedIn)
+	if err != nil {
+		return nil, err
+	}
+	defer st.Reset()
+	bindRange(st, r)
+	var refs []reference
+	for {
+		row, err := st.Step()
+		if err != nil || !row {
+			return refs, err
+		}
+		value, err := st.ColBytes(1)
+		if err != nil {
+			return nil, err
+		}
+		if ref, ok := parseReference(value); ok {
+			refs = append(refs, ref)
+		}
+	}
+}

@@ -1,0 +1,28 @@
+package sqlite
+
+import (
+	"slices"
+	"time"
+)
+
+// clock times repeated work.
+type clock struct {
+	total time.Duration
+	each  []time.Duration
+	err   error
+}
+
+func (c *clock) time(fn func() error) {
+	start := time.Now()
+	if err := fn(); err != nil && c.err == nil {
+		c.err = err
+	}
+	d := time.Since(start)
+	c.total += d
+	c.each = append(c.each, d)
+}
+
+func (c *clock) median() float64 {
+	s := slices.Sorted(slices.Values(c.each))
+	return float64(s[len(s)/2])
+}

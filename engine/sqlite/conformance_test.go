@@ -1,0 +1,47 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/enginetest"
+	"github.com/kohakuvault/kvault/engine/sqlite"
+)
+
+func TestConformance(t *testing.T) {
+	configs := map[string]*sqlite.Options{
+		"default":       nil,
+		"rollback":      {DisableWAL: true},
+		"small pages":   {PageSize: 512, OneRowLimit: 3000},
+		"durable":       {Full: true},
+		"no memory map": {MmapSize: -1, PageSize: 4096, CacheKB: 64},
+		"other table":   {Table: "photos"},
+	}
+	for name, o := range configs {
+		var except []enginetest.Exception
+		if o != nil && o.DisableWAL {
+			except = append(except, enginetest.SnapshotsBlockWriters)
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			enginetest.Run(t, func(t *testing.T) engine.Store { return open(t, filepath.Join(t.TempDir(), "a ?#%41.kv"), o) }, except...)
+			enginetest.RunPersistent(t, func(t *testing.T, dir string) engine.Store { return open(t, filepath.Join(dir, "v.kv"), o) })
+		})
+	}
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		enginetest.Run(t, func(t *testing.T) engine.Store { return open(t, sqlite.Memory, nil) })
+	})
+	for _, schema := range foreignSchemas {
+		t.Run("made by "+schema.by, func(t *testing.T) {
+			t.Parallel()
+			enginetest.Run(t, func(t *testing.T) engine.Store {
+				path := filepath.Join(t.TempDir(), "py.db")
+				foreign(t, path, schema.sql...)
+				return open(t, path, &sqlite.Options{OneRowLimit: 100_000})
+			})
+		})
+	}
+}
+

@@ -1,0 +1,45 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// explain turns the driver's errors into the engine's, each with what happened, where, and the way out.
+func (s *Store) explain(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	var de *driver.Error
+	if !errors.As(err, &de) {
+		return err
+	}
+	if ctxErr := ctx.Err(); ctxErr != nil && (de.Kind == driver.Interrupted || de.Kind == driver.Busy) {
+		return context.Cause(ctx)
+	}
+	switch de.Kind {
+	case driver.Busy:
+		return fmt.Errorf("%w: another process has locked %s for longer than %v; try again or raise the busy timeout (%v)",
+			engine.ErrBusy, s.path, max(s.opt.BusyTimeout, 0), de)
+	case driver.Full:
+		return &engine.IOError{Op: "write " + s.path, Err: fmt.Errorf("%w; free some space and try again (%v)", syscall.ENOSPC, de)}
+	case driver.IO, driver.CannotOpen:
+		return &engine.IOError{Op: "use " + s.path, Err: de}
+	case driver.Corrupt:
+		return fmt.Errorf("%w: %s: %v", engine.ErrCorrupt, s.path, de)
+	case driver.NotADatabase:
+		return fmt.Errorf("%w: %s is not an SQLite database, or its header is damaged (%v)", engine.ErrCorrupt, s.path, de)
+	case driver.ReadOnly:
+		return fmt.Errorf("%w: %s cannot be written (%v)", engine.ErrReadOnly, s.path, de)
+	case driver.TooBig:
+		return fmt.Errorf("%w for SQLite (%v)", engine.ErrTooLarge, de)
+	case driver.OutOfMemory:
+		return fmt.Errorf("%w for the memory of a connection; read or write it as a stream (%v)", engine.ErrTooLarge, de)
+	}
+	return fmt.Errorf("%s: %w", s.path, de)
+}

@@ -1,0 +1,266 @@
+// Package driver is all that the SQLite engine knows of its driver: connections, statements, incremental blobs, online
+// backup and result codes. To use another driver, write this package anew.
+package driver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// maxMemory bounds one connection's linear memory. It holds the memory map too, so the driver's default of 256 MiB
+// would leave a 256 MiB map silently unmapped.
+const maxMemory = 1<<32 - 1<<16
+
+// Config says what to open.
+type Config struct {
+	// Path of the file, or the name of an in-memory database if Memory.
+	Path     string
+	Memory   bool
+	ReadOnly bool
+	Create   bool
+	// Immutable promises that nobody writes the file, so that it can be read where no log file may be made.
+	Immutable bool
+	// MaxMemory bounds the connection's memory, its memory map included; 0 means almost 4 GiB.
+	MaxMemory int64
+	// BusyTimeout is how long one call waits for another process's lock.
+	BusyTimeout time.Duration
+}
+
+// Conn is one connection. It is for one goroutine at a time.
+type Conn struct {
+	c     *sqlite3.Conn
+	stmts map[string]*Stmt
+	// broken says that the connection ran out of memory inside the driver and is to be discarded.
+	broken bool
+}
+
+// Open opens a connection with triggers, views and everything else that a foreign schema could run switched off.
+func Open(ctx context.Context, cfg Config) (_ *Conn, err error) {
+	defer guard(nil, &err)
+	limited := sqlite3.WithMaxMemory(ctx, cmp.Or(cfg.MaxMemory, maxMemory))
+	raw, err := sqlite3.OpenContext(limited, cfg.uri())
+	if err != nil {
+		return nil, wrap(err)
+	}
+	c := &Conn{c: raw, stmts: make(map[string]*Stmt)}
+	if err := c.configure(cfg); err != nil {
+		c.Close()
+		return nil, err
+	}
+	c.SetContext(ctx)
+	return c, nil
+}
+
+func (cfg Config) uri() string {
+	q := url.Values{}
+	switch {
+	case cfg.ReadOnly:
+		q.Set("mode", "ro")
+	case cfg.Create:
+		q.Set("mode", "rwc")
+	default:
+		q.Set("mode", "rw")
+	}
+	if cfg.Memory {
+		q.Set("vfs", "mvcc")
+		return "file:" + cfg.Path + "?" + q.Encode()
+	}
+	q.Set("vfs", vfsName)
+	if cfg.Immutable {
+		q.Set("immutable", "1")
+	}
+	u := url.URL{Path: filepath.ToSlash(cfg.Path)}
+	return "file:" + u.EscapedPath() + "?" + q.Encode()
+}
+
+func (c *Conn) configure(cfg Config) error {
+	for op, on := range map[sqlite3.DBConfig]bool{
+		sqlite3.DBCONFIG_ENABLE_TRIGGER: false,
+		sqlite3.DBCONFIG_ENABLE_VIEW:    false,
+		sqlite3.DBCONFIG_TRUSTED_SCHEMA: false,
+		sqlite3.DBCONFIG_DEFENSIVE:      true,
+	} {
+		if _, err := c.c.Config(op, on); err != nil {
+			return wrap(err)
+		}
+	}
+	return wrap(c.c.BusyHandler(func(ctx context.Context, count int) bool {
+		return waitBusy(ctx, count, cfg.BusyTimeout)
+	}))
+}
+
+// waitBusy sleeps a little longer at each turn and says whether to try again: until about timeout has been slept, or the
+// context ends.
+func waitBusy(ctx context.Context, count int, timeout time.Duration) bool {
+	const first, longest = time.Millisecond, 25 * time.Millisecond
+	delay := min(first<<min(count, 8), longest)
+	slept := time.Duration(0)
+	for i := range count {
+		if slept += min(first<<min(i, 8), longest); slept >= timeout {
+			return false
+		}
+	}
+	if slept >= timeout {
+		return false
+	}
+	t := time.NewTimer(min(delay, timeout-slept))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// SetContext makes ctx bound what the connection does from now on.
+func (c *Conn) SetContext(ctx context.Context) { c.c.SetInterrupt(ctx) }
+
+// Close releases the connection. Blobs of it must be closed before.
+func (c *Conn) Close() (err error) {
+	defer guard(c, &err)
+	c.c.SetInterrupt(context.Background())
+	for sql, s := range c.stmts {
+		s.s.Close()
+		delete(c.stmts, sql)
+	}
+	return wrap(c.c.Close())
+}
+
+// Broken says that the connection must not be used again.
+func (c *Conn) Broken() bool { return c.broken }
+
+// Exec runs SQL that returns nothing.
+func (c *Conn) Exec(sql string) (err error) {
+	defer guard(c, &err)
+	return wrap(c.c.Exec(sql))
+}
+
+// Prepare returns the statement for sql, compiled once per connection and ready to bind.
+func (c *Conn) Prepare(sql string) (_ *Stmt, err error) {
+	if s, ok := c.stmts[sql]; ok {
+		return s, nil
+	}
+	defer guard(c, &err)
+	raw, _, err := c.c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	s := &Stmt{s: raw, c: c}
+	c.stmts[sql] = s
+	return s, nil
+}
+
+// Begin starts a transaction: one that takes the write lock at once, or one that reads.
+func (c *Conn) Begin(write bool) error {
+	if write {
+		return c.run("BEGIN IMMEDIATE")
+	}
+	return c.run("BEGIN")
+}
+
+// Commit ends the transaction and keeps its changes.
+func (c *Conn) Commit() error { return c.run("COMMIT") }
+
+// Rollback ends the transaction, if there is one, even when the context has ended.
+func (c *Conn) Rollback() (err error) {
+	defer guard(c, &err)
+	if c.c.GetAutocommit() {
+		return nil
+	}
+	old := c.c.SetInterrupt(context.Background())
+	defer c.c.SetInterrupt(old)
+	return c.run("ROLLBACK")
+}
+
+func (c *Conn) run(sql string) error {
+	s, err := c.Prepare(sql)
+	if err != nil {
+		return err
+	}
+	return s.Exec()
+}
+
+// InTransaction says whether a transaction is open.
+func (c *Conn) InTransaction() bool { return !c.c.GetAutocommit() }
+
+// Changes is the number of rows that the last statement changed; TotalChanges counts since the connection opened.
+func (c *Conn) Changes() int64 { return c.c.Changes() }
+
+// TotalChanges counts the rows changed since the connection was opened.
+func (c *Conn) TotalChanges() int64 { return c.c.TotalChanges() }
+
+// LastInsertRowID is the row id of the last insert.
+func (c *Conn) LastInsertRowID() int64 { return c.c.LastInsertRowID() }
+
+// OnWAL calls fn after each commit with the length of the write-ahead log in pages, in place of SQLite's own automatic
+// checkpoints.
+func (c *Conn) OnWAL(fn func(pages int)) {
+	c.c.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error { fn(pages); return nil })
+}
+
+// Checkpoint copies what it can of the write-ahead log into the file without waiting for anyone. It returns the pages
+// of the log and how many of them the file now holds. truncate waits for readers and empties the log file.
+func (c *Conn) Checkpoint(truncate bool) (log, done int, err error) {
+	defer guard(c, &err)
+	mode := sqlite3.CHECKPOINT_PASSIVE
+	if truncate {
+		mode = sqlite3.CHECKPOINT_TRUNCATE
+	}
+	log, done, err = c.c.WALCheckpoint("main", mode)
+	return log, done, wrap(err)
+}
+
+// MemoryUsed is what SQLite's page cache holds on this connection in bytes.
+func (c *Conn) MemoryUsed() int64 {
+	n, _, err := c.c.Status(sqlite3.DBSTATUS_CACHE_USED, false)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return n
+}
+
+// Backup copies the whole database to the file at path in steps, each followed by a call of step, which may stop it.
+func (c *Conn) Backup(path string, pages int, step func(remaining, total int) error) (err error) {
+	defer guard(c, &err)
+	b, err := c.c.BackupInit("main", Config{Path: path, Create: true}.uri())
+	if err != nil {
+		return wrap(err)
+	}
+	defer func() { err = errors.Join(err, wrap(b.Close())) }()
+	for {
+		done, err := b.Step(pages)
+		if err != nil {
+			return wrap(err)
+		}
+		if err := step(b.Remaining(), b.PageCount()); err != nil || done {
+			return err
+		}
+	}
+}
+
+// Quote returns name as an SQL identifier.
+func Quote(name string) string { return sqlite3.QuoteIdentifier(name) }
+
+// guard turns the driver's panic when it runs out of memory into an error and marks the connection as broken.
+func guard(c *Conn, errp *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if e, ok := r.(error); !ok || e.Error() != "sqlite3: out of memory" {
+		panic(r)
+	}
+	if c != nil {
+		c.broken = true
+	}
+	*errp = &Error{Kind: OutOfMemory, err: fmt.Errorf("out of memory in SQLite")}
+}

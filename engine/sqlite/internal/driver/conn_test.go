@@ -1,0 +1,50 @@
+package driver
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// Out of memory is a panic in the driver; it must come out as an error, and the connection must be closable.
+func TestOutOfMemoryIsAnError(t *testing.T) {
+	c, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true, MaxMemory: 8 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Exec(`CREATE TABLE t(x)`); err != nil {
+		t.Fatal(err)
+	}
+	st, err := c.Prepare(`INSERT INTO t VALUES(?1)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Blob(1, make([]byte, 64<<20)).Exec(); KindOf(err) != OutOfMemory {
+		t.Errorf("%v, want out of memory", err)
+	}
+	if !c.Broken() {
+		t.Error("the connection is not marked as broken")
+	}
+	if err := c.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+// The whole point of the wrapped file system: large reads go through the memory map, and nothing that SQLite can do
+// with the driver's own files is lost.
+func TestMemoryMapIsUsed(t *testing.T) {
+	c, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for sql, want := range map[string]string{`PRAGMA journal_mode=WAL`: "wal", `PRAGMA mmap_size=268435456`: "268435456"} {
+		st, err := c.Prepare(sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if there, err := st.Step(); err != nil || !there || st.ColString(0) != want {
+			t.Errorf("%s gives %q, want %q (%v)", sql, st.ColString(0), want, err)
+		}
+		st.Reset()
+	}
+}

@@ -1,0 +1,82 @@
+package driver
+
+import (
+	"errors"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// Kind sorts SQLite's result codes by what a caller can do about them.
+type Kind uint8
+
+// The kinds of error.
+const (
+	Other Kind = iota
+	Busy
+	Full
+	IO
+	Corrupt
+	NotADatabase
+	ReadOnly
+	CannotOpen
+	TooBig
+	OutOfMemory
+	Interrupted
+	Constraint
+	Schema
+	Aborted
+)
+
+// Error is a failure of SQLite.
+type Error struct {
+	Kind Kind
+	err  error
+}
+
+func (e *Error) Error() string { return e.err.Error() }
+
+// Unwrap returns the driver's own error.
+func (e *Error) Unwrap() error { return e.err }
+
+// KindOf returns the kind of the first Error in err's chain.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Other
+}
+
+var kinds = map[sqlite3.ErrorCode]Kind{
+	sqlite3.BUSY:       Busy,
+	sqlite3.LOCKED:     Busy,
+	sqlite3.PROTOCOL:   Busy, // the locking protocol's races, after its own retries
+	sqlite3.FULL:       Full,
+	sqlite3.IOERR:      IO,
+	sqlite3.CORRUPT:    Corrupt,
+	sqlite3.NOTADB:     NotADatabase,
+	sqlite3.READONLY:   ReadOnly,
+	sqlite3.PERM:       ReadOnly,
+	sqlite3.CANTOPEN:   CannotOpen,
+	sqlite3.TOOBIG:     TooBig,
+	sqlite3.NOMEM:      OutOfMemory,
+	sqlite3.INTERRUPT:  Interrupted,
+	sqlite3.CONSTRAINT: Constraint,
+	sqlite3.SCHEMA:     Schema,
+	sqlite3.ABORT:      Aborted,
+}
+
+func wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return err
+	}
+	var code sqlite3.ErrorCode
+	if errors.As(err, &code) {
+		return &Error{Kind: kinds[code], err: err}
+	}
+	return &Error{Kind: Other, err: err}
+}

@@ -1,0 +1,114 @@
+package driver
+
+import (
+	"github.com/ncruces/go-sqlite3"
+)
+
+// Stmt is a prepared statement. Bind its parameters, counted from 1, then Exec or Step; the first error of a bind comes
+// out there.
+type Stmt struct {
+	s   *sqlite3.Stmt
+	c   *Conn
+	err error
+}
+
+// Int binds an integer.
+func (s *Stmt) Int(i int, v int64) *Stmt { return s.bound(s.s.BindInt64(i, v)) }
+
+// Text binds a text, or NULL if it is empty.
+func (s *Stmt) Text(i int, v string) *Stmt {
+	if v == "" {
+		return s.Null(i)
+	}
+	return s.guarded(func() error { return s.s.BindText(i, v) })
+}
+
+// Blob binds bytes; nil is the empty blob, never NULL.
+func (s *Stmt) Blob(i int, v []byte) *Stmt {
+	if len(v) == 0 {
+		return s.Zero(i, 0)
+	}
+	return s.guarded(func() error { return s.s.BindBlob(i, v) })
+}
+
+// Key binds a key as a blob.
+func (s *Stmt) Key(i int, key string) *Stmt { return s.Blob(i, []byte(key)) }
+
+// Zero binds a blob of n zero bytes that takes no memory.
+func (s *Stmt) Zero(i int, n int64) *Stmt { return s.bound(s.s.BindZeroBlob(i, n)) }
+
+// Null binds NULL.
+func (s *Stmt) Null(i int) *Stmt { return s.bound(s.s.BindNull(i)) }
+
+func (s *Stmt) bound(err error) *Stmt {
+	if err != nil && s.err == nil {
+		s.err = wrap(err)
+	}
+	return s
+}
+
+func (s *Stmt) guarded(bind func() error) *Stmt {
+	err := func() (err error) {
+		defer guard(s.c, &err)
+		return bind()
+	}()
+	return s.bound(err)
+}
+
+// Exec runs the statement to its end.
+func (s *Stmt) Exec() (err error) {
+	if err := s.bindErr(); err != nil {
+		return err
+	}
+	defer guard(s.c, &err)
+	return wrap(s.s.Exec())
+}
+
+// Step moves to the next row and says whether there is one. After the last row, and after an error, the
+// statement is reset.
+func (s *Stmt) Step() (row bool, err error) {
+	if err := s.bindErr(); err != nil {
+		return false, err
+	}
+	defer guard(s.c, &err)
+	if s.s.Step() {
+		return true, nil
+	}
+	err = wrap(s.s.Err())
+	s.s.Reset()
+	return false, err
+}
+
+// Reset ends the statement before its last row.
+func (s *Stmt) Reset() {
+	s.err = nil
+	_ = s.s.Reset() // it repeats the error of the last step
+}
+
+func (s *Stmt) bindErr() error {
+	err := s.err
+	s.err = nil
+	return err
+}
+
+// ColInt returns an integer column, counted from 0; NULL is 0.
+func (s *Stmt) ColInt(i int) int64 { return s.s.ColumnInt64(i) }
+
+// ColBytes returns a copy of a blob or text column, never nil.
+func (s *Stmt) ColBytes(i int) (_ []byte, err error) {
+	defer guard(s.c, &err)
+	raw := s.s.ColumnRawBlob(i)
+	if err := s.s.Err(); err != nil {
+		return nil, wrap(err)
+	}
+	return append(make([]byte, 0, len(raw)), raw...), nil
+}
+
+// ColString returns a blob or text column as a string.
+func (s *Stmt) ColString(i int) string { return string(s.s.ColumnRawBlob(i)) }
+
+// IsNull says whether a column is NULL.
+func (s *Stmt) IsNull(i int) bool { return s.s.ColumnType(i) == sqlite3.NULL }
+
+// IsBlob says whether a column is of BLOB class.
+func (s *Stmt) IsBlob(i int) bool { return s.s.ColumnType(i) == sqlite3.BLOB }

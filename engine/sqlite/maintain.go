@@ -1,0 +1,231 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// alone runs fn on the writer's connection outside any transaction.
+func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if s.writer == nil {
+		return s.readOnly()
+	}
+	w := s.writer
+	if err := w.take(ctx); err != nil {
+		return err
+	}
+	defer w.release()
+	w.conn.SetContext(ctx)
+	defer func() { w.conn.SetContext(context.Background()) }()
+	if err := w.syncLevel(false); err != nil {
+		return s.explain(ctx, err)
+	}
+	return s.explain(ctx, fn(w.conn))
+}
+
+// Optimize removes what nothing refers to, rebuilds the file without gaps, refreshes the planner's statistics and empties
+// the write-ahead log. It needs as much free disk space as the vault is large.
+func (s *Store) Optimize(ctx context.Context) error {
+	if err := s.collect(ctx); err != nil {
+		return err
+	}
+	return s.alone(ctx, func(c *driver.Conn) error {
+		// A file that another program made without it gets auto-vacuum here, so that Shrink works from now on.
+		for _, sql := range []string{`PRAGMA auto_vacuum=INCREMENTAL`, `VACUUM`, `PRAGMA optimize=0x10002`} {
+			if err := c.Exec(sql); err != nil {
+				return err
+			}
+		}
+		return s.truncateLog(c)
+	})
+}
+
+func (s *Store) truncateLog(c *driver.Conn) error {
+	_, _, err := c.Checkpoint(true)
+	if driver.KindOf(err) == driver.Busy {
+		return nil // a reader still needs the log; a later checkpoint empties it
+	}
+	return err
+}
+
+// collect makes orphans of all that nothing refers to, and sweeps.
+func (s *Store) collect(ctx context.Context) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if s.writer == nil {
+		return s.readOnly()
+	}
+	err := s.writer.do(&request{ctx: ctx, run: func(ses *session) error {
+		if err := ses.condemn(); err != nil {
+			return err
+		}
+		ses.orphaned = true
+		if err := ses.run(`INSERT OR IGNORE INTO ` + orphansTable + ` SELECT id FROM ` + valuesTable + ` WHERE owner IS NULL`); err != nil {
+			return err
+		}
+		// The sweeper keeps those that are referenced.
+		return ses.run(`DELETE FROM ` + quoted(ses.t.meta()) + ` WHERE id NOT IN (SELECT ` + ses.t.rowID + ` FROM ` + quoted(ses.t.name) + `)`)
+	}})
+	if err != nil {
+		return err
+	}
+	return s.writer.sweep(ctx)
+}
+
+// shrinkPages is how many pages one step of Shrink gives back.
+const shrinkPages = 256
+
+// Shrink sweeps orphans and then cuts free pages off the end of the file, some at a time.
+func (s *Store) Shrink(ctx context.Context, budget time.Duration) (int64, error) {
+	deadline := time.Now().Add(budget)
+	limited, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	if err := s.shrinkable(ctx); err != nil {
+		return 0, err
+	}
+	before, err := s.freePages(ctx)
+	if err != nil {
+		return 0, err
+	}
+	err = s.writer.sweep(limited)
+	for free := int64(1); err == nil && free > 0; {
+		err = s.alone(limited, func(c *driver.Conn) error {
+			if err := c.Exec(fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, shrinkPages)); err != nil {
+				return err
+			}
+			free, err = pragma(c, "freelist_count")
+			s.writer.checkpoint()
+			return err
+		})
+	}
+	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+		return 0, err
+	}
+	if err := s.alone(ctx, s.truncateLog); err != nil {
+		return 0, err
+	}
+	after, err := s.freePages(ctx)
+	return max(0, (before.total-after.total)*before.size), err
+}
+
+func (s *Store) shrinkable(ctx context.Context) error {
+	return s.alone(ctx, func(c *driver.Conn) error {
+		mode, err := pragma(c, "auto_vacuum")
+		if err == nil && mode == 0 {
+			err = fmt.Errorf("%w: %s was made without auto-vacuum; run Optimize once, which changes that", engine.ErrUnsupported, s.path)
+		}
+		return err
+	})
+}
+
+type pages struct{ size, total, free int64 }
+
+func (s *Store) freePages(ctx context.Context) (p pages, err error) {
+	err = s.read(ctx, s.reads, true, func(ses *session) error {
+		for name, to := range map[string]*int64{"page_size": &p.size, "page_count": &p.total, "freelist_count": &p.free} {
+			if *to, err = pragma(ses.c, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return p, err
+}
+
+func pragma(c *driver.Conn, name string) (int64, error) {
+	st, err := c.Prepare(`PRAGMA ` + name)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Reset()
+	there, err := st.Step()
+	if err != nil || !there {
+		return 0, err
+	}
+	return st.ColInt(0), nil
+}
+
+// backupPages is how many pages Backup copies between looks at its context.
+const backupPages = 512
+
+// Backup copies the vault, as of one moment, beside its target and then renames the copy. Writers go on meanwhile.
+func (s *Store) Backup(ctx context.Context, path string, progress func(done, total int64)) error {
+	if path == "" {
+		return fmt.Errorf("backup path is empty: %w", engine.ErrInvalid)
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is there already; choose another name or remove it: %w", path, engine.ErrExists)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return &engine.IOError{Op: "back up", Err: err}
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.partial")
+	if err != nil {
+		return &engine.IOError{Op: "back up", Err: err}
+	}
+	defer removeDatabase(tmp.Name())
+	if err := tmp.Close(); err != nil {
+		return &engine.IOError{Op: "back up", Err: err}
+	}
+	if err := s.copyTo(ctx, tmp.Name(), progress); err != nil {
+		return err
+	}
+	if err := publishFile(tmp.Name(), path); err != nil {
+		return &engine.IOError{Op: "back up", Err: err}
+	}
+	return nil
+}
+
+// copyTo copies from one snapshot: with it held, the online backup need not start again when somebody writes.
+func (s *Store) copyTo(ctx context.Context, path string, progress func(done, total int64)) error {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return &engine.IOError{Op: "back up", Err: err}
+	}
+	return s.read(ctx, s.streams, true, func(ses *session) error {
+		size, err := pragma(ses.c, "page_size")
+		if err != nil {
+			return err
+		}
+		return ses.c.Backup(abs, backupPages, func(remaining, total int) error {
+			if progress != nil {
+				progress(int64(total-remaining)*size, int64(total)*size)
+			}
+			return ctx.Err()
+		})
+	})
+}
+
+func removeDatabase(path string) {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		_ = os.Remove(path + suffix) // most of them are not there
+	}
+}
+
+// publishFile makes a complete file durable under a name that must not be taken.
+func publishFile(tmp, path string) error {
+	f, err := os.OpenFile(tmp, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(tmp, path); err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Rename(tmp, path) // a file system without hard links
+}

@@ -1,0 +1,170 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// Memory is the path of a vault that lives in memory until it is closed.
+const Memory = ":memory:"
+
+// Open opens the vault file at path, or makes it. Values that a crash left half-written are swept away.
+//
+// Errors: ErrInvalid for unusable options, ErrNoVault if there is no file and none is to be made, or no key-value table in a
+// file opened read-only; ErrCorrupt if the file is not an SQLite database; ErrBusy if another process holds its lock.
+func Open(ctx context.Context, path string, o *Options) (*Store, error) {
+	opt, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{path: path, opt: opt, open: make(map[closer]struct{}), closing: make(chan struct{})}
+	s.conf = driver.Config{Path: path, ReadOnly: opt.ReadOnly, Create: !opt.MustExist && !opt.ReadOnly, BusyTimeout: opt.BusyTimeout}
+	if err := s.locate(); err != nil {
+		return nil, err
+	}
+	idle := max(4, runtime.GOMAXPROCS(0))
+	s.reads = newPool(idle, func(ctx context.Context) (*driver.Conn, error) { return s.connect(ctx, opt.MmapSize, opt.CacheKB/8) })
+	s.streams = newPool(2, func(ctx context.Context) (*driver.Conn, error) { return s.connect(ctx, 0, min(opt.CacheKB/8, 2048)) })
+	if err := s.start(ctx); err != nil {
+		s.reads.close()
+		s.streams.close()
+		if s.conf.Memory {
+			driver.DropMemory(s.conf.Path)
+		}
+		return nil, s.explain(ctx, err)
+	}
+	return s, nil
+}
+
+// locate settles what the path means before SQLite sees it.
+func (s *Store) locate() error {
+	if s.path == Memory {
+		if s.opt.ReadOnly || s.opt.MustExist {
+			return fmt.Errorf("an in-memory vault is always new and cannot be opened read-only: %w", engine.ErrInvalid)
+		}
+		s.conf.Path, s.conf.Memory, s.conf.Create = fmt.Sprintf("/kvault-%016x", rand.Uint64()), true, true
+		driver.CreateMemory(s.conf.Path)
+		return nil
+	}
+	if s.path == "" {
+		return fmt.Errorf("path is empty: %w", engine.ErrInvalid)
+	}
+	abs, err := filepath.Abs(s.path)
+	if err != nil {
+		return &engine.IOError{Op: "open", Err: err}
+	}
+	s.conf.Path = abs
+	info, err := os.Stat(abs)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a folder, not a vault file: %w", s.path, engine.ErrInvalid)
+	case errors.Is(err, fs.ErrNotExist) && !s.conf.Create:
+		return fmt.Errorf("%s does not exist: %w", s.path, engine.ErrNoVault)
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(filepath.Dir(abs)); err != nil {
+			return &engine.IOError{Op: "create vault", Err: err}
+		}
+	case err != nil:
+		return &engine.IOError{Op: "open", Err: err}
+	}
+	return nil
+}
+
+func (s *Store) start(ctx context.Context) error {
+	if s.opt.ReadOnly {
+		return s.startReading(ctx)
+	}
+	conn, err := s.connectWriter(ctx)
+	if err != nil {
+		return err
+	}
+	if s.table, err = establish(conn, s.opt.Table); err != nil {
+		conn.Close()
+		return err
+	}
+	s.writer = newWriter(s, conn)
+	return s.writer.startSweeping(ctx)
+}
+
+func (s *Store) startReading(ctx context.Context) error {
+	conn, err := s.reads.get(ctx)
+	if driver.KindOf(err) == driver.CannotOpen || driver.KindOf(err) == driver.ReadOnly {
+		// Without a log to replay nothing can change under a reader, and where no log can be made nobody can write.
+		if _, statErr := os.Stat(s.conf.Path + "-wal"); errors.Is(statErr, fs.ErrNotExist) {
+			s.conf.Immutable = true
+			conn, err = s.reads.get(ctx)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { s.reads.put(conn) }()
+	if s.table, err = inspect(conn, s.opt.Table); err != nil {
+		return err
+	}
+	if s.table == nil {
+		name := s.opt.Table
+		if name == "" {
+			name = DefaultTable
+		}
+		return fmt.Errorf("%s has no table %q: %w", s.path, name, engine.ErrNoVault)
+	}
+	return nil
+}
+
+// connect opens a connection that reads.
+func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.Conn, error) {
+	conf := s.conf
+	conf.Create = false
+	conn, err := driver.Open(ctx, conf)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.Exec(fmt.Sprintf(`PRAGMA mmap_size=%d; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA query_only=1;
+		SELECT 1 FROM sqlite_schema LIMIT 1`, mmap, max(cacheKB, 1))); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// connectWriter opens the connection that writes, and makes the file if need be.
+func (s *Store) connectWriter(ctx context.Context) (*driver.Conn, error) {
+	conn, err := driver.Open(ctx, s.conf)
+	if err != nil {
+		return nil, err
+	}
+	journal := "WAL"
+	switch {
+	case s.conf.Memory:
+		journal = "MEMORY"
+	case s.opt.DisableWAL:
+		journal = "DELETE"
+	}
+	// Page size and auto-vacuum count only for a file that has no page yet, and must precede the journal mode.
+	err = conn.Exec(fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=%s; PRAGMA synchronous=%s;
+		PRAGMA mmap_size=%d; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;
+		PRAGMA journal_size_limit=%d`,
+		s.opt.PageSize, journal, s.synchronous(), s.opt.MmapSize, max(s.opt.CacheKB, 1), 2*checkpointBytes))
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (s *Store) synchronous() string {
+	if s.opt.Full {
+		return "FULL"
+	}
+	return "NORMAL"
+}

@@ -1,0 +1,111 @@
+package sqlite
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Limits and defaults of Options.
+const (
+	DefaultPageSize    = 32768
+	DefaultMmapSize    = 256 << 20
+	DefaultCacheKB     = 100000
+	DefaultBusyTimeout = 5 * time.Second
+	DefaultOneRowLimit = 64 << 20
+	// MaxOneRowLimit leaves room for key and size under the 10^9 bytes that SQLite holds in one row as commonly compiled.
+	MaxOneRowLimit = 1_000_000_000 - 1<<20
+	// MaxKey is the longest key in bytes.
+	MaxKey = 64 << 10
+)
+
+// Options configure Open. The zero value is the default of each.
+type Options struct {
+	// Table is the key-value table; empty means kvault, or kv where a file of the Python package has only that.
+	Table string
+	// PageSize is the page size in bytes of a file that is created: a power of two from 512 to 65536.
+	PageSize int
+	// MmapSize is how many bytes of the file are memory-mapped for reading; negative switches mapping off.
+	MmapSize int64
+	// CacheKB bounds the writer's page cache in KiB. Each reader gets at most an eighth of it.
+	CacheKB int
+	// BusyTimeout is how long one call waits for another process's lock; negative does not wait.
+	BusyTimeout time.Duration
+	// OneRowLimit is the largest value in bytes that is kept as one row, and so readable by other programs.
+	OneRowLimit int64
+	// ReadOnly opens an existing vault without ever writing to it.
+	ReadOnly bool
+	// MustExist refuses to create a file.
+	MustExist bool
+	// DisableWAL uses a rollback journal instead of the write-ahead log. Readers and writers then wait for each other: a
+	// read-only transaction keeps every writer from committing while it is open, and a blob of a large value reads
+	// from a temporary copy.
+	DisableWAL bool
+	// Full syncs at every commit, so that an acknowledged write survives a power cut.
+	Full bool
+}
+
+func (o *Options) withDefaults() (Options, error) {
+	var c Options
+	if o != nil {
+		c = *o
+	}
+	setDefault(&c.PageSize, DefaultPageSize)
+	setDefault(&c.MmapSize, DefaultMmapSize)
+	setDefault(&c.CacheKB, DefaultCacheKB)
+	setDefault(&c.BusyTimeout, DefaultBusyTimeout)
+	setDefault(&c.OneRowLimit, DefaultOneRowLimit)
+	c.MmapSize = max(c.MmapSize, 0)
+	switch {
+	case c.PageSize < 512 || c.PageSize > 65536 || c.PageSize&(c.PageSize-1) != 0:
+		return c, fmt.Errorf("page size %d: want a power of two from 512 to 65536: %w", c.PageSize, engine.ErrInvalid)
+	case c.CacheKB < 0:
+		return c, fmt.Errorf("cache of %d KiB: want a positive size: %w", c.CacheKB, engine.ErrInvalid)
+	case c.OneRowLimit < 0 || c.OneRowLimit > MaxOneRowLimit:
+		return c, fmt.Errorf("one-row limit %d: want 1 to %d bytes: %w", c.OneRowLimit, MaxOneRowLimit, engine.ErrInvalid)
+	}
+	if c.Table != "" {
+		return c, checkTable(c.Table)
+	}
+	return c, nil
+}
+
+func setDefault[T int | int64 | time.Duration](p *T, def T) {
+	if *p == 0 {
+		*p = def
+	}
+}
+
+// reservedTables are those that vault files hold besides key-value tables.
+var reservedTables = []string{"kohakuvault_meta", "col_meta", "col_chunks", layoutTable, valuesTable, chunksTable, orphansTable}
+
+const metaSuffix = "_kvmeta"
+
+// checkTable refuses names that are no plain identifier or that belong to something else in the file.
+func checkTable(name string) error {
+	bad := func(why string) error { return fmt.Errorf("table name %q %s: %w", name, why, engine.ErrInvalid) }
+	if name == "" || len(name) > 128 {
+		return bad("must have 1 to 128 characters")
+	}
+	for i, c := range []byte(name) {
+		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if digit := '0' <= c && c <= '9'; !letter && (!digit || i == 0) {
+			return bad("may hold letters, digits and underscores only, and not start with a digit")
+		}
+	}
+	lower := strings.ToLower(name)
+	if strings.HasPrefix(lower, "sqlite_") {
+		return bad("is reserved by SQLite")
+	}
+	if strings.HasSuffix(lower, metaSuffix) {
+		return bad("is reserved for metadata tables")
+	}
+	for _, r := range reservedTables {
+		if lower == r {
+			return bad("is a table of the vault itself")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package sqlite
+
+import (
+	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
+	"time"
+	"unicode/utf8"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+const (
+	// pieceBytes is how much of a value passes through SQLite's memory at a time.
+	pieceBytes = 1 << 20
+	// smallBytes is the largest value that is bound to a statement as a whole.
+	smallBytes = 1 << 20
+	// materialLimit bounds values in tables whose value is not the last column: SQLite builds such a row in memory.
+	materialLimit = 64 << 20
+)
+
+// inlineLimit is the largest value kept as one row of this table.
+func (ses *session) inlineLimit() int64 {
+	if !ses.t.valueLast {
+		return min(ses.s.opt.OneRowLimit, materialLimit)
+	}
+	return ses.s.opt.OneRowLimit
+}
+
+func (ses *session) put(op *engine.Op, old *row, res *engine.Result) error {
+	e := engine.Entry{Key: op.Key, Meta: op.Meta}
+	if err := fillMeta(&e.Meta); err != nil {
+		return err
+	}
+	src, err := ses.sourceOf(op)
+	if err != nil {
+		return err
+	}
+	e.Size = src.size
+	e.Meta.Sum, e.Meta.HasSum = src.sum, true
+	res.Found, res.Entry = old != nil, e
+	if old != nil {
+		if err := ses.orphan(old); err != nil {
+			return err
+		}
+	}
+	if src.size > ses.inlineLimit() || src.mustChunk {
+		return ses.putChunked(e, src, old)
+	}
+	rowid, err := ses.putInline(e, src, old)
+	if err != nil {
+		return err
+	}
+	if src.stage != nil {
+		if err := ses.orphanID(src.stage.id); err != nil { // its bytes were copied into the row
+			return err
+		}
+	}
+	return ses.putMetaRow(rowid, e, 0)
+}
+
+// fillMeta gives a value that came without metadata a version of its own.
+func fillMeta(m *engine.Meta) error {
+	if m.Tag == "" {
+		m.Tag = formatTag(int64(rand.Uint64()))
+	}
+	if m.ModTime.IsZero() {
+		m.ModTime = time.Now()
+	}
+	m.ModTime = m.ModTime.UTC()
+	if y := m.ModTime.Year(); y < 1678 || y > 2261 {
+		return fmt.Errorf("modification time %v: want a year from 1678 to 2261: %w", m.ModTime, engine.ErrInvalid)
+	}
+	if len(m.User) == 0 {
+		m.User = nil
+	}
+	for k, v := range m.User {
+		if !utf8.ValidString(k) || !utf8.ValidString(v) {
+			return fmt.Errorf("user metadata %q is not UTF-8 text; encode it first: %w", k, engine.ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// source is where the bytes of a put come from: a slice, or chunk rows.
+type source struct {
+	size      int64
+	sum       uint32
+	bytes     []byte
+	stage     *stage
+	mustChunk bool // bytes that would read as a reference
+}
+
+func (ses *session) sourceOf(op *engine.Op) (source, error) {
+	if op.Staged == nil {
+		_, lookalike := parseReference(op.Value)
+		return source{size: int64(len(op.Value)), sum: crc32.Checksum(op.Value, castagnoli), bytes: op.Value, mustChunk: lookalike}, nil
+	}
+	st, ok := op.Staged.(*stage)
+	if !ok || st.s != ses.s {
+		return source{}, fmt.Errorf("the stage belongs to another store: %w", engine.ErrInvalid)
+	}
+	if err := st.usable(); err != nil {
+		return source{}, err
+	}
+	if st.id == 0 {
+		return source{}, nil // an empty value has no chunks
+	}
+	if err := ses.mustOwn(st); err != nil {
+		return source{}, err
+	}
+	return source{size: st.size, sum: st.sum, stage: st}, nil
+}
+
+// eachPiece hands out the bytes of the source in order.
+func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
+	if src.stage != nil {
+		return ses.eachChunkOf(reference{id: src.stage.id, size: src.size, chunkBytes: src.stage.chunkBytes}, fn)
+	}
+	for b := src.bytes; len(b) > 0; b = b[min(len(b), pieceBytes):] {
+		if err := fn(b[:min(len(b), pieceBytes)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putInline writes the value into its row and returns the row id.
+func (ses *session) putInline(e engine.Entry, src source, old *row) (int64, error) {
+	if src.stage == nil && src.size <= smallBytes {
+		return ses.writeRow(e, src.bytes, old)
+	}
+	rowid, err := ses.zeroRow(e, old)
+	if err != nil || src.size == 0 {
+		return rowid, err
+	}
+	blob, err := ses.c.OpenBlob(ses.t.name, "value", rowid, true)
+	if err != nil {
+		return 0, err
+	}
+	off := int64(0)
+	err = ses.eachPiece(src, func(p []byte) error {
+		defer func() { off += int64(len(p)) }()
+		return blob.WriteAt(p, off)
+	})
+	if closeErr := blob.Close(); err == nil {
+		err = closeErr
+	}
+	return rowid, err
+}
+
+// writeRow inserts or updates a row with a value in memory.
+func (ses *session) writeRow(e engine.Entry, value []byte, old *row) (int64, error) {
+	sql := ses.t.sql.insert
+	if old != nil {
+		sql = ses.t.sql.update
+	}
+	st, err := ses.c.Prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	if old != nil {
+		st.Int(1, old.rowid)
+	} else {
+		st.Key(1, e.Key)
+	}
+	st.Blob(2, value)
+	if ses.t.sized {
+		st.Int(3, e.Size)
+	}
+	err = st.Exec()
+	if len(value) > 4096 {
+		st.Null(2) // the connection's memory is not for keeping a copy
+	}
+	return ses.rowID(old), err
+}
+
+// zeroRow makes a row whose value is to be written in place.
+func (ses *session) zeroRow(e engine.Entry, old *row) (int64, error) {
+	sql := ses.t.sql.insertZero
+	if old != nil {
+		sql = ses.t.sql.updateZero
+	}
+	st, err := ses.c.Prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	if old != nil {
+		st.Int(1, old.rowid)
+	} else {
+		st.Key(1, e.Key)
+	}
+	st.Int(2, e.Size)
+	if ses.t.sized {
+		st.Int(3, e.Size)
+	}
+	err = st.Exec()
+	return ses.rowID(old), err
+}
+
+func (ses *session) rowID(old *row) int64 {
+	if old != nil {
+		return old.rowid
+	}
+	return ses.c.LastInsertRowID()
+}
+
+// putChunked publishes chunk rows: those of a stage, or of a large value that comes in one piece.
+func (ses *session) putChunked(e engine.Entry, src source, old *row) error {
+	st := src.stage
+	if st == nil {
+		var err error
+		if st, err = ses.stageBytes(src); err != nil {
+			return err
+		}
+	}
+	ref := reference{id: st.id, size: src.size, chunkBytes: st.chunkBytes, nonce: st.nonce}
+	rowid, err := ses.writeRow(e, ref.encode(), old)
+	if err != nil {
+		return err
+	}
+	if err := ses.publish(st, e); err != nil {
+		return err
+	}
+	return ses.putMetaRow(rowid, e, st.id)
+}

@@ -1,0 +1,196 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// read runs fn on a reading connection, inside one snapshot if snapshot is set.
+func (s *Store) read(ctx context.Context, p *pool, snapshot bool, fn func(*session) error) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	conn, err := p.get(ctx)
+	if err != nil {
+		return s.explain(ctx, err)
+	}
+	defer p.put(conn)
+	if snapshot {
+		if err := conn.Begin(false); err != nil {
+			return s.explain(ctx, err)
+		}
+	}
+	t, err := s.currentLayout(conn)
+	if err == nil {
+		err = fn(&session{s: s, c: conn, t: t})
+	}
+	return s.explain(ctx, err)
+}
+
+// currentLayout looks again for the tables beside the key-value table while they are missing, as in a file that was
+// opened for reading before any kvault wrote to it.
+func (s *Store) currentLayout(c *driver.Conn) (*table, error) {
+	t := s.layout()
+	if t.tracked {
+		return t, nil
+	}
+	if there, err := hasObject(c, "table", t.meta()); err != nil || !there {
+		return t, err
+	}
+	fresh, err := describe(c, t.name)
+	if err != nil || fresh == nil {
+		return t, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.table = fresh
+	return fresh, nil
+}
+
+// Get returns the value of key.
+func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	large := false
+	err = s.read(ctx, s.reads, false, func(ses *session) error {
+		value, large, err = ses.getSmall(key)
+		return err
+	})
+	if err != nil || !large {
+		return value, err
+	}
+	err = s.read(ctx, s.reads, true, func(ses *session) error {
+		value, err = ses.get(key)
+		return err
+	})
+	return value, err
+}
+
+// getSmall returns a value that one statement can read, or says that the value needs more.
+func (ses *session) getSmall(key string) (value []byte, large bool, err error) {
+	st, err := ses.c.Prepare(ses.t.sql.get)
+	if err != nil {
+		return nil, false, err
+	}
+	there, err := st.Key(1, key).Int(2, smallBytes).Step()
+	if err != nil {
+		return nil, false, err
+	}
+	if !there {
+		return nil, false, engine.ErrNotFound
+	}
+	defer st.Reset()
+	if st.IsNull(2) {
+		return nil, true, nil
+	}
+	if value, err = st.ColBytes(2); err != nil {
+		return nil, false, err
+	}
+	if _, chunked := parseReference(value); chunked {
+		return nil, true, nil
+	}
+	return value, false, nil
+}
+
+func (ses *session) get(key string) ([]byte, error) {
+	r, err := ses.find(key)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return nil, engine.ErrNotFound
+	}
+	return ses.readAll(r)
+}
+
+// trustedSize is how large a value is believed to be before its bytes have been seen.
+const trustedSize = 1 << 30
+
+// readAll returns the whole value of a row.
+func (ses *session) readAll(r *row) ([]byte, error) {
+	if r.entry.Size > math.MaxInt/2 {
+		return nil, fmt.Errorf("value of %d bytes: %w for memory", r.entry.Size, engine.ErrTooLarge)
+	}
+	value := make([]byte, 0, min(r.entry.Size, trustedSize))
+	err := ses.eachChunk(r, func(p []byte) error {
+		value = append(value, p...)
+		return nil
+	})
+	return value, err
+}
+
+// Stat returns what is known about key. A value that another program wrote has no version tag: it is read through once, and its
+// content makes the tag.
+func (s *Store) Stat(ctx context.Context, key string) (e engine.Entry, err error) {
+	if err := checkKey(key); err != nil {
+		return e, err
+	}
+	foreign := false
+	err = s.read(ctx, s.reads, false, func(ses *session) error {
+		r, err := ses.find(key)
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			return engine.ErrNotFound
+		}
+		e, foreign = r.entry, r.entry.Meta.Tag == ""
+		return nil
+	})
+	if err != nil || !foreign {
+		return e, err
+	}
+	err = s.read(ctx, s.streams, true, func(ses *session) error {
+		e, err = ses.stat(key)
+		return err
+	})
+	return e, err
+}
+
+func (ses *session) stat(key string) (engine.Entry, error) {
+	r, err := ses.find(key)
+	if err != nil {
+		return engine.Entry{}, err
+	}
+	if r == nil {
+		return engine.Entry{}, engine.ErrNotFound
+	}
+	r.entry.Meta.Tag, err = ses.tagOf(r)
+	return r.entry, err
+}
+
+// Count returns how many keys lie in r.
+func (s *Store) Count(ctx context.Context, r engine.Range) (n int64, err error) {
+	err = s.read(ctx, s.reads, false, func(ses *session) error {
+		n, err = ses.countKeys(r)
+		return err
+	})
+	return n, err
+}
+
+func (ses *session) countKeys(r engine.Range) (int64, error) {
+	if r.Empty() {
+		return 0, nil
+	}
+	sql := ses.t.sql.countFrom
+	if r.End != "" {
+		sql = ses.t.sql.count
+	}
+	st, err := ses.c.Prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Reset()
+	st.Key(1, r.Start)
+	if r.End != "" {
+		st.Key(2, r.End)
+	}
+	_, err = st.Step()
+	return st.ColInt(0), err
+}

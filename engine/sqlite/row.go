@@ -1,0 +1,123 @@
+package sqlite
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// row is a key-value row without its value.
+type row struct {
+	rowid int64
+	entry engine.Entry
+	// stored is the length of the value column; ref is set if that holds a reference.
+	stored  int64
+	chunked bool
+	ref     reference
+}
+
+// find returns the row of key, or nil.
+func (ses *session) find(key string) (*row, error) {
+	st, err := ses.c.Prepare(ses.t.sql.find)
+	if err != nil {
+		return nil, err
+	}
+	there, err := st.Key(1, key).Step()
+	if err != nil || !there {
+		return nil, err
+	}
+	defer st.Reset()
+	return scanRow(st)
+}
+
+// scanRow reads the columns of table.findColumns.
+func scanRow(st *driver.Stmt) (*row, error) {
+	r := &row{rowid: st.ColInt(0), stored: st.ColInt(2)}
+	r.entry = engine.Entry{Key: st.ColString(1), Size: r.stored}
+	if !st.IsNull(3) {
+		value, err := st.ColBytes(3)
+		if err != nil {
+			return nil, err
+		}
+		if r.ref, r.chunked = parseReference(value); r.chunked {
+			r.entry.Size = r.ref.size
+		}
+	}
+	if st.IsNull(4) {
+		return r, nil
+	}
+	m := &r.entry.Meta
+	m.Tag = formatTag(st.ColInt(4))
+	m.ModTime = time.Unix(0, st.ColInt(5)).UTC()
+	m.Sum, m.HasSum = uint32(st.ColInt(6)), true
+	m.ContentType = st.ColString(7)
+	if !st.IsNull(8) {
+		if err := json.Unmarshal([]byte(st.ColString(8)), &m.User); err != nil {
+			return nil, fmt.Errorf("%w: user metadata of %q: %v", engine.ErrCorrupt, r.entry.Key, err)
+		}
+	}
+	return r, nil
+}
+
+// Tags are kept as integers.
+func formatTag(tag int64) string { return fmt.Sprintf("%016x", uint64(tag)) }
+
+func parseTag(tag string) (int64, error) {
+	n, err := strconv.ParseUint(tag, 16, 64)
+	if err != nil || len(tag) != 16 {
+		return 0, fmt.Errorf("version tag %q: want 16 hexadecimal digits: %w", tag, engine.ErrInvalid)
+	}
+	return int64(n), nil
+}
+
+// foreignTag names the content of a value that another program wrote, for want of anything that names the version.
+func (ses *session) foreignTag(r *row) (string, error) {
+	h := sha256.New()
+	err := ses.eachChunk(r, func(p []byte) error { _, err := h.Write(p); return err })
+	return "content-" + hex.EncodeToString(h.Sum(nil)[:16]), err
+}
+
+func (ses *session) tagOf(r *row) (string, error) {
+	if r.entry.Meta.Tag != "" {
+		return r.entry.Meta.Tag, nil
+	}
+	return ses.foreignTag(r)
+}
+
+// putMetaRow stores the metadata of a row. User metadata is JSON, whose text cannot hold every string: bytes that are
+// not UTF-8 are refused before.
+func (ses *session) putMetaRow(rowid int64, e engine.Entry, value int64) error {
+	tag, err := parseTag(e.Meta.Tag)
+	if err != nil {
+		return err
+	}
+	st, err := ses.c.Prepare(ses.t.sql.putMeta)
+	if err != nil {
+		return err
+	}
+	ses.bindMetaID(st, 1, rowid, e.Key).Int(2, tag).Int(3, e.Meta.ModTime.UnixNano()).Int(4, int64(e.Meta.Sum))
+	if value == 0 {
+		st.Null(5)
+	} else {
+		st.Int(5, value)
+	}
+	user, err := encodeUser(e.Meta.User)
+	if err != nil {
+		return err
+	}
+	return st.Text(6, e.Meta.ContentType).Text(7, user).Exec()
+}
+
+func encodeUser(user map[string]string) (string, error) {
+	if len(user) == 0 {
+		return "", nil
+	}
+	b, err := json.Marshal(user)
+	return string(b), err
+}

@@ -1,0 +1,223 @@
+package sqlite
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// The tables of this package beside the key-value tables; docs/format.md describes them.
+const (
+	layoutVersion = 1
+	layoutTable   = "kvault_layout"
+	valuesTable   = "kvault_values"
+	chunksTable   = "kvault_chunks"
+	orphansTable  = "kvault_orphans"
+)
+
+// DefaultTable is the key-value table when none is named; pythonTable is what the Python package's code defaults to.
+const (
+	DefaultTable = "kvault"
+	pythonTable  = "kv"
+)
+
+const createShared = `
+CREATE TABLE IF NOT EXISTS ` + layoutTable + `(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO ` + layoutTable + ` VALUES('version', '1');
+CREATE TABLE IF NOT EXISTS ` + valuesTable + `(
+  id INTEGER PRIMARY KEY, nonce INTEGER NOT NULL, chunk_bytes INTEGER NOT NULL, size INTEGER NOT NULL,
+  sum INTEGER NOT NULL, tbl TEXT, key BLOB, owner TEXT, beat INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS kvault_values_owner ON ` + valuesTable + `(owner) WHERE owner IS NOT NULL;
+CREATE TABLE IF NOT EXISTS ` + chunksTable + `(id INTEGER PRIMARY KEY, sum INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS ` + orphansTable + `(id INTEGER PRIMARY KEY);
+`
+
+// table is what is known of one key-value table in one file.
+type table struct {
+	name string
+	// rowID is the column that names a row in the metadata table: id, or key in tables without an id, whose row ids
+	// VACUUM may change.
+	rowID string
+	// sized tables have a size column. valueLast says that no column follows the value, so that a zeroblob
+	// takes no memory.
+	sized, valueLast bool
+	// tracked says that the metadata table and the chunk tables are there.
+	tracked bool
+	sql     statements
+}
+
+func quoted(name string) string { return driver.Quote(name) }
+
+func (t *table) meta() string { return t.name + metaSuffix }
+
+// create is the SQL that makes the key-value table.
+func (t *table) create() string {
+	return `CREATE TABLE ` + quoted(t.name) + `(
+  id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`
+}
+
+// createMeta is the SQL of the metadata table and of the triggers by which other programs keep it true: they fire for
+// them alone, since our own connections run with triggers switched off.
+func (t *table) createMeta() string {
+	idColumn, tail := "id INTEGER PRIMARY KEY", ""
+	if t.rowID == "key" {
+		idColumn, tail = "id BLOB PRIMARY KEY NOT NULL", " WITHOUT ROWID"
+	}
+	drop := func(row string) string {
+		return strings.NewReplacer("{m}", quoted(t.meta()), "{row}", row+"."+t.rowID).Replace(`
+  INSERT OR IGNORE INTO ` + orphansTable + ` SELECT stage FROM {m} WHERE id = {row} AND stage IS NOT NULL;
+  DELETE FROM {m} WHERE id = {row};`)
+	}
+	r := strings.NewReplacer("{m}", quoted(t.meta()), "{t}", quoted(t.name), "{id}", idColumn, "{tail}", tail,
+		"{ti}", quoted(t.meta()+"_insert"), "{tu}", quoted(t.meta()+"_update"), "{td}", quoted(t.meta()+"_delete"))
+	return r.Replace(`
+CREATE TABLE IF NOT EXISTS {m}({id}, tag INTEGER NOT NULL, mtime INTEGER NOT NULL, sum INTEGER NOT NULL,
+  stage INTEGER, type TEXT, user TEXT){tail};
+CREATE TRIGGER IF NOT EXISTS {ti} AFTER INSERT ON {t} BEGIN`) + drop("NEW") + r.Replace(`
+END;
+CREATE TRIGGER IF NOT EXISTS {tu} AFTER UPDATE ON {t} BEGIN`) + drop("OLD") + drop("NEW") + r.Replace(`
+END;
+CREATE TRIGGER IF NOT EXISTS {td} AFTER DELETE ON {t} BEGIN`) + drop("OLD") + `
+END;
+`
+}
+
+// inspect finds the key-value table in the file. It returns nil if the file has none by that name.
+func inspect(c *driver.Conn, name string) (*table, error) {
+	if err := checkLayout(c); err != nil {
+		return nil, err
+	}
+	if name != "" {
+		return describe(c, name)
+	}
+	if t, err := describe(c, DefaultTable); t != nil || err != nil {
+		return t, err
+	}
+	t, err := describe(c, pythonTable)
+	if err != nil || t == nil || checkColumns(t) != nil {
+		return nil, nil
+	}
+	return t, nil
+}
+
+// checkLayout refuses files of a later version of this package.
+func checkLayout(c *driver.Conn) error {
+	there, err := hasObject(c, "table", layoutTable)
+	if err != nil || !there {
+		return err
+	}
+	s, err := c.Prepare(`SELECT value FROM ` + layoutTable + ` WHERE name = 'version'`)
+	if err != nil {
+		return err
+	}
+	row, err := s.Step()
+	if err != nil || !row {
+		return err
+	}
+	v := s.ColString(0)
+	s.Reset()
+	if n, err := strconv.Atoi(v); err != nil || n > layoutVersion {
+		return fmt.Errorf("layout version %q is newer than %d, the newest known here; use a later kvault: %w", v, layoutVersion, engine.ErrUnsupported)
+	}
+	return nil
+}
+
+func hasObject(c *driver.Conn, kind, name string) (bool, error) {
+	s, err := c.Prepare(`SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2 COLLATE NOCASE`)
+	if err != nil {
+		return false, err
+	}
+	defer s.Reset()
+	return s.Text(1, kind).Text(2, name).Step()
+}
+
+// describe reads the columns of a key-value table; nil if there is no such table.
+func describe(c *driver.Conn, name string) (*table, error) {
+	if there, err := hasObject(c, "table", name); err != nil || !there {
+		return nil, err
+	}
+	s, err := c.Prepare(`SELECT name, upper(type), pk FROM pragma_table_xinfo(?1)`)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Reset()
+	t := &table{name: name}
+	columns := map[string]string{}
+	last := ""
+	s.Text(1, name)
+	for {
+		row, err := s.Step()
+		if err != nil {
+			return nil, err
+		}
+		if !row {
+			break
+		}
+		last = strings.ToLower(s.ColString(0))
+		columns[last] = s.ColString(1)
+		if last == "id" && s.ColInt(2) == 1 {
+			t.rowID = "id"
+		}
+	}
+	_, hasKey := columns["key"]
+	_, hasValue := columns["value"]
+	_, t.sized = columns["size"]
+	t.valueLast = last == "value"
+	switch {
+	case !hasKey || !hasValue:
+		t.rowID = ""
+	case t.rowID == "id" && columns["id"] == "INTEGER":
+	case t.rowID == "" && len(columns) == 2:
+		t.rowID = "key"
+	default:
+		t.rowID = ""
+	}
+	if err := checkColumns(t); err != nil {
+		return t, err
+	}
+	t.tracked, err = hasObject(c, "table", t.meta())
+	t.sql = newStatements(t)
+	return t, err
+}
+
+// checkColumns refuses a table that is no key-value table.
+func checkColumns(t *table) error {
+	if t.rowID == "" {
+		return fmt.Errorf("table %q has other columns than a key-value table; choose another table: %w", t.name, engine.ErrInvalid)
+	}
+	return nil
+}
+
+// establish makes what is missing: the key-value table, and the tables and triggers beside it.
+func establish(c *driver.Conn, name string) (*table, error) {
+	if err := c.Begin(true); err != nil {
+		return nil, err
+	}
+	defer c.Rollback()
+	t, err := inspect(c, name)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		if name == "" {
+			name = DefaultTable
+		}
+		if err := c.Exec((&table{name: name}).create()); err != nil {
+			return nil, err
+		}
+		if t, err = inspect(c, name); err != nil {
+			return nil, err
+		}
+	}
+	if !t.tracked {
+		if err := c.Exec(createShared + t.createMeta()); err != nil {
+			return nil, err
+		}
+		t.tracked = true
+		t.sql = newStatements(t)
+	}
+	return t, c.Commit()
+}

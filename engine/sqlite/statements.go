@@ -1,0 +1,86 @@
+package sqlite
+
+import (
+	"strconv"
+	"strings"
+)
+
+// statements are the SQL texts for one key-value table. No text names the value column unless it needs the value.
+type statements struct {
+	get, find, rowOf       string
+	insert, update         string
+	deleteRow, deleteMeta  string
+	putMeta, moveMeta      string
+	renameRow              string
+	count, countFrom       string
+	insertZero, updateZero string
+	chunkedIn, clearMeta   string
+	clearRows              string
+}
+
+// findColumns are what readEntry scans: the row id, the length of the value, the value if it has the length of a
+// reference, and the metadata.
+func (t *table) findColumns() string {
+	cols := `k.rowid, k.key, octet_length(k.value), CASE WHEN octet_length(k.value) = ` + strconv.Itoa(refLen) + ` THEN k.value END`
+	if t.tracked {
+		return cols + `, m.tag, m.mtime, m.sum, m.type, m.user`
+	}
+	return cols + `, NULL, NULL, NULL, NULL, NULL`
+}
+
+func (t *table) from() string {
+	from := ` FROM ` + quoted(t.name) + ` k`
+	if t.tracked {
+		from += ` LEFT JOIN ` + quoted(t.meta()) + ` m ON m.id = k.` + t.rowID
+	}
+	return from
+}
+
+func newStatements(t *table) statements {
+	sizeCol, sizeVal, sizeSet := "", "", ""
+	if t.sized {
+		sizeCol, sizeVal, sizeSet = "size, ", "?3, ", "size = ?3, "
+	}
+	r := strings.NewReplacer("{t}", quoted(t.name), "{m}", quoted(t.meta()), "{id}", t.rowID,
+		"{sizeCol}", sizeCol, "{sizeVal}", sizeVal, "{sizeSet}", sizeSet, "{ref}", strconv.Itoa(refLen))
+	return statements{
+		get:        r.Replace(`SELECT rowid, octet_length(value), CASE WHEN octet_length(value) <= ?2 THEN value END FROM {t} WHERE key = ?1`),
+		find:       `SELECT ` + t.findColumns() + t.from() + ` WHERE k.key = ?1`,
+		rowOf:      r.Replace(`SELECT rowid FROM {t} WHERE key = ?1`),
+		insert:     r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}?2)`),
+		update:     r.Replace(`UPDATE {t} SET {sizeSet}value = ?2 WHERE rowid = ?1`),
+		insertZero: r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}zeroblob(?2))`),
+		updateZero: r.Replace(`UPDATE {t} SET {sizeSet}value = zeroblob(?2) WHERE rowid = ?1`),
+		deleteRow:  r.Replace(`DELETE FROM {t} WHERE rowid = ?1`),
+		deleteMeta: r.Replace(`DELETE FROM {m} WHERE id = ?1`),
+		putMeta: r.Replace(`INSERT OR REPLACE INTO {m}(id, tag, mtime, sum, stage, type, user)
+			VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)`),
+		moveMeta:  r.Replace(`UPDATE {m} SET id = ?2 WHERE id = ?1`),
+		renameRow: r.Replace(`UPDATE {t} SET key = ?2 WHERE rowid = ?1`),
+		count:     r.Replace(`SELECT count(*) FROM {t} WHERE key >= ?1 AND key < ?2`),
+		countFrom: r.Replace(`SELECT count(*) FROM {t} WHERE key >= ?1`),
+		chunkedIn: r.Replace(`SELECT rowid, value FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)
+			AND octet_length(value) = {ref} AND substr(value, 1, 2) = x'894b'`),
+		clearMeta: r.Replace(`DELETE FROM {m} WHERE id IN (SELECT {id} FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2))`),
+		clearRows: r.Replace(`DELETE FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)`),
+	}
+}
+
+// list is the text of a keyset page: ordered by key, from ?1 up to but not including ?2 where bounded, at most ?3.
+func (t *table) list(bounded, reverse, values bool) string {
+	var b strings.Builder
+	b.WriteString(`SELECT ` + t.findColumns())
+	if values {
+		b.WriteString(`, CASE WHEN octet_length(k.value) <= ?4 THEN k.value END`)
+	}
+	b.WriteString(t.from() + ` WHERE k.key >= ?1`)
+	if bounded {
+		b.WriteString(` AND k.key < ?2`)
+	}
+	b.WriteString(` ORDER BY k.key`)
+	if reverse {
+		b.WriteString(` DESC`)
+	}
+	b.WriteString(` LIMIT ?3`)
+	return b.String()
+}

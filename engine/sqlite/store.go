@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// Store is a vault file. It implements engine.Transactor, engine.Backuper, engine.Optimizer, engine.Checker and
+// engine.Statser, and is safe for concurrent use.
+type Store struct {
+	path string
+	opt  Options
+	conf driver.Config
+
+	// reads are connections with the file mapped, for values and listings; streams have no map, so that passing through a
+	// large value does not leave the whole of it resident.
+	reads, streams *pool
+	writer         *writer // nil if read-only
+
+	mu    sync.Mutex
+	table *table
+	// open are the blobs and transactions that Close has to end.
+	open map[closer]struct{}
+
+	// closing is closed when Close begins; calls counts those that are under way.
+	closing chan struct{}
+	calls   sync.WaitGroup
+}
+
+// closer is something of the store that holds a connection.
+type closer interface{ shut() }
+
+var (
+	_ engine.Transactor = (*Store)(nil)
+	_ engine.Backuper   = (*Store)(nil)
+	_ engine.Optimizer  = (*Store)(nil)
+	_ engine.Checker    = (*Store)(nil)
+	_ engine.Statser    = (*Store)(nil)
+)
+
+// enter begins a call; leave ends it.
+func (s *Store) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isClosing() {
+		return engine.ErrClosed
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+func (s *Store) leave() { s.calls.Done() }
+
+func (s *Store) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Store) register(c closer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open != nil {
+		s.open[c] = struct{}{}
+	}
+}
+
+func (s *Store) unregister(c closer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, c)
+}
+
+// layout is the key-value table as it was last seen. A read-only store may have been opened before another process
+// added the tables beside it.
+func (s *Store) layout() *table {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.table
+}
+
+// Close waits for running calls, ends what is still open, checkpoints the write-ahead log and releases the file.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.isClosing() {
+		s.mu.Unlock()
+		return nil
+	}
+	close(s.closing)
+	open := s.open
+	s.open = nil
+	s.mu.Unlock()
+	s.calls.Wait()
+	if s.writer != nil {
+		s.writer.stopSweeping()
+	}
+	for c := range open {
+		c.shut()
+	}
+	err := errors.Join(s.reads.close(), s.streams.close())
+	if s.writer != nil {
+		err = errors.Join(err, s.writer.close())
+	}
+	if s.conf.Memory {
+		driver.DropMemory(s.conf.Path)
+	}
+	return s.explain(context.Background(), err)
+}

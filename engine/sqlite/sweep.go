@@ -1,0 +1,180 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// sweepRows is how many chunk rows one transaction of the sweeper removes.
+const sweepRows = 64
+
+// orphan leaves the chunks of a row that is about to be replaced or removed to the sweeper.
+func (ses *session) orphan(r *row) error {
+	if !r.chunked {
+		return nil
+	}
+	return ses.orphanID(r.ref.id)
+}
+
+func (ses *session) orphanID(id int64) error {
+	ins, err := ses.c.Prepare(`INSERT OR IGNORE INTO ` + orphansTable + ` VALUES(?1)`)
+	if err != nil {
+		return err
+	}
+	ses.orphaned = true
+	return ins.Int(1, id).Exec()
+}
+
+// startSweeping condemns the stages that dead processes left behind, and starts the goroutine that removes orphans.
+func (w *writer) startSweeping(ctx context.Context) error {
+	err := w.do(&request{ctx: ctx, run: (*session).condemn})
+	if err != nil {
+		return err
+	}
+	ctx, w.sweepStop = context.WithCancel(context.Background())
+	w.sweepDone = make(chan struct{})
+	w.wakeSweeper()
+	go func() {
+		defer close(w.sweepDone)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-w.sweepWake:
+				_ = w.sweep(ctx) // what is left is tried again at the next wake or Open
+			}
+		}
+	}()
+	return nil
+}
+
+func (w *writer) wakeSweeper() {
+	select {
+	case w.sweepWake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *writer) stopSweeping() {
+	if w.sweepStop != nil {
+		w.sweepStop()
+		<-w.sweepDone
+	}
+}
+
+// sweep removes orphans, a few rows at a time so that other writers get their turn, until there are none.
+func (w *writer) sweep(ctx context.Context) error {
+	for more := true; more; {
+		err := w.do(&request{ctx: ctx, lazy: true, run: func(ses *session) (err error) {
+			more, err = ses.sweepStep()
+			return err
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// condemn makes orphans of abandoned stages.
+func (ses *session) condemn() error {
+	sel, err := ses.c.Prepare(`SELECT id, owner, beat FROM ` + valuesTable + ` WHERE owner IS NOT NULL`)
+	if err != nil {
+		return err
+	}
+	defer sel.Reset()
+	var ids []int64
+	for {
+		there, err := sel.Step()
+		if err != nil {
+			return err
+		}
+		if !there {
+			break
+		}
+		if parseOwner(sel.ColString(1)).abandoned(time.Unix(sel.ColInt(2), 0), time.Now()) {
+			ids = append(ids, sel.ColInt(0))
+		}
+	}
+	for _, id := range ids {
+		if err := ses.orphanID(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepStep removes some chunk rows of one orphan, or the orphan itself once it has none. It says whether there is more to do.
+func (ses *session) sweepStep() (bool, error) {
+	sel, err := ses.c.Prepare(`SELECT id FROM ` + orphansTable + ` LIMIT 1`)
+	if err != nil {
+		return false, err
+	}
+	there, err := sel.Step()
+	if err != nil || !there {
+		return false, err
+	}
+	id := sel.ColInt(0)
+	sel.Reset()
+	used, err := ses.referenced(id)
+	if err != nil {
+		return false, err
+	}
+	if !used {
+		if err := ses.run(`DELETE FROM `+chunksTable+` WHERE id IN
+			(SELECT id FROM `+chunksTable+` WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)`, chunkRow(id, 0), chunkRow(id, maxChunks-1), sweepRows); err != nil {
+			return false, err
+		}
+		if ses.c.Changes() > 0 {
+			return true, nil
+		}
+		if err := ses.run(`DELETE FROM `+valuesTable+` WHERE id = ?1`, id); err != nil {
+			return false, err
+		}
+	}
+	return true, ses.run(`DELETE FROM `+orphansTable+` WHERE id = ?1`, id)
+}
+
+func (ses *session) run(sql string, args ...int64) error {
+	st, err := ses.c.Prepare(sql)
+	if err != nil {
+		return err
+	}
+	for i, a := range args {
+		st.Int(i+1, a)
+	}
+	return st.Exec()
+}
+
+// referenced says whether a value is in use after all: another program may have written the same reference again.
+func (ses *session) referenced(id int64) (bool, error) {
+	sel, err := ses.c.Prepare(`SELECT tbl, key FROM ` + valuesTable + ` WHERE id = ?1 AND owner IS NULL AND tbl IS NOT NULL`)
+	if err != nil {
+		return false, err
+	}
+	there, err := sel.Int(1, id).Step()
+	if err != nil || !there {
+		return false, err
+	}
+	tbl, key := sel.ColString(0), sel.ColString(1)
+	sel.Reset()
+	if there, err := hasObject(ses.c, "table", tbl); err != nil || !there {
+		return false, err
+	}
+	val, err := ses.c.Prepare(`SELECT CASE WHEN octet_length(value) = 42 THEN value END FROM ` + quoted(tbl) + ` WHERE key = ?1`)
+	if driver.KindOf(err) != driver.Other {
+		return false, err
+	}
+	if err != nil {
+		return false, nil // no key-value table: it refers to nothing
+	}
+	defer val.Reset()
+	if there, err := val.Key(1, key).Step(); err != nil || !there {
+		return false, err
+	}
+	b, err := val.ColBytes(0)
+	ref, ok := parseReference(b)
+	return ok && ref.id == id, err
+}

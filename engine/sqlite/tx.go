@@ -1,0 +1,301 @@
+package sqlite
+
+import (
+	"context"
+	"sync"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// tx is a transaction: on the writer's connection while it has the turn, or on one of the reading ones.
+type tx struct {
+	s        *Store
+	writable bool
+
+	mu    sync.Mutex
+	done  error // what every call returns once it has ended
+	ses   *session
+	blobs map[*blob]struct{}
+}
+
+// Begin starts a transaction.
+func (s *Store) Begin(ctx context.Context, writable bool) (engine.Tx, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	begin := s.beginRead
+	if writable {
+		begin = s.beginWrite
+	}
+	conn, err := begin(ctx)
+	if err != nil {
+		return nil, s.explain(ctx, err)
+	}
+	t, err := s.currentLayout(conn)
+	x := &tx{s: s, writable: writable, ses: &session{s: s, c: conn, t: t}, blobs: make(map[*blob]struct{})}
+	if err != nil {
+		x.end(engine.ErrTxDone)
+		return nil, s.explain(ctx, err)
+	}
+	s.register(x)
+	return x, nil
+}
+
+func (s *Store) beginWrite(ctx context.Context) (*driver.Conn, error) {
+	if s.writer == nil {
+		return nil, s.readOnly()
+	}
+	w := s.writer
+	if err := w.take(ctx); err != nil {
+		return nil, err
+	}
+	w.conn.SetContext(ctx)
+	err := w.syncLevel(false)
+	if err == nil {
+		err = w.conn.Begin(true)
+	}
+	if err != nil {
+		w.conn.SetContext(context.Background())
+		w.release()
+		return nil, err
+	}
+	return w.conn, nil
+}
+
+// beginRead begins a snapshot as of now: SQLite's own BEGIN would take it at the first read.
+func (s *Store) beginRead(ctx context.Context) (*driver.Conn, error) {
+	conn, err := s.reads.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err = conn.Begin(false); err == nil {
+		_, err = hasObject(conn, "table", layoutTable)
+	}
+	if err != nil {
+		s.reads.put(conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+// in runs fn on the transaction's connection.
+func (x *tx) in(ctx context.Context, fn func(*session) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := x.s.enter(); err != nil {
+		return err
+	}
+	defer x.s.leave()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.done != nil {
+		return x.done
+	}
+	x.ses.c.SetContext(ctx)
+	return x.s.explain(ctx, fn(x.ses))
+}
+
+// Get returns the value of key in the transaction.
+func (x *tx) Get(ctx context.Context, key string) (value []byte, err error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	err = x.in(ctx, func(ses *session) error {
+		var large bool
+		if value, large, err = ses.getSmall(key); err == nil && large {
+			value, err = ses.get(key)
+		}
+		return err
+	})
+	return value, err
+}
+
+// Stat describes key in the transaction.
+func (x *tx) Stat(ctx context.Context, key string) (e engine.Entry, err error) {
+	if err := checkKey(key); err != nil {
+		return e, err
+	}
+	err = x.in(ctx, func(ses *session) error { e, err = ses.stat(key); return err })
+	return e, err
+}
+
+// List returns a page as the transaction sees it.
+func (x *tx) List(ctx context.Context, q engine.Query) (page engine.Page, err error) {
+	err = x.in(ctx, func(ses *session) error { page, err = ses.list(q); return err })
+	return page, err
+}
+
+// Count returns how many keys of r the transaction sees.
+func (x *tx) Count(ctx context.Context, r engine.Range) (n int64, err error) {
+	err = x.in(ctx, func(ses *session) error { n, err = ses.countKeys(r); return err })
+	return n, err
+}
+
+// Open returns a blob that lives as long as the transaction.
+func (x *tx) Open(ctx context.Context, key string) (engine.Blob, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	var b *blob
+	err := x.in(ctx, func(ses *session) (err error) {
+		if b, err = ses.openBlob(key); err != nil {
+			return err
+		}
+		if x.writable && b.cursor != nil && !b.cursor.row.chunked {
+			// The transaction may yet overwrite the row, which would take the value from under the blob.
+			if err := b.spill(); err != nil {
+				b.letGo()
+				return &engine.IOError{Op: "copy value to a temporary file", Err: err}
+			}
+		}
+		x.blobs[b] = struct{}{}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &txBlob{blob: b, x: x}, nil
+}
+
+// txBlob is a blob that shares the connection of its transaction.
+type txBlob struct {
+	*blob
+	x *tx
+}
+
+func (b *txBlob) ReadAt(ctx context.Context, p []byte, off int64) (n int, err error) {
+	b.x.mu.Lock()
+	defer b.x.mu.Unlock()
+	return b.blob.ReadAt(ctx, p, off)
+}
+
+func (b *txBlob) Close() error {
+	b.x.mu.Lock()
+	defer b.x.mu.Unlock()
+	delete(b.x.blobs, b.blob)
+	return b.end(engine.ErrClosed)
+}
+
+// Apply performs the operations inside the transaction, all or none.
+func (x *tx) Apply(ctx context.Context, ops []engine.Op) (results []engine.Result, err error) {
+	err = x.in(ctx, func(ses *session) error {
+		if !x.writable {
+			return engine.ErrReadOnly
+		}
+		if err := checkOps(ops); err != nil {
+			return err
+		}
+		return ses.savepoint(func() error { results, err = ses.apply(ops); return err })
+	})
+	if err != nil {
+		return nil, err
+	}
+	markApplied(ops)
+	return results, nil
+}
+
+// savepoint undoes what fn did if it fails.
+func (ses *session) savepoint(fn func() error) error {
+	if err := ses.run(`SAVEPOINT op`); err != nil {
+		return err
+	}
+	err := fn()
+	if err != nil {
+		ses.c.SetContext(context.Background()) // the way back must not be interrupted
+		if undo := ses.run(`ROLLBACK TO op`); undo != nil {
+			return undo
+		}
+	}
+	if end := ses.run(`RELEASE op`); err == nil {
+		err = end
+	}
+	return err
+}
+
+// Stage starts a value whose chunks are part of the transaction.
+func (x *tx) Stage(ctx context.Context, o engine.StageOptions) (engine.Stage, error) {
+	err := x.in(ctx, func(*session) error {
+		if !x.writable {
+			return engine.ErrReadOnly
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	st, err := x.s.newStage(o)
+	if err != nil {
+		return nil, err
+	}
+	st.run = func(ctx context.Context, _ int, fn func(*session) error) error {
+		return x.in(ctx, func(ses *session) error { return ses.savepoint(func() error { return fn(ses) }) })
+	}
+	st.inTx = true
+	return st, nil
+}
+
+// Commit ends the transaction and keeps its changes. After ErrBusy it is still open.
+func (x *tx) Commit(ctx context.Context) error {
+	return x.in(ctx, func(ses *session) error {
+		x.endBlobs()
+		if err := ses.c.Commit(); err != nil {
+			if driver.KindOf(err) != driver.Busy {
+				x.end(engine.ErrTxDone)
+			}
+			return err
+		}
+		if w := x.s.writer; x.writable {
+			if ses.orphaned {
+				w.wakeSweeper()
+			}
+			w.checkpoint()
+		}
+		x.end(engine.ErrTxDone)
+		return nil
+	})
+}
+
+// Rollback ends the transaction and forgets its changes.
+func (x *tx) Rollback() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.end(engine.ErrTxDone)
+	return nil
+}
+
+func (x *tx) shut() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.end(engine.ErrClosed)
+}
+
+func (x *tx) endBlobs() {
+	for b := range x.blobs {
+		_ = b.end(engine.ErrTxDone)
+	}
+	clear(x.blobs)
+}
+
+// end gives the connection back. The caller holds x.mu.
+func (x *tx) end(why error) {
+	if x.done != nil {
+		return
+	}
+	x.done = why
+	x.endBlobs()
+	x.s.unregister(x)
+	if !x.writable {
+		x.s.reads.put(x.ses.c)
+		return
+	}
+	w := x.s.writer
+	if err := w.conn.Rollback(); err != nil {
+		w.replace() // a connection that cannot end its transaction would hold the lock for ever
+	}
+	w.repair()
+	w.conn.SetContext(context.Background())
+	w.release()
+}

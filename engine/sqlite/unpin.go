@@ -1,0 +1,70 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+)
+
+// unpinAfter is how old a snapshot must be before it is moved for the sake of the write-ahead log.
+const unpinAfter = time.Second
+
+// unpin moves old blobs off the snapshots that keep the write-ahead log from being checkpointed to its end. Blobs that are
+// being read at this moment are left for the next time.
+func (s *Store) unpin() {
+	if s.enter() != nil {
+		return
+	}
+	defer s.leave()
+	s.mu.Lock()
+	var blobs []*blob
+	for c := range s.open {
+		if b, ok := c.(*blob); ok {
+			blobs = append(blobs, b)
+		}
+	}
+	s.mu.Unlock()
+	for _, b := range blobs {
+		if !b.mu.TryLock() {
+			continue
+		}
+		if b.ended == nil && b.conn != nil && time.Since(b.since) > unpinAfter && !b.advance() {
+			_ = b.spill() // where there is no room for a copy, the snapshot stays
+		}
+		b.mu.Unlock()
+	}
+}
+
+// advance changes to a snapshot as of now, if that has the same version of the value. The old one is kept until the new one is
+// known to.
+func (b *blob) advance() bool {
+	conn, err := b.s.streams.get(context.Background())
+	if err != nil {
+		return false
+	}
+	fresh, err := b.s.openOn(conn, b.entry.Key)
+	if err != nil || fresh.cursor == nil || b.entry.Meta.Tag == "" || fresh.entry.Meta.Tag != b.entry.Meta.Tag || fresh.cursor.row.ref != b.cursor.row.ref {
+		b.s.streams.put(conn)
+		return false
+	}
+	b.letGo()
+	b.conn, b.cursor, b.since = conn, fresh.cursor, time.Now()
+	return true
+}
+
+// spill copies the value to a temporary file and ends the snapshot, if it is the blob's own.
+func (b *blob) spill() error {
+	f, err := os.CreateTemp("", "kvault-reader-*")
+	if err != nil {
+		return err
+	}
+	b.cursor.c.SetContext(context.Background())
+	err = b.cursor.each(func(p []byte) error { _, err := f.Write(p); return err })
+	if err != nil {
+		return errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	b.letGo()
+	b.file = f
+	return nil
+}

@@ -1,0 +1,155 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// cursor reads one value in parts, through an incremental blob that it moves from chunk to chunk.
+type cursor struct {
+	c    *driver.Conn
+	t    *table
+	row  row
+	blob *driver.Blob
+	at   int64 // the row that blob is open on
+}
+
+func (ses *session) cursor(r *row) (*cursor, error) {
+	if r.chunked {
+		if err := ses.verify(r.entry.Key, r.ref); err != nil {
+			return nil, err
+		}
+	}
+	return &cursor{c: ses.c, t: ses.t, row: *r}, nil
+}
+
+// verify makes sure that the chunks a reference names are there and belong to this key. They do not if another program
+// copied the reference to another key or another file.
+func (ses *session) verify(key string, ref reference) error {
+	gone := fmt.Errorf("%w: the value of %q is a reference to chunk rows that this file does not hold for it", engine.ErrCorrupt, key)
+	if !ses.t.tracked {
+		return gone
+	}
+	st, err := ses.c.Prepare(`SELECT size, chunk_bytes FROM ` + valuesTable + ` WHERE id = ?1 AND nonce = ?2 AND key = ?3 AND tbl = ?4`)
+	if err != nil {
+		return err
+	}
+	defer st.Reset()
+	there, err := st.Int(1, ref.id).Int(2, ref.nonce).Key(3, key).Text(4, ses.t.name).Step()
+	if err != nil {
+		return err
+	}
+	if !there || st.ColInt(0) != ref.size || st.ColInt(1) != ref.chunkBytes {
+		return gone
+	}
+	return nil
+}
+
+// readAt fills p from off; the caller keeps both inside the value.
+func (cu *cursor) readAt(p []byte, off int64) error {
+	for len(p) > 0 {
+		n := min(len(p), pieceBytes)
+		row, at := cu.row.rowid, off
+		if cu.row.chunked {
+			row, at = chunkRow(cu.row.ref.id, off/cu.row.ref.chunkBytes), off%cu.row.ref.chunkBytes
+			n = int(min(int64(n), cu.row.ref.chunkBytes-at))
+		}
+		if err := cu.move(row); err != nil {
+			return err
+		}
+		if at+int64(n) > cu.blob.Size() {
+			return cu.damaged("shorter than its size says")
+		}
+		err := cu.blob.ReadAt(p[:n], at)
+		if driver.KindOf(err) == driver.Aborted { // a rollback to a savepoint expires handles
+			cu.close()
+			if err = cu.move(row); err == nil {
+				err = cu.blob.ReadAt(p[:n], at)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		p, off = p[n:], off+int64(n)
+	}
+	return nil
+}
+
+func (cu *cursor) damaged(how string) error {
+	return fmt.Errorf("%w: value of %q is %s", engine.ErrCorrupt, cu.row.entry.Key, how)
+}
+
+// move opens the blob on a row, or moves it there.
+func (cu *cursor) move(row int64) (err error) {
+	if cu.blob != nil && cu.at == row {
+		return nil
+	}
+	if cu.blob != nil {
+		err = cu.blob.Reopen(row)
+	} else if cu.row.chunked {
+		cu.blob, err = cu.c.OpenBlob(chunksTable, "data", row, false)
+	} else {
+		cu.blob, err = cu.c.OpenBlob(cu.t.name, "value", row, false)
+	}
+	if err != nil {
+		cu.close()
+		if driver.KindOf(err) == driver.Other && cu.row.chunked {
+			return cu.damaged("missing a chunk")
+		}
+		return err
+	}
+	cu.at = row
+	return nil
+}
+
+func (cu *cursor) close() {
+	if cu.blob != nil {
+		_ = cu.blob.Close() // a read handle has nothing to report
+		cu.blob = nil
+	}
+}
+
+// eachChunk hands out a row's value in order. The slice is reused.
+func (ses *session) eachChunk(r *row, fn func(p []byte) error) error {
+	cu, err := ses.cursor(r)
+	if err != nil {
+		return err
+	}
+	return cu.each(fn)
+}
+
+// eachChunkOf hands out the bytes of chunk rows that need not be published.
+func (ses *session) eachChunkOf(ref reference, fn func(p []byte) error) error {
+	cu := &cursor{c: ses.c, t: ses.t, row: row{chunked: true, ref: ref, entry: engine.Entry{Size: ref.size}}}
+	return cu.each(fn)
+}
+
+func (cu *cursor) each(fn func(p []byte) error) error {
+	defer cu.close()
+	size := cu.row.entry.Size
+	buf := make([]byte, min(size, pieceBytes))
+	for off := int64(0); off < size; {
+		p := buf[:min(int64(len(buf)), size-off)]
+		if err := cu.readAt(p, off); err != nil {
+			return err
+		}
+		if err := fn(p); err != nil {
+			return err
+		}
+		off += int64(len(p))
+	}
+	return nil
+}
+
+// checksum reads the whole value and returns its CRC-32C.
+func (ses *session) checksum(ctx context.Context, r *row) (sum uint32, err error) {
+	err = ses.eachChunk(r, func(p []byte) error {
+		sum = crc32.Update(sum, castagnoli, p)
+		return ctx.Err()
+	})
+	return sum, err
+}

@@ -1,0 +1,268 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+const (
+	// checkpointBytes is how long the write-ahead log grows before it is copied into the file: the reference's 1000 pages of
+	// 32 KiB.
+	checkpointBytes = 1000 * 32768
+	// One commit carries at most so many requests, and starts no further one after so many bytes, to bound how long the
+	// first of them waits.
+	groupRequests = 128
+	groupBytes    = 8 << 20
+)
+
+// writer owns the connection that writes. Whoever holds its turn may use it; concurrent requests that wait for the
+// turn are executed together, in one transaction, by the first that gets it.
+type writer struct {
+	s    *Store
+	conn *driver.Conn
+	turn chan struct{}
+
+	mu      sync.Mutex
+	waiting []*request
+
+	walPages  int // length of the log after the last commit
+	triedAt   int // length of the log at the last checkpoint
+	pageSize  int
+	unsynced  bool // synchronous is lowered to NORMAL for the transaction at hand
+	sweepStop context.CancelFunc
+	sweepWake chan struct{}
+	sweepDone chan struct{}
+}
+
+// request is one atomic change. run may be called again after a rollback, so it starts from nothing each time.
+type request struct {
+	ctx   context.Context
+	run   func(*session) error
+	bytes int
+	// lazy requests need not be durable when they return: the commit of a later request syncs the log before them too.
+	lazy bool
+	err  error
+	done chan struct{}
+}
+
+// session is a connection inside a transaction.
+type session struct {
+	s *Store
+	c *driver.Conn
+	t *table
+	// orphaned says that a value was left to the sweeper.
+	orphaned bool
+}
+
+func newWriter(s *Store, conn *driver.Conn) *writer {
+	w := &writer{s: s, conn: conn, turn: make(chan struct{}, 1), sweepWake: make(chan struct{}, 1)}
+	conn.OnWAL(func(pages int) { w.walPages = pages })
+	w.pageSize = s.opt.PageSize
+	if st, err := conn.Prepare(`PRAGMA page_size`); err == nil {
+		if row, err := st.Step(); err == nil && row {
+			w.pageSize = int(st.ColInt(0))
+		}
+		st.Reset()
+	}
+	return w
+}
+
+// take waits for the turn.
+func (w *writer) take(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case w.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-w.s.closing:
+		return engine.ErrClosed
+	}
+}
+
+func (w *writer) release() { <-w.turn }
+
+// do executes r.run in a transaction, alone or with others.
+func (w *writer) do(r *request) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	r.done = make(chan struct{})
+	w.mu.Lock()
+	w.waiting = append(w.waiting, r)
+	w.mu.Unlock()
+	select {
+	case w.turn <- struct{}{}:
+	case <-r.done:
+		return r.err
+	case <-r.ctx.Done():
+		return w.abandon(r, context.Cause(r.ctx))
+	case <-w.s.closing:
+		return w.abandon(r, engine.ErrClosed)
+	}
+	defer w.release()
+	for {
+		select {
+		case <-r.done:
+			w.checkpoint()
+			return r.err
+		default:
+			w.execute(w.nextGroup())
+		}
+	}
+}
+
+// abandon gives up waiting, unless somebody is executing the request by now.
+func (w *writer) abandon(r *request, why error) error {
+	if w.withdraw(r) {
+		return why
+	}
+	<-r.done
+	return r.err
+}
+
+func (w *writer) withdraw(r *request) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, x := range w.waiting {
+		if x == r {
+			w.waiting = append(w.waiting[:i], w.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// nextGroup takes the requests of the next commit.
+func (w *writer) nextGroup() []*request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, bytes := 0, 0
+	for n < len(w.waiting) && n < groupRequests && bytes < groupBytes {
+		bytes += w.waiting[n].bytes
+		n++
+	}
+	group := append([]*request(nil), w.waiting[:n]...)
+	w.waiting = append(w.waiting[:0], w.waiting[n:]...)
+	return group
+}
+
+// execute commits a group together. If that fails, each request gets a transaction and an error of its own.
+func (w *writer) execute(group []*request) {
+	defer func() {
+		for _, r := range group {
+			close(r.done)
+		}
+	}()
+	if len(group) > 1 && w.transact(context.Background(), group) == nil {
+		return
+	}
+	for _, r := range group {
+		if r.err = r.ctx.Err(); r.err == nil {
+			r.err = w.s.explain(r.ctx, w.transact(r.ctx, []*request{r}))
+		}
+	}
+}
+
+// transact runs requests in one transaction. A request that fails without having changed anything keeps its error to
+// itself, unless it is alone; any other failure undoes them all.
+func (w *writer) transact(ctx context.Context, group []*request) (err error) {
+	lazy := true
+	for _, r := range group {
+		lazy = lazy && r.lazy
+	}
+	w.conn.SetContext(ctx)
+	defer w.conn.SetContext(context.Background())
+	if err := w.syncLevel(lazy); err != nil {
+		return err
+	}
+	if err := w.conn.Begin(true); err != nil {
+		return err
+	}
+	ses := &session{s: w.s, c: w.conn, t: w.s.layout()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.conn.Rollback())
+			w.repair()
+		}
+	}()
+	for _, r := range group {
+		before := w.conn.TotalChanges()
+		if r.err = r.run(ses); r.err != nil && (len(group) == 1 || w.conn.TotalChanges() != before || driver.KindOf(r.err) != driver.Other) {
+			return r.err
+		}
+	}
+	if err := w.conn.Commit(); err != nil {
+		return err
+	}
+	if ses.orphaned {
+		w.wakeSweeper()
+	}
+	return nil
+}
+
+// syncLevel lowers the durability of a transaction that only adds chunks nobody can see yet.
+func (w *writer) syncLevel(lazy bool) error {
+	if !w.s.opt.Full || lazy == w.unsynced {
+		return nil
+	}
+	level := "FULL"
+	if lazy {
+		level = "NORMAL"
+	}
+	if err := w.conn.Exec("PRAGMA synchronous=" + level); err != nil {
+		return err
+	}
+	w.unsynced = lazy
+	return nil
+}
+
+// repair replaces a connection that ran out of memory, or that could not end its transaction.
+func (w *writer) repair() {
+	if w.conn.Broken() || w.conn.InTransaction() {
+		w.replace()
+	}
+}
+
+func (w *writer) replace() {
+	conn, err := w.s.connectWriter(context.Background())
+	if err != nil {
+		return // the next transaction reports what is wrong with the old one
+	}
+	w.conn.Close()
+	w.conn, w.unsynced = conn, false
+	conn.OnWAL(func(pages int) { w.walPages = pages })
+}
+
+// checkpoint copies the log into the file once it has grown, and again each time it grew by a quarter more. Its failure is
+// no failure of the commit before it: the log is still there.
+func (w *writer) checkpoint() {
+	threshold := max(checkpointBytes/w.pageSize, 1)
+	if w.walPages < w.triedAt {
+		w.triedAt = 0
+	}
+	if w.walPages < threshold || (w.triedAt > 0 && w.walPages < w.triedAt+threshold/4) {
+		return
+	}
+	log, done, err := w.conn.Checkpoint(false)
+	w.triedAt = w.walPages
+	if err == nil && log == done {
+		w.triedAt = 0
+		w.walPages = 0
+	}
+	if err == nil && done < log && log > 2*threshold {
+		go w.s.unpin()
+	}
+}
+
+func (w *writer) close() error {
+	w.turn <- struct{}{}
+	defer w.release()
+	return w.conn.Close()
+}
