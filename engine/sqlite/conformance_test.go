@@ -44,4 +44,3 @@ func TestConformance(t *testing.T) {
 		})
 	}
 }
-

@@ -1,0 +1,168 @@
+package sqlite_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite"
+)
+
+const crashEnv = "KVAULT_TEST_CRASH"
+
+// TestMain turns the test binary into the process that is killed.
+func TestMain(m *testing.M) {
+	if path := os.Getenv(crashEnv); path != "" {
+		fmt.Fprintln(os.Stderr, crashChild(path))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+var crashOptions = sqlite.Options{OneRowLimit: 1 << 20}
+
+// crashChild puts values for ever, saying so on standard output after each, beside a large value that never ends.
+func crashChild(path string) error {
+	ctx := context.Background()
+	s, err := sqlite.Open(ctx, path, &crashOptions)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	go func() {
+		st, err := s.Stage(ctx, engine.StageOptions{ChunkSize: 100_000, Size: -1})
+		for chunk := make([]byte, 100_000); err == nil; {
+			err = st.WriteChunk(ctx, chunk)
+		}
+		failed <- err
+	}()
+	for i := 0; ; i++ {
+		value := noise(i * 1000 % 3_000_000)
+		if _, err := s.Apply(ctx, []engine.Op{{Kind: engine.Put, Key: fmt.Sprintf("k%d", i), Value: value}}); err != nil {
+			return err
+		}
+		if _, err := fmt.Println(i); err != nil {
+			return err
+		}
+		select {
+		case err := <-failed:
+			return err
+		default:
+		}
+	}
+}
+
+// A process that is killed loses nothing that it had acknowledged, and what it left half-written is swept at the next Open.
+func TestKill(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	for round := range 4 {
+		acknowledged := killedAfter(t, path, 20+round*37)
+		s := open(t, path, &crashOptions)
+		for i := range acknowledged + 1 {
+			e, err := s.Stat(t.Context(), fmt.Sprintf("k%d", i))
+			if want := int64(i * 1000 % 3_000_000); err != nil || e.Size != want {
+				t.Errorf("round %d: acknowledged k%d: %d bytes, %v; want %d", round, i, e.Size, err, want)
+			}
+		}
+		if err := s.Check(t.Context(), func(p engine.Problem) { t.Errorf("round %d: %+v", round, p) }, nil); err != nil {
+			t.Fatal(err)
+		}
+		waitSwept(t, s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := query(t, path, `SELECT count(*) FROM kvault_chunks WHERE id >> 28 NOT IN (SELECT id FROM kvault_values WHERE owner IS NULL)`); got != "0" {
+			t.Errorf("round %d: %s chunk rows without a value", round, got)
+		}
+	}
+}
+
+// killedAfter runs the child until it has acknowledged n puts, and returns the last number it acknowledged.
+func killedAfter(t *testing.T, path string, n int) int {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), crashEnv+"="+path)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	last := -1
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if _, err := fmt.Sscan(lines.Text(), &last); err != nil {
+			t.Fatal(err)
+		}
+		if last == n {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := cmd.Wait(); err == nil || last < n {
+		t.Fatalf("the child ended by itself after %d: %v", last, err)
+	}
+	return last
+}
+
+func waitSwept(t *testing.T, s *sqlite.Store) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		stats, err := s.Stats(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stats.Staged == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d values are still to be swept", stats.Staged)
+		}
+	}
+}
+
+// While a large value trickles in, other writers are not held up, and another process that opens the vault does not
+// take the value for abandoned.
+func TestStageHoldsNoLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	s := open(t, path, &sqlite.Options{OneRowLimit: 1 << 20, BusyTimeout: -1})
+	st := must[engine.Stage](t)(s.Stage(t.Context(), engine.StageOptions{ChunkSize: 1 << 20, Size: -1}))
+	value := noise(1 << 20)
+	for i := range 3 {
+		if err := st.WriteChunk(t.Context(), value); err != nil {
+			t.Fatal(err)
+		}
+		other := must[*sqlite.Store](t)(sqlite.Open(t.Context(), path, &sqlite.Options{BusyTimeout: -1}))
+		for j := range 20 {
+			put(t, s, fmt.Sprint("mine", i, j), []byte("v"))
+			put(t, other, fmt.Sprint("theirs", i, j), []byte("v"))
+		}
+		if err := other.Optimize(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "large", Staged: st}}); err != nil {
+		t.Fatal(err)
+	}
+	if e := must[engine.Entry](t)(s.Stat(t.Context(), "large")); e.Size != 3<<20 {
+		t.Errorf("%d bytes", e.Size)
+	}
+	if err := s.Check(t.Context(), func(p engine.Problem) { t.Errorf("%+v", p) }, nil); err != nil {
+		t.Error(err)
+	}
+}

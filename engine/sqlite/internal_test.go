@@ -1,0 +1,65 @@
+package sqlite
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAbandoned(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		name string
+		o    owner
+		beat time.Duration
+		want bool
+	}{
+		{"this process", self, 0, false},
+		{"this process, long silent", self, 2 * staleAfter, false},
+		{"an earlier process with this one's id", owner{self.host, self.pid, "other"}, 0, true},
+		{"the parent, alive", owner{self.host, 1, "other"}, 0, false},
+		{"no such process", owner{self.host, 1 << 30, "other"}, 0, true},
+		{"another host", owner{"elsewhere", self.pid, "other"}, staleAfter / 2, false},
+		{"another host, long silent", owner{"elsewhere", self.pid, "other"}, 2 * staleAfter, true},
+		{"nonsense", parseOwner("a|b"), 0, true},
+		{"nonsense", parseOwner("a|b|c"), 0, true},
+	} {
+		if got := parseOwner(c.o.String()).abandoned(now.Add(-c.beat), now); c.o.pid != 0 && got != c.want {
+			t.Errorf("%s: abandoned %t, want %t", c.name, got, c.want)
+		}
+		if got := c.o.abandoned(now.Add(-c.beat), now); got != c.want {
+			t.Errorf("%s: abandoned %t, want %t", c.name, got, c.want)
+		}
+	}
+}
+
+func FuzzReference(f *testing.F) {
+	f.Add([]byte(nil))
+	f.Add(refHeader[:])
+	f.Add(reference{id: 1, size: 2, chunkBytes: 3, nonce: 4}.encode())
+	f.Add(bytes.Repeat([]byte{0xFF}, refLen))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		ref, ok := parseReference(b)
+		if ok && !bytes.Equal(ref.encode(), b) {
+			t.Errorf("%x reads as %+v, which is written %x", b, ref, ref.encode())
+		}
+		if ok && (ref.id <= 0 || ref.size < 0 || ref.chunkBytes <= 0 || chunkRow(ref.id, maxChunks-1) <= 0) {
+			t.Errorf("%x reads as %+v", b, ref)
+		}
+	})
+}
+
+func FuzzTableName(f *testing.F) {
+	for _, s := range []string{"", "kvault", "a_1", "1a", `"; DROP TABLE x`, "sqlite_x", "KOHAKUVAULT_META", strings.Repeat("a", 200), "é"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if checkTable(s) != nil {
+			return
+		}
+		if quoted(s) != `"`+s+`"` {
+			t.Errorf("%q is accepted but needs quoting: %s", s, quoted(s))
+		}
+	})
+}
