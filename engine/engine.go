@@ -208,6 +208,13 @@ type Tx interface {
 	Rollback() error
 }
 
+// Tagger is a store, or a transaction, that can hold values without a stored tag, such as those that another program wrote.
+type Tagger interface {
+	// Tag returns the version tag of key: the stored one, or one made from the value, which is read through for it. A
+	// Condition accepts either.
+	Tag(ctx context.Context, key string) (string, error)
+}
+
 // Backuper is a store that can be copied while in use.
 type Backuper interface {
 	// Backup writes a complete copy of the store, as of one moment, to a new file at path. progress, if not nil, is

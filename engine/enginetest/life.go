@@ -18,6 +18,7 @@ func lifeTests() []storeTest {
 		{"CloseEndsBlobsAndStages", testCloseEnds},
 		{"CloseEndsTransactions", testCloseEndsTx},
 		{"CloseWhileInUse", testCloseInUse},
+		{"CloseWhileWritersWait", testCloseWaiting},
 		{"StageOfARolledBackTransaction", testLostStage},
 	}
 }
@@ -142,6 +143,38 @@ func testCloseInUse(t *testing.T, s engine.Store) {
 	close(errs)
 	for err := range errs {
 		wantErr(t, "a call that met Close", err, engine.ErrClosed)
+	}
+}
+
+// testCloseWaiting closes the store while others wait for a transaction to end that never does.
+func testCloseWaiting(t *testing.T, s engine.Store) {
+	x, ok := s.(engine.Transactor)
+	if !ok {
+		return
+	}
+	begin(t, x, true)
+	const writers = 4
+	started, errs := make(chan struct{}, writers), make(chan error, writers)
+	for i := range writers {
+		go func() {
+			started <- struct{}{}
+			if i%2 == 0 {
+				_, err := s.Apply(context.Background(), []engine.Op{putOp("k", "v")})
+				errs <- err
+				return
+			}
+			_, err := x.Begin(context.Background(), true)
+			errs <- err
+		}()
+	}
+	for range writers {
+		<-started
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	for range writers {
+		wantErr(t, "a writer that waited", <-errs, engine.ErrClosed)
 	}
 }
 

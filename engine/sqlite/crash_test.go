@@ -3,10 +3,13 @@ package sqlite_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,15 +17,26 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-const crashEnv = "KVAULT_TEST_CRASH"
+// Set, these make the test binary the child process of a test, working on the vault that they name.
+const (
+	crashEnv = "KVAULT_TEST_CRASH"
+	countEnv = "KVAULT_TEST_COUNT"
+)
 
-// TestMain turns the test binary into the process that is killed.
 func TestMain(m *testing.M) {
+	var err error
 	if path := os.Getenv(crashEnv); path != "" {
-		fmt.Fprintln(os.Stderr, crashChild(path))
+		err = crashChild(path)
+	} else if path := os.Getenv(countEnv); path != "" {
+		err = countChild(path)
+	} else {
+		os.Exit(m.Run())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(0)
 }
 
 var crashOptions = sqlite.Options{OneRowLimit: 1 << 20}
@@ -161,6 +175,89 @@ func TestStageHoldsNoLock(t *testing.T) {
 	}
 	if e := must[engine.Entry](t)(s.Stat(t.Context(), "large")); e.Size != 3<<20 {
 		t.Errorf("%d bytes", e.Size)
+	}
+	if err := s.Check(t.Context(), func(p engine.Problem) { t.Errorf("%+v", p) }, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+const (
+	countProcesses = 4
+	countRounds    = 25
+)
+
+// countChild adds one to a counter by conditional puts, and stores values of its own beside it.
+func countChild(path string) error {
+	ctx := context.Background()
+	s, err := sqlite.Open(ctx, path, &crashOptions)
+	if err != nil {
+		return err
+	}
+	for i := range countRounds {
+		own := engine.Op{Kind: engine.Put, Key: fmt.Sprintf("own %d %d", os.Getpid(), i), Value: noise(i * 100_000)}
+		if _, err := s.Apply(ctx, []engine.Op{own}); err != nil {
+			return err
+		}
+		for {
+			err := addOne(ctx, s)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, engine.ErrTagMismatch) {
+				return err
+			}
+		}
+	}
+	return s.Close()
+}
+
+func addOne(ctx context.Context, s *sqlite.Store) error {
+	tx, err := s.Begin(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	e, err := tx.Stat(ctx, "counter")
+	if err != nil {
+		return err
+	}
+	value, err := tx.Get(ctx, "counter")
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(string(value))
+	if err != nil {
+		return err
+	}
+	_, err = s.Apply(ctx, []engine.Op{{Kind: engine.Put, Key: "counter", Value: []byte(strconv.Itoa(n + 1)), If: engine.Condition{Tag: e.Meta.Tag}}})
+	return err
+}
+
+// Several processes write one vault: no update is lost, and each sees the others' tags.
+func TestProcesses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	s := open(t, path, &crashOptions)
+	put(t, s, "counter", []byte("0"))
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range countProcesses {
+		wg.Go(func() {
+			cmd := exec.Command(exe)
+			cmd.Env = append(os.Environ(), countEnv+"="+path)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	wg.Wait()
+	if got := must[[]byte](t)(s.Get(t.Context(), "counter")); string(got) != strconv.Itoa(countProcesses*countRounds) {
+		t.Errorf("counter %s, want %d", got, countProcesses*countRounds)
+	}
+	if n := must[int64](t)(s.Count(t.Context(), engine.Range{})); n != 1+countProcesses*countRounds {
+		t.Errorf("%d keys, want %d", n, 1+countProcesses*countRounds)
 	}
 	if err := s.Check(t.Context(), func(p engine.Problem) { t.Errorf("%+v", p) }, nil); err != nil {
 		t.Error(err)

@@ -93,8 +93,12 @@ type source struct {
 
 func (ses *session) sourceOf(op *engine.Op) (source, error) {
 	if op.Staged == nil {
+		sum := op.Meta.Sum
+		if !op.Meta.HasSum {
+			sum = crc32.Checksum(op.Value, castagnoli)
+		}
 		_, lookalike := parseReference(op.Value)
-		return source{size: int64(len(op.Value)), sum: crc32.Checksum(op.Value, castagnoli), bytes: op.Value, mustChunk: lookalike}, nil
+		return source{size: int64(len(op.Value)), sum: sum, bytes: op.Value, mustChunk: lookalike}, nil
 	}
 	st, ok := op.Staged.(*stage)
 	if !ok || st.s != ses.s {

@@ -125,28 +125,12 @@ func (ses *session) readAll(r *row) ([]byte, error) {
 	return value, err
 }
 
-// Stat returns what is known about key. A value that another program wrote has no version tag: it is read through once, and its
-// content makes the tag.
+// Stat returns what is known about key. A value that another program wrote has neither tag nor time nor checksum.
 func (s *Store) Stat(ctx context.Context, key string) (e engine.Entry, err error) {
 	if err := checkKey(key); err != nil {
 		return e, err
 	}
-	foreign := false
 	err = s.read(ctx, s.reads, false, func(ses *session) error {
-		r, err := ses.find(key)
-		if err != nil {
-			return err
-		}
-		if r == nil {
-			return engine.ErrNotFound
-		}
-		e, foreign = r.entry, r.entry.Meta.Tag == ""
-		return nil
-	})
-	if err != nil || !foreign {
-		return e, err
-	}
-	err = s.read(ctx, s.streams, true, func(ses *session) error {
 		e, err = ses.stat(key)
 		return err
 	})
@@ -161,8 +145,30 @@ func (ses *session) stat(key string) (engine.Entry, error) {
 	if r == nil {
 		return engine.Entry{}, engine.ErrNotFound
 	}
-	r.entry.Meta.Tag, err = ses.tagOf(r)
-	return r.entry, err
+	return r.entry, nil
+}
+
+// Tag returns the version tag of key. That of a value which another program wrote is made from its content, which is read.
+func (s *Store) Tag(ctx context.Context, key string) (tag string, err error) {
+	if err := checkKey(key); err != nil {
+		return "", err
+	}
+	err = s.read(ctx, s.streams, true, func(ses *session) error {
+		tag, err = ses.tag(key)
+		return err
+	})
+	return tag, err
+}
+
+func (ses *session) tag(key string) (string, error) {
+	r, err := ses.find(key)
+	if err != nil {
+		return "", err
+	}
+	if r == nil {
+		return "", engine.ErrNotFound
+	}
+	return ses.tagOf(r)
 }
 
 // Count returns how many keys lie in r.

@@ -187,15 +187,21 @@ func testForeignWrites(t *testing.T, layout string) {
 	}
 	foreign(t, path, `INSERT INTO `+table+`(key, value`+cols+`) VALUES(CAST('new' AS BLOB), x'040506'`+vals+`)`)
 
+	if _, err := s.Tag(t.Context(), "deleted"); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("tag of a missing key: %v", err)
+	}
 	for key, want := range map[string][]byte{"updated": {1, 2, 3}, "big": {1, 2, 3}, "zeroed": make([]byte, 100), "new": {4, 5, 6}} {
 		if got := must[[]byte](t)(s.Get(t.Context(), key)); !bytes.Equal(got, want) {
 			t.Errorf("%s: %x, want %x", key, got, want)
 		}
 		e := must[engine.Entry](t)(s.Stat(t.Context(), key))
-		if e.Meta.Tag == "" || e.Meta.Tag == tags[key] || e.Meta.HasSum || e.Size != int64(len(want)) {
+		if e.Meta.Tag != "" || e.Meta.HasSum || !e.Meta.ModTime.IsZero() || e.Size != int64(len(want)) {
 			t.Errorf("%s: stale metadata %+v", key, e)
 		}
-		cond := engine.Condition{Tag: e.Meta.Tag}
+		cond := engine.Condition{Tag: must[string](t)(s.Tag(t.Context(), key))}
+		if cond.Tag == "" || cond.Tag == tags[key] {
+			t.Errorf("%s: stale tag %q", key, cond.Tag)
+		}
 		if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: key, Value: want, If: cond}}); err != nil {
 			t.Errorf("%s: put if unchanged: %v", key, err)
 		}

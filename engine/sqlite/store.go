@@ -36,6 +36,8 @@ type closer interface{ shut() }
 
 var (
 	_ engine.Transactor = (*Store)(nil)
+	_ engine.Tagger     = (*Store)(nil)
+	_ engine.Tagger     = (*tx)(nil)
 	_ engine.Backuper   = (*Store)(nil)
 	_ engine.Optimizer  = (*Store)(nil)
 	_ engine.Checker    = (*Store)(nil)

@@ -122,6 +122,15 @@ func (x *tx) Stat(ctx context.Context, key string) (e engine.Entry, err error) {
 	return e, err
 }
 
+// Tag returns the version tag of key in the transaction, as Store.Tag does.
+func (x *tx) Tag(ctx context.Context, key string) (tag string, err error) {
+	if err := checkKey(key); err != nil {
+		return "", err
+	}
+	err = x.in(ctx, func(ses *session) error { tag, err = ses.tag(key); return err })
+	return tag, err
+}
+
 // List returns a page as the transaction sees it.
 func (x *tx) List(ctx context.Context, q engine.Query) (page engine.Page, err error) {
 	err = x.in(ctx, func(ses *session) error { page, err = ses.list(q); return err })
