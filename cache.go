@@ -1,0 +1,155 @@
+package kvault
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/writeback"
+)
+
+// Defaults of CacheOptions.
+const (
+	DefaultCapacity  = 64 << 20
+	DefaultThreshold = 16 << 20
+)
+
+// CacheOptions configure EnableCache and WithCache. Nil and the zero value are the defaults. An entry counts the bytes of
+// its key and of its value.
+type CacheOptions struct {
+	// Capacity is never exceeded, in bytes. Default 64 MiB. A larger value is written through.
+	Capacity int64
+	// Threshold is the size in bytes at which a write flushes the cache. Default for EnableCache: 16 MiB, or Capacity if that
+	// is less; for WithCache: a quarter of Capacity.
+	Threshold int64
+	// IdleFlush flushes in the background after so long without a write; 0 does not.
+	IdleFlush time.Duration
+	// MaxAge flushes in the background what has been pending for so long, however busy the writers are. Default: ten times
+	// IdleFlush, and never if that is 0.
+	MaxAge time.Duration
+	// NoFlushOnReturn leaves what is pending in the cache when WithCache returns.
+	NoFlushOnReturn bool
+}
+
+// CacheStats describe the cache at one moment.
+type CacheStats struct {
+	// Enabled: plain puts and deletes go to the cache. Locked: LockCache is held.
+	Enabled, Locked bool
+	// Entries are the keys that wait to be written, or are being written; a pending delete is one too.
+	Entries int
+	// Bytes is what they count, and Capacity what they may: 0 if the cache is off.
+	Bytes, Capacity int64
+	// Flushes and FailedFlushes count since the vault was opened.
+	Flushes, FailedFlushes int64
+	// LastError is why the latest flush failed; nil once one has succeeded.
+	LastError error
+}
+
+// cacheConfig is a CacheOptions with its defaults filled in.
+type cacheConfig struct {
+	capacity, threshold int64
+	idle, maxAge        time.Duration
+	keep                bool
+}
+
+func (o *CacheOptions) resolved(threshold func(capacity int64) int64) (*cacheConfig, error) {
+	if o == nil {
+		o = &CacheOptions{}
+	}
+	c := &cacheConfig{capacity: o.Capacity, threshold: o.Threshold, idle: o.IdleFlush, maxAge: o.MaxAge, keep: o.NoFlushOnReturn}
+	if c.capacity == 0 {
+		c.capacity = DefaultCapacity
+	}
+	if c.threshold == 0 {
+		c.threshold = max(threshold(c.capacity), 1)
+	}
+	switch {
+	case c.capacity < 0:
+		return nil, invalid("cache capacity %d is negative", o.Capacity)
+	case c.threshold < 0:
+		return nil, invalid("cache threshold %d is negative", o.Threshold)
+	case c.threshold > c.capacity:
+		return nil, invalid("cache threshold %d is above the capacity %d", c.threshold, c.capacity)
+	case c.idle < 0:
+		return nil, invalid("idle flush %v is negative", o.IdleFlush)
+	case c.maxAge < 0:
+		return nil, invalid("maximum age %v is negative", o.MaxAge)
+	}
+	if c.maxAge == 0 && c.idle > 0 {
+		c.maxAge = min(c.idle, math.MaxInt64/10) * 10
+	}
+	return c, nil
+}
+
+// cache decides what stays pending and when it is written. The bookkeeping is package writeback's.
+//
+// mu is never held over I/O. Whoever flushes, or must not be overtaken by a flush, holds the semaphore sem. A direct change
+// of the store ("direct") makes cached writers wait, so that none of them is overtaken by it.
+type cache struct {
+	write   func(context.Context, []engine.Op) ([]engine.Result, error)
+	onError func(error)
+	sem     chan struct{}
+	wake    chan struct{} // tells the background that there is something to wait for
+	work    sync.WaitGroup
+
+	mu      sync.Mutex
+	entries writeback.Cache
+	sending int64          // bytes of the entries that are being flushed
+	base    *cacheConfig   // of EnableCache
+	scopes  []*cacheConfig // of WithCache, the newest last
+	locks   int
+	closed  bool
+	// epoch changes whenever something may move from the cache to the store, or the store change under it.
+	epoch      uint64
+	direct     int           // direct changes that are running
+	directDone chan struct{} // closed when there are none any more
+	lastWrite  time.Time
+	stop       chan struct{} // ends the background; nil if there is none
+
+	flushes, failed int64
+	lastError       error
+}
+
+func newCache(write func(context.Context, []engine.Op) ([]engine.Result, error), onError func(error)) *cache {
+	return &cache{write: write, onError: onError, sem: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+}
+
+// config is the settings in force, or nil if the cache is off.
+func (c *cache) config() *cacheConfig {
+	if n := len(c.scopes); n > 0 {
+		return c.scopes[n-1]
+	}
+	return c.base
+}
+
+// off reports that writes may go straight to the store: nothing is cached, and nothing left behind.
+func (c *cache) off() bool { return c.config() == nil && c.entries.Len() == 0 }
+
+func (c *cache) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case c.sem <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *cache) release() { <-c.sem }
+
+func (c *cache) stats() CacheStats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := CacheStats{
+		Locked: c.locks > 0, Entries: c.entries.Len(), Bytes: c.entries.Bytes(),
+		Flushes: c.flushes, FailedFlushes: c.failed, LastError: c.lastError,
+	}
+	if cfg := c.config(); cfg != nil {
+		s.Enabled, s.Capacity = true, cfg.capacity
+	}
+	return s
+}

@@ -1,0 +1,192 @@
+package kvault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/writeback"
+)
+
+var errLocked error = &worded{"the cache is locked, and this call would have to flush it: try again when LockCache is released", ErrBusy}
+
+// put caches a copy of value. If it does not report cached, the value belongs in the store itself.
+func (c *cache) put(ctx context.Context, key string, value []byte, meta engine.Meta) (e writeback.Entry, cached bool, err error) {
+	if !c.takes(writeback.Size(key, len(value))) {
+		return e, false, nil
+	}
+	// A copy that is never nil: the caller may go on using its own.
+	e = writeback.Entry{Value: append(make([]byte, 0, len(value)), value...), Meta: meta}
+	cached, err = c.admit(ctx, []writeback.Item{{Key: key, Entry: e}}, nil)
+	return e, cached, err
+}
+
+// takes reports whether it is worth copying an entry of that size: admit decides.
+func (c *cache) takes(size int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cfg := c.config()
+	return cfg != nil && size <= cfg.capacity
+}
+
+// remove caches the deletion of key and reports whether it was there; stored asks the store that. If it does not report
+// cached, the store has to be changed itself.
+func (c *cache) remove(ctx context.Context, key string, stored func() (bool, error)) (found, cached bool, err error) {
+	for {
+		c.mu.Lock()
+		on, epoch := c.config() != nil, c.epoch
+		e, pending := c.entries.Lookup(key)
+		c.mu.Unlock()
+		switch {
+		case !on:
+			return false, false, nil
+		case pending && e.Deleted:
+			return false, true, nil
+		case !pending:
+			if found, err = stored(); err != nil || !found {
+				return false, true, err
+			}
+		}
+		moved := false
+		stillThere := func() bool {
+			now, ok := c.entries.Lookup(key)
+			if ok {
+				moved = now.Deleted
+			} else {
+				moved = pending || c.epoch != epoch
+			}
+			return !moved
+		}
+		cached, err = c.admit(ctx, []writeback.Item{{Key: key, Entry: writeback.Entry{Deleted: true}}}, stillThere)
+		if !moved {
+			found = cached && (err == nil || isKept(err))
+			return found, cached, err
+		}
+	}
+}
+
+// admit adds items to what is pending, all at once, flushing first if they would not fit. If they belong in the store
+// itself, because the cache is off or they are larger than all of it, admit does nothing and reports false. It does nothing
+// either if only is not nil and reports false, which it is asked at the last moment, under the lock.
+func (c *cache) admit(ctx context.Context, items []writeback.Item, only func() bool) (cached bool, err error) {
+	b := batchOf(items)
+	size := b.size(&writeback.Cache{})
+	for {
+		c.mu.Lock()
+		cfg := c.config()
+		switch {
+		case cfg == nil || size > cfg.capacity:
+			c.mu.Unlock()
+			return false, nil
+		case c.direct > 0:
+			done := c.directDone
+			c.mu.Unlock()
+			if err := wait(ctx, done); err != nil {
+				return true, err
+			}
+		case c.overfull(b):
+			locked := c.locks > 0
+			c.mu.Unlock()
+			if locked {
+				return true, errLocked
+			}
+			if _, err := c.flush(ctx, func() bool { return c.overfull(b) }); err != nil {
+				return true, err
+			}
+		default:
+			if only != nil && !only() {
+				c.mu.Unlock()
+				return true, nil
+			}
+			c.insert(items)
+			due := c.overThreshold()
+			c.mu.Unlock()
+			if due {
+				return true, kept(c.flush(ctx, c.overThreshold))
+			}
+			return true, nil
+		}
+	}
+}
+
+// batch is the items of one change with what is needed to tell their size.
+type batch struct {
+	items   []writeback.Item
+	lengths map[string]int // of the values by key, if there are several items
+}
+
+func batchOf(items []writeback.Item) batch {
+	b := batch{items: items}
+	if len(items) != 1 {
+		b.lengths = make(map[string]int, len(items))
+		for _, it := range items {
+			b.lengths[it.Key] = len(it.Value)
+		}
+	}
+	return b
+}
+
+// size is what c would hold with the batch put into it.
+func (b batch) size(c *writeback.Cache) int64 {
+	if b.lengths == nil {
+		return c.SizeWith(b.items[0].Key, len(b.items[0].Value))
+	}
+	return c.SizeWithAll(b.lengths)
+}
+
+func wait(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// overfull, insert and overThreshold are called with mu held.
+
+func (c *cache) overfull(b batch) bool {
+	cfg := c.config()
+	return cfg != nil && b.size(&c.entries) > cfg.capacity
+}
+
+func (c *cache) insert(items []writeback.Item) {
+	now := time.Now()
+	c.lastWrite = now
+	wasEmpty := c.entries.Pending() == 0
+	for _, it := range items {
+		it.Added = now
+		c.entries.Put(it.Key, it.Entry)
+	}
+	if wasEmpty {
+		c.nudge()
+	}
+}
+
+// overThreshold leaves out what is being flushed, so that a writer does not wait for a flush that another began.
+func (c *cache) overThreshold() bool {
+	cfg := c.config()
+	return cfg != nil && c.locks == 0 && c.entries.Bytes()-c.sending >= cfg.threshold
+}
+
+// keptError is a failed flush after a write that was accepted.
+type keptError struct{ err error }
+
+func (k *keptError) Error() string {
+	return fmt.Sprintf("the write is kept in the cache for a later flush: %v", k.err)
+}
+func (k *keptError) Unwrap() error { return k.err }
+
+func kept(_ int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &keptError{err}
+}
+
+func isKept(err error) bool {
+	var k *keptError
+	return errors.As(err, &k)
+}

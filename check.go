@@ -1,0 +1,87 @@
+package kvault
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/backoff"
+)
+
+// Problem is one thing that Check found wrong. Key is empty if it is with the file as a whole.
+type Problem = engine.Problem
+
+// CheckOptions let a caller follow a check. Nil and the zero value do not.
+type CheckOptions struct {
+	// OnProblem is told each problem as it is found.
+	OnProblem func(Problem)
+	// Progress is told how many of how many keys are done.
+	Progress func(done, total int64)
+}
+
+// CheckReport is what Check found.
+type CheckReport struct {
+	// Keys is how many keys were examined.
+	Keys int64
+	// Problems is how many problems there are, and First the first 100 of them.
+	Problems int64
+	First    []Problem
+}
+
+// maxReported is how many problems a report keeps.
+const maxReported = 100
+
+// Err is nil for a sound vault, and else an error that matches ErrCorrupt and names the first problem.
+func (r *CheckReport) Err() error {
+	if r.Problems == 0 {
+		return nil
+	}
+	first := r.First[0]
+	text := fmt.Sprintf("%d problems, the first: %v", r.Problems, first.Err)
+	if r.Problems == 1 {
+		text = first.Err.Error()
+	}
+	return &Error{Op: "check", Key: first.Key, Err: &worded{text, ErrCorrupt}}
+}
+
+func (r *CheckReport) add(p Problem) {
+	r.Problems++
+	if len(r.First) < maxReported {
+		r.First = append(r.First, p)
+	}
+}
+
+// Check reads the whole vault, what is pending in the cache written first, and compares it with its own structure and the
+// checksums of the values. Damage is in the report: see CheckReport.Err. An error means that the check could not be finished;
+// the report then covers what was done. ErrUnsupported if the engine cannot.
+func (v *Vault) Check(ctx context.Context, o *CheckOptions) (*CheckReport, error) {
+	if o == nil {
+		o = &CheckOptions{}
+	}
+	r := &CheckReport{}
+	report := func(p Problem) {
+		r.add(p)
+		if o.OnProblem != nil {
+			o.OnProblem(p)
+		}
+	}
+	progress := func(done, total int64) {
+		r.Keys = done
+		if o.Progress != nil {
+			o.Progress(done, total)
+		}
+	}
+	// Not started afresh once problems were told, lest they be told twice.
+	again := func(err error) bool { return isBusy(err) && r.Problems == 0 }
+	c, ok := v.store.(engine.Checker)
+	err := v.during(func() error {
+		if !ok {
+			return ErrUnsupported
+		}
+		if err := v.cache.settle(ctx); err != nil {
+			return err
+		}
+		return backoff.Do(ctx, v.opt.Retries, v.opt.RetryDelay, again, func() error { return c.Check(ctx, report, progress) })
+	})
+	return r, fail("check", "", err)
+}

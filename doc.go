@@ -1,0 +1,43 @@
+// Package kvault keeps keys and values of any size in one SQLite file: media, documents, whatever a program holds as bytes.
+//
+//	v, err := kvault.Open(ctx, "media.kv", nil)
+//	if err != nil {
+//		return err
+//	}
+//	defer v.Close()
+//	err = v.Put(ctx, "photos/cat.jpg", jpeg)
+//
+// Keys are strings of any bytes but never empty, in bytewise order. Values go in and out whole ([Vault.Put], [Vault.Get]) or as
+// streams that hold one chunk in memory ([Vault.PutReader], [Vault.NewWriter], [Vault.NewReader]). Every write is atomic: others
+// see the old value or all of the new one, whatever fails.
+//
+// # Listings
+//
+// [Vault.List], [Vault.Keys], [Vault.Values] and [Vault.Items] read in pages and hold nothing open between them, so a loop may call
+// any method and may be left at any point. [ListOptions] select by prefix and range, reverse the order, and fold what lies
+// behind a delimiter into folders. [Vault.FS] shows a vault as an [io/fs.FS].
+//
+// # Transactions
+//
+// [Vault.Update] makes several changes visible at once; [Vault.View] reads a snapshot. Inside them, use the [Tx] only.
+//
+// # The write-back cache
+//
+// With [Vault.WithCache] or [Vault.EnableCache], small writes are collected in memory and written in one transaction, which is
+// many times faster than one each. All reads count in what is pending, and every other write flushes it first, so the
+// cache changes speed and durability but never an answer. What is pending when the program dies is lost. [Vault.LockCache] holds
+// flushes back, so that what belongs together is written together.
+//
+// # Deadlines, busy files, errors
+//
+// The context bounds each call, its waits and its retries included; the one given to a reader, writer or listing bounds all of its
+// use. When another process holds the file's lock, a call is attempted again as [Options] say, and then fails with [ErrBusy].
+//
+// Every error of a method is an [*Error] that names the call and the key. Match its cause with [errors.Is]: [ErrNotFound],
+// [ErrBusy] and so on. Errors of your own readers, writers and files arrive as [*IOError]. Functions given to Update, View and
+// WithCache get their own errors back as they are.
+//
+// # Other engines
+//
+// [New] makes a vault of anything that implements package engine; what an engine cannot do gives [ErrUnsupported].
+package kvault

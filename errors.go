@@ -1,0 +1,109 @@
+package kvault
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// The errors of a vault, to be matched with errors.Is. Some match an error of io/fs as well, which is named here.
+var (
+	// ErrNotFound: there is no such key (fs.ErrNotExist).
+	ErrNotFound = engine.ErrNotFound
+	// ErrExists: the key exists already, and the call was to leave it alone (fs.ErrExist).
+	ErrExists = engine.ErrExists
+	// ErrTagMismatch: the key holds another version than the call named.
+	ErrTagMismatch = engine.ErrTagMismatch
+	// ErrBusy: another process held the lock for too long, or LockCache forbids the flush that the call needs. Nothing
+	// was changed, and the same call may succeed later.
+	ErrBusy = engine.ErrBusy
+	// ErrInvalid: an argument that cannot work (fs.ErrInvalid).
+	ErrInvalid = engine.ErrInvalid
+	// ErrClosed: the vault, reader or writer is closed (fs.ErrClosed).
+	ErrClosed = engine.ErrClosed
+	// ErrReadOnly: the vault or the transaction is for reading only (fs.ErrPermission).
+	ErrReadOnly = engine.ErrReadOnly
+	// ErrCorrupt: what is stored is damaged.
+	ErrCorrupt = engine.ErrCorrupt
+	// ErrTooLarge: a key or a value is larger than the engine, or memory, can hold.
+	ErrTooLarge = engine.ErrTooLarge
+	// ErrNoVault: there is nothing to open, or it is no vault (fs.ErrNotExist).
+	ErrNoVault = engine.ErrNoVault
+	// ErrUnsupported: the engine cannot do this (errors.ErrUnsupported).
+	ErrUnsupported = engine.ErrUnsupported
+	// ErrTxDone: the transaction has ended.
+	ErrTxDone = engine.ErrTxDone
+)
+
+// Error is what every method of a Vault and a Tx returns when it fails. Match its cause with errors.Is and errors.As.
+type Error struct {
+	// Op is the call: "put", "list".
+	Op string
+	// Key is the key concerned, or empty.
+	Key string
+	// Err is the cause.
+	Err error
+}
+
+// maxQuoted is how much of a long key a message shows, in bytes.
+const maxQuoted = 120
+
+func (e *Error) Error() string {
+	switch {
+	case e.Key == "":
+		return e.Op + ": " + e.Err.Error()
+	case len(e.Key) > maxQuoted:
+		return fmt.Sprintf("%s %q… (%d bytes): %v", e.Op, e.Key[:maxQuoted], len(e.Key), e.Err)
+	}
+	return e.Op + " " + strconv.Quote(e.Key) + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// IOError is a failure of the source or target of a stream, or of the disk under the vault.
+type IOError = engine.IOError
+
+// fail makes err an *Error, unless it is one already.
+func fail(op, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := err.(*Error); ok {
+		return err
+	}
+	if oe, ok := err.(*engine.OpError); ok {
+		if key == "" {
+			key = oe.Key
+		}
+		err = oe.Err
+	}
+	return &Error{Op: op, Key: key, Err: err}
+}
+
+// worded is an error of a known kind with a text of its own.
+type worded struct {
+	text string
+	kind error
+}
+
+func (w *worded) Error() string { return w.text }
+func (w *worded) Unwrap() error { return w.kind }
+
+func invalid(format string, args ...any) error {
+	return &worded{fmt.Sprintf(format, args...), ErrInvalid}
+}
+
+// maxKey is the longest key in bytes.
+const maxKey = 64 << 10
+
+func checkKey(key string) error {
+	switch {
+	case key == "":
+		return invalid("key is empty")
+	case len(key) > maxKey:
+		return &worded{fmt.Sprintf("key has %d bytes, at most %d are possible", len(key), maxKey), ErrTooLarge}
+	}
+	return nil
+}

@@ -1,0 +1,195 @@
+package kvault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Get returns the value of key: a copy, never nil unless the error is not. A missing key is ErrNotFound.
+func (v *Vault) Get(ctx context.Context, key string) ([]byte, error) { return get(ctx, v, key) }
+
+// GetOr returns the value of key, or def if there is no such key. Any other failure is an error.
+func (v *Vault) GetOr(ctx context.Context, key string, def []byte) ([]byte, error) {
+	return getOr(ctx, v, key, def)
+}
+
+// GetMany returns the values of those keys that exist, all as of one moment if the engine has transactions.
+func (v *Vault) GetMany(ctx context.Context, keys ...string) (map[string][]byte, error) {
+	var values map[string][]byte
+	err := v.view(ctx, func(tx *Tx) (err error) {
+		values, err = getMany(ctx, tx, keys)
+		return err
+	})
+	if errors.Is(err, ErrUnsupported) {
+		values, err = getMany(ctx, v, keys)
+	}
+	return values, fail("get", "", err)
+}
+
+// GetRange returns n bytes of the value of key from offset off on, fewer if the value ends before, and all the rest if n is
+// negative. An offset beyond the end is ErrInvalid. No more than those bytes is read.
+func (v *Vault) GetRange(ctx context.Context, key string, off, n int64) ([]byte, error) {
+	return getRange(ctx, v, key, off, n)
+}
+
+// Stat returns what is known of key without reading its value. A missing key is ErrNotFound.
+func (v *Vault) Stat(ctx context.Context, key string) (Entry, error) { return stat(ctx, v, key) }
+
+// Tag returns the version tag of key, for IfTag and DeleteIf. It is what Stat tells, but for a value that another program
+// wrote: that is read through, and its content makes the tag.
+func (v *Vault) Tag(ctx context.Context, key string) (string, error) { return tagOf(ctx, v, key) }
+
+// Exists reports whether there is such a key. An error means that this is not known.
+func (v *Vault) Exists(ctx context.Context, key string) (bool, error) { return has(ctx, v, key) }
+
+// CopyTo writes the value of key to w and returns how many bytes it wrote, one chunk in memory at a time. The value is that
+// of one moment, whatever is written meanwhile. A failing w is an *IOError.
+func (v *Vault) CopyTo(ctx context.Context, key string, w io.Writer) (int64, error) {
+	return copyTo(ctx, v, key, w)
+}
+
+func get(ctx context.Context, s scope, key string) (value []byte, err error) {
+	if err := checkKey(key); err != nil {
+		return nil, fail("get", key, err)
+	}
+	err = s.do(ctx, func(r engine.Reader) error {
+		if e, ok := s.lookup(key); ok {
+			if e.Deleted {
+				return ErrNotFound
+			}
+			value = bytes.Clone(e.Value)
+			return nil
+		}
+		value, err = r.Get(ctx, key)
+		return err
+	})
+	if err != nil {
+		return nil, fail("get", key, err)
+	}
+	return value, nil
+}
+
+func getOr(ctx context.Context, s scope, key string, def []byte) ([]byte, error) {
+	value, err := get(ctx, s, key)
+	if errors.Is(err, ErrNotFound) {
+		return def, nil
+	}
+	return value, err
+}
+
+func getMany(ctx context.Context, s scope, keys []string) (map[string][]byte, error) {
+	values := make(map[string][]byte, len(keys))
+	for _, key := range keys {
+		if _, ok := values[key]; ok {
+			continue
+		}
+		value, err := get(ctx, s, key)
+		switch {
+		case err == nil:
+			values[key] = value
+		case !errors.Is(err, ErrNotFound):
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+func getRange(ctx context.Context, s scope, key string, off, n int64) ([]byte, error) {
+	r, err := newReader(ctx, s, key)
+	if err != nil {
+		return nil, fail("get", key, err)
+	}
+	defer r.Close()
+	rest := r.Size() - off
+	if off < 0 || rest < 0 {
+		return nil, fail("get", key, invalid("offset %d is outside the value of %d bytes", off, r.Size()))
+	}
+	if n < 0 || n > rest {
+		n = rest
+	}
+	value := make([]byte, n)
+	if n == 0 {
+		return value, nil
+	}
+	if _, err := r.readAt(value, off); err != nil {
+		return nil, fail("get", key, err)
+	}
+	return value, nil
+}
+
+func stat(ctx context.Context, s scope, key string) (entry Entry, err error) {
+	if err := checkKey(key); err != nil {
+		return Entry{}, fail("stat", key, err)
+	}
+	err = s.do(ctx, func(r engine.Reader) error {
+		if e, ok := s.lookup(key); ok {
+			if e.Deleted {
+				return ErrNotFound
+			}
+			entry = entryOf(pendingEntry(key, e))
+			return nil
+		}
+		e, err := r.Stat(ctx, key)
+		entry = entryOf(e)
+		return err
+	})
+	if err != nil {
+		return Entry{}, fail("stat", key, err)
+	}
+	return entry, nil
+}
+
+func tagOf(ctx context.Context, s scope, key string) (string, error) {
+	e, err := stat(ctx, s, key)
+	if err != nil || e.Tag != "" {
+		return e.Tag, fail("tag", key, errors.Unwrap(err))
+	}
+	tag := ""
+	err = s.do(ctx, func(r engine.Reader) (err error) {
+		t, ok := r.(engine.Tagger)
+		if !ok {
+			return ErrUnsupported
+		}
+		tag, err = t.Tag(ctx, key)
+		return err
+	})
+	return tag, fail("tag", key, err)
+}
+
+func has(ctx context.Context, s scope, key string) (found bool, err error) {
+	if err := checkKey(key); err != nil {
+		return false, fail("exists", key, err)
+	}
+	err = s.do(ctx, func(r engine.Reader) error {
+		if e, ok := s.lookup(key); ok {
+			found = !e.Deleted
+			return nil
+		}
+		found, err = exists(ctx, r, key)
+		return err
+	})
+	return found, fail("exists", key, err)
+}
+
+func copyTo(ctx context.Context, s scope, key string, w io.Writer) (int64, error) {
+	r, err := newReader(ctx, s, key)
+	if err != nil {
+		return 0, fail("copy", key, err)
+	}
+	defer r.Close()
+	n, err := r.writeTo(w)
+	return n, fail("copy", key, err)
+}
+
+// exists asks r itself, with nothing laid over it.
+func exists(ctx context.Context, r engine.Reader, key string) (bool, error) {
+	_, err := r.Stat(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}

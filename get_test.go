@@ -1,0 +1,308 @@
+package kvault_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"testing"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// both runs a test on a vault whose keys are stored, and on one whose keys are pending in the cache.
+func both(t *testing.T, test func(t *testing.T, v *kvault.Vault, f *faulty)) {
+	t.Run("stored", func(t *testing.T) {
+		v, f := newFaultyVault(t, quick)
+		test(t, v, f)
+	})
+	t.Run("cached", func(t *testing.T) {
+		v, f := newFaultyVault(t, quick)
+		enable(t, v, 1<<20, 1<<20)
+		test(t, v, f)
+	})
+}
+
+func TestGet(t *testing.T) {
+	both(t, func(t *testing.T, v *kvault.Vault, _ *faulty) {
+		put(t, v, "a", "1", "empty", "", "\x00\xff", "binary key")
+		wantGet(t, v, "a", "1")
+		wantGet(t, v, "\x00\xff", "binary key")
+		wantMissing(t, v, "b")
+		if got, err := v.Get(t.Context(), "empty"); err != nil || got == nil || len(got) != 0 {
+			t.Errorf("Get(empty) = %#v, %v; want an empty slice that is not nil", got, err)
+		}
+		_, err := v.Get(t.Context(), "b")
+		if !errors.Is(err, fs.ErrNotExist) || err.Error() != `get "b": key not found` {
+			t.Errorf("missing key: %v", err)
+		}
+	})
+}
+
+func TestGetReturnsACopy(t *testing.T) {
+	both(t, func(t *testing.T, v *kvault.Vault, _ *faulty) {
+		value := []byte("value")
+		if err := v.Put(t.Context(), "a", value); err != nil {
+			t.Fatal(err)
+		}
+		value[0] = 'X' // the caller may reuse its slice
+		got, err := v.Get(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[1] = 'X'
+		wantGet(t, v, "a", "value")
+		for value, err := range v.Values(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			value[2] = 'X'
+		}
+		wantGet(t, v, "a", "value")
+	})
+}
+
+func TestUserMetadataIsACopy(t *testing.T) {
+	both(t, func(t *testing.T, v *kvault.Vault, _ *faulty) {
+		user := map[string]string{"k": "v"}
+		if _, err := v.PutWith(t.Context(), "a", nil, &kvault.PutOptions{User: user}); err != nil {
+			t.Fatal(err)
+		}
+		user["k"] = "changed"
+		e, err := v.Stat(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.User["k"] = "changed"
+		if e, err = v.Stat(t.Context(), "a"); err != nil || e.User["k"] != "v" {
+			t.Errorf("user metadata is %v, %v", e.User, err)
+		}
+	})
+}
+
+func TestGetOrFallsBackForMissingKeysOnly(t *testing.T) {
+	v, f := newFaultyVault(t, quick)
+	put(t, v, "a", "1")
+	if got, err := v.GetOr(t.Context(), "a", []byte("def")); err != nil || string(got) != "1" {
+		t.Errorf("GetOr(a) = %q, %v", got, err)
+	}
+	if got, err := v.GetOr(t.Context(), "b", []byte("def")); err != nil || string(got) != "def" {
+		t.Errorf("GetOr(b) = %q, %v", got, err)
+	}
+	f.fail("get", -1, errBoom)
+	if got, err := v.GetOr(t.Context(), "a", []byte("def")); !errors.Is(err, errBoom) || got != nil {
+		t.Errorf("GetOr on a failing store = %q, %v; want the failure", got, err)
+	}
+}
+
+// The original's exists turns any failure into False.
+func TestExistsReportsAFailingStore(t *testing.T) {
+	v, f := newFaultyVault(t, quick)
+	put(t, v, "a", "1")
+	for key, want := range map[string]bool{"a": true, "b": false} {
+		if got, err := v.Exists(t.Context(), key); err != nil || got != want {
+			t.Errorf("Exists(%q) = %v, %v", key, got, err)
+		}
+	}
+	f.fail("stat", -1, errBoom)
+	_, err := v.Exists(t.Context(), "a")
+	wantErr(t, err, errBoom)
+	_, err = v.Stat(t.Context(), "a")
+	wantErr(t, err, errBoom)
+	if errors.Is(err, kvault.ErrNotFound) {
+		t.Errorf("a failing store looks like a missing key: %v", err)
+	}
+}
+
+func TestGetMany(t *testing.T) {
+	both(t, func(t *testing.T, v *kvault.Vault, _ *faulty) {
+		put(t, v, "a", "1", "b", "", "c", "3")
+		if _, err := v.Delete(t.Context(), "c"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := v.GetMany(t.Context(), "a", "b", "c", "missing", "a")
+		want := map[string][]byte{"a": []byte("1"), "b": {}}
+		if err != nil || !maps.EqualFunc(got, want, bytes.Equal) {
+			t.Errorf("GetMany = %q, %v; want %q", got, err, want)
+		}
+		if got, err := v.GetMany(t.Context()); err != nil || len(got) != 0 {
+			t.Errorf("GetMany of nothing = %v, %v", got, err)
+		}
+		_, err = v.GetMany(t.Context(), "a", "")
+		wantErr(t, err, kvault.ErrInvalid)
+	})
+}
+
+func TestGetManyIsOneSnapshot(t *testing.T) {
+	v, f := newFaultyVault(t, quick)
+	put(t, v, "a", "1", "b", "1")
+	reached, release := f.block("get")
+	done := make(chan map[string][]byte)
+	go func() {
+		got, _ := v.GetMany(t.Context(), "a", "b")
+		done <- got
+	}()
+	<-reached
+	put(t, v, "a", "2", "b", "2")
+	release()
+	if got := <-done; string(got["a"]) != "1" || string(got["b"]) != "1" {
+		t.Errorf("GetMany saw %q, want both as they were when it began", got)
+	}
+}
+
+func TestGetManyWithoutTransactions(t *testing.T) {
+	v := kvault.New(simple{newFaulty()}, nil)
+	defer v.Close()
+	put(t, v, "a", "1")
+	got, err := v.GetMany(t.Context(), "a", "b")
+	if err != nil || len(got) != 1 || string(got["a"]) != "1" {
+		t.Errorf("GetMany = %q, %v", got, err)
+	}
+}
+
+func TestGetRange(t *testing.T) {
+	both(t, func(t *testing.T, v *kvault.Vault, f *faulty) {
+		put(t, v, "a", "0123456789", "empty", "")
+		for _, c := range []struct {
+			key    string
+			off, n int64
+			want   string
+			err    error
+		}{
+			{"a", 0, 3, "012", nil},
+			{"a", 4, 3, "456", nil},
+			{"a", 8, 100, "89", nil},
+			{"a", 3, -1, "3456789", nil},
+			{"a", 10, 5, "", nil},
+			{"a", 2, 0, "", nil},
+			{"empty", 0, -1, "", nil},
+			{"a", 11, 1, "", kvault.ErrInvalid},
+			{"a", -1, 1, "", kvault.ErrInvalid},
+			{"missing", 0, 1, "", kvault.ErrNotFound},
+			{"", 0, 1, "", kvault.ErrInvalid},
+		} {
+			got, err := v.GetRange(t.Context(), c.key, c.off, c.n)
+			if c.err != nil {
+				wantErr(t, err, c.err)
+			} else if err != nil || got == nil || string(got) != c.want {
+				t.Errorf("GetRange(%q, %d, %d) = %q, %v; want %q", c.key, c.off, c.n, got, err, c.want)
+			}
+		}
+		if n := f.count("get"); n != 0 {
+			t.Errorf("a range was read by %d whole reads", n)
+		}
+	})
+}
+
+func TestStat(t *testing.T) {
+	both(t, func(t *testing.T, v *kvault.Vault, f *faulty) {
+		stored, err := v.PutWith(t.Context(), "a.txt", []byte("123456789"), &kvault.PutOptions{User: map[string]string{"k": "v"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := v.Stat(t.Context(), "a.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Key != "a.txt" || e.Size != 9 || e.User["k"] != "v" || len(e.Tag) != 16 || e.Folder || e.ModTime.IsZero() {
+			t.Errorf("Stat = %+v", e)
+		}
+		if !e.HasChecksum || e.Checksum != 0xe3069283 { // the check value of CRC-32C
+			t.Errorf("checksum is %#x, %v", e.Checksum, e.HasChecksum)
+		}
+		if e.Tag != stored.Tag || e.Size != stored.Size || !e.ModTime.Equal(stored.ModTime) {
+			t.Errorf("PutWith returned %+v, Stat %+v", stored, e)
+		}
+		_, err = v.Stat(t.Context(), "b")
+		wantErr(t, err, kvault.ErrNotFound)
+		if n := f.count("get") + f.count("open"); n != 0 {
+			t.Errorf("Stat read the value %d times", n)
+		}
+	})
+}
+
+func TestEveryWriteMakesAnotherTag(t *testing.T) {
+	both(t, func(t *testing.T, v *kvault.Vault, _ *faulty) {
+		seen := map[string]bool{}
+		for range 3 {
+			e, err := v.PutWith(t.Context(), "a", []byte("same"), nil)
+			if err != nil || seen[e.Tag] {
+				t.Fatalf("tag %q, %v; seen %v", e.Tag, err, seen)
+			}
+			seen[e.Tag] = true
+		}
+	})
+}
+
+func TestCopyTo(t *testing.T) {
+	both(t, func(t *testing.T, v *kvault.Vault, _ *faulty) {
+		put(t, v, "a", "more than one chunk of eight bytes")
+		var out bytes.Buffer
+		n, err := v.CopyTo(t.Context(), "a", &out)
+		if err != nil || out.String() != "more than one chunk of eight bytes" || n != int64(out.Len()) {
+			t.Errorf("CopyTo = %d, %v: %q", n, err, out.String())
+		}
+		_, err = v.CopyTo(t.Context(), "b", &out)
+		wantErr(t, err, kvault.ErrNotFound)
+	})
+}
+
+// limited takes so many bytes, and then fails with err.
+type limited struct {
+	left int
+	err  error
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	n := min(l.left, len(p))
+	l.left -= n
+	if n < len(p) {
+		return n, l.err
+	}
+	return n, nil
+}
+
+func TestCopyToAFailingTarget(t *testing.T) {
+	v := newVault(t, quick)
+	put(t, v, "a", "more than one chunk of eight bytes")
+	for _, c := range []struct{ err, want error }{{errBoom, errBoom}, {nil, io.ErrShortWrite}} {
+		n, err := v.CopyTo(t.Context(), "a", &limited{11, c.err})
+		var ioErr *kvault.IOError
+		if n != 11 || !errors.Is(err, c.want) || !errors.As(err, &ioErr) {
+			t.Errorf("CopyTo = %d, %v; want 11 bytes and an IOError with %v", n, err, c.want)
+		}
+		wantErr(t, err, c.want)
+	}
+}
+
+func TestKeyLimits(t *testing.T) {
+	v := newVault(t, quick)
+	long := string(bytes.Repeat([]byte("k"), 65536))
+	put(t, v, long, "fits")
+	wantGet(t, v, long, "fits")
+	for key, cause := range map[string]error{"": kvault.ErrInvalid, long + "k": kvault.ErrTooLarge} {
+		_, err := v.Get(t.Context(), key)
+		wantErr(t, err, cause)
+		wantErr(t, v.Put(t.Context(), key, nil), cause)
+		_, err = v.Delete(t.Context(), key)
+		wantErr(t, err, cause)
+		_, err = v.Stat(t.Context(), key)
+		wantErr(t, err, cause)
+		_, err = v.Exists(t.Context(), key)
+		wantErr(t, err, cause)
+		_, err = v.Pop(t.Context(), key)
+		wantErr(t, err, cause)
+		_, _, err = v.SetDefault(t.Context(), key, nil)
+		wantErr(t, err, cause)
+		_, err = v.NewReader(t.Context(), key)
+		wantErr(t, err, cause)
+		_, err = v.NewWriter(t.Context(), key, nil)
+		wantErr(t, err, cause)
+		wantErr(t, v.Rename(t.Context(), long, key, nil), cause)
+		wantErr(t, v.Rename(t.Context(), key, "b", nil), cause)
+		if len(err.Error()) > 1000 {
+			t.Errorf("a message of %d bytes", len(err.Error()))
+		}
+	}
+}

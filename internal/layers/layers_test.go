@@ -1,0 +1,95 @@
+// Package layers holds the imports of every package of the module against the picture in ARCHITECTURE.md.
+package layers
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/kohakuvault/kvault"
+
+// mayImport names what each package may import of this module, and of other modules, outside its tests. A package that is not
+// listed may not exist.
+var mayImport = map[string]struct{ own, others []string }{
+	"":                  {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
+	"engine":            {},
+	"engine/enginetest": {[]string{"engine"}, []string{"github.com/google/go-cmp/cmp"}},
+	"engine/mem":        {[]string{"engine"}, []string{"github.com/ncruces/wbt"}},
+	"engine/sqlite":     {[]string{"engine", "engine/sqlite/internal/driver"}, nil},
+	"engine/sqlite/internal/driver": {nil, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs",
+		"github.com/ncruces/go-sqlite3/vfs/mvcc"}},
+	"internal/backoff":   {},
+	"internal/writeback": {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
+	"internal/layers":    {},
+	"internal/cli": {[]string{""}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
+		"github.com/dustin/go-humanize", "golang.org/x/term"}},
+	"cmd/kvault": {[]string{"internal/cli"}, nil},
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func list(t *testing.T, args ...string) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, args...)...).Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("%v: %s", err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var packages []goPackage
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := dec.Decode(&p); err == io.EOF {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func TestImports(t *testing.T) {
+	packages := list(t, module+"/...")
+	if len(packages) != len(mayImport) {
+		t.Errorf("%d packages in the module, %d in the picture", len(packages), len(mayImport))
+	}
+	for _, p := range packages {
+		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		may, known := mayImport[name]
+		if !known {
+			t.Errorf("package %q is not in the picture: add it here and to ARCHITECTURE.md", name)
+		}
+		for _, imp := range p.Imports {
+			own, inside := strings.CutPrefix(imp, module)
+			switch {
+			case inside && !slices.Contains(may.own, strings.TrimPrefix(own, "/")):
+				t.Errorf("%q imports %q, which lies in no direction it may", name, imp)
+			case !inside && strings.Contains(strings.Split(imp, "/")[0], ".") && !slices.Contains(may.others, imp):
+				t.Errorf("%q imports %q: a new dependency needs its reason in DECISIONS.md", name, imp)
+			}
+		}
+	}
+}
+
+// Whoever imports the vault gets the vault, not the command, a web server, or a second database.
+func TestLibraryStaysSmall(t *testing.T) {
+	heavy := []string{"net/http", "database/sql", "github.com/spf13/cobra", "github.com/google/go-cmp/cmp", "crypto/tls"}
+	for _, p := range list(t, module) {
+		for _, h := range heavy {
+			if slices.Contains(p.Deps, h) {
+				t.Errorf("importing the vault pulls in %s", h)
+			}
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package kvault
+
+import (
+	"context"
+	"iter"
+	"strings"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// ListOptions say which keys a listing visits. Nil and the zero value mean all of them, in ascending bytewise order.
+type ListOptions struct {
+	// Prefix is how the keys begin.
+	Prefix string
+	// Start is the first key, and End the one before which to stop; empty means no bound.
+	Start, End string
+	// Reverse goes from the last key to the first.
+	Reverse bool
+	// Limit is the most entries to yield; 0 means no limit.
+	Limit int
+	// Delimiter, if not empty, makes one Folder entry of all keys that have the same text from Prefix to the next Delimiter,
+	// so that "/" lists a folder's own files and the folders in it. A folder costs one look-up, however much is in it.
+	Delimiter string
+}
+
+// List yields the entries of keys without reading their values. A failure is the last thing yielded, with a zero Entry.
+//
+// The keys are read in pages of up to 1000, each as of one moment, and a write may happen between two of them: a key that is
+// there all the time is yielded once, one that comes or goes meanwhile may be yielded or not. View gives a true snapshot.
+// Between pages nothing is held open: the loop may call any method, and may be left at any point.
+func (v *Vault) List(ctx context.Context, o *ListOptions) iter.Seq2[Entry, error] {
+	return list(ctx, v, o)
+}
+
+// Keys yields what List does, the keys alone; a folder's key is the common start.
+func (v *Vault) Keys(ctx context.Context, o *ListOptions) iter.Seq2[string, error] {
+	return keys(ctx, v, o)
+}
+
+// Values yields values in the order of their keys. With a Delimiter, folders are left out.
+func (v *Vault) Values(ctx context.Context, o *ListOptions) iter.Seq2[[]byte, error] {
+	return values(ctx, v, o)
+}
+
+// Items yields entries with their values, as List yields entries. A page holds 4 MiB of values, or one value.
+func (v *Vault) Items(ctx context.Context, o *ListOptions) iter.Seq2[Item, error] {
+	return items(ctx, v, o)
+}
+
+// Len returns the number of keys.
+func (v *Vault) Len(ctx context.Context) (int64, error) { return length(ctx, v) }
+
+// Count returns the number of keys that begin with Prefix and lie between Start and End; the other options do not count.
+func (v *Vault) Count(ctx context.Context, o *ListOptions) (int64, error) { return count(ctx, v, o) }
+
+func list(ctx context.Context, s scope, o *ListOptions) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		walk(ctx, s, o, entriesOnly, func(it Item, err error) bool { return yield(it.Entry, err) })
+	}
+}
+
+func keys(ctx context.Context, s scope, o *ListOptions) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		walk(ctx, s, o, entriesOnly, func(it Item, err error) bool { return yield(it.Key, err) })
+	}
+}
+
+func values(ctx context.Context, s scope, o *ListOptions) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		walk(ctx, s, o, valuesOnly, func(it Item, err error) bool { return yield(it.Value, err) })
+	}
+}
+
+func items(ctx context.Context, s scope, o *ListOptions) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) { walk(ctx, s, o, entriesAndValues, yield) }
+}
+
+func length(ctx context.Context, s scope) (int64, error) {
+	n, err := s.count(ctx, engine.Range{})
+	return n, fail("len", "", err)
+}
+
+func count(ctx context.Context, s scope, o *ListOptions) (int64, error) {
+	if o == nil {
+		o = &ListOptions{}
+	}
+	r := o.keyRange()
+	if r.Empty() {
+		return 0, nil
+	}
+	n, err := s.count(ctx, r)
+	return n, fail("count", o.Prefix, err)
+}
+
+func (o *ListOptions) keyRange() engine.Range {
+	return engine.PrefixRange(o.Prefix).Intersect(engine.Range{Start: o.Start, End: o.End})
+}
+
+// Sizes of pages: they grow as a listing goes on, so that its start comes quickly.
+const (
+	firstPage    = 64
+	largestPage  = 1000
+	folderPage   = 16 // after a page that was mostly the inside of a folder
+	bytesPerPage = 4 << 20
+)
+
+// what a listing yields.
+type what uint8
+
+const (
+	entriesOnly what = iota
+	entriesAndValues
+	valuesOnly // so no folders
+)
+
+// walk yields the items that o asks for.
+func walk(ctx context.Context, s scope, o *ListOptions, want what, yield func(Item, error) bool) {
+	if o == nil {
+		o = &ListOptions{}
+	}
+	if o.Limit < 0 {
+		yield(Item{}, fail("list", "", invalid("limit %d is negative", o.Limit)))
+		return
+	}
+	w := walker{o: o, yield: yield, want: want, size: firstPage}
+	w.q = engine.Query{Range: o.keyRange(), Reverse: o.Reverse, Values: want != entriesOnly, MaxBytes: bytesPerPage}
+	if o.Delimiter != "" {
+		w.size = folderPage
+	}
+	for !w.q.Empty() {
+		w.q.Limit = w.size
+		if o.Limit > 0 {
+			w.q.Limit = min(w.size, o.Limit-w.shown)
+		}
+		p, err := s.page(ctx, w.q)
+		if err != nil {
+			yield(Item{}, fail("list", o.Prefix, err))
+			return
+		}
+		if !w.show(p.items) || !p.more || !w.advance(p.next) {
+			return
+		}
+	}
+}
+
+// walker is the state of a listing.
+type walker struct {
+	o     *ListOptions
+	q     engine.Query
+	yield func(Item, error) bool
+	want  what
+	size  int // of the next page
+	shown int
+	// folder is the last folder that was yielded, empty if none was.
+	folder string
+}
+
+// show yields a page and reports whether to go on.
+func (w *walker) show(items []engine.Item) bool {
+	before := w.shown
+	for _, it := range items {
+		if w.folder != "" && strings.HasPrefix(it.Key, w.folder) {
+			continue
+		}
+		item := w.item(it)
+		if item.Folder && w.want == valuesOnly {
+			continue
+		}
+		if !w.yield(item, nil) {
+			return false
+		}
+		w.shown++
+		if w.shown == w.o.Limit {
+			return false
+		}
+	}
+	if (w.shown-before)*4 >= len(items) {
+		w.size = min(w.size*2, largestPage)
+	} else {
+		w.size = folderPage
+	}
+	return true
+}
+
+// item is what stands for it: itself, or the folder that it is in.
+func (w *walker) item(it engine.Item) Item {
+	if w.o.Delimiter != "" {
+		inner := it.Key[len(w.o.Prefix):]
+		if i := strings.Index(inner, w.o.Delimiter); i >= 0 {
+			w.folder = it.Key[:len(w.o.Prefix)+i+len(w.o.Delimiter)]
+			return Item{Entry: Entry{Key: w.folder, Folder: true}}
+		}
+	}
+	return Item{Entry: entryOf(it.Entry), Value: it.Value}
+}
+
+// advance narrows the query to next, past the rest of the last folder, and reports whether anything can be left.
+func (w *walker) advance(next engine.Range) bool {
+	if w.folder != "" {
+		inside := engine.PrefixRange(w.folder)
+		switch {
+		case w.o.Reverse && (next.End == "" || next.End > w.folder):
+			next.End = w.folder
+		case !w.o.Reverse && inside.End == "":
+			return false
+		case !w.o.Reverse:
+			next.Start = max(next.Start, inside.End)
+		}
+	}
+	w.q.Range = next
+	return true
+}

@@ -1,0 +1,78 @@
+package kvault
+
+import (
+	"context"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Optimize rebuilds the file in its smallest form. It may take minutes, during which nothing else can write; Shrink does it
+// in small steps. ErrUnsupported if the engine cannot.
+func (v *Vault) Optimize(ctx context.Context) error {
+	o, ok := v.store.(engine.Optimizer)
+	return v.maintain(ctx, "optimize", ok, func() error { return o.Optimize(ctx) })
+}
+
+// Shrink gives unused space back to the file system, step by step, until none is left or budget is used up. Between two steps
+// other writers get their turn. It returns how many bytes it gave back. ErrUnsupported if the engine cannot, or the file was not
+// created for it.
+func (v *Vault) Shrink(ctx context.Context, budget time.Duration) (total int64, err error) {
+	if budget < 0 {
+		return 0, fail("shrink", "", invalid("budget %v is negative", budget))
+	}
+	o, ok := v.store.(engine.Optimizer)
+	begun := time.Now()
+	err = v.maintain(ctx, "shrink", ok, func() error {
+		n, err := o.Shrink(ctx, max(budget-time.Since(begun), 0))
+		total += n
+		return err
+	})
+	return total, err
+}
+
+// Backup writes a complete copy of the vault, as of one moment, to a new file at path, while the vault stays in use. It holds
+// all that was written before the call, cached or not. progress, if not nil, is told how many of how many bytes are done.
+// A failed backup leaves nothing at path. ErrUnsupported if the engine cannot.
+func (v *Vault) Backup(ctx context.Context, path string, progress func(done, total int64)) error {
+	b, ok := v.store.(engine.Backuper)
+	return v.maintain(ctx, "backup", ok, func() error { return b.Backup(ctx, path, progress) })
+}
+
+// maintain runs fn on a store that holds all writes so far. Cached writers go on while it runs.
+func (v *Vault) maintain(ctx context.Context, op string, supported bool, fn func() error) error {
+	return fail(op, "", v.during(func() error {
+		if !supported {
+			return ErrUnsupported
+		}
+		if err := v.cache.settle(ctx); err != nil {
+			return err
+		}
+		return retry(ctx, &v.opt, fn)
+	}))
+}
+
+// Stats describes a vault.
+type Stats struct {
+	// Stats are the engine's own figures; zero if it has none.
+	engine.Stats
+	// Keys counts cached writes in.
+	Keys int64
+	// Cache is the state of the write-back cache.
+	Cache CacheStats
+}
+
+// Stats describes the vault and the file under it.
+func (v *Vault) Stats(ctx context.Context) (s Stats, err error) {
+	s.Cache = v.CacheStats()
+	if s.Keys, err = v.count(ctx, engine.Range{}); err != nil {
+		return Stats{}, fail("stats", "", err)
+	}
+	if st, ok := v.store.(engine.Statser); ok {
+		err = v.do(ctx, func(engine.Reader) error {
+			s.Stats, err = st.Stats(ctx)
+			return err
+		})
+	}
+	return s, fail("stats", "", err)
+}

@@ -1,0 +1,94 @@
+package kvault
+
+import "time"
+
+// Durability says what a returned write has survived.
+type Durability uint8
+
+const (
+	// Normal survives a crash of the program. A power cut may lose the last commits, but never damages the vault.
+	Normal Durability = iota
+	// Full survives a power cut too, at the price of a sync for each commit.
+	Full
+)
+
+// Defaults of Options.
+const (
+	DefaultChunkSize  = 1 << 20
+	DefaultRetries    = 4
+	DefaultRetryDelay = 20 * time.Millisecond
+)
+
+// maxChunkSize bounds what a chunk may take in memory, and lets it fit in a row of any engine.
+const maxChunkSize = 256 << 20
+
+// Options configure Open and New. Nil and the zero value are the defaults.
+type Options struct {
+	// Table is the table of the file that holds the keys, so that one file can hold several vaults: letters, digits and
+	// underscores. Empty means "kvault", or "kv" in a file of the Python package that has only that.
+	Table string
+	// ChunkSize is how many bytes of a stream are in memory at a time, and the size of the pieces in which a value above
+	// OneRowLimit is stored. Default 1 MiB, at most 256 MiB.
+	ChunkSize int
+	// Retries is how many times a call is attempted when the database is busy. Default 4; 1 or less means one attempt.
+	Retries int
+	// RetryDelay is the wait before the second attempt; it doubles before each further one. Default 20 ms.
+	RetryDelay time.Duration
+	// DisableWAL uses a rollback journal in place of the write-ahead log. Readers and writers then block each other.
+	DisableWAL bool
+	// PageSize is the page size in bytes of a file that is created, a power of two from 512 to 65536. Default 32768.
+	PageSize int
+	// MmapSize is how many bytes of the file are mapped to memory. Default 256 MiB; negative switches it off.
+	MmapSize int64
+	// CacheKB is the size of SQLite's page cache in KiB. Default 100000.
+	CacheKB int
+	// BusyTimeout is how long one attempt waits for another process's lock. Default 5 s; negative does not wait.
+	BusyTimeout time.Duration
+	// OneRowLimit is the largest value in bytes that is kept as one row, which the Python package can read too. Larger
+	// ones are kept in chunks. Default 64 MiB, at most 10^9 bytes less 1 MiB.
+	OneRowLimit int64
+	// ReadOnly opens an existing vault and never writes to it.
+	ReadOnly bool
+	// MustExist fails with ErrNoVault where Open would create a vault.
+	MustExist bool
+	// Durability says what a returned write has survived. Default Normal.
+	Durability Durability
+	// OnError, if not nil, is told when a flush fails that no caller waits for. The entries concerned stay in the cache.
+	// It is called on the goroutine that flushes, so it must not call Close or DisableCache and wait for them.
+	OnError func(error)
+}
+
+// check refuses what can be refused without knowing the engine.
+func (o *Options) check() error {
+	switch {
+	case o == nil:
+	case o.ChunkSize < 0 || o.ChunkSize > maxChunkSize:
+		return invalid("chunk size %d: want 1 to %d bytes", o.ChunkSize, maxChunkSize)
+	case o.RetryDelay < 0:
+		return invalid("retry delay %v is negative", o.RetryDelay)
+	case o.Durability > Full:
+		return invalid("durability %d: want Normal or Full", o.Durability)
+	}
+	return nil
+}
+
+// resolved is a copy of o with the defaults filled in. What check would refuse becomes the nearest that works.
+func (o *Options) resolved() Options {
+	var c Options
+	if o != nil {
+		c = *o
+	}
+	if c.ChunkSize <= 0 {
+		c.ChunkSize = DefaultChunkSize
+	}
+	c.ChunkSize = min(c.ChunkSize, maxChunkSize)
+	if c.Retries == 0 {
+		c.Retries = DefaultRetries
+	}
+	c.Retries = max(c.Retries, 1)
+	if c.RetryDelay == 0 {
+		c.RetryDelay = DefaultRetryDelay
+	}
+	c.RetryDelay = max(c.RetryDelay, 0)
+	return c
+}

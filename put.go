@@ -1,0 +1,158 @@
+package kvault
+
+import (
+	"context"
+	"fmt"
+	"hash/crc32"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"mime"
+	"path"
+	"time"
+
+	"github.com/gabriel-vasile/mimetype"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/writeback"
+)
+
+// PutOptions say more about a value, or when it may be stored. Nil and the zero value say nothing.
+type PutOptions struct {
+	// Size is the exact length of the value in bytes, if known: above 0, or SizeKnown. A source that gives more or less
+	// is an error, and the old value stays.
+	Size      int64
+	SizeKnown bool
+	// ChunkSize overrides Options.ChunkSize for this stream.
+	ChunkSize int
+	// ContentType is a MIME type. If empty it goes by the key's extension, and else by the first bytes of the value.
+	ContentType string
+	// ModTime is when the value was made; zero means now. PutFile takes the file's.
+	ModTime time.Time
+	// User is metadata of your own.
+	User map[string]string
+	// IfAbsent stores only what is not there yet: ErrExists.
+	IfAbsent bool
+	// IfTag, if not empty, replaces only the version with that Tag: ErrNotFound or ErrTagMismatch.
+	IfTag string
+}
+
+// Put stores value under key, replacing what was there. An empty or nil value is an empty value. The vault keeps no
+// reference to value.
+func (v *Vault) Put(ctx context.Context, key string, value []byte) error {
+	_, err := put(ctx, v, key, value, nil)
+	return err
+}
+
+// PutWith is Put with options, and returns what is stored now.
+func (v *Vault) PutWith(ctx context.Context, key string, value []byte, o *PutOptions) (Entry, error) {
+	return put(ctx, v, key, value, o)
+}
+
+// PutAll stores all items in one transaction: all of them, or none. Of a key that occurs twice the later value counts. The
+// items are collected in memory first. maps.All makes items of a map.
+func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) error {
+	if err := v.writable(ctx); err != nil {
+		return fail("put", "", err)
+	}
+	var ops []engine.Op
+	for key, value := range items {
+		if err := checkKey(key); err != nil {
+			return fail("put", key, err)
+		}
+		// A copy, because an iterator may use one buffer for all values.
+		value = append(make([]byte, 0, len(value)), value...)
+		ops = append(ops, engine.Op{Kind: engine.Put, Key: key, Value: value, Meta: new(PutOptions).metaOf(key, value)})
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	return fail("put", "", v.change(ctx, func() error { return v.putAll(ctx, ops) }))
+}
+
+func (v *Vault) putAll(ctx context.Context, ops []engine.Op) error {
+	pending := make([]writeback.Item, len(ops))
+	for i, op := range ops {
+		pending[i] = writeback.Item{Key: op.Key, Entry: writeback.Entry{Value: op.Value, Meta: op.Meta}}
+	}
+	if cached, err := v.cache.admit(ctx, pending, nil); cached {
+		return err
+	}
+	return v.cache.exclusive(ctx, func() error {
+		_, err := v.write(ctx, ops)
+		return err
+	})
+}
+
+func put(ctx context.Context, s scope, key string, value []byte, o *PutOptions) (Entry, error) {
+	o, err := o.checked(key)
+	if err == nil && o.SizeKnown && o.Size != int64(len(value)) {
+		err = invalid("value has %d bytes, size says %d", len(value), o.Size)
+	}
+	if err != nil {
+		return Entry{}, fail("put", key, err)
+	}
+	op := engine.Op{Kind: engine.Put, Key: key, Value: value, Meta: o.metaOf(key, value), If: o.condition()}
+	return publish(ctx, s, op)
+}
+
+// publish makes a value visible. Should only the flush that followed have failed, there is an entry beside the error.
+func publish(ctx context.Context, s scope, op engine.Op) (Entry, error) {
+	res, err := s.apply(ctx, op)
+	return entryOf(res.Entry), fail("put", op.Key, err)
+}
+
+// checked is a copy of o, never nil, with SizeKnown settled; the error is what is wrong with o or with key.
+func (o *PutOptions) checked(key string) (*PutOptions, error) {
+	var c PutOptions
+	if o != nil {
+		c = *o
+	}
+	c.SizeKnown = c.SizeKnown || c.Size > 0
+	switch {
+	case c.Size < 0:
+		return nil, invalid("size %d is negative", c.Size)
+	case c.ChunkSize < 0 || c.ChunkSize > maxChunkSize:
+		return nil, invalid("chunk size %d: want 1 to %d bytes", c.ChunkSize, maxChunkSize)
+	case c.IfAbsent && c.IfTag != "":
+		return nil, invalid("IfAbsent and IfTag exclude each other")
+	}
+	return &c, checkKey(key)
+}
+
+func (o *PutOptions) condition() engine.Condition {
+	return engine.Condition{Absent: o.IfAbsent, Tag: o.IfTag}
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// metaOf is the metadata of a value that is in memory.
+func (o *PutOptions) metaOf(key string, value []byte) engine.Meta {
+	m := o.meta(key, value)
+	m.Sum, m.HasSum = crc32.Checksum(value, castagnoli), true
+	return m
+}
+
+// sniffed is how much of a value tells its type, in bytes.
+const sniffed = 512
+
+// meta is the metadata of a value that begins with head, without its checksum.
+func (o *PutOptions) meta(key string, head []byte) engine.Meta {
+	m := engine.Meta{
+		Tag:         fmt.Sprintf("%016x", rand.Uint64()),
+		ModTime:     o.ModTime,
+		ContentType: o.ContentType,
+		User:        maps.Clone(o.User),
+	}
+	if m.ModTime.IsZero() {
+		m.ModTime = time.Now()
+	}
+	m.ModTime = m.ModTime.Round(0).UTC()
+	if m.ContentType == "" {
+		m.ContentType = mime.TypeByExtension(path.Ext(key))
+	}
+	if m.ContentType == "" && len(head) > 0 {
+		m.ContentType = mimetype.Detect(head[:min(len(head), sniffed)]).String()
+	}
+	return m
+}

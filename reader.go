@@ -1,0 +1,217 @@
+package kvault
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Reader reads one version of one value, that of the moment it was opened, whatever is written meanwhile.
+//
+// ReadAt may be called by several goroutines at once; Read, Seek and WriteTo share one position. Close it when done.
+type Reader struct {
+	ctx    context.Context
+	s      scope
+	blob   engine.Blob
+	entry  engine.Entry
+	pos    int64
+	closed atomic.Bool
+}
+
+var (
+	_ io.ReadSeekCloser = (*Reader)(nil)
+	_ io.ReaderAt       = (*Reader)(nil)
+	_ io.WriterTo       = (*Reader)(nil)
+)
+
+var errReaderClosed error = &worded{"reader is closed", ErrClosed}
+
+// NewReader opens the value of key for reading in parts. A missing key is ErrNotFound. ctx bounds all reads, not only this
+// call.
+func (v *Vault) NewReader(ctx context.Context, key string) (*Reader, error) {
+	r, err := newReader(ctx, v, key)
+	return r, fail("open", key, err)
+}
+
+func newReader(ctx context.Context, s scope, key string) (*Reader, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	var blob engine.Blob
+	err := s.do(ctx, func(r engine.Reader) (err error) {
+		if e, ok := s.lookup(key); ok {
+			if e.Deleted {
+				return ErrNotFound
+			}
+			blob = &pendingBlob{pendingEntry(key, e), e.Value}
+			return nil
+		}
+		blob, err = r.Open(ctx, key)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{ctx: ctx, s: s, blob: blob, entry: blob.Entry()}, nil
+}
+
+// Entry describes the version that is read.
+func (r *Reader) Entry() Entry { return entryOf(r.entry) }
+
+// Size is the length of the value in bytes.
+func (r *Reader) Size() int64 { return r.entry.Size }
+
+// Read fills p with what follows, as io.Reader does.
+func (r *Reader) Read(p []byte) (int, error) {
+	if r.closed.Load() {
+		return 0, r.fail(errReaderClosed)
+	}
+	rest := r.entry.Size - r.pos
+	switch {
+	case len(p) == 0:
+		return 0, nil
+	case rest <= 0:
+		return 0, r.atEnd()
+	case int64(len(p)) > rest:
+		p = p[:rest]
+	}
+	n, err := r.readAt(p, r.pos)
+	r.pos += int64(n)
+	return n, r.fail(err)
+}
+
+// atEnd is io.EOF, unless reading has become impossible altogether.
+func (r *Reader) atEnd() error {
+	if err := r.s.do(r.ctx, func(engine.Reader) error { return nil }); err != nil {
+		return r.fail(err)
+	}
+	return io.EOF
+}
+
+// ReadAt fills p from offset off on, as io.ReaderAt does.
+func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
+	switch {
+	case off < 0:
+		return 0, r.fail(invalid("offset %d is negative", off))
+	case r.closed.Load():
+		return 0, r.fail(errReaderClosed)
+	case off >= r.entry.Size:
+		return 0, r.atEnd()
+	}
+	short := int64(len(p)) > r.entry.Size-off
+	if short {
+		p = p[:r.entry.Size-off]
+	}
+	n, err := r.readAt(p, off)
+	if err == nil && short {
+		return n, io.EOF
+	}
+	return n, r.fail(err)
+}
+
+// readAt fills all of p, which must lie within the value.
+func (r *Reader) readAt(p []byte, off int64) (n int, err error) {
+	err = r.s.do(r.ctx, func(engine.Reader) error {
+		if r.closed.Load() {
+			return errReaderClosed
+		}
+		n, err = r.blob.ReadAt(r.ctx, p, off)
+		switch {
+		case n == len(p):
+			return nil
+		case err == nil, errors.Is(err, io.EOF):
+			return &worded{"value ends before its size", ErrCorrupt}
+		}
+		return err
+	})
+	return n, err
+}
+
+// Seek sets where Read goes on, as io.Seeker does. A position beyond the end is no error; a Read there is io.EOF.
+func (r *Reader) Seek(offset int64, whence int) (int64, error) {
+	if r.closed.Load() {
+		return 0, r.fail(errReaderClosed)
+	}
+	var base int64
+	switch whence {
+	case io.SeekStart:
+	case io.SeekCurrent:
+		base = r.pos
+	case io.SeekEnd:
+		base = r.entry.Size
+	default:
+		return 0, r.fail(invalid("seek: whence %d is none of io.SeekStart, io.SeekCurrent, io.SeekEnd", whence))
+	}
+	pos := base + offset
+	if pos < 0 {
+		return 0, r.fail(invalid("seek: offset %d from %d is no position", offset, base))
+	}
+	r.pos = pos
+	return pos, nil
+}
+
+// WriteTo writes what follows to w, one chunk in memory at a time. A failing w is an *IOError.
+func (r *Reader) WriteTo(w io.Writer) (int64, error) {
+	n, err := r.writeTo(w)
+	return n, r.fail(err)
+}
+
+func (r *Reader) writeTo(w io.Writer) (total int64, err error) {
+	if r.closed.Load() {
+		return 0, errReaderClosed
+	}
+	buf := make([]byte, min(int64(r.s.chunkSize()), max(r.entry.Size-r.pos, 0)))
+	for r.pos < r.entry.Size {
+		p := buf[:min(int64(len(buf)), r.entry.Size-r.pos)]
+		if _, err := r.readAt(p, r.pos); err != nil {
+			return total, err
+		}
+		n, err := w.Write(p)
+		if n < 0 || n > len(p) {
+			n, err = 0, errors.New("writer returned an impossible count")
+		}
+		r.pos += int64(n)
+		total += int64(n)
+		if err == nil && n < len(p) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return total, &IOError{Op: "write target", Err: err}
+		}
+	}
+	return total, nil
+}
+
+// Close releases the value. Closing twice is no error; every other call then fails with ErrClosed.
+func (r *Reader) Close() error {
+	if r.closed.Swap(true) {
+		return nil
+	}
+	return r.fail(r.blob.Close())
+}
+
+func (r *Reader) fail(err error) error { return fail("read", r.entry.Key, err) }
+
+// pendingBlob is a value that the cache holds. Such values are never changed.
+type pendingBlob struct {
+	entry engine.Entry
+	value []byte
+}
+
+func (b *pendingBlob) Entry() engine.Entry { return b.entry }
+
+func (b *pendingBlob) ReadAt(_ context.Context, p []byte, off int64) (int, error) {
+	if off >= int64(len(b.value)) {
+		return 0, io.EOF
+	}
+	n := copy(p, b.value[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (b *pendingBlob) Close() error { return nil }

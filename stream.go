@@ -1,0 +1,93 @@
+package kvault
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+)
+
+// PutReader stores what r gives until io.EOF. Readers see the old value until all of the new one is there; if r fails, if the
+// size is not the one that the options name, or if ctx ends, the old value stays. A failing r is an *IOError.
+//
+// One chunk is in memory at a time, and other writers are held up for no longer than a chunk takes to write, however slow r
+// is. A value of no more than one chunk is stored as Put would.
+func (v *Vault) PutReader(ctx context.Context, key string, r io.Reader, o *PutOptions) (Entry, error) {
+	return putReader(ctx, v, key, r, o)
+}
+
+// PutFile stores the regular file at path under key, as PutReader does. Its size and modification time count unless the
+// options give others; a file that grows or shrinks while it is read is an error. A failure to read it is an *IOError.
+func (v *Vault) PutFile(ctx context.Context, key, path string, o *PutOptions) (Entry, error) {
+	entry, err := putFile(ctx, v, key, path, o)
+	return entry, fail("put", key, err)
+}
+
+func putFile(ctx context.Context, s scope, key, path string, o *PutOptions) (Entry, error) {
+	o, err := o.checked(key)
+	if err != nil {
+		return Entry{}, err
+	}
+	// Asked before opening, because opening a pipe waits for its writer.
+	if info, err := os.Stat(path); err != nil {
+		return Entry{}, &IOError{Op: "read source", Err: err}
+	} else if !info.Mode().IsRegular() {
+		return Entry{}, invalid("%s is not a regular file: open it and use PutReader", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Entry{}, &IOError{Op: "read source", Err: err}
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Entry{}, &IOError{Op: "read source", Err: err}
+	}
+	if !o.SizeKnown {
+		o.Size, o.SizeKnown = info.Size(), true
+	}
+	if o.ModTime.IsZero() {
+		o.ModTime = info.ModTime()
+	}
+	return putReader(ctx, s, key, f, o)
+}
+
+func putReader(ctx context.Context, s scope, key string, r io.Reader, o *PutOptions) (Entry, error) {
+	w, err := newWriter(ctx, s, key, o)
+	if err != nil {
+		return Entry{}, fail("put", key, err)
+	}
+	defer w.Abort()
+	if _, err := w.ReadFrom(r); err != nil {
+		return Entry{}, err
+	}
+	if err := w.Close(); err != nil {
+		return Entry{}, err
+	}
+	return w.Entry(), nil
+}
+
+// maxEmptyReads is how many reads in a row may give neither bytes nor an error.
+const maxEmptyReads = 100
+
+// readMore reads from r into p once, or as often as it takes to get a byte or an error. A source that ends is io.EOF; every
+// other failure, io.ErrUnexpectedEOF among them, is an *IOError.
+func readMore(ctx context.Context, r io.Reader, p []byte) (int, error) {
+	for range maxEmptyReads {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		n, err := r.Read(p)
+		switch {
+		case n < 0 || n > len(p):
+			return 0, &IOError{Op: "read source", Err: fmt.Errorf("read of %d bytes returned %d", len(p), n)}
+		case err == io.EOF:
+			return n, io.EOF
+		case err != nil:
+			return n, &IOError{Op: "read source", Err: err}
+		case n > 0:
+			return n, nil
+		}
+	}
+	return 0, &IOError{Op: "read source", Err: io.ErrNoProgress}
+}

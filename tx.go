@@ -1,0 +1,192 @@
+package kvault
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/writeback"
+)
+
+// Tx is a transaction: a snapshot of the vault plus its own changes. Its methods are those of Vault, and safe for concurrent
+// use, though one runs at a time. After Update or View has returned they fail with ErrTxDone, and so do readers, writers
+// and listings that came from them.
+type Tx struct {
+	v       *Vault
+	tx      engine.Tx
+	pending writeback.Overlay // what was in the cache when a read-only transaction began
+	writes  bool
+	done    atomic.Bool
+}
+
+var _ scope = (*Tx)(nil)
+
+// Update runs fn in a transaction that may write: all its changes become visible at once when fn returns nil, and none do if
+// fn fails or panics. fn runs once, and its error is returned as it is. Only one Update runs at a time; readers go on
+// undisturbed. What is pending in the cache is flushed first, and cached writers wait meanwhile.
+//
+// Use only the Tx inside fn. A method of the Vault that writes would wait for the transaction that is waiting for it, until
+// its context ends.
+//
+// An engine without transactions gives ErrUnsupported.
+func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) error {
+	return failOwn("update", v.change(ctx, func() error {
+		t, ok := v.store.(engine.Transactor)
+		if !ok {
+			return ErrUnsupported
+		}
+		return v.cache.exclusive(ctx, func() error { return v.runUpdate(ctx, t, fn) })
+	}))
+}
+
+func (v *Vault) runUpdate(ctx context.Context, t engine.Transactor, fn func(*Tx) error) error {
+	var begun engine.Tx
+	err := retry(ctx, &v.opt, func() (err error) {
+		begun, err = t.Begin(ctx, true)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	tx := &Tx{v: v, tx: begun, writes: true}
+	defer tx.end() // rolls back, unless committed; when fn panics too
+	if err := fn(tx); err != nil {
+		return &ownError{err}
+	}
+	return retry(ctx, &v.opt, func() error { return begun.Commit(ctx) })
+}
+
+// View runs fn on a snapshot of the vault, cached writes included, that nothing changes while fn runs. Writers go on
+// undisturbed; but a long View keeps the write-ahead log from being trimmed. fn's error is returned as it is.
+//
+// An engine without transactions gives ErrUnsupported.
+func (v *Vault) View(ctx context.Context, fn func(*Tx) error) error {
+	return failOwn("view", v.view(ctx, func(tx *Tx) error {
+		if err := fn(tx); err != nil {
+			return &ownError{err}
+		}
+		return nil
+	}))
+}
+
+func (v *Vault) view(ctx context.Context, fn func(*Tx) error) error {
+	return v.during(func() error {
+		t, ok := v.store.(engine.Transactor)
+		if !ok {
+			return ErrUnsupported
+		}
+		tx, err := v.snapshot(ctx, t)
+		if err != nil {
+			return err
+		}
+		defer tx.end()
+		return fn(tx)
+	})
+}
+
+// snapshot begins a read-only transaction whose overlay fits it.
+func (v *Vault) snapshot(ctx context.Context, t engine.Transactor) (*Tx, error) {
+	tx := &Tx{v: v}
+	err := v.cache.consistent(ctx, engine.Range{}, func(over writeback.Overlay) error {
+		if tx.tx != nil {
+			tx.tx.Rollback()
+			tx.tx = nil
+		}
+		tx.pending = over
+		return retry(ctx, &v.opt, func() error {
+			begun, err := t.Begin(ctx, false)
+			if err == nil {
+				tx.tx = begun
+			}
+			return err
+		})
+	})
+	if err != nil && tx.tx != nil {
+		tx.tx.Rollback()
+	}
+	return tx, err
+}
+
+// ownError is an error of the caller's function on its way through ours.
+type ownError struct{ err error }
+
+func (o *ownError) Error() string { return o.err.Error() }
+func (o *ownError) Unwrap() error { return o.err }
+
+// failOwn is fail that leaves the caller's own errors as they are.
+func failOwn(op string, err error) error {
+	if own, ok := err.(*ownError); ok {
+		return own.err
+	}
+	return fail(op, "", err)
+}
+
+// end makes the Tx useless. A failing rollback is of no concern: nothing was committed.
+func (t *Tx) end() {
+	t.done.Store(true)
+	t.tx.Rollback()
+}
+
+func (t *Tx) chunkSize() int { return t.v.opt.ChunkSize }
+
+func (t *Tx) do(ctx context.Context, fn func(engine.Reader) error) error {
+	return retry(ctx, &t.v.opt, func() error {
+		if t.done.Load() {
+			return ErrTxDone
+		}
+		return fn(t.tx)
+	})
+}
+
+func (t *Tx) lookup(key string) (writeback.Entry, bool) { return t.pending.Lookup(key) }
+
+func (t *Tx) page(ctx context.Context, q engine.Query) (p page, err error) {
+	err = t.do(ctx, func(r engine.Reader) error {
+		p, err = readPage(ctx, r, t.pending.Within(q.Range), q)
+		return err
+	})
+	return p, err
+}
+
+func (t *Tx) count(ctx context.Context, rng engine.Range) (n int64, err error) {
+	err = t.do(ctx, func(r engine.Reader) error {
+		n, err = countOver(ctx, r, t.pending.Within(rng).Items(), rng)
+		return err
+	})
+	return n, err
+}
+
+func (t *Tx) writable(ctx context.Context) error {
+	return t.do(ctx, func(engine.Reader) error {
+		if !t.writes {
+			return ErrReadOnly
+		}
+		return nil
+	})
+}
+
+func (t *Tx) apply(ctx context.Context, op engine.Op) (engine.Result, error) {
+	if err := t.writable(ctx); err != nil {
+		return engine.Result{}, err
+	}
+	var res []engine.Result
+	err := t.do(ctx, func(engine.Reader) (err error) {
+		res, err = t.tx.Apply(ctx, []engine.Op{op})
+		return err
+	})
+	if err != nil {
+		return engine.Result{}, err
+	}
+	return res[0], nil
+}
+
+func (t *Tx) stage(ctx context.Context, o engine.StageOptions) (st engine.Stage, err error) {
+	if err := t.writable(ctx); err != nil {
+		return nil, err
+	}
+	err = t.do(ctx, func(engine.Reader) error {
+		st, err = t.tx.Stage(ctx, o)
+		return err
+	})
+	return st, err
+}

@@ -1,0 +1,189 @@
+package kvault
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/writeback"
+)
+
+// Vault is an ordered set of keys with values of any size. All methods are safe for concurrent use. Close it when done.
+type Vault struct {
+	store engine.Store
+	opt   Options
+	cache *cache
+	life  life
+	// closing lets one Close run at a time.
+	closing chan struct{}
+}
+
+var _ scope = (*Vault)(nil)
+
+// New makes a vault of any engine. The vault owns the store from then on and closes it. Of the options, those about files
+// are ignored, and numbers out of bounds count as the nearest that works.
+func New(s engine.Store, o *Options) *Vault {
+	v := &Vault{store: s, opt: o.resolved(), closing: make(chan struct{}, 1)}
+	v.cache = newCache(v.write, v.opt.OnError)
+	return v
+}
+
+// Close waits for running calls, writes what is pending in the cache, whether it is locked or not, and releases the file.
+// Calls that begin meanwhile fail with ErrClosed, and so does everything that came from the vault: readers, writers,
+// listings. Do not close a vault from inside Update, View or Options.OnError: Close would wait for its caller.
+//
+// If the cache cannot be written, Close returns that error and the vault stays open, so that nothing is lost: call Close
+// again to try again, or read what is there and keep it elsewhere. Closing a closed vault returns nil.
+func (v *Vault) Close() error {
+	v.closing <- struct{}{}
+	defer func() { <-v.closing }()
+	if !v.life.shut() {
+		return nil
+	}
+	if err := v.cache.close(); err != nil {
+		v.life.end(false)
+		return fail("close", "", err)
+	}
+	v.life.end(true)
+	return fail("close", "", v.store.Close())
+}
+
+func (v *Vault) chunkSize() int { return v.opt.ChunkSize }
+
+func (v *Vault) do(ctx context.Context, fn func(engine.Reader) error) error {
+	return v.during(func() error {
+		return retry(ctx, &v.opt, func() error { return fn(v.store) })
+	})
+}
+
+func (v *Vault) lookup(key string) (writeback.Entry, bool) { return v.cache.lookup(key) }
+
+func (v *Vault) page(ctx context.Context, q engine.Query) (p page, err error) {
+	err = v.consistent(ctx, q.Range, func(over writeback.Overlay) error {
+		p, err = readPage(ctx, v.store, over, q)
+		return err
+	})
+	return p, err
+}
+
+func (v *Vault) count(ctx context.Context, r engine.Range) (n int64, err error) {
+	err = v.consistent(ctx, r, func(over writeback.Overlay) error {
+		pending := over.Items()
+		var reader engine.Reader = v.store
+		if t, ok := v.store.(engine.Transactor); ok && len(pending) > 0 {
+			tx, err := t.Begin(ctx, false)
+			if err != nil {
+				return err
+			}
+			defer tx.Rollback()
+			reader = tx
+		}
+		n, err = countOver(ctx, reader, pending, r)
+		return err
+	})
+	return n, err
+}
+
+// consistent runs read, which must not change anything, so that the overlay and the store are those of one moment.
+func (v *Vault) consistent(ctx context.Context, r engine.Range, read func(writeback.Overlay) error) error {
+	return v.during(func() error {
+		return v.cache.consistent(ctx, r, func(over writeback.Overlay) error {
+			return retry(ctx, &v.opt, func() error { return read(over) })
+		})
+	})
+}
+
+func (v *Vault) stage(ctx context.Context, o engine.StageOptions) (st engine.Stage, err error) {
+	if v.opt.ReadOnly {
+		return nil, ErrReadOnly
+	}
+	err = v.do(ctx, func(engine.Reader) error {
+		st, err = v.store.Stage(ctx, o)
+		return err
+	})
+	return st, err
+}
+
+// apply takes plain puts and deletes to the cache, if it is on, and everything else to the store.
+func (v *Vault) apply(ctx context.Context, op engine.Op) (res engine.Result, err error) {
+	err = v.change(ctx, func() error {
+		var cached bool
+		if cached, res, err = v.applyCached(ctx, op); cached {
+			return err
+		}
+		return v.cache.exclusive(ctx, func() error {
+			res, err = v.writeOne(ctx, op)
+			return err
+		})
+	})
+	return res, err
+}
+
+func (v *Vault) applyCached(ctx context.Context, op engine.Op) (cached bool, res engine.Result, err error) {
+	if op.If != (engine.Condition{}) || op.Take {
+		return false, res, nil
+	}
+	switch {
+	case op.Kind == engine.Put && op.Staged == nil:
+		var e writeback.Entry
+		if e, cached, err = v.cache.put(ctx, op.Key, op.Value, op.Meta); cached && (err == nil || isKept(err)) {
+			res.Entry = pendingEntry(op.Key, e)
+		}
+	case op.Kind == engine.Delete:
+		res.Found, cached, err = v.cache.remove(ctx, op.Key, func() (found bool, err error) {
+			err = retry(ctx, &v.opt, func() error {
+				found, err = exists(ctx, v.store, op.Key)
+				return err
+			})
+			return found, err
+		})
+	}
+	return cached, res, err
+}
+
+// during runs fn as a call that Close waits for.
+func (v *Vault) during(fn func() error) error {
+	if err := v.life.enter(); err != nil {
+		return err
+	}
+	defer v.life.leave()
+	return fn()
+}
+
+// writable fails if nothing can be written, so that a source is not read for nothing.
+func (v *Vault) writable(ctx context.Context) error {
+	return v.change(ctx, func() error { return nil })
+}
+
+// change runs fn as a call that writes.
+func (v *Vault) change(ctx context.Context, fn func() error) error {
+	return v.during(func() error {
+		if v.opt.ReadOnly {
+			return ErrReadOnly
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return fn()
+	})
+}
+
+// write hands a batch to the store.
+func (v *Vault) write(ctx context.Context, ops []engine.Op) (res []engine.Result, err error) {
+	err = retry(ctx, &v.opt, func() error {
+		res, err = v.store.Apply(ctx, ops)
+		return err
+	})
+	if err == nil && len(res) != len(ops) {
+		err = fmt.Errorf("engine answered %d of %d ops", len(res), len(ops))
+	}
+	return res, err
+}
+
+func (v *Vault) writeOne(ctx context.Context, op engine.Op) (engine.Result, error) {
+	res, err := v.write(ctx, []engine.Op{op})
+	if err != nil {
+		return engine.Result{}, err
+	}
+	return res[0], nil
+}

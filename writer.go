@@ -1,0 +1,247 @@
+package kvault
+
+import (
+	"context"
+	"io"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Writer takes a value bit by bit. Nothing of it is visible until Close, which publishes the whole; Abort discards it. One
+// chunk is in memory at a time. A Writer is for one goroutine.
+//
+//	w, err := v.NewWriter(ctx, "report.csv", nil)
+//	if err != nil {
+//		return err
+//	}
+//	defer w.Abort() // does nothing after Close
+//	if err := render(w); err != nil {
+//		return err
+//	}
+//	return w.Close()
+type Writer struct {
+	ctx   context.Context
+	s     scope
+	key   string
+	o     *PutOptions
+	chunk int
+
+	buf   []byte // at most a chunk, and one byte more inside ReadFrom
+	head  []byte // the first bytes of a staged value
+	stage engine.Stage
+	size  int64
+	entry Entry
+	done  bool
+	err   error // the first failure, or what calls after the end get
+}
+
+var (
+	_ io.WriteCloser = (*Writer)(nil)
+	_ io.ReaderFrom  = (*Writer)(nil)
+)
+
+var errWriterClosed error = &worded{"writer is closed", ErrClosed}
+
+// NewWriter starts a value. ctx bounds all of the writing, not only this call. Conditions in the options are tested by Close.
+func (v *Vault) NewWriter(ctx context.Context, key string, o *PutOptions) (*Writer, error) {
+	w, err := newWriter(ctx, v, key, o)
+	return w, fail("put", key, err)
+}
+
+func newWriter(ctx context.Context, s scope, key string, o *PutOptions) (*Writer, error) {
+	o, err := o.checked(key)
+	if err == nil {
+		err = s.writable(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{ctx: ctx, s: s, key: key, o: o, chunk: o.ChunkSize}
+	if w.chunk == 0 {
+		w.chunk = s.chunkSize()
+	}
+	return w, nil
+}
+
+// Write adds p to the value. After a failure the writer is of no more use, and Close returns that failure.
+func (w *Writer) Write(p []byte) (n int, err error) {
+	if err := w.ready(); err != nil {
+		return 0, err
+	}
+	for n < len(p) {
+		if len(w.buf) == w.chunk {
+			if err := w.emit(); err != nil {
+				return n, w.broken(err)
+			}
+		}
+		part := p[n:min(len(p), n+w.chunk-len(w.buf))]
+		w.buf = append(w.buf, part...)
+		n += len(part)
+		if err := w.grown(len(part)); err != nil {
+			return n, w.broken(err)
+		}
+	}
+	return n, nil
+}
+
+// ReadFrom adds what r gives until io.EOF, reading into the writer's own buffer. A failing r is an *IOError.
+func (w *Writer) ReadFrom(r io.Reader) (total int64, err error) {
+	if err := w.ready(); err != nil {
+		return 0, err
+	}
+	for {
+		// Room for one byte more than a chunk: it tells whether this chunk is the last.
+		n, err := readMore(w.ctx, r, w.room())
+		w.buf = w.buf[:len(w.buf)+n]
+		total += int64(n)
+		if err == nil || err == io.EOF {
+			if tooLong := w.grown(n); tooLong != nil {
+				err = tooLong
+			} else if len(w.buf) > w.chunk {
+				if failed := w.emit(); failed != nil {
+					err = failed
+				}
+			}
+		}
+		switch err {
+		case nil:
+		case io.EOF:
+			return total, nil
+		default:
+			return total, w.broken(err)
+		}
+	}
+}
+
+// smallest is the first size of the buffer.
+const smallest = 32 << 10
+
+// room is the free part of the buffer, made larger if there is none: in steps, so that a small value takes little memory.
+func (w *Writer) room() []byte {
+	if len(w.buf) == cap(w.buf) {
+		size := max(smallest, 2*cap(w.buf))
+		if w.o.SizeKnown && w.o.Size < int64(w.chunk) {
+			size = max(int(w.o.Size), cap(w.buf)) + 1
+		} else if w.o.SizeKnown {
+			size = w.chunk + 1
+		}
+		larger := make([]byte, len(w.buf), min(size, w.chunk+1))
+		copy(larger, w.buf)
+		w.buf = larger
+	}
+	return w.buf[len(w.buf):min(cap(w.buf), w.chunk+1)]
+}
+
+// grown counts n bytes that came in.
+func (w *Writer) grown(n int) error {
+	w.size += int64(n)
+	if w.o.SizeKnown && w.size > w.o.Size {
+		return invalid("source gave more than the %d bytes that size says", w.o.Size)
+	}
+	return nil
+}
+
+// emit stages one whole chunk of the buffer.
+func (w *Writer) emit() error {
+	chunk := w.buf[:min(len(w.buf), w.chunk)]
+	if w.stage == nil {
+		size := int64(-1)
+		if w.o.SizeKnown {
+			size = w.o.Size
+		}
+		var err error
+		if w.stage, err = w.s.stage(w.ctx, engine.StageOptions{ChunkSize: w.chunk, Size: size}); err != nil {
+			w.stage = nil
+			return err
+		}
+		w.head = append(w.head, chunk[:min(len(chunk), sniffed)]...)
+	}
+	if err := w.s.do(w.ctx, func(engine.Reader) error { return w.stage.WriteChunk(w.ctx, chunk) }); err != nil {
+		return err
+	}
+	w.buf = w.buf[:copy(w.buf, w.buf[len(chunk):])]
+	return nil
+}
+
+// Close publishes the value: all of it, or on any error none. Closing again returns the same.
+func (w *Writer) Close() error {
+	if w.done {
+		if w.err == errWriterClosed {
+			return nil
+		}
+		return w.err
+	}
+	if err := w.ready(); err != nil {
+		return w.broken(err)
+	}
+	if w.o.SizeKnown && w.size != w.o.Size {
+		return w.broken(invalid("source gave %d bytes, size says %d", w.size, w.o.Size))
+	}
+	entry, err := w.publish()
+	if err != nil && !isKept(err) {
+		return w.broken(err)
+	}
+	w.entry = entry
+	w.end(errWriterClosed)
+	return err
+}
+
+// publish stores what came in, with the rest of the buffer.
+func (w *Writer) publish() (Entry, error) {
+	if w.stage == nil {
+		op := engine.Op{Kind: engine.Put, Key: w.key, Value: w.buf, Meta: w.o.metaOf(w.key, w.buf), If: w.o.condition()}
+		return publish(w.ctx, w.s, op)
+	}
+	if len(w.buf) > 0 {
+		if err := w.emit(); err != nil {
+			return Entry{}, fail("put", w.key, err)
+		}
+	}
+	meta := w.o.meta(w.key, w.head)
+	meta.Sum, meta.HasSum = w.stage.Sum(), true
+	return publish(w.ctx, w.s, engine.Op{Kind: engine.Put, Key: w.key, Staged: w.stage, Meta: meta, If: w.o.condition()})
+}
+
+// Abort discards the value, unless Close has published it.
+func (w *Writer) Abort() {
+	if !w.done {
+		w.discard()
+		w.end(fail("put", w.key, &worded{"writer was aborted", ErrClosed}))
+	}
+}
+
+// Entry describes what Close has stored; before that it is zero.
+func (w *Writer) Entry() Entry { return w.entry }
+
+// ready reports whether more can be written.
+func (w *Writer) ready() error {
+	switch {
+	case w.err != nil:
+		return fail("put", w.key, w.err)
+	case w.ctx.Err() != nil:
+		return w.broken(w.ctx.Err())
+	}
+	return nil
+}
+
+// broken discards the value because of err, which every later call returns.
+func (w *Writer) broken(err error) error {
+	err = fail("put", w.key, err)
+	if w.err == nil {
+		w.discard()
+		w.end(err)
+	}
+	return err
+}
+
+// discard drops the stage. Its failure is of no concern: a store sweeps up stages that nobody ended.
+func (w *Writer) discard() {
+	if w.stage != nil {
+		w.stage.Abort()
+	}
+}
+
+func (w *Writer) end(err error) {
+	w.done, w.err = true, err
+	w.buf, w.head, w.stage = nil, nil, nil
+}
