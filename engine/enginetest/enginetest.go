@@ -95,6 +95,7 @@ func runTransactions(t *testing.T, shared []targetTest, opened func(t *testing.T
 			t.Run(tt.name, func(t *testing.T) { tt.run(t, opened(t)) })
 		}
 	})
+	runArrays(t, opened, oneAtATime)
 }
 
 var needSnapshotsBesideWriters = []string{"SnapshotAsOfBegin", "SnapshotOfEverything", "OwnChangesAreVisible", "Blobs", "ReadersAndWritersDoNotWait"}

@@ -16,7 +16,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rec, _ := s.state.Load().Get("b")
+	rec, _ := s.state.Load().keys.Get("b")
 	rec.data[0] = 'X' // what only a fault of memory, or of this package, can do
 	var found []engine.Problem
 	if err := s.Check(t.Context(), func(p engine.Problem) { found = append(found, p) }, nil); err != nil {

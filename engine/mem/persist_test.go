@@ -11,7 +11,7 @@ import (
 // reference to pass too.
 type kept struct {
 	*Store
-	disk map[string]*tree
+	disk map[string]*state
 	dir  string
 }
 
@@ -21,10 +21,12 @@ func (k *kept) Close() error {
 }
 
 func TestPersistence(t *testing.T) {
-	disk := map[string]*tree{}
+	disk := map[string]*state{}
 	enginetest.RunPersistent(t, func(_ *testing.T, dir string) engine.Store {
 		s := New()
-		s.state.Store(disk[dir])
+		if last := disk[dir]; last != nil {
+			s.state.Store(last)
+		}
 		return &kept{s, disk, dir}
 	})
 }

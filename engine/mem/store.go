@@ -9,7 +9,15 @@ import (
 	"github.com/ncruces/wbt"
 )
 
-// tree is one state of the store. Nothing in it ever changes; nil is empty.
+// state is one state of the store. Nothing in it ever changes.
+type state struct {
+	keys   *tree
+	arrays *arrayTree
+	// lastID is the ID of the newest array.
+	lastID int64
+}
+
+// tree holds the keys; nil is empty.
 type tree = wbt.Tree[string, *record]
 
 // record is one version of a value.
@@ -22,7 +30,7 @@ type record struct {
 // concurrent use. Nothing of it outlives the process.
 type Store struct {
 	reader
-	state  atomic.Pointer[tree]
+	state  atomic.Pointer[state]
 	turn   chan struct{} // holds a token while somebody may write
 	closed chan struct{}
 	once   sync.Once
@@ -38,7 +46,8 @@ var (
 // New returns an empty store.
 func New() *Store {
 	s := &Store{turn: make(chan struct{}, 1), closed: make(chan struct{})}
-	s.reader = reader{current: func() (*tree, error) { return s.state.Load(), s.alive() }, alive: s.alive}
+	s.state.Store(new(state))
+	s.reader = reader{current: func() (*tree, error) { return s.state.Load().keys, s.alive() }, alive: s.alive}
 	return s
 }
 
@@ -78,12 +87,14 @@ func (s *Store) Apply(ctx context.Context, ops []engine.Op) ([]engine.Result, er
 		return nil, err
 	}
 	defer s.release()
-	b := batch{store: s, tree: s.state.Load()}
+	now := *s.state.Load()
+	b := batch{store: s, tree: now.keys}
 	results, err := b.apply(ops)
 	if err != nil {
 		return nil, err
 	}
-	s.state.Store(b.tree)
+	now.keys = b.tree
+	s.state.Store(&now)
 	b.settle()
 	return results, nil
 }

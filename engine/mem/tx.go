@@ -13,9 +13,9 @@ type tx struct {
 	store    *Store
 	writable bool
 
-	mu   sync.Mutex
-	tree *tree
-	done bool
+	mu    sync.Mutex
+	state state
+	done  bool
 }
 
 // Begin starts a transaction.
@@ -31,7 +31,7 @@ func (s *Store) Begin(ctx context.Context, writable bool) (engine.Tx, error) {
 			return nil, err
 		}
 	}
-	x := &tx{store: s, writable: writable, tree: s.state.Load()}
+	x := &tx{store: s, writable: writable, state: *s.state.Load()}
 	x.reader = reader{current: x.current, alive: x.alive}
 	return x, nil
 }
@@ -50,7 +50,7 @@ func (x *tx) usable() error {
 func (x *tx) current() (*tree, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.tree, x.usable()
+	return x.state.keys, x.usable()
 }
 
 func (x *tx) alive() error {
@@ -65,12 +65,12 @@ func (x *tx) Apply(ctx context.Context, ops []engine.Op) ([]engine.Result, error
 	if err := x.writing(ctx); err != nil {
 		return nil, err
 	}
-	b := batch{store: x.store, tx: x, tree: x.tree}
+	b := batch{store: x.store, tx: x, tree: x.state.keys}
 	results, err := b.apply(ops)
 	if err != nil {
 		return nil, err
 	}
-	x.tree = b.tree
+	x.state.keys = b.tree
 	b.settle()
 	return results, nil
 }
@@ -108,7 +108,8 @@ func (x *tx) Commit(ctx context.Context) error {
 		return err
 	}
 	if x.writable {
-		x.store.state.Store(x.tree)
+		committed := x.state
+		x.store.state.Store(&committed)
 	}
 	x.end()
 	return nil
@@ -127,7 +128,7 @@ func (x *tx) end() {
 	if x.done {
 		return
 	}
-	x.done, x.tree = true, nil
+	x.done, x.state = true, state{}
 	if x.writable {
 		x.store.release()
 	}

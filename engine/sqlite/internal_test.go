@@ -2,9 +2,12 @@ package sqlite
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kohakuvault/kvault/engine"
 )
 
 func TestAbandoned(t *testing.T) {
@@ -31,6 +34,41 @@ func TestAbandoned(t *testing.T) {
 		if got := c.o.abandoned(now.Add(-c.beat), now); got != c.want {
 			t.Errorf("%s: abandoned %t, want %t", c.name, got, c.want)
 		}
+	}
+}
+
+// SQLite may undo a whole transaction by itself. What is called then must not run, and commit, outside of it.
+func TestTransactionThatSQLiteUndid(t *testing.T) {
+	ctx := t.Context()
+	s, err := Open(ctx, Memory, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	begun, err := s.Begin(ctx, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := []engine.Op{{Kind: engine.Put, Key: "k"}}
+	if _, err := begun.Apply(ctx, put); err != nil {
+		t.Fatal(err)
+	}
+	cause := errors.New("interrupted")
+	err = begun.(*tx).in(ctx, func(ses *session) error { return errors.Join(ses.run(`ROLLBACK`), cause) })
+	if !errors.Is(err, cause) {
+		t.Errorf("%v, want the cause", err)
+	}
+	if _, err := begun.Apply(ctx, put); !errors.Is(err, engine.ErrTxDone) {
+		t.Errorf("Apply: %v, want that the transaction has ended", err)
+	}
+	if err := begun.Commit(ctx); !errors.Is(err, engine.ErrTxDone) {
+		t.Errorf("Commit: %v, want that the transaction has ended", err)
+	}
+	if n, err := s.Count(ctx, engine.Range{}); n != 0 || err != nil {
+		t.Errorf("%d keys, %v", n, err)
+	}
+	if _, err := s.Apply(ctx, put); err != nil {
+		t.Errorf("the store is stuck: %v", err)
 	}
 }
 

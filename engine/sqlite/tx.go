@@ -95,7 +95,11 @@ func (x *tx) in(ctx context.Context, fn func(*session) error) error {
 		return x.done
 	}
 	x.ses.c.SetContext(ctx)
-	return x.s.explain(ctx, fn(x.ses))
+	err := fn(x.ses)
+	if err != nil && x.done == nil && !x.ses.c.InTransaction() {
+		x.end(engine.ErrTxDone) // SQLite undid it all, as it may when a statement is interrupted
+	}
+	return x.s.explain(ctx, err)
 }
 
 // Get returns the value of key in the transaction.
@@ -208,11 +212,14 @@ func (x *tx) Apply(ctx context.Context, ops []engine.Op) (results []engine.Resul
 
 // savepoint undoes what fn did if it fails.
 func (ses *session) savepoint(fn func() error) error {
+	ses.letChunkGo() // SQLite makes no savepoint while a handle for writing is open
 	if err := ses.run(`SAVEPOINT op`); err != nil {
 		return err
 	}
 	err := fn()
 	if err != nil {
+		ses.letChunkGo()
+		ses.arrays = arrayTables{}
 		ses.c.SetContext(context.Background()) // the way back must not be interrupted
 		if undo := ses.run(`ROLLBACK TO op`); undo != nil {
 			return undo
@@ -250,6 +257,7 @@ func (x *tx) Stage(ctx context.Context, o engine.StageOptions) (engine.Stage, er
 func (x *tx) Commit(ctx context.Context) error {
 	return x.in(ctx, func(ses *session) error {
 		x.endBlobs()
+		ses.letChunkGo()
 		if err := ses.c.Commit(); err != nil {
 			if driver.KindOf(err) != driver.Busy {
 				x.end(engine.ErrTxDone)
@@ -295,6 +303,7 @@ func (x *tx) end(why error) {
 	}
 	x.done = why
 	x.endBlobs()
+	x.ses.letChunkGo()
 	x.s.unregister(x)
 	if !x.writable {
 		x.s.reads.put(x.ses.c)

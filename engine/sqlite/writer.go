@@ -56,6 +56,9 @@ type session struct {
 	t *table
 	// orphaned says that a value was left to the sweeper.
 	orphaned bool
+	// arrays is what a transaction knows of the tables of arrays, and chunk the chunk of one that it touched last.
+	arrays arrayTables
+	chunk  chunkHandle
 }
 
 func newWriter(s *Store, conn *driver.Conn) *writer {

@@ -17,6 +17,7 @@ const module = "github.com/kohakuvault/kvault"
 // listed may not exist.
 var mayImport = map[string]struct{ own, others []string }{
 	"":                  {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
+	"column":            {[]string{"", "engine"}, nil},
 	"engine":            {},
 	"engine/enginetest": {[]string{"engine"}, []string{"github.com/google/go-cmp/cmp"}},
 	"engine/mem":        {[]string{"engine"}, []string{"github.com/ncruces/wbt"}},

@@ -19,10 +19,14 @@ func (v wholePageVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.
 	if err != nil {
 		return nil, flags, err
 	}
-	if mf, ok := f.(mappedFile); ok {
+	mf, ok := f.(mappedFile)
+	switch {
+	case !ok:
+		return f, flags, nil
+	case flags&vfs.OPEN_MAIN_DB == 0:
 		return wholePageFile{mf}, flags, nil
 	}
-	return f, flags, nil
+	return newDatabaseFile(mf, flags), flags, nil
 }
 
 // mappedFile is all that the driver's file can do where files can be mapped; a wrapper that left one out would

@@ -1,0 +1,116 @@
+package column_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column"
+)
+
+func benchVault(b *testing.B) *kvault.Vault {
+	v, err := kvault.Open(b.Context(), filepath.Join(b.TempDir(), "v.kv"), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { v.Close() })
+	return v
+}
+
+func benchColumn[T any](b *testing.B, v *kvault.Vault, codec column.Codec[T], xs []T) *column.Column[T] {
+	c, err := column.Create(b.Context(), v, codec.Type(), codec, nil)
+	if err == nil {
+		err = c.Extend(b.Context(), xs)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+func benchAppend[T any](b *testing.B, codec column.Codec[T], x T, before int) {
+	v := benchVault(b)
+	c := benchColumn(b, v, codec, make([]T, before))
+	b.Run("one", func(b *testing.B) {
+		for b.Loop() {
+			if err := c.Append(b.Context(), x); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("one of many in a transaction", func(b *testing.B) {
+		err := v.Update(b.Context(), func(tx *kvault.Tx) error {
+			in := c.In(tx)
+			for b.Loop() {
+				if err := in.Append(b.Context(), x); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	})
+	b.Run("100000 at once", func(b *testing.B) {
+		xs := make([]T, 100_000)
+		for i := range xs {
+			xs[i] = x
+		}
+		for b.Loop() {
+			if err := c.Extend(b.Context(), xs); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkAppend(b *testing.B) {
+	b.Run("i64", func(b *testing.B) { benchAppend(b, column.Int64, 7, 1_000_000) })
+	b.Run("text", func(b *testing.B) { benchAppend(b, column.String, "12345678", 1_000_000) })
+}
+
+func BenchmarkScan(b *testing.B) {
+	const n = 1_000_000
+	v := benchVault(b)
+	ints := benchColumn(b, v, column.Int64, make([]int64, n))
+	texts := make([]string, n)
+	for i := range texts {
+		texts[i] = "some text"
+	}
+	strings := benchColumn(b, v, column.String, texts)
+	b.Run("i64 blocks", func(b *testing.B) {
+		b.SetBytes(8 * n)
+		for b.Loop() {
+			total := int64(0)
+			for block, err := range ints.Blocks(b.Context()) {
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, x := range block {
+					total += x
+				}
+			}
+		}
+	})
+	b.Run("i64 all", func(b *testing.B) {
+		b.SetBytes(8 * n)
+		for b.Loop() {
+			for _, err := range ints.All(b.Context()) {
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+	b.Run("text all", func(b *testing.B) {
+		b.SetBytes(9 * n)
+		for b.Loop() {
+			for _, err := range strings.All(b.Context()) {
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,137 @@
+package column
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// Codec turns elements into bytes and back. It is safe for concurrent use.
+type Codec[T any] interface {
+	// Type is what the file calls the type of the elements. A column can be opened by a codec of its type only.
+	Type() string
+	// Size is the length of every encoded element in bytes, or 0 if they differ.
+	Size() int
+	// Append appends the encoded x to dst and returns the extended slice.
+	Append(dst []byte, x T) ([]byte, error)
+	// Decode returns the element that b encodes. It does not keep b.
+	Decode(b []byte) (T, error)
+}
+
+// The codecs of the types that every version of the file format knows, and of text.
+var (
+	// Int64 keeps integers in 8 bytes, type i64.
+	Int64 Codec[int64] = int64Codec{}
+	// Float64 keeps floating-point numbers in 8 bytes, type f64. All bits are kept, those of a NaN too.
+	Float64 Codec[float64] = float64Codec{}
+	// Bytes keeps byte strings of any length, type bytes. Those that come out are never nil.
+	Bytes Codec[[]byte] = bytesCodec{}
+	// String keeps text of any length in UTF-8, type str:utf8. Text that is not valid UTF-8 is ErrInvalid.
+	String Codec[string] = stringCodec{}
+)
+
+// FixedBytes keeps byte strings in n bytes each, type bytes:n. A longer one is ErrTooLarge; a shorter one is filled up with
+// zeros, which are still there when it is read. n must be above 0.
+func FixedBytes(n int) Codec[[]byte] { return fixedBytes(n) }
+
+// bulk is what a codec of elements of one size can do faster for many of them.
+type bulk[T any] interface {
+	appendAll(dst []byte, xs []T) []byte
+	// decodeAll fills dst from as many encoded elements.
+	decodeAll(dst []T, b []byte)
+}
+
+type int64Codec struct{}
+
+func (int64Codec) Type() string { return "i64" }
+func (int64Codec) Size() int    { return 8 }
+
+func (int64Codec) Append(dst []byte, x int64) ([]byte, error) {
+	return binary.LittleEndian.AppendUint64(dst, uint64(x)), nil
+}
+
+func (int64Codec) Decode(b []byte) (int64, error) { return int64(binary.LittleEndian.Uint64(b)), nil }
+
+func (int64Codec) appendAll(dst []byte, xs []int64) []byte {
+	for _, x := range xs {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(x))
+	}
+	return dst
+}
+
+func (int64Codec) decodeAll(dst []int64, b []byte) {
+	for i := range dst {
+		dst[i] = int64(binary.LittleEndian.Uint64(b[8*i:]))
+	}
+}
+
+type float64Codec struct{}
+
+func (float64Codec) Type() string { return "f64" }
+func (float64Codec) Size() int    { return 8 }
+
+func (float64Codec) Append(dst []byte, x float64) ([]byte, error) {
+	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(x)), nil
+}
+
+func (float64Codec) Decode(b []byte) (float64, error) {
+	return math.Float64frombits(binary.LittleEndian.Uint64(b)), nil
+}
+
+func (float64Codec) appendAll(dst []byte, xs []float64) []byte {
+	for _, x := range xs {
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(x))
+	}
+	return dst
+}
+
+func (float64Codec) decodeAll(dst []float64, b []byte) {
+	for i := range dst {
+		dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
+	}
+}
+
+type fixedBytes int
+
+func (n fixedBytes) Type() string { return "bytes:" + strconv.Itoa(int(n)) }
+func (n fixedBytes) Size() int    { return int(n) }
+
+func (n fixedBytes) Append(dst, x []byte) ([]byte, error) {
+	if len(x) > int(n) {
+		return nil, fmt.Errorf("%d bytes, the column holds %d each: %w", len(x), int(n), kvault.ErrTooLarge)
+	}
+	return append(append(dst, x...), make([]byte, int(n)-len(x))...), nil
+}
+
+func (fixedBytes) Decode(b []byte) ([]byte, error) { return append([]byte{}, b...), nil }
+
+type bytesCodec struct{}
+
+func (bytesCodec) Type() string { return "bytes" }
+func (bytesCodec) Size() int    { return 0 }
+
+func (bytesCodec) Append(dst, x []byte) ([]byte, error) { return append(dst, x...), nil }
+func (bytesCodec) Decode(b []byte) ([]byte, error)      { return append([]byte{}, b...), nil }
+
+type stringCodec struct{}
+
+func (stringCodec) Type() string { return "str:utf8" }
+func (stringCodec) Size() int    { return 0 }
+
+func (stringCodec) Append(dst []byte, x string) ([]byte, error) {
+	if !utf8.ValidString(x) {
+		return nil, fmt.Errorf("%q is not valid UTF-8: %w", x, kvault.ErrInvalid)
+	}
+	return append(dst, x...), nil
+}
+
+func (stringCodec) Decode(b []byte) (string, error) {
+	if !utf8.Valid(b) {
+		return "", fmt.Errorf("%w: element %q is not valid UTF-8", kvault.ErrCorrupt, b)
+	}
+	return string(b), nil
+}

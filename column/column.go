@@ -1,0 +1,61 @@
+package column
+
+import (
+	"context"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Column is a list of elements of one type in a vault. Every call is a transaction of its own, unless the column comes from In. It
+// holds nothing of the column's state, so any number of them, in any number of processes, may use one column, and all methods
+// are safe for concurrent use.
+//
+// Indexes count from 0; negative ones count from the end, -1 being the last element. One that names no element is ErrRange.
+type Column[T any] struct {
+	v     *kvault.Vault
+	tx    *kvault.Tx // nil if each call is to have its own
+	name  string
+	codec Codec[T]
+}
+
+// Name returns the name of the column.
+func (c *Column[T]) Name() string { return c.name }
+
+// In returns the column as a part of a transaction, which may change keys and other columns too. It ends with the transaction.
+func (c *Column[T]) In(tx *kvault.Tx) *Column[T] {
+	return &Column[T]{v: c.v, tx: tx, name: c.name, codec: c.codec}
+}
+
+// update runs fn on the column in a transaction that may write.
+func (c *Column[T]) update(ctx context.Context, op string, fn func(layout) error) error {
+	return fail(op, c.name, within(ctx, c.tx, c.v.Update, func(a engine.Arrays) error { return c.with(ctx, a, fn) }))
+}
+
+// view runs fn on the column in a transaction that reads.
+func (c *Column[T]) view(ctx context.Context, op string, fn func(layout) error) error {
+	return fail(op, c.name, within(ctx, c.tx, c.v.View, func(a engine.Arrays) error { return c.with(ctx, a, fn) }))
+}
+
+func (c *Column[T]) with(ctx context.Context, a engine.Arrays, fn func(layout) error) error {
+	l, err := open(ctx, a, c.name, c.codec.Type(), c.codec.Size())
+	if err != nil {
+		return err
+	}
+	return fn(l)
+}
+
+// within runs fn on the arrays of tx, or of a transaction of its own if tx is nil.
+func within(ctx context.Context, tx *kvault.Tx, begin func(context.Context, func(*kvault.Tx) error) error, fn func(engine.Arrays) error) error {
+	run := func(tx *kvault.Tx) error {
+		a, err := tx.Arrays()
+		if err != nil {
+			return err
+		}
+		return fn(a)
+	}
+	if tx != nil {
+		return run(tx)
+	}
+	return begin(ctx, run)
+}

@@ -1,0 +1,122 @@
+package column
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Options are for columns that are made. The zero value is good.
+type Options struct {
+	// MinChunk and MaxChunk bound the chunks in which elements lie, in bytes. If 0 they are 128 KiB and 16 MiB; but 1 MiB where
+	// elements differ in size, since an append reads the whole of the last chunk there. The first chunk begins with MinChunk and
+	// doubles. For elements of one size they are rounded, MinChunk up and MaxChunk down, to whole elements. Elements
+	// larger than MaxChunk are possible where sizes differ, and get chunks of their own. At most 512 MiB.
+	MinChunk, MaxChunk int64
+}
+
+const (
+	defaultMinChunk = 128 << 10
+	defaultMaxChunk = 16 << 20
+	defaultMaxData  = 1 << 20
+	largestChunk    = 512 << 20
+	longestName     = 255
+)
+
+// Create makes a new, empty column. ErrExists if the name is taken. Names have 1 to 255 bytes of UTF-8; a column whose
+// elements differ in size takes the names with _data and _idx behind them too. o may be nil.
+func Create[T any](ctx context.Context, v *kvault.Vault, name string, codec Codec[T], o *Options) (*Column[T], error) {
+	err := v.Update(ctx, func(tx *kvault.Tx) error {
+		a, err := tx.Arrays()
+		if err != nil {
+			return err
+		}
+		return create(ctx, a, name, codec.Type(), codec.Size(), o)
+	})
+	if err != nil {
+		return nil, fail("create", name, err)
+	}
+	return &Column[T]{v: v, name: name, codec: codec}, nil
+}
+
+// Open returns a column that exists. ErrNotFound if it does not, and a *TypeError if it holds another type than the codec's.
+func Open[T any](ctx context.Context, v *kvault.Vault, name string, codec Codec[T]) (*Column[T], error) {
+	c := &Column[T]{v: v, name: name, codec: codec}
+	if err := c.view(ctx, "open", func(layout) error { return nil }); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Ensure opens a column, or makes it if it does not exist; o is for that case and may be nil.
+func Ensure[T any](ctx context.Context, v *kvault.Vault, name string, codec Codec[T], o *Options) (*Column[T], error) {
+	c, err := Open(ctx, v, name, codec)
+	if !errors.Is(err, kvault.ErrNotFound) {
+		return c, err
+	}
+	if c, err = Create(ctx, v, name, codec, o); errors.Is(err, kvault.ErrExists) { // somebody else was faster
+		return Open(ctx, v, name, codec)
+	}
+	return c, err
+}
+
+func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o *Options) error {
+	switch {
+	case name == "" || len(name) > longestName || !utf8.ValidString(name) || strings.ContainsRune(name, 0):
+		return invalid("a name has 1 to %d bytes of UTF-8 and no NUL", longestName)
+	case typ == "" || size < 0:
+		return invalid("codec with type %q and size %d", typ, size)
+	}
+	if _, err := find(ctx, a, name, size == 0); !errors.Is(err, kvault.ErrNotFound) {
+		return cmp.Or(err, error(&worded{"there is a column by that name", kvault.ErrExists}))
+	}
+	made, err := o.arrays(name, typ, int64(size))
+	if err != nil {
+		return err
+	}
+	for _, arr := range made {
+		_, err := a.CreateArray(ctx, arr)
+		if errors.Is(err, engine.ErrExists) {
+			return &worded{"its part " + arr.Name + " would be a column that exists", kvault.ErrExists}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrays are those that make up a new column.
+func (o *Options) arrays(name, typ string, size int64) ([]engine.Array, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	shortest := cmp.Or(o.MinChunk, min(defaultMinChunk, cmp.Or(o.MaxChunk, defaultMinChunk)))
+	longest := cmp.Or(o.MaxChunk, max(defaultMaxChunk, o.MinChunk))
+	if shortest < 1 || longest < shortest || longest > largestChunk {
+		return nil, invalid("chunks of %d to %d bytes: want at least 1, at most %d, and the smaller first", shortest, longest, largestChunk)
+	}
+	list := []engine.Array{{Name: name, Type: typ, ElemSize: size, MinChunk: shortest, MaxChunk: longest}}
+	if size == 0 {
+		list[0].Name, list[0].ElemSize = name+dataSuffix, 1
+		if o.MaxChunk == 0 {
+			list[0].MaxChunk = max(defaultMaxData, shortest)
+		}
+		list = append(list, engine.Array{Name: name + indexSuffix, Type: indexType, ElemSize: entryBytes, MinChunk: shortest,
+			MaxChunk: max(longest, entryBytes)})
+	}
+	for i := range list {
+		arr := &list[i]
+		arr.MaxChunk -= arr.MaxChunk % arr.ElemSize
+		if arr.MaxChunk == 0 {
+			return nil, invalid("chunks of at most %d bytes do not hold an element of %d: choose a larger MaxChunk", longest, size)
+		}
+		arr.MinChunk = min(ceilDiv(arr.MinChunk, arr.ElemSize)*arr.ElemSize, arr.MaxChunk)
+	}
+	return list, nil
+}

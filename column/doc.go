@@ -1,0 +1,35 @@
+// Package column keeps typed lists in a vault, beside its keys: the sizes of a million files can be summed without opening one.
+//
+//	sizes, err := column.Ensure(ctx, v, "sizes", column.Int64, nil)
+//	if err != nil {
+//		return err
+//	}
+//	err = sizes.Append(ctx, 4096)
+//
+// A [Column] has the calls of a list: Append, Extend, Get, Set, Insert, Delete, Slice, All, Index, Len. A [Codec] says how its elements
+// are encoded: [Int64], [Float64], [FixedBytes], [Bytes], [String], or one of your own.
+//
+// # Transactions
+//
+// Every call is atomic. [Column.In] makes calls part of a transaction, together with keys and other columns:
+//
+//	err = v.Update(ctx, func(tx *kvault.Tx) error {
+//		if err := tx.Put(ctx, "photos/cat.jpg", jpeg); err != nil {
+//			return err
+//		}
+//		return sizes.In(tx).Append(ctx, int64(len(jpeg)))
+//	})
+//
+// Nothing of a column is remembered between calls, so any number of programs may append to one: their elements interleave, and none is
+// lost. A transaction for each element costs far more than the element; Extend, or a transaction around many calls, does not.
+//
+// # Errors
+//
+// Every error is a *[kvault.Error] that names the call and the column. Match its cause: kvault.ErrNotFound, [ErrRange], *[TypeError]. An engine
+// without columns gives kvault.ErrUnsupported.
+//
+// # Files of the Python package
+//
+// Columns are stored as the Python package KohakuVault stores them, and its columns are read and changed in place, those of its first
+// versions too. docs/format.md describes the layouts.
+package column

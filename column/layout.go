@@ -1,0 +1,130 @@
+package column
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// layout is how the elements of a column lie in its arrays, for the time of one call. Indexes have been checked.
+type layout interface {
+	length() int64
+	// read returns the elements from number from on, at least one and at most up to number to, as many as make a page.
+	read(ctx context.Context, from, to int64) (*run, error)
+	append(ctx context.Context, r *run) error
+	set(ctx context.Context, i int64, b []byte) error
+	insert(ctx context.Context, i int64, b []byte) error
+	remove(ctx context.Context, i int64) error
+	clear(ctx context.Context) error
+	// compact gives back the space of what was removed.
+	compact(ctx context.Context) error
+}
+
+// pageBytes is about how much is read at a time.
+const pageBytes = 1 << 20
+
+// The names of the two arrays of a column whose elements differ in size, and what the one that says where they lie is called in the
+// layout of version 0.4 of the Python package.
+const (
+	dataSuffix  = "_data"
+	indexSuffix = "_idx"
+	indexType   = "adaptive_idx"
+	entryBytes  = 12
+)
+
+// parts are the arrays of a column: one, or data and index.
+type parts struct {
+	data  engine.Array
+	index *engine.Array
+}
+
+// find looks for the arrays of the column. The kind that is probably there is looked for first.
+func find(ctx context.Context, a engine.Arrays, name string, variable bool) (*parts, error) {
+	for range 2 {
+		look := findFixed
+		if variable {
+			look = findVariable
+		}
+		if p, err := look(ctx, a, name); !errors.Is(err, engine.ErrNotFound) {
+			return p, err
+		}
+		variable = !variable
+	}
+	return nil, &worded{"there is no such column", kvault.ErrNotFound}
+}
+
+func findFixed(ctx context.Context, a engine.Arrays, name string) (*parts, error) {
+	arr, err := a.Array(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, suffix := range []string{dataSuffix, indexSuffix} {
+		whole, cut := strings.CutSuffix(name, suffix)
+		if !cut {
+			continue
+		}
+		if _, err := findVariable(ctx, a, whole); err == nil {
+			return nil, &worded{fmt.Sprintf("it is a part of column %q", whole), kvault.ErrInvalid}
+		} else if !errors.Is(err, engine.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return &parts{data: arr}, check(&arr)
+}
+
+func findVariable(ctx context.Context, a engine.Arrays, name string) (*parts, error) {
+	data, err := a.Array(ctx, name+dataSuffix)
+	if err != nil {
+		return nil, err
+	}
+	index, err := a.Array(ctx, name+indexSuffix)
+	if err != nil {
+		return nil, err
+	}
+	if !isPair(&data, &index) {
+		return nil, engine.ErrNotFound
+	}
+	return &parts{data, &index}, errors.Join(check(&data), check(&index))
+}
+
+// isPair tells the two parts of a column from two columns that happen to have such names.
+func isPair(data, index *engine.Array) bool {
+	if data.ElemSize != 1 || strings.HasSuffix(data.Type, ":1") || strings.HasPrefix(data.Type, "str:1:") {
+		return false
+	}
+	return index.Type == indexType && index.ElemSize == entryBytes || index.Type == Int64.Type() && index.ElemSize == 8
+}
+
+// check refuses numbers that would make nonsense of addresses.
+func check(a *engine.Array) error {
+	const largest = 1 << 62
+	if a.ElemSize < 1 || a.Length < 0 || a.Length > largest/a.ElemSize || a.MinChunk < 1 || a.MaxChunk < a.MinChunk || a.MaxChunk > largest {
+		return fmt.Errorf("%w: array %q has %d elements of %d bytes in chunks of %d to %d bytes", kvault.ErrCorrupt,
+			a.Name, a.Length, a.ElemSize, a.MinChunk, a.MaxChunk)
+	}
+	return nil
+}
+
+// open returns the layout of a column of the given type.
+func open(ctx context.Context, a engine.Arrays, name, typ string, size int) (layout, error) {
+	p, err := find(ctx, a, name, size == 0)
+	if err != nil {
+		return nil, err
+	}
+	if !sameType(p.data.Type, typ) || size > 0 && (p.index != nil || p.data.ElemSize != int64(size)) || size == 0 && p.index == nil {
+		return nil, &TypeError{Column: name, Type: p.data.Type, Want: typ}
+	}
+	if p.index == nil {
+		return &fixed{stream{a, p.data}}, nil
+	}
+	return openVariable(a, p), nil
+}
+
+// sameType knows that text is UTF-8 if its type says nothing else.
+func sameType(stored, want string) bool {
+	return stored == want || stored == "str" && want == String.Type()
+}

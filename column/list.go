@@ -1,0 +1,81 @@
+package column
+
+import (
+	"context"
+	"strings"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Info describes a column.
+type Info struct {
+	Name string
+	// Type is the type of its elements, as Codec.Type has it.
+	Type string
+	// Len is the number of its elements.
+	Len int64
+	// Size is the length of each element in bytes, or 0 if they differ.
+	Size int64
+}
+
+// List describes all columns of the vault, those of types that this package has no codec for too, in the order they were made.
+func List(ctx context.Context, v *kvault.Vault) ([]Info, error) {
+	var list []Info
+	err := within(ctx, nil, v.View, func(a engine.Arrays) error {
+		arrays, err := a.Arrays(ctx)
+		if err != nil {
+			return err
+		}
+		list = describe(arrays)
+		return nil
+	})
+	return list, fail("list", "", err)
+}
+
+// describe puts together which arrays are two parts of one column.
+func describe(arrays []engine.Array) []Info {
+	byName := make(map[string]*engine.Array, len(arrays))
+	for i := range arrays {
+		byName[arrays[i].Name] = &arrays[i]
+	}
+	pair := func(whole string) (data, index *engine.Array) {
+		data, index = byName[whole+dataSuffix], byName[whole+indexSuffix]
+		if data == nil || index == nil || !isPair(data, index) {
+			return nil, nil
+		}
+		return data, index
+	}
+	list := make([]Info, 0, len(arrays))
+	for _, arr := range arrays {
+		if whole, cut := strings.CutSuffix(arr.Name, indexSuffix); cut {
+			if data, _ := pair(whole); data != nil {
+				continue // told with its data
+			}
+		}
+		info := Info{Name: arr.Name, Type: arr.Type, Len: arr.Length, Size: arr.ElemSize}
+		if whole, cut := strings.CutSuffix(arr.Name, dataSuffix); cut {
+			if _, index := pair(whole); index != nil {
+				info = Info{Name: whole, Type: arr.Type, Len: index.Length}
+			}
+		}
+		list = append(list, info)
+	}
+	return list
+}
+
+// Drop removes a column, whatever its type, with all its parts. ErrNotFound if there is none by that name.
+func Drop(ctx context.Context, v *kvault.Vault, name string) error {
+	return fail("drop", name, within(ctx, nil, v.Update, func(a engine.Arrays) error {
+		p, err := find(ctx, a, name, false)
+		if err != nil {
+			return err
+		}
+		if p.index != nil {
+			if err := a.DropArray(ctx, p.index.ID); err != nil {
+				return err
+			}
+		}
+		return a.DropArray(ctx, p.data.ID)
+	}))
+}

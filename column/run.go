@@ -1,0 +1,78 @@
+package column
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// run is a sequence of encoded elements, back to back.
+type run struct {
+	data []byte
+	// size is the length of each, or 0 if ends says where each of them ends.
+	size int
+	ends []int
+}
+
+func (r *run) len() int {
+	if r.size > 0 {
+		return len(r.data) / r.size
+	}
+	return len(r.ends)
+}
+
+func (r *run) start(i int) int {
+	switch {
+	case r.size > 0:
+		return i * r.size
+	case i == 0:
+		return 0
+	}
+	return r.ends[i-1]
+}
+
+func (r *run) at(i int) []byte { return r.data[r.start(i):r.start(i+1)] }
+
+// encode makes a run of elements.
+func encode[T any](c Codec[T], xs ...T) (*run, error) {
+	r := &run{size: c.Size()}
+	if b, ok := c.(bulk[T]); ok {
+		r.data = b.appendAll(make([]byte, 0, len(xs)*r.size), xs)
+		return r, nil
+	}
+	for i, x := range xs {
+		before := len(r.data)
+		data, err := c.Append(r.data, x)
+		if err != nil {
+			return nil, fmt.Errorf("element %d: %w", i, err)
+		}
+		if n := len(data) - before; r.size > 0 && n != r.size || n < 0 {
+			return nil, fmt.Errorf("element %d: codec %s made %d bytes, want %d: %w", i, c.Type(), n, r.size, kvault.ErrInvalid)
+		}
+		r.data = data
+		if r.size == 0 {
+			r.ends = append(r.ends, len(data))
+		}
+	}
+	return r, nil
+}
+
+// decode appends the elements of a run to dst.
+func decode[T any](c Codec[T], dst []T, r *run) ([]T, error) {
+	n := r.len()
+	if b, ok := c.(bulk[T]); ok {
+		from := len(dst)
+		dst = slices.Grow(dst, n)[:from+n]
+		b.decodeAll(dst[from:], r.data)
+		return dst, nil
+	}
+	for i := range n {
+		x, err := c.Decode(r.at(i))
+		if err != nil {
+			return dst, fmt.Errorf("element %d: %w", i, err)
+		}
+		dst = append(dst, x)
+	}
+	return dst, nil
+}

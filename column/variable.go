@@ -1,0 +1,15 @@
+package column
+
+import "github.com/kohakuvault/kvault/engine"
+
+// openVariable tells by the index which layout a column of elements of differing sizes has.
+func openVariable(a engine.Arrays, p *parts) layout {
+	data, index := stream{a, p.data}, fixed{stream{a, *p.index}}
+	if index.arr.ElemSize == entryBytes {
+		return &scattered{data: data, index: index}
+	}
+	return &joined{data: data, index: index}
+}
+
+// entriesAtOnce bounds how much of an index is read at a time.
+const entriesAtOnce = 8192

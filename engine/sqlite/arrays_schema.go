@@ -1,0 +1,130 @@
+package sqlite
+
+import (
+	"fmt"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// The tables of arrays, as the Python package makes them.
+const (
+	arrayTable      = "col_meta"
+	arrayChunkTable = "col_chunks"
+	createArrays    = `
+CREATE TABLE ` + arrayTable + `(col_id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, dtype TEXT NOT NULL,
+  elem_size INTEGER NOT NULL, length INTEGER NOT NULL, chunk_bytes INTEGER NOT NULL,
+  min_chunk_bytes INTEGER DEFAULT 131072, max_chunk_bytes INTEGER DEFAULT 16777216);
+CREATE INDEX IF NOT EXISTS col_meta_name_idx ON ` + arrayTable + `(name);
+CREATE TABLE ` + arrayChunkTable + `(col_id INTEGER NOT NULL, chunk_idx INTEGER NOT NULL, data BLOB NOT NULL,
+  actual_size INTEGER NOT NULL, bytes_used INTEGER NOT NULL DEFAULT 0, has_deleted INTEGER NOT NULL DEFAULT 0,
+  start_elem_idx INTEGER DEFAULT 0, end_elem_idx INTEGER DEFAULT 0,
+  PRIMARY KEY (col_id, chunk_idx), FOREIGN KEY (col_id) REFERENCES ` + arrayTable + `(col_id) ON DELETE CASCADE);
+`
+	addUsage = `
+ALTER TABLE ` + arrayChunkTable + ` ADD COLUMN bytes_used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ` + arrayChunkTable + ` ADD COLUMN has_deleted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ` + arrayChunkTable + ` ADD COLUMN start_elem_idx INTEGER DEFAULT 0;
+ALTER TABLE ` + arrayChunkTable + ` ADD COLUMN end_elem_idx INTEGER DEFAULT 0;
+`
+)
+
+// arrayTables is what is known of the tables of arrays. The zero value has not looked yet.
+type arrayTables struct {
+	there bool
+	// bounded tables say how long chunks may be; those of the package's 0.2.0 have one fixed length instead.
+	bounded bool
+	// usage says that chunks have columns for how much of them is in use, which came with 0.4.
+	usage bool
+}
+
+// findArrays says whether the file has the tables of arrays, and refuses such as are of another make.
+func (ses *session) findArrays() (bool, error) {
+	if ses.arrays.there {
+		return true, nil
+	}
+	meta, err := columnsOf(ses.c, arrayTable)
+	if err != nil {
+		return false, err
+	}
+	chunks, err := columnsOf(ses.c, arrayChunkTable)
+	if err != nil || len(meta)+len(chunks) == 0 {
+		return false, err
+	}
+	for table, missing := range map[string]string{
+		arrayTable:      firstMissing(meta, "col_id", "name", "dtype", "elem_size", "length", "chunk_bytes"),
+		arrayChunkTable: firstMissing(chunks, "col_id", "chunk_idx", "data", "actual_size"),
+	} {
+		if missing != "" {
+			return false, fmt.Errorf("table %s has no column %s: its layout is not known here: %w", table, missing, engine.ErrUnsupported)
+		}
+	}
+	ses.arrays = arrayTables{
+		there:   true,
+		bounded: firstMissing(meta, "min_chunk_bytes", "max_chunk_bytes") == "",
+		usage:   firstMissing(chunks, "bytes_used", "has_deleted") == "",
+	}
+	return true, nil
+}
+
+func columnsOf(c *driver.Conn, table string) (map[string]bool, error) {
+	st, err := c.Prepare(`SELECT lower(name) FROM pragma_table_info(?1)`)
+	if err != nil {
+		return nil, err
+	}
+	defer st.Reset()
+	st.Text(1, table)
+	names := map[string]bool{}
+	for {
+		row, err := st.Step()
+		if err != nil || !row {
+			return names, err
+		}
+		names[st.ColString(0)] = true
+	}
+}
+
+func firstMissing(there map[string]bool, want ...string) string {
+	for _, name := range want {
+		if !there[name] {
+			return name
+		}
+	}
+	return ""
+}
+
+// makeArrays makes the tables of arrays, or adds to old ones what newer arrays need; every version of the package can read
+// and write them then.
+func (ses *session) makeArrays() error {
+	there, err := ses.findArrays()
+	switch {
+	case err != nil || ses.arrays.usage:
+		return err
+	case there:
+		err = ses.c.Exec(addUsage)
+	default:
+		err = ses.c.Exec(createArrays)
+	}
+	if err != nil {
+		return err
+	}
+	ses.arrays = arrayTables{}
+	_, err = ses.findArrays()
+	return err
+}
+
+// selectArray is the start of a statement whose rows scan reads.
+func (at *arrayTables) selectArray() string {
+	if at.bounded {
+		return `SELECT col_id, name, dtype, elem_size, length, coalesce(min_chunk_bytes, 131072), coalesce(max_chunk_bytes, 16777216)
+			FROM ` + arrayTable
+	}
+	// 0.2.0 puts as many whole elements into a chunk as fit.
+	return `SELECT col_id, name, dtype, elem_size, length, chunk_bytes - chunk_bytes % elem_size, chunk_bytes - chunk_bytes % elem_size
+		FROM ` + arrayTable
+}
+
+func (at *arrayTables) scan(st *driver.Stmt) engine.Array {
+	return engine.Array{ID: st.ColInt(0), Name: st.ColString(1), Type: st.ColString(2), ElemSize: st.ColInt(3), Length: st.ColInt(4),
+		MinChunk: st.ColInt(5), MaxChunk: st.ColInt(6)}
+}

@@ -1,0 +1,94 @@
+package kvault
+
+import (
+	"context"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Arrays returns the arrays beside the keys, for packages that keep columns in them: package column is the one to use. They are
+// part of the transaction, end with it, and are as safe for concurrent use as the Tx. Their errors are not *Error.
+//
+// An engine without arrays gives ErrUnsupported.
+func (t *Tx) Arrays() (engine.Arrays, error) {
+	if t.done.Load() {
+		return nil, fail("arrays", "", ErrTxDone)
+	}
+	a, ok := t.tx.(engine.Arrays)
+	if !ok {
+		return nil, fail("arrays", "", ErrUnsupported)
+	}
+	return &txArrays{t, a}, nil
+}
+
+// txArrays attempts each call again while the database is busy, and ends with its transaction.
+type txArrays struct {
+	t *Tx
+	a engine.Arrays
+}
+
+func (x *txArrays) do(ctx context.Context, fn func() error) error {
+	return x.t.do(ctx, func(engine.Reader) error { return fn() })
+}
+
+func (x *txArrays) Arrays(ctx context.Context) (list []engine.Array, err error) {
+	err = x.do(ctx, func() error { list, err = x.a.Arrays(ctx); return err })
+	return list, err
+}
+
+func (x *txArrays) Array(ctx context.Context, name string) (a engine.Array, err error) {
+	err = x.do(ctx, func() error { a, err = x.a.Array(ctx, name); return err })
+	return a, err
+}
+
+func (x *txArrays) CreateArray(ctx context.Context, a engine.Array) (made engine.Array, err error) {
+	err = x.do(ctx, func() error { made, err = x.a.CreateArray(ctx, a); return err })
+	return made, err
+}
+
+func (x *txArrays) DropArray(ctx context.Context, id int64) error {
+	return x.do(ctx, func() error { return x.a.DropArray(ctx, id) })
+}
+
+func (x *txArrays) RenameArray(ctx context.Context, id int64, name string) error {
+	return x.do(ctx, func() error { return x.a.RenameArray(ctx, id, name) })
+}
+
+func (x *txArrays) SetArrayLength(ctx context.Context, id, length int64) error {
+	return x.do(ctx, func() error { return x.a.SetArrayLength(ctx, id, length) })
+}
+
+func (x *txArrays) ChunkSize(ctx context.Context, id, chunk int64) (size int64, err error) {
+	err = x.do(ctx, func() error { size, err = x.a.ChunkSize(ctx, id, chunk); return err })
+	return size, err
+}
+
+func (x *txArrays) ChunkUsed(ctx context.Context, id, chunk int64) (used int64, deleted bool, err error) {
+	err = x.do(ctx, func() error { used, deleted, err = x.a.ChunkUsed(ctx, id, chunk); return err })
+	return used, deleted, err
+}
+
+func (x *txArrays) SetChunkUsed(ctx context.Context, id, chunk, used int64, deleted bool) error {
+	return x.do(ctx, func() error { return x.a.SetChunkUsed(ctx, id, chunk, used, deleted) })
+}
+
+func (x *txArrays) Chunks(ctx context.Context, id int64) (n int64, err error) {
+	err = x.do(ctx, func() error { n, err = x.a.Chunks(ctx, id); return err })
+	return n, err
+}
+
+func (x *txArrays) ReadChunk(ctx context.Context, id, chunk, off int64, p []byte) error {
+	return x.do(ctx, func() error { return x.a.ReadChunk(ctx, id, chunk, off, p) })
+}
+
+func (x *txArrays) WriteChunk(ctx context.Context, id, chunk, off int64, p []byte) error {
+	return x.do(ctx, func() error { return x.a.WriteChunk(ctx, id, chunk, off, p) })
+}
+
+func (x *txArrays) ResizeChunk(ctx context.Context, id, chunk, size int64) error {
+	return x.do(ctx, func() error { return x.a.ResizeChunk(ctx, id, chunk, size) })
+}
+
+func (x *txArrays) TruncateChunks(ctx context.Context, id, n int64) error {
+	return x.do(ctx, func() error { return x.a.TruncateChunks(ctx, id, n) })
+}
