@@ -87,7 +87,11 @@ func (s *Store) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.table, err = establish(conn, s.opt.Table); err != nil {
+	// A vault that is complete is opened without the write lock, which another process may be holding.
+	if s.table, err = inspect(conn, s.opt.Table); err == nil && (s.table == nil || !s.table.tracked) {
+		s.table, err = establish(conn, s.opt.Table)
+	}
+	if err != nil {
 		conn.Close()
 		return err
 	}
@@ -150,16 +154,25 @@ func (s *Store) connectWriter(ctx context.Context) (*driver.Conn, error) {
 	case s.opt.DisableWAL:
 		journal = "DELETE"
 	}
-	// Page size and auto-vacuum count only for a file that has no page yet, and must precede the journal mode.
-	err = conn.Exec(fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=%s; PRAGMA synchronous=%s;
-		PRAGMA mmap_size=%d; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;
-		PRAGMA journal_size_limit=%d`,
-		s.opt.PageSize, journal, s.synchronous(), s.opt.MmapSize, max(s.opt.CacheKB, 1), 2*checkpointBytes))
+	err = s.layOut(conn)
+	if err == nil {
+		err = conn.Exec(fmt.Sprintf(`PRAGMA journal_mode=%s; PRAGMA synchronous=%s; PRAGMA mmap_size=%d; PRAGMA cache_size=-%d;
+			PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d`,
+			journal, s.synchronous(), s.opt.MmapSize, max(s.opt.CacheKB, 1), 2*checkpointBytes))
+	}
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return conn, nil
+}
+
+// layOut chooses what counts only for a file that has no page yet, and must precede the journal mode.
+func (s *Store) layOut(conn *driver.Conn) error {
+	if pages, err := pragma(conn, "page_count"); err != nil || pages > 0 {
+		return err
+	}
+	return conn.Exec(fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL`, s.opt.PageSize))
 }
 
 func (s *Store) synchronous() string {

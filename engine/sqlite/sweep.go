@@ -29,13 +29,18 @@ func (ses *session) orphanID(id int64) error {
 
 // startSweeping condemns the stages that dead processes left behind, and starts the goroutine that removes orphans.
 func (w *writer) startSweeping(ctx context.Context) error {
-	err := w.do(&request{ctx: ctx, run: (*session).condemn})
+	work, err := w.hasLeftovers(ctx)
+	if err == nil && work {
+		err = w.do(&request{ctx: ctx, run: (*session).condemn})
+	}
 	if err != nil {
 		return err
 	}
 	ctx, w.sweepStop = context.WithCancel(context.Background())
 	w.sweepDone = make(chan struct{})
-	w.wakeSweeper()
+	if work {
+		w.wakeSweeper()
+	}
 	go func() {
 		defer close(w.sweepDone)
 		for {
@@ -48,6 +53,18 @@ func (w *writer) startSweeping(ctx context.Context) error {
 		}
 	}()
 	return nil
+}
+
+// hasLeftovers looks, without the write lock, whether there is anything to condemn or to sweep.
+func (w *writer) hasLeftovers(ctx context.Context) (bool, error) {
+	w.conn.SetContext(ctx)
+	defer w.conn.SetContext(context.Background())
+	st, err := w.conn.Prepare(`SELECT 1 FROM ` + valuesTable + ` WHERE owner IS NOT NULL UNION ALL SELECT 1 FROM ` + orphansTable + ` LIMIT 1`)
+	if err != nil {
+		return false, err
+	}
+	defer st.Reset()
+	return st.Step()
 }
 
 func (w *writer) wakeSweeper() {
