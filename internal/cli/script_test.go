@@ -11,9 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/kohakuvault/kvault"
@@ -38,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"status":   scriptStatus,
 			"await":    scriptAwait,
 			"damage":   scriptDamage,
+			"sql":      scriptSQL,
 			"maketree": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(makeTree(ts.MkAbs(args[0]))) },
 			"cmptree":  scriptCompareTrees,
 			"noleft":   scriptNoTemporaries,
@@ -91,6 +94,14 @@ func scriptDamage(ts *testscript.TestScript, _ bool, args []string) {
 	changed := []byte(args[1])
 	changed[0] ^= 1
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.ReplaceAll(data, []byte(args[1]), changed), 0o666))
+}
+
+// scriptSQL changes a file as another program would: sql FILE STATEMENT, with texts in double quotes.
+func scriptSQL(ts *testscript.TestScript, _ bool, args []string) {
+	c, err := sqlite3.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer c.Close()
+	ts.Check(c.Exec(strings.ReplaceAll(args[1], `"`, `'`)))
 }
 
 func scriptCompareTrees(ts *testscript.TestScript, _ bool, args []string) {

@@ -18,8 +18,9 @@ func (a *app) statCommand() *cobra.Command {
 		Use:     "stat KEY",
 		GroupID: groupValues,
 		Short:   "Show what is known about a key",
-		Long: `Show size, time, content type, version tag, checksum and metadata of KEY,
-without reading its value.
+		Long: `Show size, time, content type, version tag, checksum and metadata of KEY. The
+value is not read, unless another program wrote it: such a value has no time,
+type or checksum, and its content makes its tag.
 
 ` + exitHelp(exitNotFound),
 		Example: `  kvault -f media.kv stat photos/cat.jpg
@@ -29,6 +30,9 @@ without reading its value.
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			return a.withVault(ctx, reading, func(v *kvault.Vault) error {
 				e, err := v.Stat(ctx, args[0])
+				if err == nil && e.Tag == "" {
+					e.Tag, err = v.Tag(ctx, args[0])
+				}
 				if err != nil {
 					return err
 				}
