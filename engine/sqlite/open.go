@@ -88,15 +88,21 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	// A vault that is complete is opened without the write lock, which another process may be holding.
-	if s.table, err = inspect(conn, s.opt.Table); err == nil && (s.table == nil || !s.table.tracked) {
+	if s.table, err = inspect(conn, s.opt.Table); err == nil && (s.table == nil || !s.table.complete) {
 		s.table, err = establish(conn, s.opt.Table)
 	}
 	if err != nil {
 		conn.Close()
 		return err
 	}
+	if err := s.noteJournal(conn); err != nil {
+		return errors.Join(err, conn.Close())
+	}
 	s.writer = newWriter(s, conn)
-	return s.writer.startSweeping(ctx)
+	if err := s.writer.startSweeping(ctx); err != nil {
+		return errors.Join(err, s.writer.close())
+	}
+	return nil
 }
 
 func (s *Store) startReading(ctx context.Context) error {
@@ -112,6 +118,9 @@ func (s *Store) startReading(ctx context.Context) error {
 		return err
 	}
 	defer func() { s.reads.put(conn) }()
+	if err := s.noteJournal(conn); err != nil {
+		return err
+	}
 	if s.table, err = inspect(conn, s.opt.Table); err != nil {
 		return err
 	}
@@ -123,6 +132,19 @@ func (s *Store) startReading(ctx context.Context) error {
 		return fmt.Errorf("%s has no table %q: %w", s.path, name, engine.ErrNoVault)
 	}
 	return nil
+}
+
+// noteJournal finds out whether the file has a write-ahead log indeed: one that is opened for reading may not, and there are
+// file systems on which it cannot be had.
+func (s *Store) noteJournal(conn *driver.Conn) error {
+	if s.conf.Memory || s.conf.Immutable {
+		return nil
+	}
+	mode, err := texts(conn, `PRAGMA journal_mode`)
+	if err == nil {
+		s.opt.DisableWAL = len(mode) != 1 || mode[0] != "wal"
+	}
+	return err
 }
 
 // connect opens a connection that reads.

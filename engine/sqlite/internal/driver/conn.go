@@ -129,7 +129,7 @@ func (c *Conn) Close() (err error) {
 	defer guard(c, &err)
 	c.c.SetInterrupt(context.Background())
 	for sql, s := range c.stmts {
-		s.s.Close()
+		s.close()
 		delete(c.stmts, sql)
 	}
 	return wrap(c.c.Close())
