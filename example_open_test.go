@@ -66,7 +66,7 @@ func ExampleOpen_options() {
 		RetryDelay:  10 * time.Millisecond, // 20 ms, doubled before each further attempt
 		DisableWAL:  true,                  // false: readers and writers do not block each other
 		PageSize:    8192,                  // 32768 bytes, for a file that is created
-		MmapSize:    1 << 30,               // 256 MiB; -1 switches it off
+		MmapSize:    1 << 30,               // none
 		CacheKB:     200_000,               // 100000 KiB of SQLite's own page cache
 		BusyTimeout: time.Second,           // 5 s for each attempt
 		OneRowLimit: 16 << 20,              // 64 MiB; larger values are kept in chunks

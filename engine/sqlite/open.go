@@ -151,6 +151,8 @@ func (s *Store) noteJournal(conn *driver.Conn) error {
 func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.Conn, error) {
 	conf := s.conf
 	conf.Create = false
+	mmap = s.mappable(mmap)
+	conf.Mapped = mmap > 0
 	conn, err := driver.Open(ctx, conf)
 	if err != nil {
 		return nil, err
@@ -161,6 +163,16 @@ func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.C
 		return nil, err
 	}
 	return conn, nil
+}
+
+// mappable is how much of the file may be mapped: no more than there is, in whole units of the driver's memory.
+func (s *Store) mappable(mmap int64) int64 {
+	const unit = 64 << 10
+	info, err := os.Stat(s.conf.Path)
+	if s.conf.Memory || err != nil {
+		return 0
+	}
+	return min(mmap, info.Size()) &^ (unit - 1)
 }
 
 // connectWriter opens the connection that writes, and makes the file if need be.
@@ -178,9 +190,9 @@ func (s *Store) connectWriter(ctx context.Context) (*driver.Conn, error) {
 	}
 	err = s.layOut(conn)
 	if err == nil {
-		err = conn.Exec(fmt.Sprintf(`PRAGMA journal_mode=%s; PRAGMA synchronous=%s; PRAGMA mmap_size=%d; PRAGMA cache_size=-%d;
+		err = conn.Exec(fmt.Sprintf(`PRAGMA journal_mode=%s; PRAGMA synchronous=%s; PRAGMA mmap_size=0; PRAGMA cache_size=-%d;
 			PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d`,
-			journal, s.synchronous(), s.opt.MmapSize, max(s.opt.CacheKB, 1), 2*checkpointBytes))
+			journal, s.synchronous(), max(s.opt.CacheKB, 1), 2*checkpointBytes))
 	}
 	if err != nil {
 		conn.Close()

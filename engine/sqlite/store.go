@@ -16,8 +16,8 @@ type Store struct {
 	opt  Options
 	conf driver.Config
 
-	// reads are connections with the file mapped, for values and listings; streams have no map, so that passing through a
-	// large value does not leave the whole of it resident.
+	// reads are connections for values and listings, with the file mapped if that was asked for; streams never have a map, so
+	// that passing through a large value does not leave the whole of it resident.
 	reads, streams *pool
 	writer         *writer // nil if read-only
 

@@ -34,7 +34,7 @@ func TestOutOfMemoryIsAnError(t *testing.T) {
 // The whole point of the wrapped file system: large reads go through the memory map, and nothing that SQLite can do
 // with the driver's own files is lost.
 func TestMemoryMapIsUsed(t *testing.T) {
-	c, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true})
+	c, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true, Mapped: true})
 	if err != nil {
 		t.Fatal(err)
 	}

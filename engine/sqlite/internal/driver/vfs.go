@@ -5,10 +5,10 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs/mvcc"
 )
 
-// vfsName is the file system layer that vault files are opened with.
-const vfsName = "kvault"
+// mappedVFS is the file system layer for connections with a memory map.
+const mappedVFS = "kvault-mapped"
 
-func init() { vfs.Register(vfsName, wholePageVFS{vfs.Find("os").(vfs.VFSFilename)}) }
+func init() { vfs.Register(mappedVFS, wholePageVFS{vfs.Find("os").(vfs.VFSFilename)}) }
 
 // wholePageVFS makes SQLite read whole pages through its page cache and memory map. With IOCAP_SUBPAGE_READ set, as the
 // driver's own VFS has it, reads of overflow pages bypass the map, and a large value takes several times as long.
