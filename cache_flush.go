@@ -130,7 +130,6 @@ func (c *cache) enterExclusive() ([]writeback.Item, error) {
 }
 
 func (c *cache) beginDirect() {
-	c.epoch++
 	if c.direct == 0 {
 		c.directDone = make(chan struct{})
 	}

@@ -1,6 +1,7 @@
 package kvault_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -82,6 +83,21 @@ func TestSetDefault(t *testing.T) {
 			t.Errorf("error names %q", e.Op)
 		}
 	})
+}
+
+// Between finding nothing and storing the default, somebody else may store a value.
+func TestSetDefaultThatIsTooLate(t *testing.T) {
+	v, f := newFaultyVault(t, quick)
+	f.on(func(_ context.Context, call string) error {
+		if call == "apply" && f.count("apply") == 1 {
+			put(t, v, "a", "other")
+		}
+		return nil
+	})
+	got, existed, err := v.SetDefault(t.Context(), "a", []byte("mine"))
+	if err != nil || !existed || string(got) != "other" {
+		t.Errorf("SetDefault = %q, %v, %v", got, existed, err)
+	}
 }
 
 // Whatever happens at the same time, one caller sets a default and one takes it away.

@@ -38,7 +38,9 @@ type Options struct {
 	DisableWAL bool
 	// PageSize is the page size in bytes of a file that is created, a power of two from 512 to 65536. Default 32768.
 	PageSize int
-	// MmapSize is how many bytes of the file are mapped to memory. Default 256 MiB; negative switches it off.
+	// MmapSize is how many bytes of the file are mapped to memory for reading. Default none: reading large values is then about
+	// half as fast, but no file can end the process. Map only what nothing cuts off while it is open: Shrink, Optimize and
+	// another program's VACUUM do.
 	MmapSize int64
 	// CacheKB is the size of SQLite's page cache in KiB. Default 100000.
 	CacheKB int

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 func TestPutReplaces(t *testing.T) {
@@ -145,6 +146,12 @@ func TestPutAllFailsAsAWhole(t *testing.T) {
 	v, f := newFaultyVault(t, quick)
 	f.fail("apply", -1, errBoom)
 	wantErr(t, v.PutAll(t.Context(), maps.All(map[string][]byte{"a": nil, "b": nil})), errBoom)
+	var e *kvault.Error
+	f.fail("apply", -1, &engine.OpError{Index: 1, Key: "b", Err: errBoom})
+	err := v.PutAll(t.Context(), maps.All(map[string][]byte{"a": nil, "b": nil}))
+	if !errors.As(err, &e) || e.Key != "b" || err.Error() != `put "b": boom` {
+		t.Errorf("%v does not name the key", err)
+	}
 	f.on(nil)
 	f.wantStored(t)
 }

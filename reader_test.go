@@ -153,9 +153,11 @@ func TestReaderOfAClosedVault(t *testing.T) {
 			_, err := r.Read(make([]byte, 1))
 			wantErr(t, err, kvault.ErrClosed)
 		}
-		_, err := r.ReadAt(make([]byte, 1), 0)
-		wantErr(t, err, kvault.ErrClosed)
-		_, err = r.WriteTo(io.Discard)
+		for _, off := range []int64{0, 10} {
+			_, err := r.ReadAt(make([]byte, 1), off)
+			wantErr(t, err, kvault.ErrClosed)
+		}
+		_, err := r.WriteTo(io.Discard)
 		wantErr(t, err, kvault.ErrClosed)
 	})
 }

@@ -31,6 +31,8 @@ func putFile(ctx context.Context, s scope, key, path string, o *PutOptions) (Ent
 	// Asked before opening, because opening a pipe waits for its writer.
 	if info, err := os.Stat(path); err != nil {
 		return Entry{}, &IOError{Op: "read source", Err: err}
+	} else if info.IsDir() {
+		return Entry{}, invalid("%s is a folder: put its files one by one", path)
 	} else if !info.Mode().IsRegular() {
 		return Entry{}, invalid("%s is not a regular file: open it and use PutReader", path)
 	}

@@ -169,7 +169,7 @@ func TestViewNeverShowsHalfABatch(t *testing.T) {
 			}
 		}
 	})
-	for range 300 {
+	for i := 0; i < 300 || f.count("apply") < 100; i++ {
 		got, err := v.GetMany(ctx, "a", "b")
 		if err != nil || !bytes.Equal(got["a"], got["b"]) {
 			t.Errorf("a snapshot shows %q, %v", got, err)
@@ -187,9 +187,6 @@ func TestViewNeverShowsHalfABatch(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
-	if f.count("apply") == 0 {
-		t.Error("nothing was ever flushed")
-	}
 }
 
 // The snapshot and the overlay must fit each other, even if everything moved between taking the one and the other.

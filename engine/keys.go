@@ -29,6 +29,9 @@ func (r Range) Contains(key string) bool { return key >= r.Start && (r.End == ""
 // After is the part of r that a listing has yet to visit when last was the last key it saw.
 func (r Range) After(last string, reverse bool) Range {
 	if reverse {
+		if last == "" { // another program may have stored an empty key; nothing comes before it
+			return Range{Start: "\x00", End: "\x00"}
+		}
 		r.End = last
 		return r
 	}

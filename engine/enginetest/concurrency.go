@@ -23,7 +23,7 @@ func concurrencyTests() []storeTest {
 
 // testWholeBatches rewrites several keys to the same value in each batch, while others list them.
 func testWholeBatches(t *testing.T, s engine.Store) {
-	const keys, rounds = 10, 60
+	const keys, rounds = 10, 40
 	batch := func(round int) []engine.Op {
 		var ops []engine.Op
 		for k := range keys {
@@ -94,7 +94,7 @@ func oneRound(ctx context.Context, s engine.Store, keys int, snapshot bool) erro
 }
 
 func testBlobConcurrent(t *testing.T, s engine.Store) {
-	value := noise(3 << 20)
+	value := noise(largeSize)
 	apply(t, s, stagedOp("k", stage(t, s, 65536, value)))
 	b := openBlob(t, s, "k")
 	var wg sync.WaitGroup

@@ -15,6 +15,9 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
+// largeSize is more than an engine is likely to handle in one piece.
+const largeSize = 1<<20 + 77_777
+
 // newTag is a version tag as the vault makes them.
 func newTag() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 
@@ -195,7 +198,7 @@ func blobHolds(t *testing.T, b engine.Blob, want []byte) {
 	}
 	var got bytes.Buffer
 	src := io.NewSectionReader(readerAt{t.Context(), b}, 0, int64(len(want)))
-	if _, err := io.CopyBuffer(struct{ io.Writer }{&got}, struct{ io.Reader }{src}, make([]byte, 7001)); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{&got}, struct{ io.Reader }{src}, make([]byte, 65_521)); err != nil {
 		t.Errorf("blob of %q: %v", b.Entry().Key, err)
 	} else if !bytes.Equal(got.Bytes(), want) {
 		t.Errorf("blob of %q reads other bytes than were stored", b.Entry().Key)

@@ -66,7 +66,7 @@ func testClosedStore(t *testing.T, s engine.Store) {
 
 func testCloseEnds(t *testing.T, s engine.Store) {
 	put(t, s, "small", "value", "empty", "")
-	apply(t, s, stagedOp("large", stage(t, s, 65536, noise(3<<20))))
+	apply(t, s, stagedOp("large", stage(t, s, 65536, noise(largeSize))))
 	var blobs []engine.Blob
 	for _, key := range []string{"small", "empty", "large"} {
 		blobs = append(blobs, openBlob(t, s, key))

@@ -52,8 +52,9 @@ func testListRanges(t *testing.T, x target) {
 	putKeys(t, x, binaryKeys...)
 	bounds := append([]string{"", "a\x00\x00", "aaa", "\xff\xff\xff"}, binaryKeys...)
 	for i, start := range bounds {
-		for j, end := range bounds {
-			q := engine.Query{Range: engine.Range{Start: start, End: end}, Reverse: (i+j)%2 == 0, Limit: len(binaryKeys) + 1}
+		for j := i % 4; j < len(bounds); j += 4 {
+			end := bounds[j]
+			q := engine.Query{Range: engine.Range{Start: start, End: end}, Reverse: (i+j/4)%2 == 0, Limit: len(binaryKeys) + 1}
 			page, err := x.List(t.Context(), q)
 			if err != nil {
 				t.Fatalf("List(%s): %v", show(q), err)

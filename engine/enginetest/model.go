@@ -84,7 +84,7 @@ func testModel(t *testing.T, s engine.Store) {
 	t.Logf("seed %d", seed)
 	run := &modelRun{t: t, rng: rand.New(rand.NewPCG(seed, 0)), s: s, m: model{}}
 	x, transactions := s.(engine.Transactor)
-	for range 800 {
+	for range 500 {
 		if transactions && run.rng.IntN(5) == 0 {
 			run.transaction(x)
 		} else {

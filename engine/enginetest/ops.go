@@ -164,7 +164,7 @@ func testRenameSame(t *testing.T, x target) {
 }
 
 func testRenameLarge(t *testing.T, x target) {
-	for _, size := range []int{300_000, 3 << 20} {
+	for _, size := range []int{300_000, largeSize} {
 		value := noise(size)
 		apply(t, x, engine.Op{Kind: engine.Put, Key: "from", Value: value, Meta: newMeta()})
 		want := stat(t, x, "from")

@@ -41,7 +41,7 @@ func fill(t *testing.T, s engine.Store) map[string][]byte {
 		want[key] = noise(i * i * 100)
 		ops = append(ops, engine.Op{Kind: engine.Put, Key: key, Value: want[key], Meta: newMeta()})
 	}
-	for _, size := range []int{0, 10, 100_005, 3 << 20} {
+	for _, size := range []int{0, 10, 100_005, largeSize} {
 		key := fmt.Sprint("staged ", size)
 		want[key] = noise(size)
 		ops = append(ops, stagedOp(key, stage(t, s, 50_000, want[key])))
@@ -185,7 +185,7 @@ func testOptimize(t *testing.T, s engine.Store) {
 func testShrink(t *testing.T, s engine.Store) {
 	o := s.(engine.Optimizer)
 	want := fill(t, s)
-	apply(t, s, engine.Op{Kind: engine.Put, Key: "gone", Value: noise(3 << 20), Meta: newMeta()})
+	apply(t, s, engine.Op{Kind: engine.Put, Key: "gone", Value: noise(largeSize), Meta: newMeta()})
 	apply(t, s, deleteOp("gone"))
 	n, err := o.Shrink(t.Context(), 10*time.Second)
 	if err != nil && !errors.Is(err, engine.ErrUnsupported) || n < 0 {

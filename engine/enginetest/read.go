@@ -58,7 +58,7 @@ func testEmptyKey(t *testing.T, x target) {
 }
 
 func testSizes(t *testing.T, x target) {
-	for _, size := range []int{0, 1, 9, 10, 11, 1000, 4096, 65536, 1<<20 - 1, 1 << 20, 1<<20 + 1, 3 << 20} {
+	for _, size := range []int{0, 1, 9, 10, 11, 1000, 4096, 65536, 1<<20 - 1, 1 << 20, 1<<20 + 1, 3_000_000} {
 		value := noise(size)
 		key := fmt.Sprint("size", size)
 		op := engine.Op{Kind: engine.Put, Key: key, Value: value, Meta: newMeta()}
@@ -275,7 +275,7 @@ func testBlobStable(t *testing.T, x target) {
 		"overwrite": putOp("k", "new"), "delete": deleteOp("k"), "delete range": rangeOp("", ""), "rename": renameOp("k", "l"),
 		"rename onto": renameOp("other", "k"),
 	}
-	for _, size := range []int{0, 10, 5000, 300_000, 3 << 20} {
+	for _, size := range []int{0, 10, 5000, largeSize} {
 		for how, op := range changes {
 			value := noise(size)
 			apply(t, x, rangeOp("", ""), putOp("other", "other"))
@@ -296,7 +296,7 @@ func testBlobStable(t *testing.T, x target) {
 }
 
 func testBlobClosed(t *testing.T, x target) {
-	for _, size := range []int{10, 3 << 20} {
+	for _, size := range []int{10, largeSize} {
 		apply(t, x, engine.Op{Kind: engine.Put, Key: "k", Value: noise(size), Meta: newMeta()})
 		b := openBlob(t, x, "k")
 		for range 2 {

@@ -28,7 +28,7 @@ func stageTests() []targetTest {
 func testStageSizes(t *testing.T, x target) {
 	for _, tt := range []struct{ chunk, size int }{
 		{1, 0}, {1, 1}, {1, 20}, {10, 0}, {10, 1}, {10, 9}, {10, 10}, {10, 11}, {10, 20}, {10, 205},
-		{4096, 100_000}, {65536, 65536}, {65536, 3 << 20}, {1 << 20, 1<<20 + 1}, {4 << 20, 4<<20 + 5}, {1 << 24, 100},
+		{4096, 100_000}, {65536, 65536}, {65536, largeSize}, {1 << 20, 1<<20 + 1}, {4 << 20, 4<<20 + 5}, {1 << 24, 100},
 	} {
 		value, key := noise(tt.size), fmt.Sprintf("%d by %d", tt.size, tt.chunk)
 		st := stage(t, x, tt.chunk, value)

@@ -40,7 +40,7 @@ func testSnapshot(t *testing.T, s engine.Transactor) {
 }
 
 func testSnapshotReads(t *testing.T, s engine.Transactor) {
-	large := noise(3 << 20)
+	large := noise(largeSize)
 	put(t, s, "a", "old")
 	apply(t, s, stagedOp("large", stage(t, s, 65536, large)))
 	before := stat(t, s, "a")
@@ -164,7 +164,7 @@ func testFailedApply(t *testing.T, s engine.Transactor) {
 }
 
 func testTxBlobs(t *testing.T, s engine.Transactor) {
-	large := noise(3 << 20)
+	large := noise(largeSize)
 	put(t, s, "small", "value")
 	apply(t, s, engine.Op{Kind: engine.Put, Key: "large", Value: large, Meta: newMeta()})
 	for _, writable := range []bool{false, true} {

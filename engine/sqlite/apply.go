@@ -193,7 +193,7 @@ func (ses *session) deleteRange(r engine.Range) (int64, error) {
 		return 0, err
 	}
 	for _, ref := range chunked {
-		if err := ses.orphanID(ref.id); err != nil {
+		if err := ses.orphanID(ref.id, ref.nonce); err != nil {
 			return 0, err
 		}
 	}

@@ -126,7 +126,13 @@ func (b *blob) readAt(ctx context.Context, p []byte, off int64) error {
 		return err
 	case b.cursor != nil:
 		b.cursor.c.SetContext(ctx)
-		return b.cursor.readAt(p, off)
+		err := b.cursor.readAt(p, off)
+		if err != nil && !b.cursor.c.InTransaction() {
+			// An I/O error may end the snapshot. The same rows may hold another value in the next one.
+			b.ended = fmt.Errorf("the snapshot of %q was lost: %w", b.entry.Key, b.s.explain(ctx, err))
+			return b.ended
+		}
+		return err
 	}
 	copy(p, b.bytes[off:])
 	return nil

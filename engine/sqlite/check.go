@@ -74,6 +74,9 @@ func (ses *session) checkValue(ctx context.Context, key string, report func(engi
 		if m := r.entry.Meta; err == nil && m.HasSum && m.Sum != sum {
 			err = fmt.Errorf("%w: checksum %08x, stored with %08x", engine.ErrCorrupt, sum, m.Sum)
 		}
+		if err == nil {
+			err = r.damage
+		}
 	}
 	if err = ses.s.explain(ctx, err); err == nil || ctx.Err() != nil {
 		return err

@@ -263,3 +263,20 @@ func TestProcesses(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A stage may be given up by the goroutine that is in the middle of a transaction.
+func TestAbortInsideTransaction(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "v.kv"), nil)
+	st := must[engine.Stage](t)(s.Stage(t.Context(), engine.StageOptions{ChunkSize: 1000, Size: -1}))
+	if err := st.WriteChunk(t.Context(), noise(1000)); err != nil {
+		t.Fatal(err)
+	}
+	tx := must[engine.Tx](t)(s.Begin(t.Context(), true))
+	if err := st.Abort(); err != nil {
+		t.Error(err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Error(err)
+	}
+	waitSwept(t, s)
+}

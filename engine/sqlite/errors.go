@@ -24,8 +24,12 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	}
 	switch de.Kind {
 	case driver.Busy:
-		return fmt.Errorf("%w: another process has locked %s for longer than %v; try again or raise the busy timeout (%v)",
-			engine.ErrBusy, s.path, max(s.opt.BusyTimeout, 0), de)
+		who := "another process has"
+		if s.opt.DisableWAL {
+			who = "another process, or a snapshot of this one, has"
+		}
+		return fmt.Errorf("%w: %s locked %s for longer than %v; try again or raise the busy timeout (%v)",
+			engine.ErrBusy, who, s.path, max(s.opt.BusyTimeout, 0), de)
 	case driver.Full:
 		return &engine.IOError{Op: "write " + s.path, Err: fmt.Errorf("%w; free some space and try again (%v)", syscall.ENOSPC, de)}
 	case driver.IO, driver.CannotOpen:

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -100,4 +102,44 @@ func FuzzTableName(f *testing.F) {
 			t.Errorf("%q is accepted but needs quoting: %s", s, quoted(s))
 		}
 	})
+}
+
+// SQLite looks a little past the end of an index page, and at pages that a file which was cut off no longer has. Where the map
+// goes on behind the file, that ends the process; so no connection maps more than the file has.
+func TestMapEndsWithTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	for _, c := range []struct{ ask, atLeast int64 }{{0, 0}, {-1, 0}, {1 << 20, 1 << 20}, {256 << 20, 2 << 20}} {
+		s, err := Open(t.Context(), path, &Options{MmapSize: c.ask})
+		if err != nil {
+			t.Fatal(err)
+		}
+		big := []engine.Op{{Kind: engine.Put, Key: "k", Value: make([]byte, 3<<20)}}
+		if _, err := s.Apply(t.Context(), big); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.writer.conn.Checkpoint(true); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, p := range map[string]*pool{"reads": s.reads, "streams": s.streams} {
+			conn, err := p.get(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := pragma(conn, "mmap_size")
+			if err != nil || got > info.Size() || got > max(c.ask, 0) || name == "reads" && got < c.atLeast || name == "streams" && got != 0 {
+				t.Errorf("asked for %d, %s map %d of %d bytes (%v)", c.ask, name, got, info.Size(), err)
+			}
+			p.put(conn)
+		}
+		if got, err := pragma(s.writer.conn, "mmap_size"); err != nil || got != 0 {
+			t.Errorf("asked for %d, the writer maps %d (%v)", c.ask, got, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

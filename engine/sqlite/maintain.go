@@ -28,7 +28,10 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 	}
 	defer w.release()
 	w.conn.SetContext(ctx)
-	defer func() { w.conn.SetContext(context.Background()) }()
+	defer func() {
+		w.repair()
+		w.conn.SetContext(context.Background())
+	}()
 	if err := w.syncLevel(false); err != nil {
 		return s.explain(ctx, err)
 	}
@@ -36,7 +39,7 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 }
 
 // Optimize removes what nothing refers to, rebuilds the file without gaps, refreshes the planner's statistics and empties
-// the write-ahead log. It needs as much free disk space as the vault is large.
+// the write-ahead log. It needs as much free space as the vault is large, both in the folder for temporary files and beside the vault.
 func (s *Store) Optimize(ctx context.Context) error {
 	if err := s.collect(ctx); err != nil {
 		return err
@@ -44,12 +47,27 @@ func (s *Store) Optimize(ctx context.Context) error {
 	return s.alone(ctx, func(c *driver.Conn) error {
 		// A file that another program made without it gets auto-vacuum here, so that Shrink works from now on.
 		for _, sql := range []string{`PRAGMA auto_vacuum=INCREMENTAL`, `VACUUM`, `PRAGMA optimize=0x10002`} {
-			if err := c.Exec(sql); err != nil {
+			if err := s.execWithTempFile(c, sql); err != nil {
 				return err
 			}
 		}
 		return s.truncateLog(c)
 	})
+}
+
+// execWithTempFile lets SQLite keep its copy of the whole database in a temporary file: memory may not hold it.
+func (s *Store) execWithTempFile(c *driver.Conn, sql string) error {
+	if s.conf.Memory {
+		return c.Exec(sql)
+	}
+	if err := c.Exec(`PRAGMA temp_store=FILE`); err != nil {
+		return err
+	}
+	err := c.Exec(sql)
+	if end := c.Exec(`PRAGMA temp_store=MEMORY`); err == nil {
+		err = end // after an error the setting may stay: it costs other statements a little speed
+	}
+	return err
 }
 
 func (s *Store) truncateLog(c *driver.Conn) error {
@@ -167,10 +185,12 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	if path == "" {
 		return fmt.Errorf("backup path is empty: %w", engine.ErrInvalid)
 	}
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s is there already; choose another name or remove it: %w", path, engine.ErrExists)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return &engine.IOError{Op: "back up", Err: err}
+	for _, suffix := range databaseSuffixes { // SQLite would take a log that was left there for the copy's own
+		if _, err := os.Lstat(path + suffix); err == nil {
+			return fmt.Errorf("%s is there already; choose another name or remove it: %w", path+suffix, engine.ErrExists)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return &engine.IOError{Op: "back up", Err: err}
+		}
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.partial")
 	if err != nil {
@@ -196,6 +216,9 @@ func (s *Store) copyTo(ctx context.Context, path string, progress func(done, tot
 		return &engine.IOError{Op: "back up", Err: err}
 	}
 	return s.read(ctx, s.streams, true, func(ses *session) error {
+		if err := takeSnapshot(ses.c); err != nil {
+			return err
+		}
 		size, err := pragma(ses.c, "page_size")
 		if err != nil {
 			return err
@@ -209,8 +232,11 @@ func (s *Store) copyTo(ctx context.Context, path string, progress func(done, tot
 	})
 }
 
+// databaseSuffixes are those of a database's files.
+var databaseSuffixes = [...]string{"", "-wal", "-shm", "-journal"}
+
 func removeDatabase(path string) {
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+	for _, suffix := range databaseSuffixes {
 		_ = os.Remove(path + suffix) // most of them are not there
 	}
 }

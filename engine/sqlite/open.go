@@ -87,12 +87,22 @@ func (s *Store) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.table, err = establish(conn, s.opt.Table); err != nil {
+	// A vault that is complete is opened without the write lock, which another process may be holding.
+	if s.table, err = inspect(conn, s.opt.Table); err == nil && (s.table == nil || !s.table.complete) {
+		s.table, err = establish(conn, s.opt.Table)
+	}
+	if err != nil {
 		conn.Close()
 		return err
 	}
+	if err := s.noteJournal(conn); err != nil {
+		return errors.Join(err, conn.Close())
+	}
 	s.writer = newWriter(s, conn)
-	return s.writer.startSweeping(ctx)
+	if err := s.writer.startSweeping(ctx); err != nil {
+		return errors.Join(err, s.writer.close())
+	}
+	return nil
 }
 
 func (s *Store) startReading(ctx context.Context) error {
@@ -108,6 +118,9 @@ func (s *Store) startReading(ctx context.Context) error {
 		return err
 	}
 	defer func() { s.reads.put(conn) }()
+	if err := s.noteJournal(conn); err != nil {
+		return err
+	}
 	if s.table, err = inspect(conn, s.opt.Table); err != nil {
 		return err
 	}
@@ -121,10 +134,25 @@ func (s *Store) startReading(ctx context.Context) error {
 	return nil
 }
 
+// noteJournal finds out whether the file has a write-ahead log indeed: one that is opened for reading may not, and there are
+// file systems on which it cannot be had.
+func (s *Store) noteJournal(conn *driver.Conn) error {
+	if s.conf.Memory || s.conf.Immutable {
+		return nil
+	}
+	mode, err := texts(conn, `PRAGMA journal_mode`)
+	if err == nil {
+		s.opt.DisableWAL = len(mode) != 1 || mode[0] != "wal"
+	}
+	return err
+}
+
 // connect opens a connection that reads.
 func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.Conn, error) {
 	conf := s.conf
 	conf.Create = false
+	mmap = s.mappable(mmap)
+	conf.Mapped = mmap > 0
 	conn, err := driver.Open(ctx, conf)
 	if err != nil {
 		return nil, err
@@ -135,6 +163,16 @@ func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.C
 		return nil, err
 	}
 	return conn, nil
+}
+
+// mappable is how much of the file may be mapped: no more than there is, in whole units of the driver's memory.
+func (s *Store) mappable(mmap int64) int64 {
+	const unit = 64 << 10
+	info, err := os.Stat(s.conf.Path)
+	if s.conf.Memory || err != nil {
+		return 0
+	}
+	return min(mmap, info.Size()) &^ (unit - 1)
 }
 
 // connectWriter opens the connection that writes, and makes the file if need be.
@@ -150,16 +188,25 @@ func (s *Store) connectWriter(ctx context.Context) (*driver.Conn, error) {
 	case s.opt.DisableWAL:
 		journal = "DELETE"
 	}
-	// Page size and auto-vacuum count only for a file that has no page yet, and must precede the journal mode.
-	err = conn.Exec(fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=%s; PRAGMA synchronous=%s;
-		PRAGMA mmap_size=%d; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;
-		PRAGMA journal_size_limit=%d`,
-		s.opt.PageSize, journal, s.synchronous(), s.opt.MmapSize, max(s.opt.CacheKB, 1), 2*checkpointBytes))
+	err = s.layOut(conn)
+	if err == nil {
+		err = conn.Exec(fmt.Sprintf(`PRAGMA journal_mode=%s; PRAGMA synchronous=%s; PRAGMA mmap_size=0; PRAGMA cache_size=-%d;
+			PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d`,
+			journal, s.synchronous(), max(s.opt.CacheKB, 1), 2*checkpointBytes))
+	}
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return conn, nil
+}
+
+// layOut chooses what counts only for a file that has no page yet, and must precede the journal mode.
+func (s *Store) layOut(conn *driver.Conn) error {
+	if pages, err := pragma(conn, "page_count"); err != nil || pages > 0 {
+		return err
+	}
+	return conn.Exec(fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL`, s.opt.PageSize))
 }
 
 func (s *Store) synchronous() string {

@@ -11,7 +11,6 @@ import (
 // Limits and defaults of Options.
 const (
 	DefaultPageSize    = 32768
-	DefaultMmapSize    = 256 << 20
 	DefaultCacheKB     = 100000
 	DefaultBusyTimeout = 5 * time.Second
 	DefaultOneRowLimit = 64 << 20
@@ -27,7 +26,9 @@ type Options struct {
 	Table string
 	// PageSize is the page size in bytes of a file that is created: a power of two from 512 to 65536.
 	PageSize int
-	// MmapSize is how many bytes of the file are memory-mapped for reading; negative switches mapping off.
+	// MmapSize is how many bytes of the file are memory-mapped for reading, at most what the file holds when a connection
+	// opens. 0 or less, the default, maps nothing. Do not map a file that anything may cut off while it is open, such as
+	// Shrink, Optimize or another program's VACUUM: reading behind its end would end the process.
 	MmapSize int64
 	// CacheKB bounds the writer's page cache in KiB. Each reader gets at most an eighth of it.
 	CacheKB int
@@ -53,7 +54,6 @@ func (o *Options) withDefaults() (Options, error) {
 		c = *o
 	}
 	setDefault(&c.PageSize, DefaultPageSize)
-	setDefault(&c.MmapSize, DefaultMmapSize)
 	setDefault(&c.CacheKB, DefaultCacheKB)
 	setDefault(&c.BusyTimeout, DefaultBusyTimeout)
 	setDefault(&c.OneRowLimit, DefaultOneRowLimit)

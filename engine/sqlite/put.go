@@ -52,7 +52,7 @@ func (ses *session) put(op *engine.Op, old *row, res *engine.Result) error {
 		return err
 	}
 	if src.stage != nil {
-		if err := ses.orphanID(src.stage.id); err != nil { // its bytes were copied into the row
+		if err := ses.orphanID(src.stage.id, src.stage.nonce); err != nil { // its bytes were copied into the row
 			return err
 		}
 	}
@@ -113,7 +113,14 @@ func (ses *session) sourceOf(op *engine.Op) (source, error) {
 	if err := ses.mustOwn(st); err != nil {
 		return source{}, err
 	}
-	return source{size: st.size, sum: st.sum, stage: st}, nil
+	src := source{size: st.size, sum: st.sum, stage: st}
+	if st.size != refLen {
+		return src, nil
+	}
+	var value []byte
+	err := ses.eachPiece(src, func(p []byte) error { value = append(value, p...); return nil })
+	_, src.mustChunk = parseReference(value)
+	return src, err
 }
 
 // eachPiece hands out the bytes of the source in order.

@@ -145,7 +145,7 @@ func (ses *session) stat(key string) (engine.Entry, error) {
 	if r == nil {
 		return engine.Entry{}, engine.ErrNotFound
 	}
-	return r.entry, nil
+	return r.entry, r.damage
 }
 
 // Tag returns the version tag of key. That of a value which another program wrote is made from its content, which is read.

@@ -68,6 +68,9 @@ func (ses *session) moveChunks(old *row, to string) error {
 }
 
 func (ses *session) moveLarge(old *row, to string) error {
+	if old.damage != nil {
+		return old.damage // its metadata cannot be written anew
+	}
 	e := old.entry
 	e.Key = to
 	rowid, err := ses.zeroRow(e, nil)
@@ -89,8 +92,11 @@ func (ses *session) moveLarge(old *row, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := ses.remove(old); err != nil || !e.Meta.HasSum {
-		return err // a value that another program wrote has no metadata to move
+	if err := ses.remove(old); err != nil {
+		return err
+	}
+	if !e.Meta.HasSum { // another program wrote the value: no metadata, nor any that was left at the new row's id
+		return ses.dropMeta(&row{rowid: rowid, entry: e})
 	}
 	return ses.putMetaRow(rowid, e, 0)
 }

@@ -20,6 +20,8 @@ type row struct {
 	stored  int64
 	chunked bool
 	ref     reference
+	// damage is what is wrong with the metadata. It keeps nobody from the value.
+	damage error
 }
 
 // find returns the row of key, or nil.
@@ -59,7 +61,8 @@ func scanRow(st *driver.Stmt) (*row, error) {
 	m.ContentType = st.ColString(7)
 	if !st.IsNull(8) {
 		if err := json.Unmarshal([]byte(st.ColString(8)), &m.User); err != nil {
-			return nil, fmt.Errorf("%w: user metadata of %q: %v", engine.ErrCorrupt, r.entry.Key, err)
+			m.User = nil
+			r.damage = fmt.Errorf("%w: user metadata of %q: %v", engine.ErrCorrupt, r.entry.Key, err)
 		}
 	}
 	return r, nil

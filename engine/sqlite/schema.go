@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -44,10 +45,13 @@ type table struct {
 	// sized tables have a size column. valueLast says that no column follows the value, so that a zeroblob
 	// takes no memory.
 	sized, valueLast bool
-	// tracked says that the metadata table and the chunk tables are there.
-	tracked bool
-	sql     statements
+	// tracked says that the metadata table and the chunk tables are there; complete that all triggers are, too.
+	tracked, complete bool
+	sql               statements
 }
+
+// triggerSuffixes follow the metadata table's name.
+var triggerSuffixes = [...]string{"_insert", "_update", "_delete"}
 
 func quoted(name string) string { return driver.Quote(name) }
 
@@ -72,7 +76,7 @@ func (t *table) createMeta() string {
   DELETE FROM {m} WHERE id = {row};`)
 	}
 	r := strings.NewReplacer("{m}", quoted(t.meta()), "{t}", quoted(t.name), "{id}", idColumn, "{tail}", tail,
-		"{ti}", quoted(t.meta()+"_insert"), "{tu}", quoted(t.meta()+"_update"), "{td}", quoted(t.meta()+"_delete"))
+		"{ti}", quoted(t.meta()+triggerSuffixes[0]), "{tu}", quoted(t.meta()+triggerSuffixes[1]), "{td}", quoted(t.meta()+triggerSuffixes[2]))
 	return r.Replace(`
 CREATE TABLE IF NOT EXISTS {m}({id}, tag INTEGER NOT NULL, mtime INTEGER NOT NULL, sum INTEGER NOT NULL,
   stage INTEGER, type TEXT, user TEXT){tail};
@@ -97,10 +101,10 @@ func inspect(c *driver.Conn, name string) (*table, error) {
 		return t, err
 	}
 	t, err := describe(c, pythonTable)
-	if err != nil || t == nil || checkColumns(t) != nil {
-		return nil, nil
+	if errors.Is(err, engine.ErrInvalid) {
+		return nil, nil // something else by that name
 	}
-	return t, nil
+	return t, err
 }
 
 // checkLayout refuses files of a later version of this package.
@@ -134,9 +138,25 @@ func hasObject(c *driver.Conn, kind, name string) (bool, error) {
 	return s.Text(1, kind).Text(2, name).Step()
 }
 
+// spelling is the name of a table as the file has it, or empty if there is no such table. The rows of large values
+// name their table by it, whatever case a caller writes.
+func spelling(c *driver.Conn, table string) (string, error) {
+	s, err := c.Prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE`)
+	if err != nil {
+		return "", err
+	}
+	defer s.Reset()
+	there, err := s.Text(1, table).Step()
+	if err != nil || !there {
+		return "", err
+	}
+	return s.ColString(0), nil
+}
+
 // describe reads the columns of a key-value table; nil if there is no such table.
 func describe(c *driver.Conn, name string) (*table, error) {
-	if there, err := hasObject(c, "table", name); err != nil || !there {
+	name, err := spelling(c, name)
+	if err != nil || name == "" {
 		return nil, err
 	}
 	s, err := c.Prepare(`SELECT name, upper(type), pk FROM pragma_table_xinfo(?1)`)
@@ -178,8 +198,13 @@ func describe(c *driver.Conn, name string) (*table, error) {
 	if err := checkColumns(t); err != nil {
 		return t, err
 	}
-	t.tracked, err = hasObject(c, "table", t.meta())
+	if err := t.findTracking(c); err != nil {
+		return t, err
+	}
 	t.sql = newStatements(t)
+	if _, err = c.Prepare(t.sql.rowOf); driver.KindOf(err) == driver.Other && err != nil {
+		err = fmt.Errorf("table %q has no row ids (%v); choose another table: %w", t.name, err, engine.ErrInvalid)
+	}
 	return t, err
 }
 
@@ -212,12 +237,57 @@ func establish(c *driver.Conn, name string) (*table, error) {
 			return nil, err
 		}
 	}
-	if !t.tracked {
-		if err := c.Exec(createShared + t.createMeta()); err != nil {
+	if !t.complete {
+		if err := t.track(c); err != nil {
 			return nil, err
 		}
-		t.tracked = true
-		t.sql = newStatements(t)
 	}
 	return t, c.Commit()
+}
+
+// findTracking looks for the metadata table and its triggers. Metadata without any trigger belongs to a table that was
+// dropped, or renamed, and made anew: its row ids name other rows now.
+func (t *table) findTracking(c *driver.Conn) error {
+	meta, err := hasObject(c, "table", t.meta())
+	if err != nil || !meta {
+		return err
+	}
+	s, err := c.Prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = ?1 COLLATE NOCASE AND tbl_name = ?2 COLLATE NOCASE`)
+	if err != nil {
+		return err
+	}
+	defer s.Reset()
+	t.complete = true
+	for _, suffix := range triggerSuffixes {
+		there, err := s.Text(1, t.meta()+suffix).Text(2, t.name).Step()
+		if err != nil {
+			return err
+		}
+		s.Reset()
+		t.tracked = t.tracked || there
+		t.complete = t.complete && there
+	}
+	return nil
+}
+
+// track makes the tables and triggers beside the key-value table.
+func (t *table) track(c *driver.Conn) error {
+	stale, err := hasObject(c, "table", t.meta())
+	if err != nil {
+		return err
+	}
+	sql := createShared
+	if stale && !t.tracked {
+		sql += `INSERT OR IGNORE INTO ` + orphansTable + ` SELECT stage FROM ` + quoted(t.meta()) + ` WHERE stage IS NOT NULL;
+DROP TABLE ` + quoted(t.meta()) + `;`
+	}
+	for _, suffix := range triggerSuffixes {
+		sql += `DROP TRIGGER IF EXISTS ` + quoted(t.meta()+suffix) + `;`
+	}
+	if err := c.Exec(sql + t.createMeta()); err != nil {
+		return err
+	}
+	t.tracked, t.complete = true, true
+	t.sql = newStatements(t)
+	return nil
 }

@@ -464,9 +464,11 @@ func TestBusy(t *testing.T) {
 	if got := must[[]byte](t)(s.Get(t.Context(), "k")); string(got) != "old" {
 		t.Errorf("read beside a writer: %q", got)
 	}
+	second := open(t, path, &sqlite.Options{MustExist: true}) // opening needs no write lock
+	if got := must[[]byte](t)(second.Get(t.Context(), "k")); string(got) != "old" {
+		t.Errorf("opened beside a writer: %q", got)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	patient := open(t, path, &sqlite.Options{MustExist: true, ReadOnly: true})
-	_ = patient
 	cancel()
 	if _, err := s.Apply(ctx, ops); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
@@ -475,6 +477,16 @@ func TestBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, s, "k", []byte("new"))
+}
+
+// A failed condition is the caller's to see as it is, with the op that failed.
+func TestConditionError(t *testing.T) {
+	s := open(t, sqlite.Memory, nil)
+	put(t, s, "k", nil)
+	_, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "k", If: engine.Condition{Absent: true}}})
+	if oe, ok := err.(*engine.OpError); !ok || oe.Key != "k" || oe.Err != engine.ErrExists {
+		t.Errorf("%#v, want an OpError of ErrExists and nothing around it", err)
+	}
 }
 
 func TestSeveralTables(t *testing.T) {

@@ -29,8 +29,10 @@ type stage struct {
 	inTx    bool // the stage is part of a transaction and ends with it
 	applied bool
 	aborted bool
-	beat    time.Time
-	alive   *time.Timer
+	// orphaned says that the sweeper knows of an aborted stage.
+	orphaned bool
+	beat     time.Time
+	alive    *time.Timer
 }
 
 // Stage starts a value outside any transaction.
@@ -83,6 +85,8 @@ func (st *stage) WriteChunk(ctx context.Context, p []byte) error {
 			if id, err = ses.newValue(st); err != nil {
 				return err
 			}
+		} else if err = ses.mustOwn(st); err != nil {
+			return err
 		} else if now.Sub(st.beat) > beatEvery {
 			if err = ses.beat(st); err != nil {
 				return err
@@ -137,26 +141,42 @@ func (st *stage) Size() int64 { return st.size }
 // Sum is the CRC-32C of the bytes stored so far.
 func (st *stage) Sum() uint32 { return st.sum }
 
-// Abort leaves the chunks to the sweeper.
+// Abort leaves the chunks to the sweeper. It does not wait for a turn to write, which the caller itself may be holding.
 func (st *stage) Abort() error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.alive != nil {
 		st.alive.Stop()
 	}
-	st.s.unregister(st)
 	if st.applied || st.aborted {
 		return nil
 	}
 	st.aborted = true
-	if st.id == 0 {
-		return nil
+	switch {
+	case st.id == 0:
+		st.s.unregister(st)
+	case st.inTx:
+		err := st.run(context.Background(), 0, st.orphan)
+		if !errors.Is(err, engine.ErrTxDone) && !errors.Is(err, engine.ErrClosed) { // either end was the stage's too
+			return err
+		}
+	default:
+		go st.orphanLater()
 	}
-	err := st.run(context.Background(), 0, func(ses *session) error { return ses.orphanID(st.id) })
-	if errors.Is(err, engine.ErrTxDone) || errors.Is(err, engine.ErrClosed) {
-		return nil // its end was the stage's
+	return nil
+}
+
+func (st *stage) orphan(ses *session) error { return ses.orphanID(st.id, st.nonce) }
+
+// orphanLater condemns an aborted stage when the writer has time. If that fails, Close does it.
+func (st *stage) orphanLater() {
+	if st.run(context.Background(), 0, st.orphan) != nil {
+		return
 	}
-	return err
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.orphaned = true
+	st.s.unregister(st)
 }
 
 // settle ends a stage whose chunks belong to a value now.
@@ -177,15 +197,14 @@ func (st *stage) shut() {
 	if st.alive != nil {
 		st.alive.Stop()
 	}
-	if st.applied || st.aborted || st.id == 0 {
+	if st.applied || st.orphaned || st.id == 0 {
 		return
 	}
 	st.aborted = true
 	w := st.s.writer
-	_ = w.transact(context.Background(), []*request{{
-		ctx: context.Background(),
-		run: func(ses *session) error { return ses.orphanID(st.id) },
-	}})
+	w.turn <- struct{}{} // a transaction may be ending at this moment
+	defer w.release()
+	_ = w.transact(context.Background(), []*request{{ctx: context.Background(), run: st.orphan}})
 }
 
 // keepAlive tells other processes that a stage whose source is slow has not been left behind.
@@ -208,7 +227,7 @@ func (ses *session) newValue(st *stage) (int64, error) {
 	}
 	err = ins.Int(1, st.nonce).Int(2, st.chunkBytes).Text(3, self.String()).Int(4, time.Now().Unix()).Exec()
 	id := ses.c.LastInsertRowID()
-	if err == nil && id >= maxValues {
+	if err == nil && (id < 1 || id >= maxValues) {
 		err = fmt.Errorf("the vault has used up its ids for large values; back it up into a new one: %w", engine.ErrTooLarge)
 	}
 	return id, err
@@ -239,7 +258,8 @@ func (ses *session) mustOwn(st *stage) error {
 	if st.id == 0 {
 		return nil
 	}
-	sel, err := ses.c.Prepare(`SELECT 1 FROM ` + valuesTable + ` WHERE id = ?1 AND nonce = ?2 AND owner IS NOT NULL`)
+	sel, err := ses.c.Prepare(`SELECT 1 FROM ` + valuesTable + ` WHERE id = ?1 AND nonce = ?2 AND owner IS NOT NULL
+		AND NOT EXISTS (SELECT 1 FROM ` + orphansTable + ` WHERE id = ?1)`)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 // statements are the SQL texts for one key-value table. No text names the value column unless it needs the value.
 type statements struct {
 	get, find, rowOf       string
+	valueOf                string
 	insert, update         string
 	deleteRow, deleteMeta  string
 	putMeta, moveMeta      string
@@ -47,6 +48,7 @@ func newStatements(t *table) statements {
 		get:        r.Replace(`SELECT rowid, octet_length(value), CASE WHEN octet_length(value) <= ?2 THEN value END FROM {t} WHERE key = ?1`),
 		find:       `SELECT ` + t.findColumns() + t.from() + ` WHERE k.key = ?1`,
 		rowOf:      r.Replace(`SELECT rowid FROM {t} WHERE key = ?1`),
+		valueOf:    r.Replace(`SELECT value FROM {t} WHERE rowid = ?1`),
 		insert:     r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}?2)`),
 		update:     r.Replace(`UPDATE {t} SET {sizeSet}value = ?2 WHERE rowid = ?1`),
 		insertZero: r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}zeroblob(?2))`),

@@ -16,8 +16,8 @@ type Store struct {
 	opt  Options
 	conf driver.Config
 
-	// reads are connections with the file mapped, for values and listings; streams have no map, so that passing through a
-	// large value does not leave the whole of it resident.
+	// reads are connections for values and listings, with the file mapped if that was asked for; streams never have a map, so
+	// that passing through a large value does not leave the whole of it resident.
 	reads, streams *pool
 	writer         *writer // nil if read-only
 
@@ -88,6 +88,23 @@ func (s *Store) layout() *table {
 	return s.table
 }
 
+// shutAll ends what the calls before left open: transactions first, since one of them may hold the writer's turn.
+func (s *Store) shutAll() {
+	s.mu.Lock()
+	open := s.open
+	s.open = nil
+	s.mu.Unlock()
+	for c := range open {
+		if x, ok := c.(*tx); ok {
+			x.shut()
+			delete(open, c)
+		}
+	}
+	for c := range open {
+		c.shut()
+	}
+}
+
 // Close waits for running calls, ends what is still open, checkpoints the write-ahead log and releases the file.
 func (s *Store) Close() error {
 	s.mu.Lock()
@@ -96,16 +113,12 @@ func (s *Store) Close() error {
 		return nil
 	}
 	close(s.closing)
-	open := s.open
-	s.open = nil
 	s.mu.Unlock()
 	s.calls.Wait()
 	if s.writer != nil {
 		s.writer.stopSweeping()
 	}
-	for c := range open {
-		c.shut()
-	}
+	s.shutAll()
 	err := errors.Join(s.reads.close(), s.streams.close())
 	if s.writer != nil {
 		err = errors.Join(err, s.writer.close())

@@ -15,27 +15,34 @@ func (ses *session) orphan(r *row) error {
 	if !r.chunked {
 		return nil
 	}
-	return ses.orphanID(r.ref.id)
+	return ses.orphanID(r.ref.id, r.ref.nonce)
 }
 
-func (ses *session) orphanID(id int64) error {
-	ins, err := ses.c.Prepare(`INSERT OR IGNORE INTO ` + orphansTable + ` VALUES(?1)`)
+// orphanID leaves a value to the sweeper. The nonce makes sure that it is the one meant: a reference may come from another
+// file, where its id is that of another value, and the id of a stage that was swept is used again.
+func (ses *session) orphanID(id, nonce int64) error {
+	ins, err := ses.c.Prepare(`INSERT OR IGNORE INTO ` + orphansTable + ` SELECT id FROM ` + valuesTable + ` WHERE id = ?1 AND nonce = ?2`)
 	if err != nil {
 		return err
 	}
 	ses.orphaned = true
-	return ins.Int(1, id).Exec()
+	return ins.Int(1, id).Int(2, nonce).Exec()
 }
 
 // startSweeping condemns the stages that dead processes left behind, and starts the goroutine that removes orphans.
 func (w *writer) startSweeping(ctx context.Context) error {
-	err := w.do(&request{ctx: ctx, run: (*session).condemn})
+	work, err := w.hasLeftovers(ctx)
+	if err == nil && work {
+		err = w.do(&request{ctx: ctx, run: (*session).condemn})
+	}
 	if err != nil {
 		return err
 	}
 	ctx, w.sweepStop = context.WithCancel(context.Background())
 	w.sweepDone = make(chan struct{})
-	w.wakeSweeper()
+	if work {
+		w.wakeSweeper()
+	}
 	go func() {
 		defer close(w.sweepDone)
 		for {
@@ -48,6 +55,18 @@ func (w *writer) startSweeping(ctx context.Context) error {
 		}
 	}()
 	return nil
+}
+
+// hasLeftovers looks, without the write lock, whether there is anything to condemn or to sweep.
+func (w *writer) hasLeftovers(ctx context.Context) (bool, error) {
+	w.conn.SetContext(ctx)
+	defer w.conn.SetContext(context.Background())
+	st, err := w.conn.Prepare(`SELECT 1 FROM ` + valuesTable + ` WHERE owner IS NOT NULL UNION ALL SELECT 1 FROM ` + orphansTable + ` LIMIT 1`)
+	if err != nil {
+		return false, err
+	}
+	defer st.Reset()
+	return st.Step()
 }
 
 func (w *writer) wakeSweeper() {
@@ -80,12 +99,12 @@ func (w *writer) sweep(ctx context.Context) error {
 
 // condemn makes orphans of abandoned stages.
 func (ses *session) condemn() error {
-	sel, err := ses.c.Prepare(`SELECT id, owner, beat FROM ` + valuesTable + ` WHERE owner IS NOT NULL`)
+	sel, err := ses.c.Prepare(`SELECT id, owner, beat, nonce FROM ` + valuesTable + ` WHERE owner IS NOT NULL`)
 	if err != nil {
 		return err
 	}
 	defer sel.Reset()
-	var ids []int64
+	var gone []reference
 	for {
 		there, err := sel.Step()
 		if err != nil {
@@ -95,11 +114,11 @@ func (ses *session) condemn() error {
 			break
 		}
 		if parseOwner(sel.ColString(1)).abandoned(time.Unix(sel.ColInt(2), 0), time.Now()) {
-			ids = append(ids, sel.ColInt(0))
+			gone = append(gone, reference{id: sel.ColInt(0), nonce: sel.ColInt(3)})
 		}
 	}
-	for _, id := range ids {
-		if err := ses.orphanID(id); err != nil {
+	for _, ref := range gone {
+		if err := ses.orphanID(ref.id, ref.nonce); err != nil {
 			return err
 		}
 	}
@@ -122,7 +141,7 @@ func (ses *session) sweepStep() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if !used {
+	if possible := 0 < id && id < maxValues; possible && !used { // the chunk rows of an impossible id are those of others
 		if err := ses.run(`DELETE FROM `+chunksTable+` WHERE id IN
 			(SELECT id FROM `+chunksTable+` WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)`, chunkRow(id, 0), chunkRow(id, maxChunks-1), sweepRows); err != nil {
 			return false, err

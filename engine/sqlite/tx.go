@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -64,14 +66,20 @@ func (s *Store) beginWrite(ctx context.Context) (*driver.Conn, error) {
 	return w.conn, nil
 }
 
-// beginRead begins a snapshot as of now: SQLite's own BEGIN would take it at the first read.
+// takeSnapshot makes a transaction that reads begin now: SQLite's own BEGIN waits for the first look at a table.
+func takeSnapshot(c *driver.Conn) error {
+	_, err := hasObject(c, "table", layoutTable)
+	return err
+}
+
+// beginRead begins a snapshot as of now.
 func (s *Store) beginRead(ctx context.Context) (*driver.Conn, error) {
 	conn, err := s.reads.get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if err = conn.Begin(false); err == nil {
-		_, err = hasObject(conn, "table", layoutTable)
+		err = takeSnapshot(conn)
 	}
 	if err != nil {
 		s.reads.put(conn)
@@ -94,12 +102,23 @@ func (x *tx) in(ctx context.Context, fn func(*session) error) error {
 	if x.done != nil {
 		return x.done
 	}
-	x.ses.c.SetContext(ctx)
-	err := fn(x.ses)
-	if err != nil && x.done == nil && !x.ses.c.InTransaction() {
-		x.end(engine.ErrTxDone) // SQLite undid it all, as it may when a statement is interrupted
+	if x.endIfLost(); x.done != nil { // by a blob
+		return x.done
 	}
-	return x.s.explain(ctx, err)
+	x.ses.c.SetContext(ctx)
+	err := x.s.explain(ctx, fn(x.ses))
+	if err != nil {
+		x.endIfLost()
+	}
+	return err
+}
+
+// endIfLost ends a transaction that SQLite has rolled back, as it does after some failures. What came next would be a
+// transaction of its own, committed at once.
+func (x *tx) endIfLost() {
+	if x.done == nil && !x.ses.c.InTransaction() {
+		x.end(fmt.Errorf("%w: it was rolled back by an earlier failure", engine.ErrTxDone))
+	}
 }
 
 // Get returns the value of key in the transaction.
@@ -217,12 +236,15 @@ func (ses *session) savepoint(fn func() error) error {
 		return err
 	}
 	err := fn()
+	if !ses.c.InTransaction() {
+		return err // SQLite undid the whole transaction, as it does when a write is interrupted or the disk is full
+	}
+	ses.c.SetContext(context.Background()) // neither the way back nor the end must be interrupted
 	if err != nil {
 		ses.letChunkGo()
 		ses.arrays = arrayTables{}
-		ses.c.SetContext(context.Background()) // the way back must not be interrupted
 		if undo := ses.run(`ROLLBACK TO op`); undo != nil {
-			return undo
+			return errors.Join(err, undo, ses.c.Rollback())
 		}
 	}
 	if end := ses.run(`RELEASE op`); err == nil {

@@ -191,7 +191,9 @@ func (w *writer) transact(ctx context.Context, group []*request) (err error) {
 	ses := &session{s: w.s, c: w.conn, t: w.s.layout()}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, w.conn.Rollback())
+			if undo := w.conn.Rollback(); undo != nil {
+				err = errors.Join(err, undo)
+			}
 			w.repair()
 		}
 	}()

@@ -30,6 +30,9 @@ type Config struct {
 	Immutable bool
 	// MaxMemory bounds the connection's memory, its memory map included; 0 means almost 4 GiB.
 	MaxMemory int64
+	// Mapped prepares the connection for a memory map. The driver maps past the end of the file, where looking ends the
+	// process, and SQLite may look a few bytes past the last page: set mmap_size to no more than the file's size.
+	Mapped bool
 	// BusyTimeout is how long one call waits for another process's lock.
 	BusyTimeout time.Duration
 }
@@ -73,7 +76,9 @@ func (cfg Config) uri() string {
 		q.Set("vfs", "mvcc")
 		return "file:" + cfg.Path + "?" + q.Encode()
 	}
-	q.Set("vfs", vfsName)
+	if cfg.Mapped {
+		q.Set("vfs", mappedVFS)
+	}
 	if cfg.Immutable {
 		q.Set("immutable", "1")
 	}
@@ -129,7 +134,7 @@ func (c *Conn) Close() (err error) {
 	defer guard(c, &err)
 	c.c.SetInterrupt(context.Background())
 	for sql, s := range c.stmts {
-		s.s.Close()
+		s.close()
 		delete(c.stmts, sql)
 	}
 	return wrap(c.c.Close())

@@ -1,6 +1,8 @@
 package driver
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -32,7 +34,7 @@ func TestOutOfMemoryIsAnError(t *testing.T) {
 // The whole point of the wrapped file system: large reads go through the memory map, and nothing that SQLite can do
 // with the driver's own files is lost.
 func TestMemoryMapIsUsed(t *testing.T) {
-	c, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true})
+	c, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true, Mapped: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,5 +48,37 @@ func TestMemoryMapIsUsed(t *testing.T) {
 			t.Errorf("%s gives %q, want %q (%v)", sql, st.ColString(0), want, err)
 		}
 		st.Reset()
+	}
+}
+
+// A statement that ran out of memory repeats the error when it is released. The connection is closed all the same: the last
+// one to close removes the log.
+func TestCloseAfterOutOfMemory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	c, err := Open(t.Context(), Config{Path: path, Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Exec(`PRAGMA journal_mode=WAL; CREATE TABLE t(x); INSERT INTO t VALUES(zeroblob(30000000))`); err != nil {
+		t.Fatal(err)
+	}
+	small, err := Open(t.Context(), Config{Path: path, MaxMemory: 8 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := small.Prepare(`SELECT x FROM t`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Step(); KindOf(err) != OutOfMemory {
+		t.Errorf("%v, want out of memory", err)
+	}
+	for _, c := range []*Conn{small, c} {
+		if err := c.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	if _, err := os.Stat(path + "-wal"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a connection is still open: %v", err)
 	}
 }

@@ -85,6 +85,14 @@ func (s *Stmt) Reset() {
 	_ = s.s.Reset() // it repeats the error of the last step
 }
 
+// close releases the statement. It repeats the error of the last step, out of memory too, which must not keep the
+// connection from being closed.
+func (s *Stmt) close() {
+	var repeated error
+	defer guard(s.c, &repeated)
+	_ = s.s.Close()
+}
+
 func (s *Stmt) bindErr() error {
 	err := s.err
 	s.err = nil

@@ -5,10 +5,10 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs/mvcc"
 )
 
-// vfsName is the file system layer that vault files are opened with.
-const vfsName = "kvault"
+// mappedVFS is the file system layer for connections with a memory map.
+const mappedVFS = "kvault-mapped"
 
-func init() { vfs.Register(vfsName, wholePageVFS{vfs.Find("os").(vfs.VFSFilename)}) }
+func init() { vfs.Register(mappedVFS, wholePageVFS{vfs.Find("os").(vfs.VFSFilename)}) }
 
 // wholePageVFS makes SQLite read whole pages through its page cache and memory map. With IOCAP_SUBPAGE_READ set, as the
 // driver's own VFS has it, reads of overflow pages bypass the map, and a large value takes several times as long.
@@ -19,14 +19,10 @@ func (v wholePageVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.
 	if err != nil {
 		return nil, flags, err
 	}
-	mf, ok := f.(mappedFile)
-	switch {
-	case !ok:
-		return f, flags, nil
-	case flags&vfs.OPEN_MAIN_DB == 0:
+	if mf, ok := f.(mappedFile); ok {
 		return wholePageFile{mf}, flags, nil
 	}
-	return newDatabaseFile(mf, flags), flags, nil
+	return f, flags, nil
 }
 
 // mappedFile is all that the driver's file can do where files can be mapped; a wrapper that left one out would

@@ -1,0 +1,124 @@
+package kvault_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// openUsed opens a vault in dir that has held and lost 8 MiB, and returns the size of its file.
+func openUsed(ctx context.Context, dir string) (v *kvault.Vault, size int64) {
+	v, err := kvault.Open(ctx, filepath.Join(dir, "used.kv"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := v.Put(ctx, "big", make([]byte, 8<<20)); err != nil {
+		log.Fatal(err)
+	}
+	if err := v.Put(ctx, "small", []byte("value")); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := v.Delete(ctx, "big"); err != nil {
+		log.Fatal(err)
+	}
+	return v, fileBytes(ctx, v)
+}
+
+func fileBytes(ctx context.Context, v *kvault.Vault) int64 {
+	s, err := v.Stats(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return s.FileBytes
+}
+
+// Optimize rebuilds the file in its smallest form.
+func ExampleVault_Optimize() {
+	ctx := context.Background()
+	dir := tempDir()
+	defer os.RemoveAll(dir)
+	v, before := openUsed(ctx, dir)
+	defer v.Close()
+
+	if err := v.Optimize(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(before > 8<<20, fileBytes(ctx, v) < 1<<20)
+	// Output: true true
+}
+
+// Shrink gives unused space back in small steps, between which others can write.
+func ExampleVault_Shrink() {
+	ctx := context.Background()
+	dir := tempDir()
+	defer os.RemoveAll(dir)
+	v, before := openUsed(ctx, dir)
+	defer v.Close()
+
+	given, err := v.Shrink(ctx, time.Minute)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(given > 7<<20, fileBytes(ctx, v) == before-given)
+	// Output: true true
+}
+
+// Backup writes a complete copy while the vault is in use.
+func ExampleVault_Backup() {
+	ctx := context.Background()
+	dir := tempDir()
+	defer os.RemoveAll(dir)
+	v := openMemory(ctx)
+	defer v.Close()
+	if err := v.Put(ctx, "k", []byte("v")); err != nil {
+		log.Fatal(err)
+	}
+
+	copied := filepath.Join(dir, "backup.kv")
+	if err := v.Backup(ctx, copied, nil); err != nil {
+		log.Fatal(err)
+	}
+	c, err := kvault.Open(ctx, copied, &kvault.Options{ReadOnly: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	value, err := c.Get(ctx, "k")
+	fmt.Printf("%s %v\n", value, err)
+	// Output: v <nil>
+}
+
+// Check reads everything and compares it with its checksums. Damage is in the report; an error means that the check
+// could not be finished.
+func ExampleVault_Check() {
+	ctx := context.Background()
+	v := openAlbum(ctx)
+	defer v.Close()
+
+	report, err := v.Check(ctx, &kvault.CheckOptions{
+		OnProblem: func(p kvault.Problem) { fmt.Println(p.Key, p.Err) },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(report.Keys, report.Problems, report.Err())
+	// Output: 5 0 <nil>
+}
+
+func ExampleVault_Stats() {
+	ctx := context.Background()
+	v := openAlbum(ctx)
+	defer v.Close()
+
+	s, err := v.Stats(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(s.Keys, s.Detail["table"], s.FileBytes%s.PageSize, s.Cache.Enabled)
+	// Output: 5 kvault 0 false
+}

@@ -1,0 +1,487 @@
+package kvault_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// fill stores each key with itself as the value.
+func fill(t *testing.T, v *kvault.Vault, keys ...string) {
+	t.Helper()
+	for _, key := range keys {
+		put(t, v, key, key)
+	}
+}
+
+func names(entries []fs.DirEntry) []string {
+	out := []string{}
+	for _, e := range entries {
+		name := e.Name()
+		if e.IsDir() {
+			name += "/"
+		}
+		out = append(out, name)
+	}
+	return out
+}
+
+func readDir(t *testing.T, fsys fs.FS, name string) []string {
+	t.Helper()
+	entries, err := fs.ReadDir(fsys, name)
+	if err != nil {
+		t.Errorf("ReadDir(%q): %v", name, err)
+	}
+	return names(entries)
+}
+
+// wantPathError checks that err is a *fs.PathError about name with that cause.
+func wantPathError(t *testing.T, what, name string, err, cause error) {
+	t.Helper()
+	var pe *fs.PathError
+	if !errors.As(err, &pe) || pe.Path != name || cause != nil && !errors.Is(err, cause) {
+		t.Errorf("%s: error %v, want a *fs.PathError on %q that matches %v", what, err, name, cause)
+	}
+	var ke *kvault.Error
+	if errors.As(err, &ke) {
+		t.Errorf("%s: error %q names its call twice", what, err)
+	}
+}
+
+func TestFSConformance(t *testing.T) {
+	keys := []string{"a", "b/c", "b/d/e", "b-c", "b0", "photos/cat.jpg", "photos/dog.jpg", "with space/ü/日本.txt", "x/y/z/deep"}
+	for _, cached := range []bool{false, true} {
+		v := newVault(t, quick)
+		if cached {
+			enable(t, v, 1<<20, 1<<20)
+		}
+		fill(t, v, keys...)
+		if err := fstest.TestFS(v.FS(t.Context()), keys...); err != nil {
+			t.Errorf("cached %v: %v", cached, err)
+		}
+	}
+}
+
+// TestFSOddNames has names that fs.ValidPath takes and fstest does not, because no operating system has both.
+func TestFSOddNames(t *testing.T) {
+	v := newVault(t, nil)
+	keys := []string{"back\\slash", "c:", "nul\x00", "per%20cent", "tab\t"}
+	fill(t, v, keys...)
+	fsys := v.FS(t.Context())
+	if got := readDir(t, fsys, "."); !slices.Equal(got, keys) {
+		t.Errorf("ReadDir: %q, want %q", got, keys)
+	}
+	for _, key := range keys {
+		if got, err := fs.ReadFile(fsys, key); err != nil || string(got) != key {
+			t.Errorf("ReadFile(%q): %q, %v", key, got, err)
+		}
+	}
+}
+
+func TestFSOfAnEmptyVault(t *testing.T) {
+	fsys := newVault(t, nil).FS(t.Context())
+	if err := fstest.TestFS(fsys); err != nil {
+		t.Error(err)
+	}
+	if got := readDir(t, fsys, "."); len(got) != 0 {
+		t.Errorf("the root holds %q", got)
+	}
+}
+
+func TestFSReadDir(t *testing.T) {
+	tests := []struct {
+		name string
+		keys []string
+		dir  string
+		want []string
+	}{
+		{"files and folders", []string{"b", "a/x", "a/y", "c/d/e"}, ".", []string{"a/", "b", "c/"}},
+		{"of a folder", []string{"a/x", "a/y/z", "ab", "a-b/c"}, "a", []string{"x", "y/"}},
+		{"by name, not by key", []string{"a!", "a/x", "a.b"}, ".", []string{"a/", "a!", "a.b"}},
+		{"the folder wins", []string{"a", "a/b"}, ".", []string{"a/"}},
+		{
+			"the folder wins, with keys between", []string{"a", "a!", "a!!", "a!!/x", "a-", "a-/x", "a-b", "a/b", "b"}, ".",
+			[]string{"a/", "a!", "a!!/", "a-/", "a-b", "b"},
+		},
+		{"a file that only looks like a folder", []string{"a", "a-", "a-b", "a0/x"}, ".", []string{"a", "a-", "a-b", "a0/"}},
+		{"keys that are no paths", []string{"/a", "a//b", "./a", "../a", ".", "..", "a/../b", "ok", "\xff", "\xff/a", "d/", "//"}, ".", []string{"a/", "d/", "ok"}},
+		{"a folder of keys that are no paths", []string{"a//b", "a/.", "a/../b", "a/\xff", "a/ok"}, "a", []string{"ok"}},
+		{"a folder marker", []string{"a/"}, "a", []string{}},
+		{"dots in names", []string{".hidden", "...", "a/..b"}, ".", []string{"...", ".hidden", "a/"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v := newVault(t, nil)
+			fill(t, v, tt.keys...)
+			fsys := v.FS(t.Context())
+			if got := readDir(t, fsys, tt.dir); !slices.Equal(got, tt.want) {
+				t.Errorf("ReadDir(%q): %q, want %q", tt.dir, got, tt.want)
+			}
+			var expected []string
+			for _, name := range tt.want {
+				expected = append(expected, path.Join(tt.dir, name))
+			}
+			if len(expected) == 0 {
+				expected = []string{tt.dir}
+			}
+			if err := fstest.TestFS(fsys, expected...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestFSReadDirInParts lists a large folder a few entries at a time, while it changes.
+func TestFSReadDirInParts(t *testing.T) {
+	v := newVault(t, nil)
+	items := map[string][]byte{}
+	for i := range 500 {
+		items[fmt.Sprintf("big/%03d", i)] = nil
+		items[fmt.Sprintf("big/%03d.d/%d", i, i)] = nil
+	}
+	if err := v.PutAll(t.Context(), func(yield func(string, []byte) bool) {
+		for key, value := range items {
+			if !yield(key, value) {
+				return
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := v.FS(t.Context()).Open("big")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var all []fs.DirEntry
+	for n := 1; ; n = n%130 + 7 {
+		entries, err := f.(fs.ReadDirFile).ReadDir(n)
+		all = append(all, entries...)
+		if err == io.EOF {
+			break
+		}
+		if err != nil || len(entries) == 0 || len(entries) > n {
+			t.Fatalf("ReadDir(%d): %d entries, %v", n, len(entries), err)
+		}
+		fill(t, v, fmt.Sprintf("before/%d", len(all)), fmt.Sprintf("big.%d", len(all)))
+	}
+	got := names(all)
+	slices.Sort(got)
+	if len(got) != 1000 || len(slices.Compact(got)) != 1000 {
+		t.Errorf("%d entries, %d of them different; want 1000", len(all), len(slices.Compact(got)))
+	}
+	if rest, err := f.(fs.ReadDirFile).ReadDir(-1); err != nil || len(rest) != 0 {
+		t.Errorf("ReadDir(-1) at the end: %d entries, %v", len(rest), err)
+	}
+}
+
+// TestFSReadDirIsPaged: the first entries of a large folder must not cost reading all of it, nor what is in its folders.
+func TestFSReadDirIsPaged(t *testing.T) {
+	v, f := newFaultyVault(t, nil)
+	if err := v.PutAll(t.Context(), func(yield func(string, []byte) bool) {
+		for i := range 3000 {
+			if !yield(fmt.Sprintf("folder/%04d", i), nil) || !yield(fmt.Sprintf("many%04d", i), nil) {
+				return
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	root, err := v.FS(t.Context()).Open(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := root.(fs.ReadDirFile).ReadDir(3)
+	if err != nil || !slices.Equal(names(entries), []string{"folder/", "many0000", "many0001"}) {
+		t.Errorf("ReadDir(3): %q, %v", names(entries), err)
+	}
+	read := 0
+	for _, q := range f.queries() {
+		read += q.Limit
+	}
+	if read > 1000 {
+		t.Errorf("three entries of 3001 asked the engine for up to %d keys", read)
+	}
+}
+
+func TestFSStat(t *testing.T) {
+	v := newVault(t, nil)
+	when := time.Date(2024, 2, 29, 12, 34, 56, 789, time.UTC)
+	if _, err := v.PutWith(t.Context(), "a/b.txt", []byte("value"), &kvault.PutOptions{ModTime: when, ContentType: "text/x"}); err != nil {
+		t.Fatal(err)
+	}
+	fsys := v.FS(t.Context())
+	open, err := fsys.Open("a/b.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	byStat, err1 := fs.Stat(fsys, "a/b.txt")
+	byFile, err2 := open.Stat()
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	for how, fi := range map[string]fs.FileInfo{"FS": byStat, "File": byFile} {
+		if fi.Name() != "b.txt" || fi.Size() != 5 || fi.Mode() != 0o444 || fi.IsDir() || !fi.ModTime().Equal(when) {
+			t.Errorf("Stat of %s: %s", how, fs.FormatFileInfo(fi))
+		}
+		if e, ok := fi.Sys().(kvault.Entry); !ok || e.ContentType != "text/x" || e.Key != "a/b.txt" {
+			t.Errorf("Sys of %s: %+v", how, fi.Sys())
+		}
+	}
+	for _, name := range []string{".", "a"} {
+		fi, err := fs.Stat(fsys, name)
+		if err != nil || fi.Name() != name || !fi.IsDir() || fi.Mode() != fs.ModeDir|0o555 || !fi.ModTime().IsZero() || fi.Size() != 0 || fi.Sys() != nil {
+			t.Errorf("Stat(%q): %v, %v", name, fi, err)
+		}
+	}
+}
+
+func TestFSFile(t *testing.T) {
+	v := newVault(t, quick)
+	put(t, v, "k", "0123456789abcdef")
+	f, err := v.FS(t.Context()).Open("k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, v, "k", "new")
+	p := make([]byte, 4)
+	if n, err := f.(io.ReaderAt).ReadAt(p, 14); n != 2 || err != io.EOF || string(p[:n]) != "ef" {
+		t.Errorf("ReadAt: %q, %v", p[:n], err)
+	}
+	if pos, err := f.(io.Seeker).Seek(-6, io.SeekEnd); pos != 10 || err != nil {
+		t.Errorf("Seek: %d, %v", pos, err)
+	}
+	var w strings.Builder
+	if n, err := io.Copy(&w, f); n != 6 || err != nil || w.String() != "abcdef" {
+		t.Errorf("Copy: %q, %v", w.String(), err)
+	}
+	if n, err := f.Read(p); n != 0 || err != io.EOF {
+		t.Errorf("Read at the end: %d, %v", n, err)
+	}
+	_, err = f.(io.Seeker).Seek(-1, io.SeekStart)
+	wantPathError(t, "Seek", "k", err, fs.ErrInvalid)
+	if err := f.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	_, err = f.Read(p)
+	wantPathError(t, "Read after Close", "k", err, fs.ErrClosed)
+	_, err = f.Stat()
+	wantPathError(t, "Stat after Close", "k", err, fs.ErrClosed)
+}
+
+func TestFSErrors(t *testing.T) {
+	v := newVault(t, nil)
+	fill(t, v, "file", "folder/x", "a", "a/b")
+	fsys := v.FS(t.Context())
+	calls := map[string]func(string) error{
+		"Open":     func(name string) error { _, err := fsys.Open(name); return err },
+		"Stat":     func(name string) error { _, err := fs.Stat(fsys, name); return err },
+		"ReadFile": func(name string) error { _, err := fs.ReadFile(fsys, name); return err },
+		"ReadDir":  func(name string) error { _, err := fs.ReadDir(fsys, name); return err },
+	}
+	for what, call := range calls {
+		for _, name := range []string{"missing", "folder/missing", "file/x", "fol", "missing/x"} {
+			wantPathError(t, what, name, call(name), fs.ErrNotExist)
+		}
+		for _, name := range []string{"", "/file", "file/", "./file", "folder//x", "..", "\xff"} {
+			wantPathError(t, what, name, call(name), fs.ErrInvalid)
+		}
+	}
+	wantPathError(t, "ReadFile of a folder", "folder", calls["ReadFile"]("folder"), nil)
+	wantPathError(t, "ReadFile of a folder and file", "a", calls["ReadFile"]("a"), nil)
+	wantPathError(t, "ReadDir of a file", "file", calls["ReadDir"]("file"), nil)
+}
+
+func TestFSFolderFile(t *testing.T) {
+	v := newVault(t, nil)
+	fill(t, v, "folder/x")
+	d, err := v.FS(t.Context()).Open("folder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.Read(make([]byte, 1))
+	wantPathError(t, "Read of a folder", "folder", err, nil)
+	if err := d.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	_, err = d.Read(make([]byte, 1))
+	wantPathError(t, "Read after Close", "folder", err, fs.ErrClosed)
+	_, err = d.Stat()
+	wantPathError(t, "Stat after Close", "folder", err, fs.ErrClosed)
+	_, err = d.(fs.ReadDirFile).ReadDir(-1)
+	wantPathError(t, "ReadDir after Close", "folder", err, fs.ErrClosed)
+}
+
+func TestFSEngineFailures(t *testing.T) {
+	v, f := newFaultyVault(t, quick)
+	fill(t, v, "a", "b/c")
+	fsys := v.FS(t.Context())
+	open, err := fsys.Open("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rewind := func() io.Reader {
+		if _, err := open.(io.Seeker).Seek(0, io.SeekStart); err != nil {
+			t.Errorf("Seek: %v", err)
+		}
+		return open
+	}
+	root, err := fsys.Open(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		call, what, path string
+		run              func() error
+	}{
+		{"open", "Open", "a", func() error { _, err := fsys.Open("a"); return err }},
+		{"list", "Open", "a", func() error { _, err := fsys.Open("a"); return err }},
+		{"stat", "Stat", "a", func() error { _, err := fs.Stat(fsys, "a"); return err }},
+		{"list", "Stat", "b", func() error { _, err := fs.Stat(fsys, "b"); return err }},
+		{"get", "ReadFile", "a", func() error { _, err := fs.ReadFile(fsys, "a"); return err }},
+		{"list", "ReadFile", "a", func() error { _, err := fs.ReadFile(fsys, "a"); return err }},
+		{"list", "ReadDir", ".", func() error { _, err := fs.ReadDir(fsys, "."); return err }},
+		{"list", "ReadDir of an opened folder", ".", func() error { _, err := root.(fs.ReadDirFile).ReadDir(5); return err }},
+		{"read blob", "Read", "a", func() error { _, err := rewind().Read(make([]byte, 1)); return err }},
+		{"read blob", "ReadAt", "a", func() error { _, err := open.(io.ReaderAt).ReadAt(make([]byte, 1), 0); return err }},
+		{"read blob", "WriteTo", "a", func() error { _, err := io.Copy(io.Discard, rewind()); return err }},
+	}
+	for _, tt := range tests {
+		f.fail(tt.call, -1, errBoom)
+		wantPathError(t, tt.what+" with a failing "+tt.call, tt.path, tt.run(), errBoom)
+		f.on(nil)
+		if err := tt.run(); err != nil {
+			t.Errorf("%s after a failing %s: %v", tt.what, tt.call, err)
+		}
+	}
+	f.fail("stat", -1, errBoom)
+	_, err = fs.ReadDir(fsys, "a") // a file: whether it exists is asked, and not known
+	wantPathError(t, "ReadDir with a failing stat", "a", err, errBoom)
+}
+
+func TestFSOutlivedByItsVault(t *testing.T) {
+	v := newVault(t, nil)
+	fill(t, v, "a")
+	fsys := v.FS(t.Context())
+	f, err := fsys.Open("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	short := v.FS(ctx)
+	cancel()
+	for _, name := range []string{".", "a"} {
+		_, err := short.Open(name)
+		wantPathError(t, "Open with a canceled context", name, err, context.Canceled)
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{".", "a"} {
+		_, err := fsys.Open(name)
+		wantPathError(t, "Open after Close", name, err, kvault.ErrClosed)
+	}
+	_, err = f.Read(make([]byte, 1))
+	wantPathError(t, "Read after Close", "a", err, kvault.ErrClosed)
+}
+
+func TestFSWalkAndSub(t *testing.T) {
+	v := newVault(t, nil)
+	fill(t, v, "a/b/c", "a/b/d", "a/e", "a", "f", "g//h")
+	fsys := v.FS(t.Context())
+	walk := func(fsys fs.FS) []string {
+		var seen []string
+		err := fs.WalkDir(fsys, ".", func(name string, _ fs.DirEntry, err error) error {
+			seen = append(seen, name)
+			return err
+		})
+		if err != nil {
+			t.Errorf("WalkDir: %v", err)
+		}
+		return seen
+	}
+	if got, want := walk(fsys), []string{".", "a", "a/b", "a/b/c", "a/b/d", "a/e", "f", "g"}; !slices.Equal(got, want) {
+		t.Errorf("WalkDir: %q, want %q", got, want)
+	}
+	sub, err := fs.Sub(fsys, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := walk(sub), []string{".", "b", "b/c", "b/d", "e"}; !slices.Equal(got, want) {
+		t.Errorf("WalkDir of a folder: %q, want %q", got, want)
+	}
+	if got, err := fs.ReadFile(sub, "b/c"); err != nil || string(got) != "a/b/c" {
+		t.Errorf("ReadFile: %q, %v", got, err)
+	}
+	if err := fstest.TestFS(sub, "b/c", "b/d", "e"); err != nil {
+		t.Error(err)
+	}
+	if got, err := fs.Glob(fsys, "a/b/*"); err != nil || !slices.Equal(got, []string{"a/b/c", "a/b/d"}) {
+		t.Errorf("Glob: %q, %v", got, err)
+	}
+}
+
+func TestFSServesRanges(t *testing.T) {
+	v := newVault(t, quick)
+	when := time.Date(2024, 2, 29, 12, 34, 56, 0, time.UTC)
+	value := strings.Repeat("0123456789", 1000)
+	if _, err := v.PutReader(t.Context(), "media/clip.txt", strings.NewReader(value), &kvault.PutOptions{ModTime: when}); err != nil {
+		t.Fatal(err)
+	}
+	handler := http.FileServer(http.FS(v.FS(t.Context())))
+	tests := []struct {
+		path, header, value string
+		status              int
+		body                string
+	}{
+		{"/media/clip.txt", "", "", 200, value},
+		{"/media/clip.txt", "Range", "bytes=9995-", 206, "56789"},
+		{"/media/clip.txt", "Range", "bytes=3-5", 206, "345"},
+		{"/media/clip.txt", "Range", "bytes=-2", 206, "89"},
+		{"/media/clip.txt", "Range", "bytes=20000-", 416, "invalid range: failed to overlap\n"},
+		{"/media/clip.txt", "If-Modified-Since", when.Format(http.TimeFormat), 304, ""},
+		{"/media/", "", "", 200, "<!doctype html>\n<meta name=\"viewport\" content=\"width=device-width\">\n<pre>\n<a href=\"clip.txt\">clip.txt</a>\n</pre>\n"},
+		{"/media/none", "", "", 404, "404 page not found\n"},
+	}
+	for _, tt := range tests {
+		req := httptest.NewRequest("GET", tt.path, nil)
+		if tt.header != "" {
+			req.Header.Set(tt.header, tt.value)
+		}
+		rec := httptest.NewRecorder()
+		handler.ServeHTTP(rec, req)
+		if rec.Code != tt.status || rec.Body.String() != tt.body {
+			t.Errorf("%s %s %s: %d %.200q, want %d %.200q", tt.path, tt.header, tt.value, rec.Code, rec.Body.String(), tt.status, tt.body)
+		}
+	}
+}
+
+func TestFSServeContent(t *testing.T) {
+	v := newVault(t, quick)
+	put(t, v, "k", "0123456789")
+	f, err := v.FS(t.Context()).Open("k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	req := httptest.NewRequest("GET", "/", nil)
+	req.Header.Set("Range", "bytes=2-3,8-")
+	rec := httptest.NewRecorder()
+	http.ServeContent(rec, req, "k.txt", time.Time{}, f.(io.ReadSeeker))
+	if body := rec.Body.String(); rec.Code != 206 || !strings.Contains(body, "\r\n\r\n23\r\n") || !strings.Contains(body, "\r\n\r\n89\r\n") {
+		t.Errorf("two ranges: %d %q", rec.Code, body)
+	}
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// barApp is an app whose standard error is a terminal, and what it shows.
+func barApp(errTerm bool) (*app, *bytes.Buffer) {
+	var screen bytes.Buffer
+	return newApp(IO{
+		In: strings.NewReader(""), Out: io.Discard, Err: &screen,
+		Getenv:     func(string) string { return "" },
+		IsTerminal: func(stream any) bool { return errTerm && stream == any(&screen) },
+	}), &screen
+}
+
+func TestBar(t *testing.T) {
+	for _, total := range []int64{1000, 0, -1} {
+		synctest.Test(t, func(t *testing.T) {
+			a, screen := barApp(true)
+			b := a.startBar("copying", inBytes, total)
+			b.add(10)
+			if screen.Len() > 0 {
+				t.Errorf("a short command shows %q", screen)
+			}
+			time.Sleep(barDelay)
+			b.add(490)
+			if !strings.Contains(screen.String(), "copying") {
+				t.Errorf("no bar: %q", screen)
+			}
+			screen.Reset()
+			a.complain(errors.New("oops"), exitFailure)
+			if got := screen.String(); got != "\x1b[2K\rkvault: oops\n" {
+				t.Errorf("a message over the bar: %q", got)
+			}
+			for range 10 {
+				time.Sleep(time.Second)
+				b.add(100) // beyond the total
+			}
+			if !strings.Contains(screen.String(), "copying") {
+				t.Errorf("the bar did not come back: %q", screen)
+			}
+			screen.Reset()
+			b.finish()
+			b.finish()
+			if got := screen.String(); !strings.HasPrefix(got, "\x1b[2K\r") {
+				t.Errorf("the bar was not taken away: %q", got)
+			}
+			screen.Reset()
+			a.note("done")
+			if got := screen.String(); got != "done\n" {
+				t.Errorf("after the bar: %q", got)
+			}
+		})
+	}
+}
+
+func TestBarInKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, screen := barApp(true)
+		b := a.startBar("check", inKeys, 0)
+		time.Sleep(barDelay)
+		b.set(250, 1000)
+		if got := screen.String(); !strings.Contains(got, "25%") || !strings.Contains(got, "250/1000") {
+			t.Errorf("bar: %q", got)
+		}
+		b.finish()
+	})
+}
+
+func TestNoBar(t *testing.T) {
+	for name, prepare := range map[string]func() *app{
+		"no terminal": func() *app { a, _ := barApp(false); return a },
+		"quiet":       func() *app { a, _ := barApp(true); a.flags.quiet = true; return a },
+		"json":        func() *app { a, _ := barApp(true); a.flags.json = true; return a },
+	} {
+		b := prepare().startBar("copying", inBytes, 10)
+		if b != nil {
+			t.Errorf("%s: a bar", name)
+		}
+		// All of these do nothing, or pass through.
+		b.add(1)
+		b.set(1, 2)
+		if r := strings.NewReader("x"); b.reader(r) != io.Reader(r) {
+			t.Errorf("%s: the reader is wrapped", name)
+		}
+		if b.writer(io.Discard) != io.Discard {
+			t.Errorf("%s: the writer is wrapped", name)
+		}
+		b.finish()
+	}
+}

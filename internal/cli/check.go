@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kohakuvault/kvault"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "check",
+		GroupID: groupVault,
+		Short:   "Read everything and name what is damaged",
+		Long: `Check the structure of the vault and each value against its checksum. Every
+problem is one line on standard output: the key, a tab and what is wrong. If
+there are any the exit code is 12.
+
+` + exitHelp(),
+		Example:           `  kvault -f media.kv check`,
+		Args:              takes(0, 0, 0),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: a.action(func(ctx context.Context, _ []string) error {
+			return a.withVault(ctx, reading, func(v *kvault.Vault) error { return a.check(ctx, v) })
+		}),
+	}
+}
+
+func (a *app) check(ctx context.Context, v *kvault.Vault) error {
+	b := a.startBar("check", inKeys, 0)
+	defer b.finish()
+	var printing error
+	report, err := v.Check(ctx, &kvault.CheckOptions{
+		Progress: b.set,
+		OnProblem: func(p kvault.Problem) {
+			if err := a.printProblem(p); printing == nil {
+				printing = err
+			}
+		},
+	})
+	b.finish()
+	switch {
+	case err != nil:
+		return err
+	case printing != nil:
+		return printing
+	case a.flags.json:
+		err = a.emit(struct {
+			Keys     int64 `json:"keys"`
+			Problems int64 `json:"problems"`
+		}{report.Keys, report.Problems})
+	default:
+		a.note("Checked %s, found %s.", countInWords(report.Keys, "key"), countInWords(report.Problems, "problem"))
+	}
+	if err == nil && report.Problems > 0 {
+		err = &exitError{code: exitCorrupt, err: errors.New(countInWords(report.Problems, "problem")), told: true}
+	}
+	return err
+}
+
+func (a *app) printProblem(p kvault.Problem) error {
+	if a.flags.json {
+		return a.emit(struct {
+			keyJSON
+			Problem string `json:"problem"`
+		}{jsonKey(p.Key), p.Err.Error()})
+	}
+	name := "(the vault)"
+	if p.Key != "" {
+		name = a.shown(p.Key)
+	}
+	return a.printf("%s\t%v\n", name, p.Err)
+}

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kohakuvault/kvault"
+)
+
+func (a *app) exportCommand() *cobra.Command {
+	var overwrite bool
+	cmd := &cobra.Command{
+		Use:     "export PREFIX DIR",
+		GroupID: groupTrees,
+		Short:   "Write a folder of the vault to a directory",
+		Long: `Write the value of every key in the folder PREFIX ("" is the whole vault) to a
+file below DIR, which is made if there is none. Modification times and, if an
+import stored them, permission bits are restored.
+
+An export that was interrupted goes on when it is run again: a file of the same
+size and time is left alone, unless --overwrite writes it all the same; any
+other file is replaced, at once and whole. Nothing is deleted from DIR.
+
+A key that cannot be a file there (it has a part that is "..", "." or empty, or
+holds a NUL byte) is reported and makes the exit code 3. Nothing outside DIR is
+touched, and no symbolic link in DIR is followed. If both "a" and "a/b" are
+keys, "a" cannot be a file too and is reported.
+
+` + exitHelp(exitSome, exitNotFound),
+		Example: `  kvault -f media.kv export pictures ~/restored
+  kvault -f src.kv export "" .`,
+		Args:              takes(2, 2, 0),
+		ValidArgsFunction: a.completeInTurn(a.completeFolder, fixedDirective(cobra.ShellCompDirectiveFilterDirs)),
+		RunE: a.action(func(ctx context.Context, args []string) error {
+			return a.exportTree(ctx, asFolder(args[0]), args[1], overwrite)
+		}),
+	}
+	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "write files even if size and time are the same")
+	return cmd
+}
+
+func (a *app) exportTree(ctx context.Context, prefix, dir string, overwrite bool) error {
+	if dir == "" {
+		return usagef("export: the directory is empty; . is the current one")
+	}
+	ex := &exporter{app: a, prefix: prefix, overwrite: overwrite}
+	err := a.withVault(ctx, reading, func(v *kvault.Vault) error {
+		total, err := ex.measure(ctx, v)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return err
+		}
+		if ex.root, err = os.OpenRoot(dir); err != nil {
+			return err
+		}
+		defer ex.root.Close()
+		ex.vault, ex.own = v, a.vaultFiles()
+		ex.progress = a.startBar("export", inBytes, total)
+		defer ex.progress.finish()
+		return ex.run(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	return a.finish(&ex.tally, "exported")
+}
+
+// exporter carries the values below prefix to files below root, a few at a time.
+type exporter struct {
+	*app
+	vault     *kvault.Vault
+	root      *os.Root
+	prefix    string
+	overwrite bool
+	own       vaultFiles
+	progress  *bar
+	tally     tally
+	dirs      sync.Map // directories below root that are known to be real ones
+}
+
+// measure is how many bytes there are to export, if anyone is going to see it. It fails if there is no key at all.
+func (ex *exporter) measure(ctx context.Context, v *kvault.Vault) (total int64, err error) {
+	o := &kvault.ListOptions{Prefix: ex.prefix}
+	if !ex.terminal(ex.sys.Err) || ex.flags.quiet || ex.flags.json {
+		o.Limit = 1
+	}
+	keys := 0
+	for e, err := range v.List(ctx, o) {
+		if err != nil {
+			return 0, err
+		}
+		keys++
+		total += e.Size
+	}
+	if keys == 0 && ex.prefix != "" {
+		return 0, &exitError{code: exitNotFound, err: fmt.Errorf("no key starts with %q", ex.prefix)}
+	}
+	return total, nil
+}
+
+func (ex *exporter) run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	entries := make(chan listed)
+	var workers sync.WaitGroup
+	for range treeWorkers {
+		workers.Go(func() {
+			l := &lane{root: ex.root}
+			defer l.close()
+			for e := range entries {
+				if err := ex.export(ctx, l, e); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	err := ex.list(ctx, entries)
+	close(entries)
+	workers.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// listed is an entry to export, with the key that follows it in the list.
+type listed struct {
+	kvault.Entry
+	next string // empty if there is none
+}
+
+// list sends all entries to export.
+func (ex *exporter) list(ctx context.Context, to chan<- listed) error {
+	var held listed
+	send := func(next string) error {
+		if held.Key == "" {
+			return nil
+		}
+		held.next = next
+		select {
+		case to <- held:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	for e, err := range ex.vault.List(ctx, &kvault.ListOptions{Prefix: ex.prefix}) {
+		if err == nil {
+			err = send(e.Key)
+		}
+		if err != nil {
+			return err
+		}
+		held.Entry = e
+	}
+	return send("")
+}
+
+// export writes one value. Its error is one that ends the whole export.
+func (ex *exporter) export(ctx context.Context, l *lane, e listed) error {
+	name, err := localName(e.Key[len(ex.prefix):])
+	if err == nil {
+		var wrote bool
+		wrote, err = ex.write(ctx, l, e, name)
+		switch {
+		case err == nil && wrote:
+			return ex.did(&ex.tally, "exported", e.Key, e.Size)
+		case err == nil:
+			ex.progress.add(e.Size)
+			return ex.leftAlone(&ex.tally, e.Key, e.Size)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case stopsAll(err):
+			return err
+		case errors.Is(err, kvault.ErrNotFound): // deleted since it was listed
+			return nil
+		}
+	}
+	ex.failedItem(&ex.tally, "export", e.Key, err)
+	return nil
+}

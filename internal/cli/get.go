@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kohakuvault/kvault"
+)
+
+type getFlags struct {
+	span        string
+	forceBinary bool
+}
+
+func (a *app) getCommand() *cobra.Command {
+	var flags getFlags
+	cmd := &cobra.Command{
+		Use:     "get KEY [FILE|-]",
+		GroupID: groupValues,
+		Short:   "Write a value to a file or to standard output",
+		Long: `Write the value of KEY to FILE, or to standard output without one. FILE changes
+only once the whole value is there and matches its checksum; a failure leaves
+it as it was.
+
+A binary value is not written to a terminal unless "-" or --force-binary asks
+for it.
+
+--range A-B writes the bytes from A to B, both included and counted from 0; A-
+means to the end and -N the last N.
+
+` + exitHelp(exitNotFound),
+		Example: `  kvault -f media.kv get photos/cat.jpg cat.jpg
+  kvault -f media.kv get backups/src.tar | tar t
+  kvault -f media.kv get movie.mp4 --range 0-1023 head.bin`,
+		Args:              takes(1, 2, 1),
+		ValidArgsFunction: a.completeKeyThen(cobra.ShellCompDirectiveDefault),
+		RunE: a.action(func(ctx context.Context, args []string) error {
+			to := ""
+			if len(args) == 2 {
+				to = args[1]
+			}
+			return a.get(ctx, args[0], to, flags)
+		}),
+	}
+	cmd.Flags().StringVar(&flags.span, "range", "", "write only these bytes: `A-B`, A- or -N")
+	cmd.Flags().BoolVar(&flags.forceBinary, "force-binary", false, "write a binary value even to a terminal")
+	return cmd
+}
+
+func (a *app) get(ctx context.Context, key, to string, flags getFlags) error {
+	part := wholeValue
+	if flags.span != "" {
+		var err error
+		if part, err = parseSpan(flags.span); err != nil {
+			return err
+		}
+	}
+	return a.withVault(ctx, reading, func(v *kvault.Vault) error {
+		r, err := v.NewReader(ctx, key)
+		if err != nil {
+			return named("get", key, err)
+		}
+		defer r.Close()
+		off, n, err := part.of(r.Size())
+		if err != nil {
+			return named("get", key, err)
+		}
+		if _, err := r.Seek(off, io.SeekStart); err != nil {
+			return err
+		}
+		if to == "" || to == "-" {
+			if to == "" && !flags.forceBinary {
+				if err := a.refuseBinary(r, off, n); err != nil {
+					return err
+				}
+			}
+			return a.copyOut(a.out, r, n)
+		}
+		return a.getFile(r, to, n)
+	})
+}
+
+// refuseBinary fails if standard output is a terminal that the n bytes from off on would upset.
+func (a *app) refuseBinary(r *kvault.Reader, off, n int64) error {
+	if !a.terminal(a.sys.Out) {
+		return nil
+	}
+	start := make([]byte, min(n, 64<<10))
+	got, err := r.ReadAt(start, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if looksBinary(start[:got]) {
+		return errors.New(`the value is binary: name a FILE, or pass "-" to write it to the terminal all the same`)
+	}
+	return nil
+}
+
+// copyOut copies the next n bytes of r, with a bar if there is room for one.
+func (a *app) copyOut(w io.Writer, r *kvault.Reader, n int64) error {
+	var b *bar
+	if !a.terminal(a.sys.Out) || w != a.out {
+		b = a.startBar("get", inBytes, n)
+		defer b.finish()
+	}
+	w = b.writer(w)
+	if n == r.Size() {
+		return copyValue(w, r)
+	}
+	_, err := io.CopyN(w, r, n)
+	return err
+}
+
+// getFile writes the next n bytes of r to the named file.
+func (a *app) getFile(r *kvault.Reader, name string, n int64) error {
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		name = target
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return err
+	case err != nil:
+	case info.IsDir():
+		return fmt.Errorf("%s is a directory: name a file in it", name)
+	case !info.Mode().IsRegular():
+		return a.getDevice(r, name, n)
+	}
+	dir, base := filepath.Split(filepath.Clean(name))
+	root, err := os.OpenRoot(filepath.Join(dir, "."))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if dirInfo, err := root.Stat("."); err != nil || a.vaultFiles().claim(dirInfo, base) || a.vaultFiles().own(info) {
+		return errors.Join(err, fmt.Errorf("%s is a file of the vault itself", name))
+	}
+	attrs := fileAttrs{sync: true}
+	if info != nil {
+		attrs.mode, attrs.hasMode = info.Mode().Perm(), true
+	}
+	if err := replaceFile(root, base, attrs, func(w io.Writer) error { return a.copyOut(w, r, n) }); err != nil {
+		return err
+	}
+	if a.flags.json {
+		return a.emit(jsonEntry(r.Entry()))
+	}
+	return nil
+}
+
+// getDevice writes to what is no regular file, such as a named pipe, and so cannot be replaced.
+func (a *app) getDevice(r *kvault.Reader, name string, n int64) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.copyOut(f, r, n), f.Close())
+}

@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// vaultFiles knows the files of the vault in use, so that no command reads or replaces them as if they were data:
+// opening and closing the database behind SQLite's back drops its locks, and a foreign journal is taken for its own.
+type vaultFiles struct {
+	main, dir fs.FileInfo
+	names     map[string]bool
+}
+
+// vaultFiles is for the vault that the flags name. The file need not exist.
+func (a *app) vaultFiles() vaultFiles {
+	name := a.flags.file
+	if resolved, err := filepath.EvalSymlinks(name); err == nil {
+		name = resolved
+	}
+	base := filepath.Base(name)
+	g := vaultFiles{names: map[string]bool{base: true, base + "-wal": true, base + "-shm": true, base + "-journal": true}}
+	// What cannot be examined is not there: then no other file is the same.
+	g.main, _ = os.Stat(name)
+	g.dir, _ = os.Stat(filepath.Dir(name))
+	return g
+}
+
+// own reports whether info is of the vault's main file.
+func (g vaultFiles) own(info fs.FileInfo) bool {
+	return info != nil && g.main != nil && os.SameFile(g.main, info)
+}
+
+// claim reports whether name in the directory dir is, or would be, a file of the vault.
+func (g vaultFiles) claim(dir fs.FileInfo, name string) bool {
+	return g.names[name] && dir != nil && g.dir != nil && os.SameFile(g.dir, dir)
+}

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// batchLimits bound what an import writes in one transaction.
+type batchLimits struct {
+	items int
+	bytes int64
+}
+
+func (a *app) importCommand() *cobra.Command {
+	var skipSpecial bool
+	cmd := &cobra.Command{
+		Use:     "import DIR [PREFIX]",
+		GroupID: groupTrees,
+		Short:   "Store a directory tree",
+		Long: `Store every file below DIR under its path in DIR, with "/" between its parts.
+PREFIX is the folder of the vault to put them in. Modification time and
+permission bits (as the metadata "mode") are kept; empty directories are not.
+
+An import that was interrupted goes on when it is run again: files whose size,
+time and permission bits are in the vault already are left out. Nothing is
+deleted from the vault. Symbolic links and special files are not stored; each
+of them is reported and makes the exit code 3, unless --skip-special expects
+them.
+
+` + exitHelp(exitSome),
+		Example: `  kvault -f media.kv import ~/Pictures pictures
+  kvault -f src.kv import . --skip-special`,
+		Args:              takes(1, 2, 0),
+		ValidArgsFunction: a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveFilterDirs), a.completeFolder),
+		RunE: a.action(func(ctx context.Context, args []string) error {
+			prefix := ""
+			if len(args) == 2 {
+				prefix = asFolder(args[1])
+			}
+			return a.importTree(ctx, args[0], prefix, skipSpecial)
+		}),
+	}
+	cmd.Flags().BoolVar(&skipSpecial, "skip-special", false, "leave out symbolic links and special files without a word")
+	a.flags.registerWrite(cmd)
+	return cmd
+}
+
+// asFolder is the prefix of all keys in a folder: what is named, with a slash at the end.
+func asFolder(name string) string {
+	if name == "" || strings.HasSuffix(name, "/") {
+		return name
+	}
+	return name + "/"
+}
+
+func (a *app) importTree(ctx context.Context, dir, prefix string, skipSpecial bool) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	im := &importer{app: a, root: root, prefix: prefix, skipSpecial: skipSpecial}
+	err = a.withVault(ctx, creating, func(v *kvault.Vault) error {
+		im.vault = v
+		// Only now the vault's files are sure to be there and can be told from the others.
+		im.own = a.vaultFiles()
+		return im.run(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	return a.finish(&im.tally, "imported")
+}
+
+// importer carries the files below root into a vault: a walk finds them, a few readers fetch the small ones, and one
+// writer stores them in batches and streams the large ones.
+type importer struct {
+	*app
+	vault       *kvault.Vault
+	root        *os.Root
+	prefix      string
+	own         vaultFiles
+	skipSpecial bool
+	progress    *bar
+	tally       tally
+}
+
+// source is a regular file that the walk found.
+type source struct {
+	name string // below the root, with slashes
+	info fs.FileInfo
+}
+
+func (im *importer) key(s source) string { return im.prefix + s.name }
+
+func (im *importer) run(ctx context.Context) error {
+	im.progress = im.startBar("import", inBytes, im.measure(ctx))
+	defer im.progress.finish()
+	// What was read before an interrupt is still stored, so that the next run need not read it again.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	items := im.read(ctx, im.find(ctx))
+	defer func() {
+		cancel()
+		for it := range items {
+			it.close()
+		}
+	}()
+	lasting := context.WithoutCancel(ctx)
+	o := &kvault.CacheOptions{Capacity: 4 * im.batch.bytes, Threshold: 4 * im.batch.bytes}
+	return im.vault.WithCache(lasting, o, func() error {
+		w := batchWriter{importer: im}
+		err := w.storeAll(ctx, items)
+		if flushed := w.flush(lasting); err == nil {
+			err = flushed
+		}
+		return err
+	})
+}
+
+// measure is how many bytes there are to import, if anyone is going to see it.
+func (im *importer) measure(ctx context.Context) (total int64) {
+	if !im.terminal(im.sys.Err) || im.flags.quiet || im.flags.json {
+		return 0
+	}
+	w := walk{root: im.root, own: im.own, file: func(s source) error {
+		total += s.info.Size()
+		return ctx.Err()
+	}}
+	// What this walk cannot read is for the real one to report.
+	_ = w.dir(".")
+	return total
+}
+
+// find sends the files to import, in the order of their keys.
+func (im *importer) find(ctx context.Context) <-chan source {
+	found := make(chan source)
+	w := walk{
+		root: im.root,
+		own:  im.own,
+		file: func(s source) error {
+			select {
+			case found <- s:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
+		failed: func(name string, err error) { im.failedItem(&im.tally, "import", im.prefix+name, err) },
+		special: func(name string, mode fs.FileMode) {
+			if !im.skipSpecial {
+				im.failedItem(&im.tally, "import", im.prefix+name, fmt.Errorf("%s is %s, not a file", name, kindInWords(mode)))
+			}
+		},
+	}
+	go func() {
+		defer close(found)
+		// It only ends early if ctx does, and then nobody waits for the rest.
+		_ = w.dir(".")
+	}()
+	return found
+}

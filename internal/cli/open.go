@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// access is what a command is about to do with the vault.
+type access int
+
+const (
+	reading  access = iota // the vault must exist and is opened read-only
+	changing               // the vault must exist
+	creating               // the vault is made if it is missing
+)
+
+// withVault runs fn on the vault that the flags name, and closes it.
+func (a *app) withVault(ctx context.Context, acc access, fn func(*kvault.Vault) error) (err error) {
+	if a.flags.file == "" {
+		return usagef("no vault named: pass -f FILE or set %s", envName("file"))
+	}
+	v, err := a.open(ctx, a.flags.file, a.options(acc))
+	if keyed := (*kvault.Error)(nil); errors.As(err, &keyed) {
+		return &openError{keyed.Err}
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := v.Close(); closing != nil {
+			err = errors.Join(err, closing)
+		}
+	}()
+	return fn(v)
+}
+
+func (a *app) options(acc access) *kvault.Options {
+	o := &kvault.Options{
+		Table:     a.flags.table,
+		ReadOnly:  acc == reading,
+		MustExist: acc != creating,
+	}
+	if a.flags.durability.value == "full" {
+		o.Durability = kvault.Full
+	}
+	// One attempt, so that --busy-timeout is all the time that a lock can take.
+	o.Retries, o.BusyTimeout = 1, a.flags.busyTimeout
+	if o.BusyTimeout == 0 {
+		o.BusyTimeout = -1
+	}
+	return o
+}
+
+// openError is why the vault could not be opened. The error of kvault.Open has the file in place of a key; this one has
+// none.
+type openError struct{ err error }
+
+func (e *openError) Error() string { return e.err.Error() }
+func (e *openError) Unwrap() error { return e.err }

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/kohakuvault/kvault"
+)
+
+func (a *app) optimizeCommand() *cobra.Command {
+	var budget time.Duration
+	cmd := &cobra.Command{
+		Use:     "optimize",
+		GroupID: groupVault,
+		Short:   "Make the vault's file as small as it can be",
+		Long: `Rebuild the vault in its smallest form. That can take minutes for a large one,
+stops writers meanwhile and needs room for a second copy. With --budget, give
+back unused space in small steps instead, between which others can write, until
+there is none left or the time is up.
+
+` + exitHelp(),
+		Example: `  kvault -f media.kv optimize
+  kvault -f media.kv optimize --budget 5s`,
+		Args:              takes(0, 0, 0),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	cmd.Flags().DurationVar(&budget, "budget", 0, "spend at most this `time` on it, in small steps")
+	cmd.RunE = a.action(func(ctx context.Context, _ []string) error {
+		if cmd.Flags().Changed("budget") && budget <= 0 {
+			return usagef("--budget must be more than 0, such as 5s")
+		}
+		return a.withVault(ctx, changing, func(v *kvault.Vault) error { return a.optimize(ctx, v, budget) })
+	})
+	return cmd
+}
+
+func (a *app) optimize(ctx context.Context, v *kvault.Vault, budget time.Duration) error {
+	before, err := v.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	if budget > 0 {
+		_, err = v.Shrink(ctx, budget)
+	} else {
+		err = v.Optimize(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	after, err := v.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	if a.flags.json {
+		return a.emit(struct {
+			Before int64 `json:"bytes_before"`
+			After  int64 `json:"bytes_after"`
+		}{before.FileBytes, after.FileBytes})
+	}
+	a.note("%s before, %s now.", humanize.IBytes(uint64(before.FileBytes)), humanize.IBytes(uint64(after.FileBytes)))
+	return nil
+}

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+	"unicode/utf8"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// keyJSON is a key in JSON, whose strings cannot hold all bytes: Base64 is there when Key alone would lose some.
+type keyJSON struct {
+	Key    string `json:"key,omitempty"`
+	Base64 []byte `json:"key_base64,omitempty"`
+}
+
+func jsonKey(key string) keyJSON {
+	k := keyJSON{Key: key}
+	if !utf8.ValidString(key) {
+		k.Base64 = []byte(key)
+	}
+	return k
+}
+
+// entryJSON is an entry in JSON.
+type entryJSON struct {
+	keyJSON
+	Folder   bool              `json:"folder,omitempty"`
+	Size     *int64            `json:"size,omitempty"`
+	Modified time.Time         `json:"modified,omitzero"`
+	Type     string            `json:"type,omitempty"`
+	Tag      string            `json:"tag,omitempty"`
+	CRC32C   string            `json:"crc32c,omitempty"`
+	Meta     map[string]string `json:"meta,omitempty"`
+}
+
+func jsonEntry(e kvault.Entry) entryJSON {
+	if e.Folder {
+		return entryJSON{keyJSON: jsonKey(e.Key), Folder: true}
+	}
+	j := entryJSON{
+		keyJSON: jsonKey(e.Key), Size: &e.Size, Modified: e.ModTime,
+		Type: e.ContentType, Tag: e.Tag, Meta: e.User,
+	}
+	if e.HasChecksum {
+		j.CRC32C = fmt.Sprintf("%08x", e.Checksum)
+	}
+	return j
+}
+
+// errorJSON is an error in JSON.
+type errorJSON struct {
+	Error string `json:"error"`
+	Code  int    `json:"code"`
+	keyJSON
+}
+
+// emit writes v to standard output as one line of JSON.
+func (a *app) emit(v any) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return encodeLine(a.out, v)
+}
+
+func encodeLine(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// printf writes data to standard output.
+func (a *app) printf(format string, args ...any) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, err := fmt.Fprintf(a.out, format, args...); err != nil || a.bar == nil {
+		return err
+	}
+	a.bar.clear()
+	return a.out.Flush()
+}
+
+// note tells a person something on standard error; programs that read JSON and those who asked for quiet are spared.
+func (a *app) note(format string, args ...any) {
+	if a.flags.quiet || a.flags.json {
+		return
+	}
+	a.tell(format+"\n", args...)
+}
+
+// complain reports an error, of one item or of the whole command.
+func (a *app) complain(err error, code int) {
+	if !a.flags.json {
+		a.tell("kvault: %v\n", err)
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	report := errorJSON{Error: err.Error(), Code: code}
+	if keyed := (*kvault.Error)(nil); errors.As(err, &keyed) {
+		report.keyJSON = jsonKey(keyed.Key)
+	}
+	// Where complaints go is the last resort: there is nowhere to report that it failed.
+	_ = encodeLine(a.sys.Err, report)
+}
+
+// named is err as one of the command op on key, whichever call of the vault it came from.
+func named(op, key string, err error) error {
+	if keyed := (*kvault.Error)(nil); errors.As(err, &keyed) {
+		err = keyed.Err
+	}
+	return &kvault.Error{Op: op, Key: key, Err: err}
+}
+
+func (a *app) tell(format string, args ...any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.bar.clear()
+	fmt.Fprintf(a.sys.Err, format, args...)
+}

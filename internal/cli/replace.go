@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"time"
+)
+
+// fileAttrs are what a new file gets besides its content.
+type fileAttrs struct {
+	mode    fs.FileMode // permission bits, if hasMode
+	hasMode bool
+	modTime time.Time // now if zero
+	sync    bool      // the content is on disk before the file takes its place
+}
+
+// replaceFile puts what fill writes at name below root, by way of a temporary file beside it: on a failure name is
+// what it was.
+func replaceFile(root *os.Root, name string, attrs fileAttrs, fill func(io.Writer) error) (err error) {
+	temp := path.Join(path.Dir(name), ".kvault-"+rand.Text()[:13]+".tmp")
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, root.Remove(temp))
+		}
+	}()
+	if err := errors.Join(fillFile(f, attrs, fill), f.Close()); err != nil {
+		return err
+	}
+	if !attrs.modTime.IsZero() {
+		if err := root.Chtimes(temp, attrs.modTime, attrs.modTime); err != nil {
+			return err
+		}
+	}
+	return root.Rename(temp, name)
+}
+
+func fillFile(f *os.File, attrs fileAttrs, fill func(io.Writer) error) error {
+	if err := fill(f); err != nil {
+		return err
+	}
+	if attrs.hasMode {
+		if err := f.Chmod(attrs.mode); err != nil {
+			return err
+		}
+	}
+	if attrs.sync {
+		return f.Sync()
+	}
+	return nil
+}

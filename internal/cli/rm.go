@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kohakuvault/kvault"
+)
+
+type rmFlags struct {
+	prefix string
+	yes    bool
+}
+
+func (a *app) rmCommand() *cobra.Command {
+	var flags rmFlags
+	cmd := &cobra.Command{
+		Use:     "rm KEY... | rm --prefix PREFIX",
+		GroupID: groupValues,
+		Short:   "Delete keys",
+		Long: `Delete the KEYs, or every key that starts with PREFIX. With --prefix it asks
+first; where there is no terminal to ask on, --yes is needed. The exit code is
+4 if none of the keys existed and 3 if some did not.
+
+The vault's file keeps its size, and uses the space again; 'kvault optimize'
+gives it back.
+
+` + exitHelp(exitSome, exitNotFound),
+		Example: `  kvault -f media.kv rm photos/cat.jpg photos/dog.jpg
+  kvault -f media.kv rm --prefix tmp/ --yes`,
+		ValidArgsFunction: a.completeKeys(-1),
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&flags.prefix, "prefix", "", "delete every key that starts with `PREFIX`")
+	fs.BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
+	a.flags.registerWrite(cmd)
+	cmd.RunE = a.action(func(ctx context.Context, keys []string) error {
+		byPrefix := fs.Changed("prefix")
+		if byPrefix == (len(keys) > 0) {
+			return usagef("rm: name either keys or a --prefix")
+		}
+		return a.withVault(ctx, changing, func(v *kvault.Vault) error {
+			if byPrefix {
+				return a.rmPrefix(ctx, v, flags)
+			}
+			return a.rmKeys(ctx, v, keys)
+		})
+	})
+	cmd.Args = func(cmd *cobra.Command, keys []string) error { return takes(0, -1, len(keys))(cmd, keys) }
+	_ = cmd.RegisterFlagCompletionFunc("prefix", a.completeKeyFlag)
+	return cmd
+}
+
+// rmKeys deletes keys in few transactions, whose number does not depend on that of the keys.
+func (a *app) rmKeys(ctx context.Context, v *kvault.Vault, keys []string) error {
+	found := make([]bool, len(keys))
+	err := v.WithCache(ctx, nil, func() (err error) {
+		for i, key := range keys {
+			if found[i], err = v.Delete(ctx, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	missing := 0
+	for i, key := range keys {
+		if !found[i] {
+			missing++
+			a.complain(&kvault.Error{Op: "rm", Key: key, Err: kvault.ErrNotFound}, exitNotFound)
+		} else if err := a.emitDeleted(key); err != nil {
+			return err
+		}
+	}
+	switch missing {
+	case 0:
+		return nil
+	case len(keys):
+		return &exitError{code: exitNotFound, err: kvault.ErrNotFound, told: true}
+	}
+	return &exitError{code: exitSome, err: fmt.Errorf("%d of %d keys did not exist", missing, len(keys)), told: true}
+}
+
+func (a *app) emitDeleted(key string) error {
+	if !a.flags.json {
+		return nil
+	}
+	return a.emit(struct {
+		keyJSON
+		Deleted bool `json:"deleted"`
+	}{jsonKey(key), true})
+}
+
+func (a *app) rmPrefix(ctx context.Context, v *kvault.Vault, flags rmFlags) error {
+	if !flags.yes {
+		n, err := v.Count(ctx, &kvault.ListOptions{Prefix: flags.prefix})
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			if err := a.confirm(ctx, fmt.Sprintf("Delete %s?", prefixInWords(n, flags.prefix))); err != nil {
+				return err
+			}
+		}
+	}
+	n, err := deletePrefix(ctx, v, flags.prefix)
+	switch {
+	case err != nil:
+		return err
+	case n == 0:
+		return &exitError{code: exitNotFound, err: fmt.Errorf("no key starts with %q", flags.prefix)}
+	case a.flags.json:
+		return a.emit(struct {
+			Deleted int64 `json:"deleted"`
+		}{n})
+	}
+	a.note("Deleted %s.", prefixInWords(n, flags.prefix))
+	return nil
+}
+
+func deletePrefix(ctx context.Context, v *kvault.Vault, prefix string) (int64, error) {
+	if prefix == "" {
+		return v.Clear(ctx)
+	}
+	return v.DeletePrefix(ctx, prefix)
+}
+
+func prefixInWords(n int64, prefix string) string {
+	keys := countInWords(n, "key")
+	if prefix == "" {
+		return keys + " (all there are)"
+	}
+	return fmt.Sprintf("%s starting with %q", keys, prefix)
+}
+
+// confirm asks a question on the terminal and fails unless the answer is yes.
+func (a *app) confirm(ctx context.Context, question string) error {
+	if !a.terminal(a.sys.In) || !a.terminal(a.sys.Err) {
+		return usagef("rm: there is no terminal to ask on; pass --yes to delete")
+	}
+	a.tell("%s [y/N] ", question)
+	in := a.stdin(ctx)
+	defer in.Close()
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if ctx.Err() != nil {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return errors.New("nothing was deleted")
+}

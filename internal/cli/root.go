@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	groupValues = "values"
+	groupTrees  = "trees"
+	groupVault  = "vault"
+)
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kvault",
+		Short: "Keep files and other values in one SQLite file",
+		Long: `kvault keeps values of any size under keys in a vault, which is one SQLite
+file.
+
+Name the vault with -f or the variable KVAULT_FILE. Each of the flags --file,
+--table, --json, --quiet, --durability and --busy-timeout has such a variable;
+a flag goes before its variable.
+
+Data goes to standard output and everything else to standard error. When whoever
+reads standard output has seen enough, the command ends without a word (141).
+
+` + exitHelp(exitSome, exitNotFound),
+		Example: `  export KVAULT_FILE=media.kv
+  kvault put photos/cat.jpg cat.jpg
+  kvault ls -l photos/
+  kvault get photos/cat.jpg copy.jpg
+  kvault import ~/Pictures pictures`,
+		Version:       buildVersion().String(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetIn(a.sys.In)
+	root.SetOut(a.out)
+	root.SetErr(a.sys.Err)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddGroup(
+		&cobra.Group{ID: groupValues, Title: "Values:"},
+		&cobra.Group{ID: groupTrees, Title: "Directory trees:"},
+		&cobra.Group{ID: groupVault, Title: "The vault as a whole:"},
+	)
+	a.flags.register(root.PersistentFlags())
+	root.AddCommand(
+		a.putCommand(), a.getCommand(), a.lsCommand(), a.statCommand(), a.existsCommand(), a.rmCommand(), a.mvCommand(),
+		a.importCommand(), a.exportCommand(),
+		a.optimizeCommand(), a.checkCommand(), a.backupCommand(), a.infoCommand(),
+		a.completionCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+// action makes fn what a command runs, once the environment has been applied.
+func (a *app) action(fn func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := a.applyEnv(cmd); err != nil {
+			return err
+		}
+		a.started = true
+		return fn(cmd.Context(), args)
+	}
+}
+
+// takes accepts between least and most arguments (any number if most is below 0). Keys, the first ones, are not empty.
+func takes(least, most, keys int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usagef("%s: too few arguments; usage: %s", cmd.Name(), cmd.UseLine())
+		case most >= 0 && len(args) > most:
+			return usagef("%s: too many arguments; usage: %s", cmd.Name(), cmd.UseLine())
+		}
+		for _, key := range args[:min(keys, len(args))] {
+			if key == "" {
+				return usagef("%s: the key is empty", cmd.Name())
+			}
+		}
+		return nil
+	}
+}
