@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/kohakuvault/kvault"
@@ -97,6 +98,7 @@ func raw(t *testing.T, path, sql string) []string {
 	c, err := sqlite3.Open("file:" + filepath.ToSlash(path))
 	must(t, err)
 	defer c.Close()
+	must(t, c.BusyTimeout(time.Minute)) // the vault's sweeper may be at work
 	st, tail, err := c.Prepare(sql)
 	must(t, err)
 	defer st.Close()
@@ -123,6 +125,7 @@ func script(t *testing.T, path string, sql ...string) {
 	c, err := sqlite3.Open("file:" + filepath.ToSlash(path))
 	must(t, err)
 	defer c.Close()
+	must(t, c.BusyTimeout(time.Minute)) // the vault's sweeper may be at work
 	for _, s := range sql {
 		s = hexBytes.ReplaceAllStringFunc(s, func(b string) string { return strings.ReplaceAll(b, " ", "") })
 		if err := c.Exec(s); err != nil {
