@@ -66,6 +66,9 @@ func foreign(t testing.TB, path string, sql ...string) {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	if err := c.BusyTimeout(time.Minute); err != nil { // the sweeper may be at work
+		t.Fatal(err)
+	}
 	for _, q := range sql {
 		if err := c.Exec(q); err != nil {
 			t.Fatalf("%s: %v", q, err)
