@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/ncruces/go-sqlite3/vfs"
 )
 
 // Out of memory is a panic in the driver; it must come out as an error, and the connection must be closable.
@@ -31,15 +33,14 @@ func TestOutOfMemoryIsAnError(t *testing.T) {
 	}
 }
 
-// The whole point of the wrapped file system: large reads go through the memory map, and nothing that SQLite can do
-// with the driver's own files is lost.
-func TestMemoryMapIsUsed(t *testing.T) {
+// A connection that is opened for it can be given a memory map, beside a write-ahead log.
+func TestMappedConnection(t *testing.T) {
 	c, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true, Mapped: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	for sql, want := range map[string]string{`PRAGMA journal_mode=WAL`: "wal", `PRAGMA mmap_size=268435456`: "268435456"} {
+	for sql, want := range map[string]string{`PRAGMA journal_mode=WAL`: "wal", `PRAGMA mmap_size=1048576`: "1048576"} {
 		st, err := c.Prepare(sql)
 		if err != nil {
 			t.Fatal(err)
@@ -48,6 +49,19 @@ func TestMemoryMapIsUsed(t *testing.T) {
 			t.Errorf("%s gives %q, want %q (%v)", sql, st.ColString(0), want, err)
 		}
 		st.Reset()
+	}
+}
+
+type flatFile struct{ mappedFile }
+
+func (flatFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
+	return vfs.IOCAP_SUBPAGE_READ | vfs.IOCAP_BATCH_ATOMIC | vfs.IOCAP_POWERSAFE_OVERWRITE
+}
+
+// Parts of pages would be read past the map, and batches need methods that the wrapper has not; nothing else is held back.
+func TestWholePageFile(t *testing.T) {
+	if got := (wholePageFile{flatFile{}}).DeviceCharacteristics(); got != vfs.IOCAP_POWERSAFE_OVERWRITE {
+		t.Errorf("characteristics %#x, want %#x", got, vfs.IOCAP_POWERSAFE_OVERWRITE)
 	}
 }
 

@@ -23,7 +23,6 @@ const (
 	OutOfMemory
 	Interrupted
 	Constraint
-	Schema
 	Aborted
 )
 
@@ -62,7 +61,6 @@ var kinds = map[sqlite3.ErrorCode]Kind{
 	sqlite3.NOMEM:      OutOfMemory,
 	sqlite3.INTERRUPT:  Interrupted,
 	sqlite3.CONSTRAINT: Constraint,
-	sqlite3.SCHEMA:     Schema,
 	sqlite3.ABORT:      Aborted,
 }
 

@@ -117,6 +117,3 @@ func (s *Stmt) ColString(i int) string { return string(s.s.ColumnRawBlob(i)) }
 
 // IsNull says whether a column is NULL.
 func (s *Stmt) IsNull(i int) bool { return s.s.ColumnType(i) == sqlite3.NULL }
-
-// IsBlob says whether a column is of BLOB class.
-func (s *Stmt) IsBlob(i int) bool { return s.s.ColumnType(i) == sqlite3.BLOB }
