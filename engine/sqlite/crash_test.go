@@ -150,15 +150,17 @@ func waitSwept(t *testing.T, s *sqlite.Store) {
 // While a large value trickles in, other writers are not held up, and another process that opens the vault does not
 // take the value for abandoned.
 func TestStageHoldsNoLock(t *testing.T) {
+	// Enough for the other handle's sweeper, which writes at times of its own; a stage that held the lock would hold it for good.
+	const patience = 20 * time.Second
 	path := filepath.Join(t.TempDir(), "v.kv")
-	s := open(t, path, &sqlite.Options{OneRowLimit: 1 << 20, BusyTimeout: -1})
+	s := open(t, path, &sqlite.Options{OneRowLimit: 1 << 20, BusyTimeout: patience})
 	st := must[engine.Stage](t)(s.Stage(t.Context(), engine.StageOptions{ChunkSize: 1 << 20, Size: -1}))
 	value := noise(1 << 20)
 	for i := range 3 {
 		if err := st.WriteChunk(t.Context(), value); err != nil {
 			t.Fatal(err)
 		}
-		other := must[*sqlite.Store](t)(sqlite.Open(t.Context(), path, &sqlite.Options{BusyTimeout: -1}))
+		other := must[*sqlite.Store](t)(sqlite.Open(t.Context(), path, &sqlite.Options{BusyTimeout: patience}))
 		for j := range 20 {
 			put(t, s, fmt.Sprint("mine", i, j), []byte("v"))
 			put(t, other, fmt.Sprint("theirs", i, j), []byte("v"))
