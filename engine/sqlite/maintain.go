@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -250,8 +252,28 @@ func publishFile(tmp, path string) error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(tmp, path); err == nil || errors.Is(err, fs.ErrExist) {
+	err = os.Link(tmp, path)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		err = os.Rename(tmp, path) // a file system without hard links
+	}
+	if err != nil {
 		return err
 	}
-	return os.Rename(tmp, path) // a file system without hard links
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes the names in a folder durable. Windows does so by itself, and opens no folder for it.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
+		err = nil // a file system that has nothing to do for it
+	}
+	return errors.Join(err, d.Close())
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
 const (
@@ -141,8 +142,13 @@ func (ses *session) putInline(e engine.Entry, src source, old *row) (int64, erro
 	if src.stage == nil && src.size <= smallBytes {
 		return ses.writeRow(e, src.bytes, old)
 	}
-	rowid, err := ses.zeroRow(e, old)
-	if err != nil || src.size == 0 {
+	return ses.writePieces(e, old, func(fn func(p []byte) error) error { return ses.eachPiece(src, fn) })
+}
+
+// writePieces inserts or updates a row whose value comes in pieces: they are written into a zeroblob, which takes no memory.
+func (ses *session) writePieces(e engine.Entry, old *row, each func(func(p []byte) error) error) (int64, error) {
+	rowid, err := ses.writeRowWith(e, old, func(st *driver.Stmt) { st.Zero(2, e.Size) })
+	if err != nil || e.Size == 0 {
 		return rowid, err
 	}
 	blob, err := ses.c.OpenBlob(ses.t.name, "value", rowid, true)
@@ -150,7 +156,7 @@ func (ses *session) putInline(e engine.Entry, src source, old *row) (int64, erro
 		return 0, err
 	}
 	off := int64(0)
-	err = ses.eachPiece(src, func(p []byte) error {
+	err = each(func(p []byte) error {
 		defer func() { off += int64(len(p)) }()
 		return blob.WriteAt(p, off)
 	})
@@ -162,6 +168,11 @@ func (ses *session) putInline(e engine.Entry, src source, old *row) (int64, erro
 
 // writeRow inserts or updates a row with a value in memory.
 func (ses *session) writeRow(e engine.Entry, value []byte, old *row) (int64, error) {
+	return ses.writeRowWith(e, old, func(st *driver.Stmt) { st.Blob(2, value) })
+}
+
+// writeRowWith inserts or updates a row whose value, parameter 2, is bound by bind.
+func (ses *session) writeRowWith(e engine.Entry, old *row, bind func(*driver.Stmt)) (int64, error) {
 	sql := ses.t.sql.insert
 	if old != nil {
 		sql = ses.t.sql.update
@@ -175,37 +186,14 @@ func (ses *session) writeRow(e engine.Entry, value []byte, old *row) (int64, err
 	} else {
 		st.Key(1, e.Key)
 	}
-	st.Blob(2, value)
+	bind(st)
 	if ses.t.sized {
 		st.Int(3, e.Size)
 	}
 	err = st.Exec()
-	if len(value) > 4096 {
+	if e.Size > 4096 {
 		st.Null(2) // the connection's memory is not for keeping a copy
 	}
-	return ses.rowID(old), err
-}
-
-// zeroRow makes a row whose value is to be written in place.
-func (ses *session) zeroRow(e engine.Entry, old *row) (int64, error) {
-	sql := ses.t.sql.insertZero
-	if old != nil {
-		sql = ses.t.sql.updateZero
-	}
-	st, err := ses.c.Prepare(sql)
-	if err != nil {
-		return 0, err
-	}
-	if old != nil {
-		st.Int(1, old.rowid)
-	} else {
-		st.Key(1, e.Key)
-	}
-	st.Int(2, e.Size)
-	if ses.t.sized {
-		st.Int(3, e.Size)
-	}
-	err = st.Exec()
 	return ses.rowID(old), err
 }
 

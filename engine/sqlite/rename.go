@@ -73,22 +73,7 @@ func (ses *session) moveLarge(old *row, to string) error {
 	}
 	e := old.entry
 	e.Key = to
-	rowid, err := ses.zeroRow(e, nil)
-	if err != nil {
-		return err
-	}
-	out, err := ses.c.OpenBlob(ses.t.name, "value", rowid, true)
-	if err != nil {
-		return err
-	}
-	off := int64(0)
-	err = ses.eachChunk(old, func(p []byte) error {
-		defer func() { off += int64(len(p)) }()
-		return out.WriteAt(p, off)
-	})
-	if closeErr := out.Close(); err == nil {
-		err = closeErr
-	}
+	rowid, err := ses.writePieces(e, nil, func(fn func(p []byte) error) error { return ses.eachChunk(old, fn) })
 	if err != nil {
 		return err
 	}

@@ -7,16 +7,15 @@ import (
 
 // statements are the SQL texts for one key-value table. No text names the value column unless it needs the value.
 type statements struct {
-	get, find, rowOf       string
-	valueOf                string
-	insert, update         string
-	deleteRow, deleteMeta  string
-	putMeta, moveMeta      string
-	renameRow              string
-	count, countFrom       string
-	insertZero, updateZero string
-	chunkedIn, clearMeta   string
-	clearRows              string
+	get, find, rowOf      string
+	valueOf               string
+	insert, update        string
+	deleteRow, deleteMeta string
+	putMeta, moveMeta     string
+	renameRow             string
+	count, countFrom      string
+	chunkedIn, clearMeta  string
+	clearRows             string
 }
 
 // findColumns are what readEntry scans: the row id, the length of the value, the value if it has the length of a
@@ -51,8 +50,6 @@ func newStatements(t *table) statements {
 		valueOf:    r.Replace(`SELECT value FROM {t} WHERE rowid = ?1`),
 		insert:     r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}?2)`),
 		update:     r.Replace(`UPDATE {t} SET {sizeSet}value = ?2 WHERE rowid = ?1`),
-		insertZero: r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}zeroblob(?2))`),
-		updateZero: r.Replace(`UPDATE {t} SET {sizeSet}value = zeroblob(?2) WHERE rowid = ?1`),
 		deleteRow:  r.Replace(`DELETE FROM {t} WHERE rowid = ?1`),
 		deleteMeta: r.Replace(`DELETE FROM {m} WHERE id = ?1`),
 		putMeta: r.Replace(`INSERT OR REPLACE INTO {m}(id, tag, mtime, sum, stage, type, user)
