@@ -28,25 +28,42 @@ const (
 	longestName     = 255
 )
 
+// Scope is where a call takes place: a vault, in a transaction of its own; or a transaction of the caller's, of which the call
+// becomes a part. A column that comes from a transaction ends with it, as one from Column.In does.
+type Scope interface{ *kvault.Vault | *kvault.Tx }
+
+// scoped is a column at a scope.
+func scoped[T any, S Scope](s S, name string, codec Codec[T]) *Column[T] {
+	c := &Column[T]{name: name, codec: codec}
+	c.v, c.tx = unscope(s)
+	return c
+}
+
+func unscope[S Scope](s S) (v *kvault.Vault, tx *kvault.Tx) {
+	v, _ = any(s).(*kvault.Vault)
+	tx, _ = any(s).(*kvault.Tx)
+	return v, tx
+}
+
+// update runs fn on the arrays of a scope in a transaction that may write.
+func update[S Scope](ctx context.Context, s S, fn func(engine.Arrays) error) error {
+	v, tx := unscope(s)
+	return within(ctx, tx, v.Update, fn)
+}
+
 // Create makes a new, empty column. ErrExists if the name is taken. Names have 1 to 255 bytes of UTF-8; a column whose
 // elements differ in size takes the names with _data and _idx behind them too. o may be nil.
-func Create[T any](ctx context.Context, v *kvault.Vault, name string, codec Codec[T], o *Options) (*Column[T], error) {
-	err := v.Update(ctx, func(tx *kvault.Tx) error {
-		a, err := tx.Arrays()
-		if err != nil {
-			return err
-		}
-		return create(ctx, a, name, codec.Type(), codec.Size(), o)
-	})
+func Create[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T], o *Options) (*Column[T], error) {
+	err := update(ctx, s, func(a engine.Arrays) error { return create(ctx, a, name, codec.Type(), codec.Size(), o) })
 	if err != nil {
 		return nil, fail("create", name, err)
 	}
-	return &Column[T]{v: v, name: name, codec: codec}, nil
+	return scoped(s, name, codec), nil
 }
 
 // Open returns a column that exists. ErrNotFound if it does not, and a *TypeError if it holds another type than the codec's.
-func Open[T any](ctx context.Context, v *kvault.Vault, name string, codec Codec[T]) (*Column[T], error) {
-	c := &Column[T]{v: v, name: name, codec: codec}
+func Open[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T]) (*Column[T], error) {
+	c := scoped(s, name, codec)
 	if err := c.view(ctx, "open", func(layout) error { return nil }); err != nil {
 		return nil, err
 	}
@@ -54,26 +71,23 @@ func Open[T any](ctx context.Context, v *kvault.Vault, name string, codec Codec[
 }
 
 // Ensure opens a column, or makes it if it does not exist; o is for that case and may be nil.
-func Ensure[T any](ctx context.Context, v *kvault.Vault, name string, codec Codec[T], o *Options) (*Column[T], error) {
-	c, err := Open(ctx, v, name, codec)
+func Ensure[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T], o *Options) (*Column[T], error) {
+	c, err := Open(ctx, s, name, codec)
 	if !errors.Is(err, kvault.ErrNotFound) {
 		return c, err
 	}
-	if c, err = Create(ctx, v, name, codec, o); errors.Is(err, kvault.ErrExists) { // somebody else was faster
-		return Open(ctx, v, name, codec)
+	if c, err = Create(ctx, s, name, codec, o); errors.Is(err, kvault.ErrExists) { // somebody else was faster
+		return Open(ctx, s, name, codec)
 	}
 	return c, err
 }
 
 func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o *Options) error {
-	switch {
-	case name == "" || len(name) > longestName || !utf8.ValidString(name) || strings.ContainsRune(name, 0):
-		return invalid("a name has 1 to %d bytes of UTF-8 and no NUL", longestName)
-	case typ == "" || size < 0:
+	if typ == "" || size < 0 {
 		return invalid("codec with type %q and size %d", typ, size)
 	}
-	if _, err := find(ctx, a, name, size == 0); !errors.Is(err, kvault.ErrNotFound) {
-		return cmp.Or(err, error(&worded{"there is a column by that name", kvault.ErrExists}))
+	if err := free(ctx, a, name, size == 0); err != nil {
+		return err
 	}
 	made, err := o.arrays(name, typ, int64(size))
 	if err != nil {
@@ -89,6 +103,18 @@ func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o 
 		}
 	}
 	return nil
+}
+
+// free reports an error if the name is none, or taken by another column.
+func free(ctx context.Context, a engine.Arrays, name string, variable bool) error {
+	if name == "" || len(name) > longestName || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return invalid("a name has 1 to %d bytes of UTF-8 and no NUL", longestName)
+	}
+	_, err := find(ctx, a, name, variable)
+	if errors.Is(err, kvault.ErrNotFound) {
+		return nil
+	}
+	return cmp.Or(err, error(&worded{"there is a column by that name", kvault.ErrExists}))
 }
 
 // arrays are those that make up a new column.

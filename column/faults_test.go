@@ -168,6 +168,16 @@ func newColumns(t *testing.T) *columns {
 	return c
 }
 
+// table has the two columns of text as its fields, with their usual length.
+func (c *columns) table() *column.Table[string] {
+	same := func(s *string) *string { return s }
+	table, err := column.NewTable(column.Bind(c.texts, same), column.Bind(c.joined, same))
+	if err != nil {
+		panic(err)
+	}
+	return table
+}
+
 func textCalls(name string, of func(*columns) *column.Column[string], calls map[string]func(context.Context, *columns) error) {
 	for call, run := range map[string]func(context.Context, *column.Column[string]) error{
 		"extend":         func(ctx context.Context, c *column.Column[string]) error { return c.Extend(ctx, words) },
@@ -195,6 +205,20 @@ func TestEveryFailureIsToldAndLeavesNothing(t *testing.T) {
 		},
 		"open": func(ctx context.Context, c *columns) error {
 			_, err := column.Open(ctx, c.v, "texts", column.String)
+			return err
+		},
+		"migrate": func(ctx context.Context, c *columns) error {
+			_, err := column.Migrate(ctx, c.v, "joined")
+			return err
+		},
+		"rename":    func(ctx context.Context, c *columns) error { return column.Rename(ctx, c.v, "texts", "words") },
+		"summarize": func(ctx context.Context, c *columns) error { _, err := column.Summarize(ctx, c.ints, nil); return err },
+		"pick":      func(ctx context.Context, c *columns) error { _, err := c.ints.Pick(ctx, []int64{3, 1, 2}); return err },
+		"table append": func(ctx context.Context, c *columns) error {
+			return c.table().Append(ctx, words...)
+		},
+		"table read": func(ctx context.Context, c *columns) error {
+			_, err := c.table().Pick(ctx, []int64{1, 2, 0})
 			return err
 		},
 		"drop":        func(ctx context.Context, c *columns) error { return column.Drop(ctx, c.v, "texts") },

@@ -2,6 +2,7 @@ package column
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/kohakuvault/kvault"
@@ -20,9 +21,10 @@ type Info struct {
 }
 
 // List describes all columns of the vault, those of types that this package has no codec for too, in the order they were made.
-func List(ctx context.Context, v *kvault.Vault) ([]Info, error) {
+func List[S Scope](ctx context.Context, s S) ([]Info, error) {
 	var list []Info
-	err := within(ctx, nil, v.View, func(a engine.Arrays) error {
+	v, tx := unscope(s)
+	err := within(ctx, tx, v.View, func(a engine.Arrays) error {
 		arrays, err := a.Arrays(ctx)
 		if err != nil {
 			return err
@@ -65,17 +67,55 @@ func describe(arrays []engine.Array) []Info {
 }
 
 // Drop removes a column, whatever its type, with all its parts. ErrNotFound if there is none by that name.
-func Drop(ctx context.Context, v *kvault.Vault, name string) error {
-	return fail("drop", name, within(ctx, nil, v.Update, func(a engine.Arrays) error {
+func Drop[S Scope](ctx context.Context, s S, name string) error {
+	return fail("drop", name, update(ctx, s, func(a engine.Arrays) error {
 		p, err := find(ctx, a, name, false)
 		if err != nil {
 			return err
 		}
-		if p.index != nil {
-			if err := a.DropArray(ctx, p.index.ID); err != nil {
-				return err
-			}
-		}
-		return a.DropArray(ctx, p.data.ID)
+		return p.drop(ctx, a)
 	}))
+}
+
+func (p *parts) drop(ctx context.Context, a engine.Arrays) error {
+	if p.index != nil {
+		if err := a.DropArray(ctx, p.index.ID); err != nil {
+			return err
+		}
+	}
+	return a.DropArray(ctx, p.data.ID)
+}
+
+// Rename gives a column another name. ErrNotFound if there is no column from, ErrExists if to is taken.
+func Rename[S Scope](ctx context.Context, s S, from, to string) error {
+	return fail("rename", from, update(ctx, s, func(a engine.Arrays) error {
+		p, err := find(ctx, a, from, false)
+		if err != nil || from == to {
+			return err
+		}
+		if err := free(ctx, a, to, p.index != nil); err != nil {
+			return err
+		}
+		if p.index == nil {
+			return p.rename(ctx, a, to, "")
+		}
+		return p.rename(ctx, a, to+dataSuffix, to+indexSuffix)
+	}))
+}
+
+func (p *parts) rename(ctx context.Context, a engine.Arrays, data, index string) error {
+	for _, part := range []struct {
+		arr  *engine.Array
+		name string
+	}{{&p.data, data}, {p.index, index}} {
+		if part.arr == nil {
+			continue
+		}
+		if err := a.RenameArray(ctx, part.arr.ID, part.name); errors.Is(err, engine.ErrExists) {
+			return &worded{"its part " + part.name + " would be a column that exists", kvault.ErrExists}
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }

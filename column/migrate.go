@@ -1,0 +1,58 @@
+package column
+
+import (
+	"context"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Migrate rewrites a column of elements of differing sizes that lies as versions 0.2 and 0.3 of the Python package lay it, in the
+// layout that this package and the package's later versions write. There elements can be replaced and removed without moving
+// those behind; the earlier versions cannot read it. It reports whether there was anything to do: a column of elements
+// of one size, or in the later layout, stays as it is. It takes one transaction, and holds a page of elements in memory.
+func Migrate[S Scope](ctx context.Context, s S, name string) (migrated bool, err error) {
+	err = update(ctx, s, func(a engine.Arrays) error {
+		migrated = false
+		p, err := find(ctx, a, name, true)
+		if err != nil || p.index == nil {
+			return err
+		}
+		old, earlier := openVariable(a, p).(*joined)
+		if !earlier {
+			return nil
+		}
+		migrated = true
+		return migrate(ctx, a, name, p, old)
+	})
+	return migrated && err == nil, fail("migrate", name, err)
+}
+
+func migrate(ctx context.Context, a engine.Arrays, name string, p *parts, old *joined) error {
+	const suffix = " migrated"
+	made, err := (*Options)(nil).arrays(name, p.data.Type, 0)
+	if err != nil {
+		return err
+	}
+	for i := range made {
+		made[i].Name += suffix
+		if made[i], err = a.CreateArray(ctx, made[i]); err != nil {
+			return err
+		}
+	}
+	next := &scattered{data: stream{a, made[0]}, index: fixed{stream{a, made[1]}}}
+	for from, n := int64(0), old.length(); from < n; {
+		r, err := old.read(ctx, from, n)
+		if err != nil {
+			return err
+		}
+		if err := next.append(ctx, r); err != nil {
+			return err
+		}
+		from += int64(r.len())
+	}
+	if err := p.drop(ctx, a); err != nil {
+		return err
+	}
+	fresh := &parts{data: made[0], index: &made[1]}
+	return fresh.rename(ctx, a, name+dataSuffix, name+indexSuffix)
+}

@@ -1,0 +1,183 @@
+package column_test
+
+import (
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column"
+)
+
+func TestSummarizeIntegers(t *testing.T) {
+	onEngines(t, func(t *testing.T, v *kvault.Vault) {
+		ctx := t.Context()
+		c := create(t, v, "ints", column.Int64, tiny)
+		s, err := column.Summarize(ctx, c, nil)
+		must(t, err)
+		if s.Count != 0 || s.Sum != 0 || s.Min != 0 || s.Max != 0 || !math.IsNaN(s.Mean) {
+			t.Errorf("summary of nothing: %+v", s)
+		}
+		r := rand.New(rand.NewPCG(1, 2))
+		var xs []int64
+		exact := new(big.Int)
+		for range 1000 {
+			x := int64(r.Uint64()) / 2000
+			xs = append(xs, x)
+			exact.Add(exact, big.NewInt(x))
+		}
+		must(t, c.Extend(ctx, xs))
+		s, err = column.Summarize(ctx, c, nil)
+		must(t, err)
+		mean, _ := new(big.Rat).SetFrac(exact, big.NewInt(1000)).Float64()
+		if want := (column.Summary[int64]{Count: 1000, Sum: exact.Int64(), Min: minOf(xs), Max: maxOf(xs), Mean: mean}); s != want {
+			t.Errorf("%+v, want %+v", s, want)
+		}
+		positive := func(x int64) bool { return x > 0 }
+		s, err = column.Summarize(ctx, c, positive)
+		must(t, err)
+		n, err := c.Count(ctx, positive)
+		must(t, err)
+		if s.Count != n || n == 0 || n == 1000 || s.Min <= 0 || s.Max != maxOf(xs) {
+			t.Errorf("%d positive numbers, %+v", n, s)
+		}
+	})
+}
+
+func minOf(xs []int64) int64 { return -maxOf(mapped(xs, func(x int64) int64 { return -x })) }
+
+func maxOf(xs []int64) int64 {
+	m := xs[0]
+	for _, x := range xs {
+		m = max(m, x)
+	}
+	return m
+}
+
+func mapped[A, B any](xs []A, f func(A) B) []B {
+	var ys []B
+	for _, x := range xs {
+		ys = append(ys, f(x))
+	}
+	return ys
+}
+
+func TestSummarizeLargeIntegers(t *testing.T) {
+	v := openFile(t, newPath(t))
+	ctx := t.Context()
+	c := create(t, v, "ints", column.Int64, tiny)
+	must(t, c.Extend(ctx, []int64{math.MaxInt64, math.MaxInt64, math.MinInt64, math.MinInt64}))
+	s, err := column.Summarize(ctx, c, nil)
+	must(t, err)
+	if s.Sum != -2 || s.Mean != -0.5 || s.Min != math.MinInt64 || s.Max != math.MaxInt64 {
+		t.Errorf("%+v", s)
+	}
+	s, err = column.Summarize(ctx, c, func(x int64) bool { return x > 0 })
+	wantErr(t, err, kvault.ErrTooLarge)
+	if s.Count != 2 || s.Mean != float64(math.MaxInt64) || s.Max != math.MaxInt64 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestSummarizeFloats(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	for _, tt := range []struct {
+		name                string
+		xs                  []float64
+		sum, min, max, mean float64
+	}{
+		{"cancellation", []float64{1, 1e100, 1, -1e100}, 2, -1e100, 1e100, 0.5},
+		{"infinity", []float64{1, inf}, inf, 1, inf, inf},
+		{"both infinities", []float64{inf, -inf}, nan, -inf, inf, nan},
+		{"not a number", []float64{1, nan, 2}, nan, nan, nan, nan},
+		{"zeros", []float64{0, math.Copysign(0, -1)}, 0, 0, 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := openFile(t, newPath(t))
+			c := create(t, v, "floats", column.Float64, tiny)
+			must(t, c.Extend(t.Context(), tt.xs))
+			s, err := column.Summarize(t.Context(), c, nil)
+			must(t, err)
+			for what, pair := range map[string][2]float64{"sum": {s.Sum, tt.sum}, "min": {s.Min, tt.min}, "max": {s.Max, tt.max}, "mean": {s.Mean, tt.mean}} {
+				if pair[0] != pair[1] && !(math.IsNaN(pair[0]) && math.IsNaN(pair[1])) {
+					t.Errorf("%s %v, want %v", what, pair[0], pair[1])
+				}
+			}
+		})
+	}
+}
+
+// A summary is of one state, whatever is written while it is made.
+func TestSummaryIsASnapshot(t *testing.T) {
+	v := openFile(t, newPath(t))
+	ctx := t.Context()
+	c := create(t, v, "ints", column.Int64, &column.Options{MinChunk: 8, MaxChunk: 8})
+	must(t, c.Extend(ctx, numbers(0, 10)))
+	first := true
+	s, err := column.Summarize(ctx, c, func(x int64) bool {
+		if first {
+			first = false
+			must(t, c.Extend(ctx, numbers(100, 110)))
+		}
+		return true
+	})
+	must(t, err)
+	if s.Count != 10 || s.Sum != 45 {
+		t.Errorf("%+v", s)
+	}
+	s, err = column.Summarize(ctx, c, nil)
+	must(t, err)
+	if s.Count != 20 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestSummaryErrors(t *testing.T) {
+	v := openFile(t, newPath(t))
+	c := create(t, v, "ints", column.Int64, tiny)
+	_, err := column.Summarize(canceled(t), c, nil)
+	wantErr(t, err, canceled(t).Err())
+	must(t, column.Drop(t.Context(), v, "ints"))
+	_, err = column.Summarize(t.Context(), c, nil)
+	wantErr(t, err, kvault.ErrNotFound)
+	_, err = c.Count(t.Context(), func(int64) bool { return true })
+	wantErr(t, err, kvault.ErrNotFound)
+	for i, err := range c.Where(t.Context(), func(int64) bool { return true }) {
+		wantErr(t, err, kvault.ErrNotFound)
+		if i != -1 {
+			t.Errorf("element %d of a column that is gone", i)
+		}
+	}
+}
+
+func TestWhereAndPick(t *testing.T) {
+	onEngines(t, func(t *testing.T, v *kvault.Vault) {
+		ctx := t.Context()
+		c := create(t, v, "ints", column.Int64, tiny)
+		must(t, c.Extend(ctx, numbers(100, 200)))
+		var even []int64
+		for i, err := range c.Where(ctx, func(x int64) bool { return x%2 == 0 && x >= 150 }) {
+			must(t, err)
+			if even = append(even, i); len(even) == 4 {
+				break
+			}
+		}
+		wantSlice(t, even, 50, 52, 54, 56)
+		got, err := c.Pick(ctx, []int64{3, 4, 5, 1, -1, 98, 99, 3, 3})
+		must(t, err)
+		wantSlice(t, got, 103, 104, 105, 101, 199, 198, 199, 103, 103)
+		got, err = c.Pick(ctx, nil)
+		must(t, err)
+		wantSlice(t, got)
+		for _, bad := range []int64{100, -101, math.MaxInt64, math.MinInt64} {
+			_, err = c.Pick(ctx, []int64{1, bad})
+			wantErr(t, err, column.ErrRange)
+		}
+		names := create(t, v, "names", column.String, tiny)
+		must(t, names.Extend(ctx, []string{"a", "", "ccc"}))
+		text, err := names.Pick(ctx, []int64{2, 0, 1})
+		must(t, err)
+		wantSlice(t, text, "ccc", "a", "")
+	})
+}
