@@ -31,8 +31,8 @@ func (c *Column[T]) Get(ctx context.Context, i int64) (x T, err error) {
 		if err != nil {
 			return err
 		}
-		r, err := l.read(ctx, at, at+1)
-		if err != nil {
+		r := new(run)
+		if err := l.read(ctx, at, at+1, r); err != nil {
 			return err
 		}
 		x, err = c.codec.Decode(r.at(0))
@@ -45,22 +45,27 @@ func (c *Column[T]) Get(ctx context.Context, i int64) (x T, err error) {
 // are moved to the nearest element if there is none by that number, so math.MaxInt64 is the end.
 func (c *Column[T]) Slice(ctx context.Context, from, to int64) ([]T, error) {
 	xs := []T{}
-	err := c.view(ctx, "slice", func(l layout) error {
+	err := c.view(ctx, "slice", func(l layout) (err error) {
 		from, to := clamp(from, l.length()), clamp(to, l.length())
-		for from < to {
-			r, err := l.read(ctx, from, to)
-			if err != nil {
-				return err
-			}
-			if xs, err = decode(c.codec, xs, r); err != nil {
-				return err
-			}
-			from += int64(r.len())
-		}
-		return nil
+		xs, err = readAll(ctx, l, c.codec, from, to, xs)
+		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	return xs, nil
+}
+
+// readAll appends the elements from number from up to number to.
+func readAll[T any](ctx context.Context, l layout, codec Codec[T], from, to int64, xs []T) ([]T, error) {
+	for r := new(run); from < to; from += int64(r.len()) {
+		if err := l.read(ctx, from, to, r); err != nil {
+			return nil, err
+		}
+		var err error
+		if xs, err = decode(codec, xs, r); err != nil {
+			return nil, err
+		}
 	}
 	return xs, nil
 }
@@ -81,9 +86,9 @@ func (c *Column[T]) Index(ctx context.Context, x T) (int64, error) {
 	}
 	found := int64(-1)
 	err = c.view(ctx, "search", func(l layout) error {
+		r := new(run)
 		for from, n := int64(0), l.length(); from < n; {
-			r, err := l.read(ctx, from, n)
-			if err != nil {
+			if err := l.read(ctx, from, n, r); err != nil {
 				return err
 			}
 			for i := range r.len() {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -44,6 +45,21 @@ type bulk[T any] interface {
 	// decodeAll fills dst from as many encoded elements.
 	decodeAll(dst []T, b []byte)
 }
+
+// memory is a codec whose elements lie in the memory of a little-endian machine as they are encoded.
+type memory[T any] interface {
+	// bytesOf returns the memory of xs.
+	bytesOf(xs []T) []byte
+}
+
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+func bytesOf[T int64 | float64](xs []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(xs))), 8*len(xs))
+}
+
+func (int64Codec) bytesOf(xs []int64) []byte     { return bytesOf(xs) }
+func (float64Codec) bytesOf(xs []float64) []byte { return bytesOf(xs) }
 
 type int64Codec struct{}
 

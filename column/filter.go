@@ -44,18 +44,9 @@ func (c *Column[T]) Count(ctx context.Context, keep func(T) bool) (n int64, err 
 func (c *Column[T]) Pick(ctx context.Context, numbers []int64) ([]T, error) {
 	xs := make([]T, 0, len(numbers))
 	err := c.view(ctx, "pick", func(l layout) error {
-		return neighbours(numbers, l.length(), func(from, to int64) error {
-			for from < to {
-				r, err := l.read(ctx, from, to)
-				if err != nil {
-					return err
-				}
-				if xs, err = decode(c.codec, xs, r); err != nil {
-					return err
-				}
-				from += int64(r.len())
-			}
-			return nil
+		return neighbours(numbers, l.length(), func(from, to int64) (err error) {
+			xs, err = readAll(ctx, l, c.codec, from, to, xs)
+			return err
 		})
 	})
 	if err != nil {

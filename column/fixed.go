@@ -10,12 +10,12 @@ func (f *fixed) length() int64 { return f.arr.Length }
 func (f *fixed) byteAt(i int64) int64 { return i * f.arr.ElemSize }
 
 // read returns elements up to the end of the chunk that holds the first of them, and of a bounded size.
-func (f *fixed) read(ctx context.Context, from, to int64) (*run, error) {
+func (f *fixed) read(ctx context.Context, from, to int64, r *run) error {
 	start := f.byteAt(from)
 	fit := (f.arr.MaxChunk - start%f.arr.MaxChunk) / f.arr.ElemSize
 	n := min(to-from, max(1, min(fit, pageBytes/f.arr.ElemSize)))
-	r := &run{size: int(f.arr.ElemSize), data: make([]byte, f.byteAt(n))}
-	return r, f.stream.read(ctx, start, r.data)
+	r.size = int(f.arr.ElemSize)
+	return f.stream.read(ctx, start, r.fill(f.byteAt(n)))
 }
 
 func (f *fixed) append(ctx context.Context, r *run) error {

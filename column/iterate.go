@@ -3,6 +3,7 @@ package column
 import (
 	"context"
 	"iter"
+	"slices"
 )
 
 // All visits the elements in order. It reads a page at a time and holds nothing open between pages, so the loop body may call any
@@ -30,18 +31,15 @@ func (c *Column[T]) All(ctx context.Context) iter.Seq2[T, error] {
 func (c *Column[T]) Blocks(ctx context.Context) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		var block []T
+		r := new(run)
 		for from := int64(0); ; {
 			block = block[:0]
-			err := c.view(ctx, "read", func(l layout) error {
+			err := c.view(ctx, "read", func(l layout) (err error) {
 				n := l.length()
 				if from >= n {
 					return nil
 				}
-				r, err := l.read(ctx, from, n)
-				if err != nil {
-					return err
-				}
-				block, err = decode(c.codec, block, r)
+				block, err = readBlock(ctx, l, c.codec, from, n, block, r)
 				return err
 			})
 			if err != nil {
@@ -54,4 +52,20 @@ func (c *Column[T]) Blocks(ctx context.Context) iter.Seq2[[]T, error] {
 			from += int64(len(block))
 		}
 	}
+}
+
+// readBlock reads the next elements, reusing the memory of block and r.
+func readBlock[T any](ctx context.Context, l layout, codec Codec[T], from, to int64, block []T, r *run) ([]T, error) {
+	m, direct := codec.(memory[T])
+	if direct = direct && littleEndian; direct {
+		r.space = func(n int) []byte {
+			block = slices.Grow(block[:0], n/codec.Size())[:n/codec.Size()]
+			return m.bytesOf(block)
+		}
+	}
+	err := l.read(ctx, from, to, r)
+	if err != nil || direct {
+		return block, err
+	}
+	return decode(codec, block[:0], r)
 }

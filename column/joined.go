@@ -43,17 +43,17 @@ func (j *joined) ends(ctx context.Context, from, to int64) ([]int64, error) {
 	return list, nil
 }
 
-func (j *joined) read(ctx context.Context, from, to int64) (*run, error) {
+func (j *joined) read(ctx context.Context, from, to int64, r *run) error {
 	list, err := j.ends(ctx, from, to)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	start, end := list[0], list[len(list)-1]
-	r := &run{ends: make([]int, 0, len(list)-1), data: make([]byte, end-start)}
+	r.size, r.ends = 0, r.ends[:0]
 	for _, e := range list[1:] {
 		r.ends = append(r.ends, int(e-start))
 	}
-	return r, j.data.read(ctx, start, r.data)
+	return j.data.read(ctx, start, r.fill(end-start))
 }
 
 func (j *joined) append(ctx context.Context, r *run) error {

@@ -13,8 +13,8 @@ import (
 // layout is how the elements of a column lie in its arrays, for the time of one call. Indexes have been checked.
 type layout interface {
 	length() int64
-	// read returns the elements from number from on, at least one and at most up to number to, as many as make a page.
-	read(ctx context.Context, from, to int64) (*run, error)
+	// read puts the elements from number from on into r: at least one and at most up to number to, as many as make a page.
+	read(ctx context.Context, from, to int64, r *run) error
 	append(ctx context.Context, r *run) error
 	set(ctx context.Context, i int64, b []byte) error
 	insert(ctx context.Context, i int64, b []byte) error

@@ -40,9 +40,9 @@ func migrate(ctx context.Context, a engine.Arrays, name string, p *parts, old *j
 		}
 	}
 	next := &scattered{data: stream{a, made[0]}, index: fixed{stream{a, made[1]}}}
+	r := new(run)
 	for from, n := int64(0), old.length(); from < n; {
-		r, err := old.read(ctx, from, n)
-		if err != nil {
+		if err := old.read(ctx, from, n, r); err != nil {
 			return err
 		}
 		if err := next.append(ctx, r); err != nil {

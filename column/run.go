@@ -7,12 +7,24 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// run is a sequence of encoded elements, back to back.
+// run is a sequence of encoded elements, back to back. It can be filled anew again and again.
 type run struct {
 	data []byte
 	// size is the length of each, or 0 if ends says where each of them ends.
 	size int
 	ends []int
+	// space, if not nil, is where data of n bytes is to be read to.
+	space func(n int) []byte
+}
+
+// fill makes data n bytes long, for the caller to fill.
+func (r *run) fill(n int64) []byte {
+	if r.space != nil {
+		r.data = r.space(int(n))
+	} else {
+		r.data = slices.Grow(r.data[:0], int(n))[:n]
+	}
+	return r.data
 }
 
 func (r *run) len() int {

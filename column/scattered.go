@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
@@ -57,12 +58,12 @@ func (s *scattered) entries(ctx context.Context, from, to int64) ([]entry, error
 	return list, nil
 }
 
-func (s *scattered) read(ctx context.Context, from, to int64) (*run, error) {
+func (s *scattered) read(ctx context.Context, from, to int64, r *run) error {
 	list, err := s.entries(ctx, from, to)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r := &run{ends: make([]int, 0, len(list))}
+	r.size, r.ends, r.data = 0, r.ends[:0], r.data[:0]
 	for len(list) > 0 {
 		// Elements that lie side by side are read together.
 		whole, n := list[0], 1
@@ -71,7 +72,7 @@ func (s *scattered) read(ctx context.Context, from, to int64) (*run, error) {
 		}
 		at := len(r.data)
 		if err := s.readEntry(ctx, r, whole); err != nil {
-			return nil, err
+			return err
 		}
 		for _, e := range list[:n] {
 			at += int(e.size())
@@ -79,7 +80,7 @@ func (s *scattered) read(ctx context.Context, from, to int64) (*run, error) {
 		}
 		list = list[n:]
 	}
-	return r, nil
+	return nil
 }
 
 func (s *scattered) readEntry(ctx context.Context, r *run, e entry) error {
@@ -94,7 +95,7 @@ func (s *scattered) readEntry(ctx context.Context, r *run, e entry) error {
 		return s.data.damaged(err)
 	}
 	at := len(r.data)
-	r.data = append(r.data, make([]byte, e.size())...)
+	r.data = slices.Grow(r.data, int(e.size()))[:at+int(e.size())]
 	return s.data.damaged(s.data.a.ReadChunk(ctx, s.data.arr.ID, e.chunk, e.start, r.data[at:]))
 }
 
@@ -199,9 +200,8 @@ func (s *scattered) compact(ctx context.Context) error {
 		return err
 	}
 	fresh := &scattered{data: stream{s.data.a, next}, index: s.index}
-	for from := int64(0); from < s.length(); {
-		r, err := s.read(ctx, from, s.length())
-		if err != nil {
+	for from, r := int64(0), new(run); from < s.length(); {
+		if err := s.read(ctx, from, s.length(), r); err != nil {
 			return err
 		}
 		list, err := fresh.place(ctx, r)

@@ -52,8 +52,8 @@ func (f *field[R, T]) length(ctx context.Context) (int64, error) { return f.c.Le
 
 func (f *field[R, T]) read(ctx context.Context, from int64, rows []R) (n int, err error) {
 	err = f.c.view(ctx, "read", func(l layout) error {
-		r, err := l.read(ctx, from, from+int64(len(rows)))
-		if err != nil {
+		r := new(run)
+		if err := l.read(ctx, from, from+int64(len(rows)), r); err != nil {
 			return err
 		}
 		xs, err := decode(f.c.codec, nil, r)
