@@ -2,7 +2,9 @@ package column_test
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
@@ -113,4 +115,42 @@ func BenchmarkScan(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkScanAgainstCopy reads a column of 32 million integers, and copies as many in memory, in alternating rounds. It reports
+// how fast the scan is in units of the copy, by the median round.
+//
+//	go test ./column -run '^$' -bench ScanAgainstCopy
+func BenchmarkScanAgainstCopy(b *testing.B) {
+	const n = 32 << 20
+	v := benchVault(b)
+	xs := numbers(0, n)
+	c := benchColumn(b, v, column.Int64, xs[:n/4])
+	for range 3 {
+		if err := c.Extend(b.Context(), xs[:n/4]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	into := make([]int64, n)
+	copy(into, xs)
+	var ratios []float64
+	for b.Loop() {
+		start := time.Now()
+		copy(into, xs)
+		copied := time.Since(start)
+		start = time.Now()
+		read := 0
+		for block, err := range c.Blocks(b.Context()) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			read += len(block)
+		}
+		if read != n {
+			b.Fatalf("%d elements", read)
+		}
+		ratios = append(ratios, copied.Seconds()/time.Since(start).Seconds())
+	}
+	slices.Sort(ratios)
+	b.ReportMetric(ratios[len(ratios)/2], "x-copy")
 }

@@ -13,7 +13,11 @@ func (f *fixed) byteAt(i int64) int64 { return i * f.arr.ElemSize }
 func (f *fixed) read(ctx context.Context, from, to int64, r *run) error {
 	start := f.byteAt(from)
 	fit := (f.arr.MaxChunk - start%f.arr.MaxChunk) / f.arr.ElemSize
-	n := min(to-from, max(1, min(fit, pageBytes/f.arr.ElemSize)))
+	page := int64(pageBytes)
+	if r.space != nil {
+		page = directBytes
+	}
+	n := min(to-from, max(1, min(fit, page/f.arr.ElemSize)))
 	r.size = int(f.arr.ElemSize)
 	return f.stream.read(ctx, start, r.fill(f.byteAt(n)))
 }

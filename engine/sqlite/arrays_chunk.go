@@ -142,6 +142,10 @@ func (ses *session) countChunks(id int64) (int64, error) {
 	return st.ColInt(0), nil
 }
 
+// arrayPieceBytes is how much of a chunk passes through SQLite's memory at a time: it stays in the processor's cache between the two
+// copies.
+const arrayPieceBytes = 512 << 10
+
 // ReadChunk reads a part of a chunk.
 func (x *tx) ReadChunk(ctx context.Context, id, chunk, off int64, p []byte) error {
 	return x.reading(ctx, func(ses *session) error {
@@ -165,7 +169,7 @@ func (x *tx) eachPiece(ses *session, id, chunk, off int64, p []byte, do func(b *
 		return fmt.Errorf("%d bytes at %d of a chunk of %d bytes: %w", len(p), off, b.Size(), engine.ErrInvalid)
 	}
 	for len(p) > 0 {
-		n := min(len(p), pieceBytes)
+		n := min(len(p), arrayPieceBytes)
 		if err := do(b, p[:n], off); err != nil {
 			ses.letChunkGo()
 			return err
