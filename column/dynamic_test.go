@@ -1,0 +1,63 @@
+package column_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column"
+)
+
+func TestDynamic(t *testing.T) {
+	onEngines(t, func(t *testing.T, v *kvault.Vault) {
+		ctx := t.Context()
+		for typ, want := range map[string]string{
+			"i64": "*column.Column[int64] i64", "f64": "*column.Column[float64] f64", "bytes:7": "*column.Column[[]uint8] bytes:7",
+			"bytes": "*column.Column[[]uint8] bytes", "str": "*column.Column[string] str:utf8", "str:utf8": "*column.Column[string] str:utf8",
+		} {
+			made, err := column.CreateAny(ctx, v, typ, typ, nil)
+			must(t, err)
+			opened, err := column.OpenAny(ctx, v, typ)
+			must(t, err)
+			for _, d := range []column.Dynamic{made, opened} {
+				if got := fmt.Sprintf("%T %s", d, d.Type()); got != want || d.Name() != typ {
+					t.Errorf("%s is a %s named %s, want %s", typ, got, d.Name(), want)
+				}
+				if n, err := d.Len(ctx); n != 0 || err != nil {
+					t.Errorf("%d elements, %v", n, err)
+				}
+			}
+			_, err = column.CreateAny(ctx, v, typ, typ, nil)
+			wantErr(t, err, kvault.ErrExists)
+		}
+		for _, bad := range []string{"", "i32", "bytes:", "bytes:0", "bytes:-1", "bytes:x", "str:latin9"} {
+			_, err := column.CreateAny(ctx, v, "bad", bad, nil)
+			wantErr(t, err, kvault.ErrUnsupported)
+		}
+		_, err := column.OpenAny(ctx, v, "bad")
+		wantErr(t, err, kvault.ErrNotFound)
+		must(t, v.Update(ctx, func(tx *kvault.Tx) error {
+			d, err := column.CreateAny(ctx, tx, "fresh", "i64", nil)
+			must(t, err)
+			must(t, d.(*column.Column[int64]).Append(ctx, 1))
+			d, err = column.OpenAny(ctx, tx, "fresh")
+			must(t, err)
+			if n, err := d.Len(ctx); n != 1 || err != nil {
+				t.Errorf("%d elements, %v", n, err)
+			}
+			return nil
+		}))
+	})
+}
+
+// A column of a type that is not known here is listed, but not opened.
+func TestUnknownType(t *testing.T) {
+	path := newPath(t)
+	script(t, path, metaOf021, chunksOf040, `INSERT INTO col_meta VALUES(1, 'odd', 'complex128', 16, 0, 16, 16, 16)`)
+	v := openFile(t, path)
+	_, err := column.OpenAny(t.Context(), v, "odd")
+	wantErr(t, err, kvault.ErrUnsupported)
+	list, err := column.List(t.Context(), v)
+	must(t, err)
+	wantSlice(t, list, column.Info{Name: "odd", Type: "complex128", Size: 16})
+}
