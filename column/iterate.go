@@ -3,6 +3,7 @@ package column
 import (
 	"context"
 	"iter"
+	"math"
 	"slices"
 )
 
@@ -29,17 +30,25 @@ func (c *Column[T]) All(ctx context.Context) iter.Seq2[T, error] {
 // Blocks visits the elements in order, many at a time: a chunk, or about 1 MiB if that is less, 4 MiB for numbers. It is the fastest way through
 // a column, and else like All. The slice is reused for the next block.
 func (c *Column[T]) Blocks(ctx context.Context) iter.Seq2[[]T, error] {
+	return c.BlocksOf(ctx, 0, math.MaxInt64)
+}
+
+// BlocksOf visits the elements from number from up to but not including number to, as Blocks does. Bounds are those of Slice; negative
+// ones count from the end that the column has at the beginning.
+func (c *Column[T]) BlocksOf(ctx context.Context, from, to int64) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		var block []T
 		r := new(run)
-		for from := int64(0); ; {
+		for at, end := from, to; ; {
 			block = block[:0]
 			err := c.view(ctx, "read", func(l layout) (err error) {
 				n := l.length()
-				if from >= n {
-					return nil
+				if at < 0 || end < 0 {
+					at, end = clamp(at, n), clamp(end, n)
 				}
-				block, err = readBlock(ctx, l, c.codec, from, n, block, r)
+				if stop := min(end, n); at < stop {
+					block, err = readBlock(ctx, l, c.codec, at, stop, block, r)
+				}
 				return err
 			})
 			if err != nil {
@@ -49,7 +58,7 @@ func (c *Column[T]) Blocks(ctx context.Context) iter.Seq2[[]T, error] {
 			if len(block) == 0 || !yield(block, nil) {
 				return
 			}
-			from += int64(len(block))
+			at += int64(len(block))
 		}
 	}
 }

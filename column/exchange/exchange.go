@@ -1,0 +1,101 @@
+// Package exchange carries columns to other programs and back: as CSV, JSON lines, Arrow and Parquet.
+//
+// Columns of equal length are the columns of a table there. Both directions stream: they hold some thousand rows in memory, or
+// some megabytes, whatever the length.
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column"
+)
+
+// Format is how a table is written.
+type Format string
+
+// The formats. Elements of type bytes are base64 (RFC 4648, with padding) where a format is text.
+const (
+	// CSV has a first line of names. Floating-point numbers are as short as they can be and come back bit for bit, apart from
+	// which NaN it was. A CR LF inside a text comes back as LF, as CSV readers have it.
+	CSV Format = "csv"
+	// NDJSON has one object a line, with the columns' names as its keys. Numbers that JSON cannot write are the strings "NaN", "+Inf" and
+	// "-Inf".
+	NDJSON Format = "ndjson"
+	// Lines has the elements of a row on one line, separated by tabs, without names. Tabs and line ends inside of texts are not
+	// marked, so it is for people, and for a single column of texts without line ends.
+	Lines Format = "lines"
+	// Arrow is the Arrow IPC file format, also known as Feather version 2.
+	Arrow Format = "arrow"
+	// Parquet is compressed with Zstandard.
+	Parquet Format = "parquet"
+)
+
+// Formats lists them all.
+var Formats = []Format{CSV, NDJSON, Lines, Arrow, Parquet}
+
+// FormatOf guesses the format by the name of a file.
+func FormatOf(path string) (Format, bool) {
+	switch ext := strings.ToLower(strings.TrimPrefix(filepath.Ext(path), ".")); ext {
+	case "csv", "ndjson", "arrow", "parquet":
+		return Format(ext), true
+	case "jsonl":
+		return NDJSON, true
+	case "feather", "ipc":
+		return Arrow, true
+	case "txt":
+		return Lines, true
+	}
+	return "", false
+}
+
+// Bounds of what is held in memory.
+const (
+	rowsAtOnce  = 8192
+	bytesAtOnce = 8 << 20
+)
+
+// open opens columns in a transaction, and checks that they are of one length.
+func open(ctx context.Context, tx *kvault.Tx, names []string) ([]column.Dynamic, int64, error) {
+	if len(names) == 0 {
+		return nil, 0, invalid("", "no columns: name at least one")
+	}
+	columns := make([]column.Dynamic, len(names))
+	seen := map[string]bool{}
+	var length int64
+	for i, name := range names {
+		if seen[name] {
+			return nil, 0, invalid(name, "the column is there twice")
+		}
+		seen[name] = true
+		c, err := column.OpenAny(ctx, tx, name)
+		if err != nil {
+			return nil, 0, err
+		}
+		n, err := c.Len(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		if columns[i] = c; i == 0 {
+			length = n
+		}
+		if n != length {
+			return nil, 0, invalid(name, "it has %d elements, but %q has %d: columns of a table are of one length", n, names[0], length)
+		}
+	}
+	return columns, length, nil
+}
+
+func invalid(name, format string, args ...any) error {
+	return &kvault.Error{Op: "exchange column", Key: name, Err: fmt.Errorf(format+": %w", append(args, kvault.ErrInvalid)...)}
+}
+
+func failed(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &kvault.Error{Op: op, Key: name, Err: err}
+}

@@ -1,0 +1,250 @@
+package exchange
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// form is how elements of one Go type are written and read in all formats.
+type form[T any] struct {
+	text   func(dst []byte, x T) []byte
+	json   func(dst []byte, x T) []byte
+	quoted bool // the text may need quotes in CSV
+	arrow  arrow.DataType
+	build  func(b array.Builder, xs []T)
+
+	parse func(text string) (T, error)
+	// fromJSON takes what encoding/json made of a value: a json.Number or a string.
+	fromJSON func(v any) (T, error)
+	// fromArrow returns element i of an array of any type it understands.
+	fromArrow func(a arrow.Array, i int) (T, error)
+	size      func(x T) int
+}
+
+func unsupported(name, typ string) error {
+	return &kvault.Error{Op: "exchange column", Key: name, Err: fmt.Errorf("elements of type %s: %w", typ, kvault.ErrUnsupported)}
+}
+
+// jsonString appends a string in JSON.
+func jsonString(dst []byte, s string) []byte {
+	b, _ := json.Marshal(s) // a string can always be written
+	return append(dst, b...)
+}
+
+// number returns the text of a JSON number, or of a string that may stand for one.
+func number(v any) (string, error) {
+	switch v := v.(type) {
+	case json.Number:
+		return v.String(), nil
+	case string:
+		return v, nil
+	}
+	return "", wrongType(v, "a number")
+}
+
+func wrongType(v any, want string) error {
+	if v == nil {
+		return fmt.Errorf("null, want %s: columns hold no nulls: %w", want, kvault.ErrInvalid)
+	}
+	return fmt.Errorf("%v, want %s: %w", v, want, kvault.ErrInvalid)
+}
+
+func malformed(text, want string) error {
+	if len(text) > 60 {
+		text = text[:60] + "…"
+	}
+	return fmt.Errorf("%q is not %s: %w", text, want, kvault.ErrInvalid)
+}
+
+var intForm = &form[int64]{
+	text:  func(dst []byte, x int64) []byte { return strconv.AppendInt(dst, x, 10) },
+	json:  func(dst []byte, x int64) []byte { return strconv.AppendInt(dst, x, 10) },
+	arrow: arrow.PrimitiveTypes.Int64,
+	build: func(b array.Builder, xs []int64) { b.(*array.Int64Builder).AppendValues(xs, nil) },
+	parse: parseInt,
+	fromJSON: func(v any) (int64, error) {
+		text, err := number(v)
+		if err != nil {
+			return 0, err
+		}
+		return parseInt(text)
+	},
+	fromArrow: intOf,
+	size:      func(int64) int { return 8 },
+}
+
+func parseInt(text string) (int64, error) {
+	x, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, malformed(text, "an integer of 64 bits")
+	}
+	return x, nil
+}
+
+func intOf(a arrow.Array, i int) (int64, error) {
+	switch a := a.(type) {
+	case *array.Int64:
+		return a.Value(i), nil
+	case *array.Int32:
+		return int64(a.Value(i)), nil
+	case *array.Int16:
+		return int64(a.Value(i)), nil
+	case *array.Int8:
+		return int64(a.Value(i)), nil
+	case *array.Uint64:
+		if x := a.Value(i); x > math.MaxInt64 {
+			return 0, fmt.Errorf("%d needs more than 63 bits: %w", x, kvault.ErrTooLarge)
+		}
+		return int64(a.Value(i)), nil
+	case *array.Uint32:
+		return int64(a.Value(i)), nil
+	case *array.Uint16:
+		return int64(a.Value(i)), nil
+	case *array.Uint8:
+		return int64(a.Value(i)), nil
+	}
+	return 0, wrongArrow(a, "i64")
+}
+
+func wrongArrow(a arrow.Array, typ string) error {
+	return fmt.Errorf("values of type %s do not fit a column of type %s: %w", a.DataType(), typ, kvault.ErrInvalid)
+}
+
+var floatForm = &form[float64]{
+	text: func(dst []byte, x float64) []byte { return strconv.AppendFloat(dst, x, 'g', -1, 64) },
+	json: func(dst []byte, x float64) []byte {
+		text := strconv.AppendFloat(nil, x, 'g', -1, 64)
+		if math.IsInf(x, 0) || math.IsNaN(x) {
+			return jsonString(dst, string(text))
+		}
+		return append(dst, text...)
+	},
+	arrow: arrow.PrimitiveTypes.Float64,
+	build: func(b array.Builder, xs []float64) { b.(*array.Float64Builder).AppendValues(xs, nil) },
+	parse: parseFloat,
+	fromJSON: func(v any) (float64, error) {
+		text, err := number(v)
+		if err != nil {
+			return 0, err
+		}
+		return parseFloat(text)
+	},
+	fromArrow: func(a arrow.Array, i int) (float64, error) {
+		switch a := a.(type) {
+		case *array.Float64:
+			return a.Value(i), nil
+		case *array.Float32:
+			return float64(a.Value(i)), nil
+		}
+		return 0, wrongArrow(a, "f64")
+	},
+	size: func(float64) int { return 8 },
+}
+
+func parseFloat(text string) (float64, error) {
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, malformed(text, "a floating-point number of 64 bits")
+	}
+	return x, nil
+}
+
+var textForm = &form[string]{
+	text:   func(dst []byte, x string) []byte { return append(dst, x...) },
+	json:   jsonString,
+	quoted: true,
+	arrow:  arrow.BinaryTypes.String,
+	build:  func(b array.Builder, xs []string) { b.(*array.StringBuilder).AppendValues(xs, nil) },
+	parse:  parseText,
+	fromJSON: func(v any) (string, error) {
+		if s, ok := v.(string); ok {
+			return parseText(s)
+		}
+		return "", wrongType(v, "a string")
+	},
+	fromArrow: func(a arrow.Array, i int) (string, error) {
+		switch a := a.(type) {
+		case *array.String:
+			return parseText(strings.Clone(a.Value(i)))
+		case *array.LargeString:
+			return parseText(strings.Clone(a.Value(i)))
+		}
+		return "", wrongArrow(a, "str")
+	},
+	size: func(x string) int { return len(x) },
+}
+
+func parseText(text string) (string, error) {
+	if !utf8.ValidString(text) {
+		return "", malformed(text, "text in UTF-8")
+	}
+	return text, nil
+}
+
+// bytesForm is the form of byte strings, of one length or of any.
+func bytesForm(typ string) *form[[]byte] {
+	most := fixedLength(typ)
+	checked := func(x []byte, err error) ([]byte, error) {
+		if err == nil && most > 0 && len(x) > most {
+			return nil, fmt.Errorf("%d bytes, the column holds %d each: %w", len(x), most, kvault.ErrTooLarge)
+		}
+		return x, err
+	}
+	f := &form[[]byte]{
+		text:   func(dst, x []byte) []byte { return base64.StdEncoding.AppendEncode(dst, x) },
+		json:   func(dst, x []byte) []byte { return jsonString(dst, base64.StdEncoding.EncodeToString(x)) },
+		quoted: true,
+		arrow:  arrow.BinaryTypes.Binary,
+		build:  func(b array.Builder, xs [][]byte) { b.(*array.BinaryBuilder).AppendValues(xs, nil) },
+		parse:  func(text string) ([]byte, error) { return checked(parseBase64(text)) },
+		fromJSON: func(v any) ([]byte, error) {
+			if s, ok := v.(string); ok {
+				return checked(parseBase64(s))
+			}
+			return nil, wrongType(v, "base64 in a string")
+		},
+		fromArrow: func(a arrow.Array, i int) ([]byte, error) { return checked(bytesOf(a, i, typ)) },
+		size:      func(x []byte) int { return len(x) },
+	}
+	if most > 0 {
+		f.arrow = &arrow.FixedSizeBinaryType{ByteWidth: most}
+		f.build = func(b array.Builder, xs [][]byte) { b.(*array.FixedSizeBinaryBuilder).AppendValues(xs, nil) }
+	}
+	return f
+}
+
+// fixedLength is the N of the type bytes:N, or 0.
+func fixedLength(typ string) int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(typ, "bytes:"))
+	return n
+}
+
+func parseBase64(text string) ([]byte, error) {
+	x, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, malformed(text, "base64")
+	}
+	return x, nil
+}
+
+func bytesOf(a arrow.Array, i int, typ string) ([]byte, error) {
+	switch a := a.(type) {
+	case *array.Binary:
+		return append([]byte{}, a.Value(i)...), nil
+	case *array.LargeBinary:
+		return append([]byte{}, a.Value(i)...), nil
+	case *array.FixedSizeBinary:
+		return append([]byte{}, a.Value(i)...), nil
+	}
+	return nil, wrongArrow(a, typ)
+}

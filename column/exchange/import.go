@@ -1,0 +1,153 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column"
+)
+
+// ImportOptions are for Import. Nil and the zero value are good.
+type ImportOptions struct {
+	// Columns are the names of those that Lines are for, in order. For the other formats, which name their columns, they are those to
+	// read if there are any: others are left out.
+	Columns []string
+	// Types are those of columns that do not exist yet, by name. Arrow and Parquet say them themselves, as does CSV whose first line
+	// has name:type. Without a type, a column that does not exist is ErrNotFound.
+	Types map[string]string
+	// Progress, if not nil, is told the rows read, now and then.
+	Progress func(rows int64)
+}
+
+// Import appends the rows of a table to columns of equal length, and makes those that do not exist. It is one transaction: on an
+// error, nothing was written. Other writers wait while r is read, so copy a slow source to a file first. Arrow and Parquet need an r that is an io.ReaderAt and an io.Seeker too, as a file is.
+//
+// Integers and floating-point numbers of other widths are taken if their value stays the same. Columns hold no nulls, so one is an
+// error, as is anything else that does not fit; the error names row, from 1, and column.
+func Import(ctx context.Context, v *kvault.Vault, r io.Reader, f Format, o *ImportOptions) (rows int64, err error) {
+	if o == nil {
+		o = &ImportOptions{}
+	}
+	in, err := newDecoder(ctx, f, r, o)
+	if err != nil {
+		return 0, err
+	}
+	defer in.close()
+	var own error
+	err = v.Update(ctx, func(tx *kvault.Tx) error {
+		rows, own = load(ctx, tx, in, o)
+		return own
+	})
+	if own != nil {
+		err = own
+	}
+	if err != nil {
+		return 0, err
+	}
+	return rows, nil
+}
+
+// heading is a column of the table that is read.
+type heading struct {
+	name string
+	typ  string // or empty
+}
+
+// decoder reads rows of one of the formats.
+type decoder interface {
+	headings() []heading
+	// next appends some rows to the sinks, of which there is one for each heading, or nil if it is left out. It returns io.EOF when
+	// there are none left. After an error, rows is how many went well.
+	next(sinks []sink) (rows int, err error)
+	close()
+}
+
+func newDecoder(ctx context.Context, f Format, r io.Reader, o *ImportOptions) (decoder, error) {
+	switch f {
+	case CSV:
+		return newCSVDecoder(r)
+	case NDJSON:
+		return newJSONDecoder(r, o.Columns)
+	case Lines:
+		return newLineDecoder(r, o.Columns)
+	case Arrow:
+		return newArrowDecoder(r)
+	case Parquet:
+		return newParquetDecoder(ctx, r)
+	}
+	return nil, invalid("", "unknown format %q: use one of %q", f, Formats)
+}
+
+func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (rows int64, err error) {
+	sinks, err := openSinks(ctx, tx, in.headings(), o)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		n, err := in.next(sinks)
+		rows += int64(n)
+		if err != nil && err != io.EOF {
+			return 0, failed("import", "", fmt.Errorf("row %d: %w", rows+1, err))
+		}
+		done := err == io.EOF
+		for _, s := range sinks {
+			if s == nil {
+				continue
+			}
+			if err := s.flush(ctx, done); err != nil {
+				return 0, failed("import", s.name(), fmt.Errorf("before row %d: %w", rows+1, err))
+			}
+		}
+		if o.Progress != nil {
+			o.Progress(rows)
+		}
+		if done {
+			return rows, nil
+		}
+	}
+}
+
+// openSinks opens the column of each heading, or makes it.
+func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *ImportOptions) ([]sink, error) {
+	for _, name := range o.Columns {
+		if !slices.ContainsFunc(headings, func(h heading) bool { return h.name == name }) {
+			return nil, invalid(name, "the table has no such column")
+		}
+	}
+	var names []string
+	sinks := make([]sink, len(headings))
+	for i, h := range headings {
+		if len(o.Columns) > 0 && !slices.Contains(o.Columns, h.name) {
+			continue
+		}
+		d, err := ensure(ctx, tx, h, o)
+		if err != nil {
+			return nil, err
+		}
+		if sinks[i], err = newSink(d); err != nil {
+			return nil, err
+		}
+		names = append(names, h.name)
+	}
+	_, _, err := open(ctx, tx, names) // are they of one length?
+	return sinks, err
+}
+
+func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions) (column.Dynamic, error) {
+	d, err := column.OpenAny(ctx, tx, h.name)
+	if !errors.Is(err, kvault.ErrNotFound) {
+		return d, err
+	}
+	typ := h.typ
+	if given, ok := o.Types[h.name]; ok {
+		typ = given
+	}
+	if typ == "" {
+		return nil, failed("import", h.name, fmt.Errorf("there is no such column, and no type to make it of: create it, or give its type: %w", kvault.ErrNotFound))
+	}
+	return column.CreateAny(ctx, tx, h.name, typ, nil)
+}

@@ -1,0 +1,66 @@
+package exchange
+
+import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/kohakuvault/kvault/column"
+)
+
+// sink is a column that rows are appended to.
+type sink interface {
+	name() string
+	addText(text string) error
+	addJSON(v any) error
+	addArrow(a arrow.Array, i int) error
+	// flush writes what has gathered, if it is much or all is to be written.
+	flush(ctx context.Context, all bool) error
+}
+
+func newSink(d column.Dynamic) (sink, error) {
+	switch c := d.(type) {
+	case *column.Column[int64]:
+		return &gathering[int64]{c: c, form: intForm}, nil
+	case *column.Column[float64]:
+		return &gathering[float64]{c: c, form: floatForm}, nil
+	case *column.Column[string]:
+		return &gathering[string]{c: c, form: textForm}, nil
+	case *column.Column[[]byte]:
+		return &gathering[[]byte]{c: c, form: bytesForm(c.Type())}, nil
+	}
+	return nil, unsupported(d.Name(), d.Type())
+}
+
+// gathering gathers elements, so that they are written many at a time.
+type gathering[T any] struct {
+	c     *column.Column[T]
+	form  *form[T]
+	xs    []T
+	bytes int
+}
+
+func (g *gathering[T]) name() string { return g.c.Name() }
+
+func (g *gathering[T]) add(x T, err error) error {
+	if err != nil {
+		return failed("import", g.c.Name(), err)
+	}
+	g.xs = append(g.xs, x)
+	g.bytes += g.form.size(x)
+	return nil
+}
+
+func (g *gathering[T]) addText(text string) error           { return g.add(g.form.parse(text)) }
+func (g *gathering[T]) addJSON(v any) error                 { return g.add(g.form.fromJSON(v)) }
+func (g *gathering[T]) addArrow(a arrow.Array, i int) error { return g.add(g.form.fromArrow(a, i)) }
+
+func (g *gathering[T]) flush(ctx context.Context, all bool) error {
+	if len(g.xs) == 0 || !all && g.bytes < bytesAtOnce {
+		return nil
+	}
+	err := g.c.Extend(ctx, g.xs)
+	clear(g.xs)
+	g.xs, g.bytes = g.xs[:0], 0
+	return err
+}

@@ -1,0 +1,80 @@
+package exchange
+
+import (
+	"context"
+	"iter"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/kohakuvault/kvault/column"
+)
+
+// source is a column that is being exported: a window of elements that moves on.
+type source interface {
+	name() string
+	typ() string
+	// ready returns how many elements are in memory, after reading more if there were none.
+	ready() (int, error)
+	skip(n int)
+	close()
+
+	// appendText and appendJSON append element i of the window to dst.
+	appendText(dst []byte, i int) []byte
+	appendJSON(dst []byte, i int) []byte
+	// quoted says that the text form has to be quoted in CSV.
+	quoted() bool
+	arrowType() arrow.DataType
+	// build appends the first n elements of the window.
+	build(b array.Builder, n int)
+}
+
+func newSource(ctx context.Context, d column.Dynamic, from, to int64) (source, error) {
+	switch c := d.(type) {
+	case *column.Column[int64]:
+		return newWindow(ctx, c, from, to, intForm), nil
+	case *column.Column[float64]:
+		return newWindow(ctx, c, from, to, floatForm), nil
+	case *column.Column[string]:
+		return newWindow(ctx, c, from, to, textForm), nil
+	case *column.Column[[]byte]:
+		return newWindow(ctx, c, from, to, bytesForm(c.Type())), nil
+	}
+	return nil, unsupported(d.Name(), d.Type())
+}
+
+// window holds a page of a column.
+type window[T any] struct {
+	c    *column.Column[T]
+	form *form[T]
+	next func() ([]T, error, bool)
+	stop func()
+	page []T
+}
+
+func newWindow[T any](ctx context.Context, c *column.Column[T], from, to int64, f *form[T]) *window[T] {
+	w := &window[T]{c: c, form: f}
+	w.next, w.stop = iter.Pull2(c.BlocksOf(ctx, from, to))
+	return w
+}
+
+func (w *window[T]) name() string { return w.c.Name() }
+func (w *window[T]) typ() string  { return w.c.Type() }
+func (w *window[T]) close()       { w.stop() }
+func (w *window[T]) skip(n int)   { w.page = w.page[n:] }
+
+func (w *window[T]) ready() (int, error) {
+	if len(w.page) == 0 {
+		var err error
+		if w.page, err, _ = w.next(); err != nil {
+			return 0, err
+		}
+	}
+	return len(w.page), nil
+}
+
+func (w *window[T]) appendText(dst []byte, i int) []byte { return w.form.text(dst, w.page[i]) }
+func (w *window[T]) appendJSON(dst []byte, i int) []byte { return w.form.json(dst, w.page[i]) }
+func (w *window[T]) quoted() bool                        { return w.form.quoted }
+func (w *window[T]) arrowType() arrow.DataType           { return w.form.arrow }
+func (w *window[T]) build(b array.Builder, n int)        { w.form.build(b, w.page[:n]) }
