@@ -27,7 +27,8 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{path: path, opt: opt, open: make(map[closer]struct{}), closing: make(chan struct{})}
-	s.conf = driver.Config{Path: path, ReadOnly: opt.ReadOnly, Create: !opt.MustExist && !opt.ReadOnly, BusyTimeout: opt.BusyTimeout}
+	s.conf = driver.Config{Path: path, ReadOnly: opt.ReadOnly, Create: !opt.MustExist && !opt.ReadOnly, BusyTimeout: opt.BusyTimeout,
+		VFS: opt.vfs}
 	if err := s.locate(); err != nil {
 		return nil, err
 	}

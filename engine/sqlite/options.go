@@ -46,6 +46,8 @@ type Options struct {
 	DisableWAL bool
 	// Full syncs at every commit, so that an acknowledged write survives a power cut.
 	Full bool
+	// vfs is the file system layer that tests put under SQLite.
+	vfs string
 }
 
 func (o *Options) withDefaults() (Options, error) {

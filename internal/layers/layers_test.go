@@ -24,6 +24,8 @@ var mayImport = map[string]struct{ own, others []string }{
 	"engine/sqlite":     {[]string{"engine", "engine/sqlite/internal/driver"}, nil},
 	"engine/sqlite/internal/driver": {nil, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs",
 		"github.com/ncruces/go-sqlite3/vfs/mvcc"}},
+	"engine/sqlite/internal/driver/faultfs": {nil, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs"}},
+
 	"internal/backoff":   {},
 	"internal/writeback": {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
 	"internal/layers":    {},

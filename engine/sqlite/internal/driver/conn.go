@@ -33,6 +33,8 @@ type Config struct {
 	// Mapped prepares the connection for a memory map. The driver maps past the end of the file, where looking ends the
 	// process, and SQLite may look a few bytes past the last page: set mmap_size to no more than the file's size.
 	Mapped bool
+	// VFS names the file system layer; empty is the driver's own, or one for maps if Mapped. Tests set it.
+	VFS string
 	// BusyTimeout is how long one call waits for another process's lock.
 	BusyTimeout time.Duration
 }
@@ -41,6 +43,7 @@ type Config struct {
 type Conn struct {
 	c     *sqlite3.Conn
 	stmts map[string]*Stmt
+	vfs   string
 	// broken says that the connection ran out of memory inside the driver and is to be discarded.
 	broken bool
 }
@@ -53,7 +56,7 @@ func Open(ctx context.Context, cfg Config) (_ *Conn, err error) {
 	if err != nil {
 		return nil, wrap(err)
 	}
-	c := &Conn{c: raw, stmts: make(map[string]*Stmt)}
+	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS}
 	if err := c.configure(cfg); err != nil {
 		c.Close()
 		return nil, err
@@ -78,6 +81,9 @@ func (cfg Config) uri() string {
 	}
 	if cfg.Mapped {
 		q.Set("vfs", mappedVFS)
+	}
+	if cfg.VFS != "" {
+		q.Set("vfs", cfg.VFS)
 	}
 	if cfg.Immutable {
 		q.Set("immutable", "1")
@@ -236,7 +242,7 @@ func (c *Conn) MemoryUsed() int64 {
 // Backup copies the whole database to the file at path in steps, each followed by a call of step, which may stop it.
 func (c *Conn) Backup(path string, pages int, step func(remaining, total int) error) (err error) {
 	defer guard(c, &err)
-	b, err := c.c.BackupInit("main", Config{Path: path, Create: true}.uri())
+	b, err := c.c.BackupInit("main", Config{Path: path, Create: true, VFS: c.vfs}.uri())
 	if err != nil {
 		return wrap(err)
 	}
