@@ -23,6 +23,14 @@
 // Nothing of a column is remembered between calls, so any number of programs may append to one: their elements interleave, and none is
 // lost. A transaction for each element costs far more than the element; Extend, or a transaction around many calls, does not.
 //
+// [Create], [Open], [Ensure], [List], [Rename] and [Drop] take a vault or a transaction.
+//
+// # Questions
+//
+// [Summarize] computes count, sum, smallest, largest and mean in one pass. [Column.Where] finds elements, [Column.Pick] fetches some by number, and
+// a [Table] sees columns of equal length as rows. None of them holds more than a page of each column in memory. Package
+// column/exchange carries columns to CSV, Arrow and Parquet, and back.
+//
 // # Errors
 //
 // Every error is a *[kvault.Error] that names the call and the column. Match its cause: kvault.ErrNotFound, [ErrRange], *[TypeError]. An engine

@@ -16,8 +16,12 @@ const module = "github.com/kohakuvault/kvault"
 // mayImport names what each package may import of this module, and of other modules, outside its tests. A package that is not
 // listed may not exist.
 var mayImport = map[string]struct{ own, others []string }{
-	"":                  {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
-	"column":            {[]string{"", "engine"}, nil},
+	"":       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
+	"column": {[]string{"", "engine"}, nil},
+	"column/exchange": {[]string{"", "column"}, []string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
+		"github.com/apache/arrow-go/v18/arrow/ipc", "github.com/apache/arrow-go/v18/arrow/memory", "github.com/apache/arrow-go/v18/parquet",
+		"github.com/apache/arrow-go/v18/parquet/compress", "github.com/apache/arrow-go/v18/parquet/file",
+		"github.com/apache/arrow-go/v18/parquet/pqarrow"}},
 	"engine":            {},
 	"engine/enginetest": {[]string{"engine"}, []string{"github.com/google/go-cmp/cmp"}},
 	"engine/mem":        {[]string{"engine"}, []string{"github.com/ncruces/wbt"}},
@@ -29,7 +33,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"internal/backoff":   {},
 	"internal/writeback": {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
 	"internal/layers":    {},
-	"internal/cli": {[]string{""}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
+	"internal/cli": {[]string{"", "column", "column/exchange"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 		"github.com/dustin/go-humanize", "golang.org/x/term"}},
 	"cmd/kvault": {[]string{"internal/cli"}, nil},
 }
@@ -87,8 +91,9 @@ func TestImports(t *testing.T) {
 
 // Whoever imports the vault gets the vault, not the command, a web server, or a second database.
 func TestLibraryStaysSmall(t *testing.T) {
-	heavy := []string{"net/http", "database/sql", "github.com/spf13/cobra", "github.com/google/go-cmp/cmp", "crypto/tls"}
-	for _, p := range list(t, module) {
+	heavy := []string{"net/http", "database/sql", "github.com/spf13/cobra", "github.com/google/go-cmp/cmp", "crypto/tls",
+		"github.com/apache/arrow-go/v18/arrow"}
+	for _, p := range list(t, module, module+"/column") {
 		for _, h := range heavy {
 			if slices.Contains(p.Deps, h) {
 				t.Errorf("importing the vault pulls in %s", h)
