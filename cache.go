@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
@@ -17,7 +16,7 @@ const (
 )
 
 // CacheOptions configure EnableCache and WithCache. Nil and the zero value are the defaults. An entry counts the bytes of
-// its key and of its value.
+// its key and of its value, an element of a column those it is encoded in, and 8 more where elements differ in size.
 type CacheOptions struct {
 	// Capacity is never exceeded, in bytes. Default 64 MiB. A larger value is written through.
 	Capacity int64
@@ -37,7 +36,8 @@ type CacheOptions struct {
 type CacheStats struct {
 	// Enabled: plain puts and deletes go to the cache. Locked: LockCache is held.
 	Enabled, Locked bool
-	// Entries are the keys that wait to be written, or are being written; a pending delete is one too.
+	// Entries are the keys that wait to be written, or are being written; a pending delete is one too, and so are the elements
+	// that wait for one column.
 	Entries int
 	// Bytes is what they count, and Capacity what they may: 0 if the cache is off.
 	Bytes, Capacity int64
@@ -88,7 +88,7 @@ func (o *CacheOptions) resolved(threshold func(capacity int64) int64) (*cacheCon
 // mu is never held over I/O. Whoever flushes, or must not be overtaken by a flush, holds the semaphore sem. A direct change
 // of the store ("direct") makes cached writers wait, so that none of them is overtaken by it.
 type cache struct {
-	write   func(context.Context, []engine.Op) ([]engine.Result, error)
+	write   func(context.Context, writeback.Batch) error
 	onError func(error)
 	sem     chan struct{}
 	wake    chan struct{} // tells the background that there is something to wait for
@@ -96,11 +96,13 @@ type cache struct {
 
 	mu      sync.Mutex
 	entries writeback.Cache
-	sending int64          // bytes of the entries that are being flushed
-	base    *cacheConfig   // of EnableCache
-	scopes  []*cacheConfig // of WithCache, the newest last
-	locks   int
-	closed  bool
+	sending int64 // bytes of the entries that are being flushed
+	// committing is closed when a commit that moves elements of columns to the store is over; nil while there is none.
+	committing chan struct{}
+	base       *cacheConfig   // of EnableCache
+	scopes     []*cacheConfig // of WithCache, the newest last
+	locks      int
+	closed     bool
 	// epoch changes whenever something may move from the cache to the store, or the store change under it.
 	epoch      uint64
 	direct     int           // direct changes that are running
@@ -112,7 +114,7 @@ type cache struct {
 	lastError       error
 }
 
-func newCache(write func(context.Context, []engine.Op) ([]engine.Result, error), onError func(error)) *cache {
+func newCache(write func(context.Context, writeback.Batch) error, onError func(error)) *cache {
 	return &cache{write: write, onError: onError, sem: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 }
 

@@ -3,7 +3,6 @@ package kvault
 import (
 	"context"
 
-	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
@@ -32,44 +31,46 @@ func (c *cache) flush(ctx context.Context, want func() bool) (int, error) {
 	}
 	defer c.release()
 	c.mu.Lock()
-	var items []writeback.Item
+	var b writeback.Batch
 	if c.locks == 0 && want() {
-		items = c.begin()
+		b = c.begin()
 	}
 	c.mu.Unlock()
-	return c.send(ctx, items)
+	return c.send(ctx, b)
 }
 
-// begin takes what is pending for a flush. The caller holds sem and mu, and sends the items.
-func (c *cache) begin() []writeback.Item {
-	items := c.entries.BeginFlush()
-	if len(items) > 0 {
+// begin takes what is pending for a flush. The caller holds sem and mu, and sends the batch.
+func (c *cache) begin() writeback.Batch {
+	b := c.entries.BeginFlush()
+	if b.Len() > 0 {
 		c.epoch++
 		c.sending = c.entries.Bytes()
 	}
-	return items
+	return b
 }
 
-// send writes the items that begin returned. They leave the cache if the store has committed them, and else are pending
-// again.
-func (c *cache) send(ctx context.Context, items []writeback.Item) (n int, err error) {
-	if len(items) == 0 {
+// send writes the batch that begin returned. It leaves the cache if the store has committed it, and else is pending again.
+func (c *cache) send(ctx context.Context, b writeback.Batch) (n int, err error) {
+	if b.Len() == 0 {
 		return 0, nil
-	}
-	ops := make([]engine.Op, len(items))
-	for i, it := range items {
-		ops[i] = engine.Op{Kind: engine.Put, Key: it.Key, Value: it.Value, Meta: it.Meta}
-		if it.Deleted {
-			ops[i] = engine.Op{Kind: engine.Delete, Key: it.Key}
-		}
 	}
 	committed := false
 	defer func() { c.finish(committed, err) }() // should the engine panic, nothing is lost either
-	if _, err = c.write(ctx, ops); err != nil {
+	if err = c.write(ctx, b); err != nil {
 		return 0, &flushError{err}
 	}
 	committed = true
-	return len(items), nil
+	return b.Len(), nil
+}
+
+// commit runs do, the commit of a flush that adds to columns. Snapshots wait for the end of the flush meanwhile: one that began now
+// could not tell whether the elements are in the store already.
+func (c *cache) commit(do func() error) error {
+	c.mu.Lock()
+	c.epoch++
+	c.committing = make(chan struct{})
+	c.mu.Unlock()
+	return do()
 }
 
 func (c *cache) finish(committed bool, err error) {
@@ -79,6 +80,10 @@ func (c *cache) finish(committed bool, err error) {
 	c.sending = 0
 	c.epoch++
 	c.lastError = err
+	if c.committing != nil {
+		close(c.committing)
+		c.committing = nil
+	}
 	if committed {
 		c.flushes++
 		return
@@ -107,23 +112,23 @@ func (c *cache) exclusive(ctx context.Context, fn func() error) error {
 		return err
 	}
 	defer c.release()
-	items, err := c.enterExclusive()
+	b, err := c.enterExclusive()
 	if err != nil {
 		return err
 	}
 	defer c.endDirect()
-	if _, err := c.send(ctx, items); err != nil {
+	if _, err := c.send(ctx, b); err != nil {
 		return err
 	}
 	return fn()
 }
 
 // enterExclusive checks the lock, shuts cached writers out and takes what is pending, all at one moment.
-func (c *cache) enterExclusive() ([]writeback.Item, error) {
+func (c *cache) enterExclusive() (b writeback.Batch, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.locks > 0 {
-		return nil, errLocked
+		return b, errLocked
 	}
 	c.beginDirect()
 	return c.begin(), nil
@@ -158,9 +163,9 @@ func (c *cache) close() error {
 		return err
 	}
 	c.mu.Lock()
-	items := c.begin()
+	b := c.begin()
 	c.mu.Unlock()
-	_, err := c.send(ctx, items)
+	_, err := c.send(ctx, b)
 	c.release()
 	if err != nil {
 		return err

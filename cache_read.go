@@ -14,11 +14,21 @@ func (c *cache) lookup(key string) (writeback.Entry, bool) {
 	return c.entries.Lookup(key)
 }
 
-// overlay is what is pending within r, and the epoch in which it is; any is false if nothing is pending at all.
-func (c *cache) overlay(r engine.Range) (over writeback.Overlay, epoch uint64, any bool) {
+// overlay is what is pending within r, and the epoch in which it is; any is false if nothing is pending at all. With columns it is
+// not taken while elements of columns are in the cache or in the store, and nobody can tell which.
+func (c *cache) overlay(ctx context.Context, r engine.Range, columns bool) (over writeback.Overlay, epoch uint64, any bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.entries.Overlay(r), c.epoch, c.entries.Len() > 0
+	for columns && c.committing != nil {
+		done := c.committing
+		c.mu.Unlock()
+		err := wait(ctx, done)
+		c.mu.Lock()
+		if err != nil {
+			return over, 0, false, err
+		}
+	}
+	return c.entries.Overlay(r), c.epoch, c.entries.Len() > 0, nil
 }
 
 func (c *cache) unmoved(epoch uint64) bool {
@@ -31,10 +41,14 @@ func (c *cache) unmoved(epoch uint64) bool {
 const snapshotTries = 8
 
 // consistent runs read with an overlay that fits what the store holds while read runs: nothing moves from the one to the
-// other meanwhile. If something did, read runs again. An empty overlay fits any later state.
-func (c *cache) consistent(ctx context.Context, r engine.Range, read func(writeback.Overlay) error) error {
+// other meanwhile. If something did, read runs again. An empty overlay fits any later state. Without columns the overlay's
+// keys fit, but not its elements of columns.
+func (c *cache) consistent(ctx context.Context, r engine.Range, columns bool, read func(writeback.Overlay) error) error {
 	for range snapshotTries {
-		over, epoch, any := c.overlay(r)
+		over, epoch, any, err := c.overlay(ctx, r, columns)
+		if err != nil {
+			return err
+		}
 		if err := read(over); err != nil || !any || c.unmoved(epoch) {
 			return err
 		}
@@ -43,6 +57,9 @@ func (c *cache) consistent(ctx context.Context, r engine.Range, read func(writeb
 		return err
 	}
 	defer c.release()
-	over, _, _ := c.overlay(r)
+	over, _, _, err := c.overlay(ctx, r, columns)
+	if err != nil {
+		return err
+	}
 	return read(over)
 }

@@ -19,7 +19,7 @@ func (c *cache) put(ctx context.Context, key string, value []byte, meta engine.M
 	}
 	// A copy that is never nil: the caller may go on using its own.
 	e = writeback.Entry{Value: append(make([]byte, 0, len(value)), value...), Meta: meta}
-	cached, err = c.admit(ctx, []writeback.Item{{Key: key, Entry: e}}, nil)
+	cached, err = c.admit(ctx, batchOf([]writeback.Item{{Key: key, Entry: e}}), nil)
 	return e, cached, err
 }
 
@@ -59,7 +59,7 @@ func (c *cache) remove(ctx context.Context, key string, stored func() (bool, err
 			}
 			return !moved
 		}
-		cached, err = c.admit(ctx, []writeback.Item{{Key: key, Entry: writeback.Entry{Deleted: true}}}, stillThere)
+		cached, err = c.admit(ctx, batchOf([]writeback.Item{{Key: key, Entry: writeback.Entry{Deleted: true}}}), stillThere)
 		if !moved {
 			found = cached && (err == nil || isKept(err))
 			return found, cached, err
@@ -67,11 +67,10 @@ func (c *cache) remove(ctx context.Context, key string, stored func() (bool, err
 	}
 }
 
-// admit adds items to what is pending, all at once, flushing first if they would not fit. If they belong in the store
+// admit adds b to what is pending, all at once, flushing first if they would not fit. If they belong in the store
 // itself, because the cache is off or they are larger than all of it, admit does nothing and reports false. It does nothing
 // either if only is not nil and reports false, which it is asked at the last moment, under the lock.
-func (c *cache) admit(ctx context.Context, items []writeback.Item, only func() bool) (cached bool, err error) {
-	b := batchOf(items)
+func (c *cache) admit(ctx context.Context, b batch, only func() bool) (cached bool, err error) {
 	size := b.size(&writeback.Cache{})
 	for {
 		c.mu.Lock()
@@ -100,7 +99,7 @@ func (c *cache) admit(ctx context.Context, items []writeback.Item, only func() b
 				c.mu.Unlock()
 				return true, nil
 			}
-			c.insert(items)
+			c.insert(b)
 			due := c.overThreshold()
 			c.mu.Unlock()
 			if due {
@@ -111,10 +110,11 @@ func (c *cache) admit(ctx context.Context, items []writeback.Item, only func() b
 	}
 }
 
-// batch is the items of one change with what is needed to tell their size.
+// batch is one change with what is needed to tell its size.
 type batch struct {
 	items   []writeback.Item
 	lengths map[string]int // of the values by key, if there are several items
+	appends []engine.Append
 }
 
 func batchOf(items []writeback.Item) batch {
@@ -130,10 +130,14 @@ func batchOf(items []writeback.Item) batch {
 
 // size is what c would hold with the batch put into it.
 func (b batch) size(c *writeback.Cache) int64 {
-	if b.lengths == nil {
+	if len(b.items) == 1 {
 		return c.SizeWith(b.items[0].Key, len(b.items[0].Value))
 	}
-	return c.SizeWithAll(b.lengths)
+	n := c.SizeWithAll(b.lengths)
+	for _, a := range b.appends {
+		n += a.Size()
+	}
+	return n
 }
 
 func wait(ctx context.Context, done <-chan struct{}) error {
@@ -152,13 +156,16 @@ func (c *cache) overfull(b batch) bool {
 	return cfg != nil && b.size(&c.entries) > cfg.capacity
 }
 
-func (c *cache) insert(items []writeback.Item) {
+func (c *cache) insert(b batch) {
 	now := time.Now()
 	c.lastWrite = now
 	wasEmpty := c.entries.Pending() == 0
-	for _, it := range items {
+	for _, it := range b.items {
 		it.Added = now
 		c.entries.Put(it.Key, it.Entry)
+	}
+	for _, a := range b.appends {
+		c.entries.Append(a, now)
 	}
 	if wasEmpty {
 		c.nudge()

@@ -75,7 +75,7 @@ func (v *Vault) putAll(ctx context.Context, ops []engine.Op) error {
 	for i, op := range ops {
 		pending[i] = writeback.Item{Key: op.Key, Entry: writeback.Entry{Value: op.Value, Meta: op.Meta}}
 	}
-	if cached, err := v.cache.admit(ctx, pending, nil); cached {
+	if cached, err := v.cache.admit(ctx, batchOf(pending), nil); cached {
 		return err
 	}
 	return v.cache.exclusive(ctx, func() error {

@@ -35,11 +35,12 @@ func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) error {
 		if !ok {
 			return ErrUnsupported
 		}
-		return v.cache.exclusive(ctx, func() error { return v.runUpdate(ctx, t, fn) })
+		return v.cache.exclusive(ctx, func() error { return v.runUpdate(ctx, t, fn, nil) })
 	}))
 }
 
-func (v *Vault) runUpdate(ctx context.Context, t engine.Transactor, fn func(*Tx) error) error {
+// runUpdate runs fn in a transaction, and around, if it is not nil, with its commit.
+func (v *Vault) runUpdate(ctx context.Context, t engine.Transactor, fn func(*Tx) error, around func(commit func() error) error) error {
 	var begun engine.Tx
 	err := retry(ctx, &v.opt, func() (err error) {
 		begun, err = t.Begin(ctx, true)
@@ -53,7 +54,11 @@ func (v *Vault) runUpdate(ctx context.Context, t engine.Transactor, fn func(*Tx)
 	if err := fn(tx); err != nil {
 		return &ownError{err}
 	}
-	return retry(ctx, &v.opt, func() error { return begun.Commit(ctx) })
+	commit := func() error { return retry(ctx, &v.opt, func() error { return begun.Commit(ctx) }) }
+	if around != nil {
+		return around(commit)
+	}
+	return commit()
 }
 
 // View runs fn on a snapshot of the vault, cached writes included, that nothing changes while fn runs. Writers go on
@@ -87,7 +92,7 @@ func (v *Vault) view(ctx context.Context, fn func(*Tx) error) error {
 // snapshot begins a read-only transaction whose overlay fits it.
 func (v *Vault) snapshot(ctx context.Context, t engine.Transactor) (*Tx, error) {
 	tx := &Tx{v: v}
-	err := v.cache.consistent(ctx, engine.Range{}, func(over writeback.Overlay) error {
+	err := v.cache.consistent(ctx, engine.Range{}, true, func(over writeback.Overlay) error {
 		if tx.tx != nil {
 			tx.tx.Rollback()
 			tx.tx = nil

@@ -27,6 +27,9 @@ type txArrays struct {
 	a engine.Arrays
 }
 
+// Pending are the elements of the cache that come behind those of a column, in the order in which they do.
+func (x *txArrays) Pending(target string) []engine.Append { return x.t.pending.Appends(target) }
+
 func (x *txArrays) do(ctx context.Context, fn func() error) error {
 	return x.t.do(ctx, func(engine.Reader) error { return fn() })
 }

@@ -24,7 +24,7 @@ var _ scope = (*Vault)(nil)
 // are ignored, and numbers out of bounds count as the nearest that works.
 func New(s engine.Store, o *Options) *Vault {
 	v := &Vault{store: s, opt: o.resolved(), closing: make(chan struct{}, 1)}
-	v.cache = newCache(v.write, v.opt.OnError)
+	v.cache = newCache(v.flush, v.opt.OnError)
 	return v
 }
 
@@ -87,7 +87,7 @@ func (v *Vault) count(ctx context.Context, r engine.Range) (n int64, err error) 
 // consistent runs read, which must not change anything, so that the overlay and the store are those of one moment.
 func (v *Vault) consistent(ctx context.Context, r engine.Range, read func(writeback.Overlay) error) error {
 	return v.during(func() error {
-		return v.cache.consistent(ctx, r, func(over writeback.Overlay) error {
+		return v.cache.consistent(ctx, r, false, func(over writeback.Overlay) error {
 			return retry(ctx, &v.opt, func() error { return read(over) })
 		})
 	})

@@ -40,6 +40,19 @@ func benchAppend[T any](b *testing.B, codec column.Codec[T], x T, before int) {
 			}
 		}
 	})
+	b.Run("one, cached", func(b *testing.B) {
+		err := v.WithCache(b.Context(), nil, func() error {
+			for b.Loop() {
+				if err := c.Append(b.Context(), x); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	})
 	b.Run("one of many in a transaction", func(b *testing.B) {
 		err := v.Update(b.Context(), func(tx *kvault.Tx) error {
 			in := c.In(tx)

@@ -2,16 +2,22 @@ package column
 
 import "context"
 
-// Append adds x at the end. It writes x and the length, not a whole chunk.
+// Append adds x at the end. It writes x and the length, not a whole chunk. With the vault's cache on (EnableCache, WithCache) and
+// outside a transaction, x goes there, as Put does with keys: at once for this Vault, and to the file with the next flush.
 func (c *Column[T]) Append(ctx context.Context, x T) error { return c.add(ctx, "append", x) }
 
-// Extend adds all of xs at the end, or none. It costs little more than one Append.
+// Extend adds all of xs at the end, or none. It costs little more than one Append, and goes through the cache like one.
 func (c *Column[T]) Extend(ctx context.Context, xs []T) error { return c.add(ctx, "extend", xs...) }
 
 func (c *Column[T]) add(ctx context.Context, op string, xs ...T) error {
 	r, err := encode(c.codec, xs...)
 	if err != nil {
 		return fail(op, c.name, err)
+	}
+	if c.tx == nil && r.len() > 0 {
+		if cached, err := c.v.CacheAppends(ctx, c.pending(r)); cached {
+			return fail(op, c.name, err)
+		}
 	}
 	return c.update(ctx, op, func(l layout) error {
 		if r.len() == 0 {

@@ -23,6 +23,10 @@
 // Nothing of a column is remembered between calls, so any number of programs may append to one: their elements interleave, and none is
 // lost. A transaction for each element costs far more than the element; Extend, or a transaction around many calls, does not.
 //
+// With the vault's write-back cache on (kvault.Vault.EnableCache, WithCache) what is appended waits there together with keys, and reaches the
+// file in one transaction with them. Lengths, indexes and every other answer count it in; whatever else changes a column flushes
+// first.
+//
 // [Create], [Open], [Ensure], [List], [Rename] and [Drop] take a vault or a transaction.
 //
 // # Questions

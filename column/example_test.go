@@ -65,6 +65,34 @@ func Example() {
 	// Output: cat.jpg 3000
 }
 
+// With the vault's cache on, single appends wait in memory and are written together.
+func ExampleColumn_Append_cached() {
+	ctx := context.Background()
+	v, done := openExample()
+	defer done()
+	readings, err := column.Ensure(ctx, v, "readings", column.Float64, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = v.WithCache(ctx, nil, func() error {
+		for i := range 1000 {
+			if err := readings.Append(ctx, float64(i)/2); err != nil {
+				return err
+			}
+		}
+		last, err := readings.Get(ctx, -1) // what is pending counts
+		fmt.Println(last)
+		return err
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(readings.Len(ctx))
+	// Output:
+	// 499.5
+	// 1000 <nil>
+}
+
 func ExampleColumn_Blocks() {
 	ctx := context.Background()
 	v, done := openExample()

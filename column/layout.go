@@ -122,10 +122,14 @@ func open(ctx context.Context, a engine.Arrays, name, typ string, size int) (lay
 	if !sameType(p.data.Type, typ) || size > 0 && (p.index != nil || p.data.ElemSize != int64(size)) || size == 0 && p.index == nil {
 		return nil, &TypeError{Column: name, Type: p.data.Type, Want: typ}
 	}
-	if p.index == nil {
-		return &fixed{stream{a, p.data}}, nil
+	var l layout = &fixed{stream{a, p.data}}
+	if p.index != nil {
+		l = openVariable(a, p)
 	}
-	return openVariable(a, p), nil
+	if behind := pendingFor(a, name, typ); len(behind) > 0 {
+		l = &extended{l, behind}
+	}
+	return l, nil
 }
 
 // sameType knows that text is UTF-8 if its type says nothing else.

@@ -30,6 +30,9 @@ func List[S Scope](ctx context.Context, s S) ([]Info, error) {
 			return err
 		}
 		list = describe(arrays)
+		for i := range list {
+			list[i].Len += lengthOf(pendingFor(a, list[i].Name, list[i].Type))
+		}
 		return nil
 	})
 	return list, fail("list", "", err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 // Table sees columns of equal length as the fields of rows. R is the type of a row, a struct as a rule.
@@ -19,7 +20,9 @@ type Table[R any] struct {
 
 // Field is a column as one field of the rows of a Table. Bind makes one.
 type Field[R any] interface {
-	column() (v *kvault.Vault, name string)
+	column() (v *kvault.Vault, tx *kvault.Tx, name string)
+	// pending makes of the field of rows what the vault's cache takes.
+	pending(rows []R) (engine.Append, error)
 	in(tx *kvault.Tx) boundField[R]
 }
 
@@ -42,7 +45,7 @@ type field[R, T any] struct {
 	at func(*R) *T
 }
 
-func (f *field[R, T]) column() (*kvault.Vault, string) { return f.c.v, f.c.name }
+func (f *field[R, T]) column() (*kvault.Vault, *kvault.Tx, string) { return f.c.v, f.c.tx, f.c.name }
 
 func (f *field[R, T]) in(tx *kvault.Tx) boundField[R] { return &field[R, T]{f.c.In(tx), f.at} }
 
@@ -66,15 +69,24 @@ func (f *field[R, T]) read(ctx context.Context, from int64, rows []R) (n int, er
 	return n, err
 }
 
-func (f *field[R, T]) append(ctx context.Context, rows []R) error {
+func (f *field[R, T]) append(ctx context.Context, rows []R) error { return f.c.Extend(ctx, f.of(rows)) }
+
+func (f *field[R, T]) pending(rows []R) (engine.Append, error) {
+	r, err := encode(f.c.codec, f.of(rows)...)
+	return f.c.pending(r), fail("append", f.c.name, err)
+}
+
+// of is the field of each row.
+func (f *field[R, T]) of(rows []R) []T {
 	xs := make([]T, len(rows))
 	for i := range rows {
 		xs[i] = *f.at(&rows[i])
 	}
-	return f.c.Extend(ctx, xs)
+	return xs
 }
 
-// NewTable makes a table of columns of one vault. There must be at least one, and each must be there once.
+// NewTable makes a table of columns of one vault, or of one transaction, of which the table is a part then. There must be at least
+// one, and each must be there once.
 func NewTable[R any](fields ...Field[R]) (*Table[R], error) {
 	if len(fields) == 0 {
 		return nil, fail("table", "", invalid("no columns: give at least one"))
@@ -82,12 +94,12 @@ func NewTable[R any](fields ...Field[R]) (*Table[R], error) {
 	t := &Table[R]{fields: fields}
 	var names []string
 	for i, f := range fields {
-		v, name := f.column()
+		v, tx, name := f.column()
 		if i == 0 {
-			t.v = v
+			t.v, t.tx = v, tx
 		}
-		if v != t.v {
-			return nil, fail("table", name, invalid("it is a column of another vault than %q", names[0]))
+		if v != t.v || tx != t.tx {
+			return nil, fail("table", name, invalid("it is a column of another vault or transaction than %q", names[0]))
 		}
 		if slices.Contains(names, name) {
 			return nil, fail("table", name, invalid("the column is there twice"))
@@ -125,7 +137,7 @@ func (t *Table[R]) within(ctx context.Context, op string, begin func(context.Con
 		return run(t.tx)
 	}
 	if err := begin(ctx, run); err != nil && own == nil {
-		_, name := t.fields[0].column()
+		_, _, name := t.fields[0].column()
 		return fail(op, name, err)
 	}
 	return own
@@ -166,8 +178,14 @@ func readRows[R any](ctx context.Context, fields []boundField[R], from int64, ro
 	return rows, nil
 }
 
-// Append adds rows at the end of all columns, or, on an error, of none.
+// Append adds rows at the end of all columns, or, on an error, of none. With the vault's cache on and outside a transaction they go
+// there, as with Column.Append.
 func (t *Table[R]) Append(ctx context.Context, rows ...R) error {
+	if t.tx == nil && len(rows) > 0 && t.v.CacheStats().Enabled {
+		if cached, err := t.cache(ctx, rows); cached || err != nil {
+			return err
+		}
+	}
 	return t.within(ctx, "append", t.v.Update, func(fields []boundField[R], _ int64) error {
 		for _, f := range fields {
 			if err := f.append(ctx, rows); err != nil {
@@ -176,6 +194,22 @@ func (t *Table[R]) Append(ctx context.Context, rows ...R) error {
 		}
 		return nil
 	})
+}
+
+// cache hands rows to the vault's cache. If it does not report cached, they belong in the file itself.
+func (t *Table[R]) cache(ctx context.Context, rows []R) (cached bool, err error) {
+	list := make([]engine.Append, len(t.fields))
+	for i, f := range t.fields {
+		if list[i], err = f.pending(rows); err != nil {
+			return false, err
+		}
+	}
+	if _, err := t.Len(ctx); err != nil { // as when the columns are of different lengths
+		return false, err
+	}
+	cached, err = t.v.CacheAppends(ctx, list...)
+	_, _, name := t.fields[0].column()
+	return cached, fail("append", name, err)
 }
 
 // Len returns the number of rows.
@@ -218,7 +252,7 @@ func (t *Table[R]) Pick(ctx context.Context, numbers []int64) ([]R, error) {
 // named gives an error of the table itself, such as an index out of range, the name of its first column.
 func (t *Table[R]) named(op string, err error) error {
 	if _, plain := err.(*worded); plain {
-		_, name := t.fields[0].column()
+		_, _, name := t.fields[0].column()
 		return fail(op, name, err)
 	}
 	return err

@@ -36,7 +36,9 @@ type Cache struct {
 	// fresh is what became pending since BeginFlush; empty while nothing is flushed.
 	fresh    tree
 	flushing bool
-	gen      uint64
+	// appends are the elements that are pending, and sending those that are being flushed.
+	appends, sending runs
+	gen              uint64
 
 	oldest      time.Time // earliest Added that is pending
 	oldestFlush time.Time // earliest Added that is being flushed
@@ -72,7 +74,7 @@ func (c *Cache) Put(key string, e Entry) {
 	if replaces && old.Added.Before(e.Added) {
 		e.Added = old.Added
 	}
-	if p.Len() == 0 || e.Added.Before(c.oldest) {
+	if c.Pending() == 0 || e.Added.Before(c.oldest) {
 		c.oldest = e.Added
 	}
 	p.Set(key, &e)
@@ -114,11 +116,11 @@ func (c *Cache) growth(key string, valueLen int) int64 {
 	return n
 }
 
-// Len is the number of different keys, pending or being flushed.
-func (c *Cache) Len() int { return c.view.Len() }
+// Len is the number of different keys and columns, pending or being flushed.
+func (c *Cache) Len() int { return c.view.Len() + c.columns() }
 
-// Pending is the number of keys that the next flush would write.
-func (c *Cache) Pending() int { return c.pending().Len() }
+// Pending is the number of keys and columns that the next flush would write.
+func (c *Cache) Pending() int { return c.pending().Len() + c.appends.Len() }
 
 // Oldest is since when something has been pending without a break, and false if nothing is.
 func (c *Cache) Oldest() (time.Time, bool) {

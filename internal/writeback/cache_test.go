@@ -46,7 +46,7 @@ func stateOf(c *writeback.Cache) state {
 func TestCache(t *testing.T) {
 	begin := func(want ...string) func(*testing.T, *writeback.Cache) {
 		return func(t *testing.T, c *writeback.Cache) {
-			if got := show(c.BeginFlush()); !slices.Equal(got, want) {
+			if got := show(c.BeginFlush().Items); !slices.Equal(got, want) {
 				t.Errorf("BeginFlush gave %q, want %q", got, want)
 			}
 		}

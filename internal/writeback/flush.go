@@ -1,6 +1,19 @@
 package writeback
 
-import "time"
+import (
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Batch is what one flush writes.
+type Batch struct {
+	Items   []Item // sorted by key
+	Appends []engine.Append
+}
+
+// Len is the number of keys and columns.
+func (b *Batch) Len() int { return len(b.Items) + len(b.Appends) }
 
 // Gen changes at each BeginFlush that has something to write: a reader that finds it unchanged knows that nothing newer
 // than its Overlay has reached the engine meanwhile.
@@ -9,26 +22,28 @@ func (c *Cache) Gen() uint64 { return c.gen }
 // Flushing reports whether a flush is under way.
 func (c *Cache) Flushing() bool { return c.flushing }
 
-// BeginFlush starts a flush of all that is pending, and returns it sorted by key. Until EndFlush it stays visible, and
-// what is put from now on belongs to the next flush. If nothing is pending it returns nil and starts nothing. It panics
+// BeginFlush starts a flush of all that is pending, and returns it. Until EndFlush it stays visible, and what is put from
+// now on belongs to the next flush. If nothing is pending it returns an empty batch and starts nothing. It panics
 // if a flush is under way already, because two at a time could reach the engine in the wrong order.
-func (c *Cache) BeginFlush() []Item {
+func (c *Cache) BeginFlush() (b Batch) {
 	if c.flushing {
 		panic("writeback: BeginFlush while a flush is under way")
 	}
-	if c.view.Len() == 0 {
-		return nil
+	if c.Pending() == 0 {
+		return b
 	}
-	items := make([]Item, 0, c.view.Len())
+	b.Items = make([]Item, 0, c.view.Len())
 	c.view.Scan(func(key string, e *Entry) bool {
-		items = append(items, Item{key, *e})
+		b.Items = append(b.Items, Item{key, *e})
 		return true
 	})
+	b.Appends = c.appends.Values()
+	c.sending, c.appends = c.appends, runs{}
 	c.flushing = true
 	c.gen++
 	c.oldestFlush, c.oldest = c.oldest, time.Time{}
 	c.flushBytes, c.bytes = c.bytes, 0
-	return items
+	return b
 }
 
 // EndFlush ends the flush, if one is under way. With ok its entries are dropped; otherwise they are pending again, save
@@ -40,12 +55,13 @@ func (c *Cache) EndFlush(ok bool) {
 	if ok {
 		c.view = c.fresh
 	} else {
-		if c.fresh.Len() == 0 || c.oldestFlush.Before(c.oldest) {
+		if c.Pending() == 0 || c.oldestFlush.Before(c.oldest) {
 			c.oldest = c.oldestFlush
 		}
 		c.bytes += c.flushBytes - c.hiddenBytes
+		c.unsend()
 	}
-	c.fresh = tree{}
+	c.fresh, c.sending = tree{}, runs{}
 	c.flushing = false
 	c.flushBytes, c.hiddenBytes = 0, 0
 }

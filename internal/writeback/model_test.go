@@ -36,7 +36,7 @@ func (w *world) step() {
 		w.cache.Put(key, tombstone)
 		delete(w.want, key)
 	case !w.cache.Flushing():
-		w.moving = w.cache.BeginFlush()
+		w.moving = w.cache.BeginFlush().Items
 	default:
 		ok := w.rng.Intn(2) == 0
 		if ok {

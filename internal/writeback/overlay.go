@@ -11,14 +11,23 @@ import (
 type Overlay struct {
 	entries *tree // nil if there are none
 	within  engine.Range
+	// sending and appends are those of the Cache; nil if there are none.
+	sending, appends *runs
 }
 
 // Overlay is the present state of the cache within r, newer entries before those being flushed. It takes constant time.
 func (c *Cache) Overlay(r engine.Range) Overlay {
-	if c.view.Len() == 0 {
-		return Overlay{}
+	o := Overlay{within: r}
+	if c.view.Len() > 0 {
+		o.entries = c.view.Copy()
 	}
-	return Overlay{c.view.Copy(), r}
+	if c.sending.Len() > 0 {
+		o.sending = c.sending.Copy()
+	}
+	if c.appends.Len() > 0 {
+		o.appends = c.appends.Copy()
+	}
+	return o
 }
 
 // Within is the part of o that lies in r too.

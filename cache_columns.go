@@ -1,0 +1,130 @@
+package kvault
+
+import (
+	"context"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/writeback"
+)
+
+// CacheAppends takes elements on their way to the end of columns to the cache, all of them or none. It reports false, having done
+// nothing, if they belong in the store itself: because the cache is off, or they are larger than all of it. It is for packages
+// that keep columns; package column is the one to use.
+//
+// Once cached they are read through Arrays of a View, and reach the store with the next flush. An error with cached set that is
+// a failed flush says so: they are kept.
+func (v *Vault) CacheAppends(ctx context.Context, list ...engine.Append) (cached bool, err error) {
+	err = v.change(ctx, func() error {
+		cached, err = v.cache.append(ctx, list, func(a engine.Append) error { return v.checkAppend(ctx, a) })
+		return err
+	})
+	return cached, err
+}
+
+func (v *Vault) checkAppend(ctx context.Context, a engine.Append) error {
+	return v.view(ctx, func(tx *Tx) error {
+		arrays, err := tx.Arrays()
+		if err != nil {
+			return err
+		}
+		return a.Check(ctx, arrays)
+	})
+}
+
+// append caches elements. The first ones for a column since it was flushed are checked.
+func (c *cache) append(ctx context.Context, list []engine.Append, check func(engine.Append) error) (cached bool, err error) {
+	b := batch{appends: list}
+	if !c.takes(b.size(&writeback.Cache{})) {
+		return false, nil
+	}
+	for {
+		epoch, unknown := c.unknown(list)
+		for _, a := range unknown {
+			if err := check(a); err != nil {
+				return true, err
+			}
+		}
+		moved := false
+		cached, err = c.admit(ctx, b, func() bool {
+			for _, a := range list {
+				moved = moved || c.epoch != epoch && !c.entries.Appending(a.Target())
+			}
+			return !moved
+		})
+		if !moved {
+			return cached, err
+		}
+	}
+}
+
+// unknown are the elements for columns that nothing is pending for.
+func (c *cache) unknown(list []engine.Append) (epoch uint64, unknown []engine.Append) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range list {
+		if !c.entries.Appending(a.Target()) {
+			unknown = append(unknown, a)
+		}
+	}
+	return c.epoch, unknown
+}
+
+// flush hands to the store, in one transaction, what a flush of the cache writes.
+func (v *Vault) flush(ctx context.Context, b writeback.Batch) error {
+	ops := make([]engine.Op, len(b.Items))
+	for i, it := range b.Items {
+		ops[i] = engine.Op{Kind: engine.Put, Key: it.Key, Value: it.Value, Meta: it.Meta}
+		if it.Deleted {
+			ops[i] = engine.Op{Kind: engine.Delete, Key: it.Key}
+		}
+	}
+	if len(b.Appends) == 0 {
+		_, err := v.write(ctx, ops)
+		return err
+	}
+	t, ok := v.store.(engine.Transactor)
+	if !ok {
+		return ErrUnsupported // Check would have said so before
+	}
+	return v.runUpdate(ctx, t, func(tx *Tx) error {
+		if len(ops) > 0 {
+			if _, err := tx.tx.Apply(ctx, ops); err != nil {
+				return err
+			}
+		}
+		arrays, err := tx.Arrays()
+		if err != nil {
+			return err
+		}
+		for _, a := range b.Appends {
+			if err := a.Write(ctx, arrays); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, v.cache.commit)
+}
+
+// DiscardCache throws away what is pending in the cache, and returns how many entries that were. It is the way out when the cache can
+// never be written, as when another program made a column anew with another type: flushes and Close fail until then. It
+// waits for a flush that is running, and does not care about LockCache.
+func (v *Vault) DiscardCache(ctx context.Context) (n int, err error) {
+	err = v.during(func() error {
+		n, err = v.cache.discard(ctx)
+		return err
+	})
+	return n, fail("discard cache", "", err)
+}
+
+func (c *cache) discard(ctx context.Context) (int, error) {
+	if err := c.acquire(ctx); err != nil {
+		return 0, err
+	}
+	defer c.release()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.entries.BeginFlush()
+	c.entries.EndFlush(true)
+	c.epoch++
+	return b.Len(), nil
+}

@@ -1,0 +1,71 @@
+package writeback
+
+import (
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/tidwall/btree"
+)
+
+// runs are appends by target. Copies share what they have in common.
+type runs = btree.Map[string, engine.Append]
+
+// Append adds elements behind those of the same target that are pending.
+func (c *Cache) Append(a engine.Append, added time.Time) {
+	if c.Pending() == 0 || added.Before(c.oldest) {
+		c.oldest = added
+	}
+	c.bytes += a.Size()
+	join(&c.appends, a)
+}
+
+func join(to *runs, a engine.Append) {
+	if before, ok := to.Get(a.Target()); ok {
+		a = before.Join(a)
+	}
+	to.Set(a.Target(), a)
+}
+
+// Appending reports whether elements of target wait to be flushed; those that are being flushed do not count.
+func (c *Cache) Appending(target string) bool {
+	_, ok := c.appends.Get(target)
+	return ok
+}
+
+// Sending reports whether elements of any column are being flushed.
+func (c *Cache) Sending() bool { return c.sending.Len() > 0 }
+
+// columns is the number of different targets, pending or being flushed.
+func (c *Cache) columns() int {
+	n := c.appends.Len()
+	c.sending.Scan(func(target string, _ engine.Append) bool {
+		if !c.Appending(target) {
+			n++
+		}
+		return true
+	})
+	return n
+}
+
+// unsend puts what was being flushed before what became pending since.
+func (c *Cache) unsend() {
+	c.appends.Scan(func(_ string, a engine.Append) bool {
+		join(&c.sending, a)
+		return true
+	})
+	c.appends = c.sending
+}
+
+// Appends are the elements behind those that the engine has for target, in order.
+func (o Overlay) Appends(target string) []engine.Append {
+	var list []engine.Append
+	for _, r := range []*runs{o.sending, o.appends} {
+		if r == nil {
+			continue
+		}
+		if a, ok := r.Get(target); ok {
+			list = append(list, a)
+		}
+	}
+	return list
+}
