@@ -1,6 +1,7 @@
 package column_test
 
 import (
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -166,4 +167,50 @@ func BenchmarkScanAgainstCopy(b *testing.B) {
 	}
 	slices.Sort(ratios)
 	b.ReportMetric(ratios[len(ratios)/2], "x-copy")
+}
+
+// BenchmarkRandomElement reads one element at random of a column of 10,000 and of one of 100 million, in turns, each read in a
+// transaction of its own. It reports the median time of each, and how many times as long the large one takes.
+//
+//	go test ./column -run '^$' -bench RandomElement
+func BenchmarkRandomElement(b *testing.B) {
+	const block = 10_000
+	v := benchVault(b)
+	xs := numbers(0, 1_000_000)
+	small, err := column.Create(b.Context(), v, "small", column.Int64, nil)
+	if err == nil {
+		err = small.Extend(b.Context(), xs[:block])
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	large, err := column.Create(b.Context(), v, "large", column.Int64, nil)
+	for range 100 {
+		if err == nil {
+			err = large.Extend(b.Context(), xs)
+		}
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	var times [2][]float64
+	for b.Loop() {
+		for i, c := range []*column.Column[int64]{small, large} {
+			n := int64(block)
+			if i == 1 {
+				n = 100_000_000
+			}
+			at := rand.Int64N(n)
+			start := time.Now()
+			x, err := c.Get(b.Context(), at)
+			times[i] = append(times[i], float64(time.Since(start)))
+			if err != nil || x != at%int64(len(xs)) {
+				b.Fatalf("element %d is %d, %v", at, x, err)
+			}
+		}
+	}
+	median := func(ns []float64) float64 { slices.Sort(ns); return ns[len(ns)/2] }
+	b.ReportMetric(median(times[0]), "small-ns/op")
+	b.ReportMetric(median(times[1]), "large-ns/op")
+	b.ReportMetric(median(times[1])/median(times[0]), "x-small")
 }
