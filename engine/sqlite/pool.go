@@ -3,7 +3,9 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
@@ -16,10 +18,15 @@ const retireBytes = 64 << 20
 type pool struct {
 	open func(ctx context.Context) (*driver.Conn, error)
 	keep int
+	// hold lets connections keep their snapshots from one use to the next.
+	hold bool
 
 	mu     sync.Mutex
 	idle   []*driver.Conn
 	closed bool
+	// paused counts who needs all snapshots gone, and sweeping says that the idle ones will be given up soon.
+	paused   int
+	sweeping bool
 }
 
 func newPool(keep int, open func(ctx context.Context) (*driver.Conn, error)) *pool {
@@ -35,29 +42,86 @@ func (p *pool) get(ctx context.Context) (*driver.Conn, error) {
 	if n := len(p.idle); n > 0 {
 		c := p.idle[n-1]
 		p.idle = p.idle[:n-1]
+		hold := p.hold && p.paused == 0
 		p.mu.Unlock()
 		c.SetContext(ctx)
+		if hold {
+			if err := c.Resume(); err != nil {
+				p.put(c)
+				return nil, err
+			}
+		}
 		return c, nil
 	}
 	p.mu.Unlock()
 	return p.open(ctx)
 }
 
-// put gives a connection back, out of any transaction.
+// put gives a connection back. It ends its transaction, unless that is a snapshot to be kept.
 func (p *pool) put(c *driver.Conn) {
 	if c == nil {
 		return
 	}
-	fit := c.Rollback() == nil && !c.Broken() && c.MemoryUsed() < retireBytes
+	fit := p.settle(c) == nil && !c.Broken() && c.MemoryUsed() < retireBytes
 	c.SetContext(context.Background())
 	p.mu.Lock()
-	if fit && !p.closed && len(p.idle) < p.keep {
+	if fit && !p.closed && len(p.idle) < p.keep && (p.paused == 0 || !c.InTransaction()) {
 		p.idle = append(p.idle, c)
+		if c.InTransaction() && !p.sweeping {
+			p.sweeping = true
+			time.AfterFunc(driver.HoldPeriod, p.sweep)
+		}
 		c = nil
 	}
 	p.mu.Unlock()
 	if c != nil {
 		c.Close()
+	}
+}
+
+func (p *pool) settle(c *driver.Conn) error {
+	if p.hold {
+		return c.Keep()
+	}
+	return c.Rollback()
+}
+
+// sweep ends the snapshots of connections that nobody uses.
+func (p *pool) sweep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sweeping = false
+	p.endIdle()
+}
+
+// endIdle ends the snapshots of idle connections. It is called with mu held: ending one takes a microsecond.
+func (p *pool) endIdle() {
+	p.idle = slices.DeleteFunc(p.idle, func(c *driver.Conn) bool {
+		fit := c.Rollback() == nil
+		if !fit {
+			c.Close()
+		}
+		return !fit
+	})
+}
+
+// release ends the snapshots that are kept for nobody.
+func (p *pool) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endIdle()
+}
+
+// pause has no snapshot kept until resume is called.
+func (p *pool) pause() (resume func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paused++
+	p.endIdle()
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.paused--
 	}
 }
 

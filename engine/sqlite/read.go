@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -20,7 +21,7 @@ func (s *Store) read(ctx context.Context, p *pool, snapshot bool, fn func(*sessi
 		return s.explain(ctx, err)
 	}
 	defer p.put(conn)
-	if snapshot {
+	if snapshot && !conn.InTransaction() {
 		if err := conn.Begin(false); err != nil {
 			return s.explain(ctx, err)
 		}
@@ -28,6 +29,9 @@ func (s *Store) read(ctx context.Context, p *pool, snapshot bool, fn func(*sessi
 	t, err := s.currentLayout(conn)
 	if err == nil {
 		err = fn(&session{s: s, c: conn, t: t})
+	}
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		_ = conn.Rollback() // put closes the connection if it does not work
 	}
 	return s.explain(ctx, err)
 }

@@ -34,3 +34,38 @@ func BenchmarkGet(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkKeptSnapshot reads values of 1 KiB at random, in alternating rounds with and without keeping the snapshot from one read to the
+// next, and reports the times and their ratio.
+//
+//	go test ./engine/sqlite -run '^$' -bench KeptSnapshot
+func BenchmarkKeptSnapshot(b *testing.B) {
+	s := openBench(b, Options{})
+	const n, round = 1000, 100
+	for i := range n {
+		if _, err := s.Apply(context.Background(), []engine.Op{{Kind: engine.Put, Key: fmt.Sprint(i), Value: make([]byte, 1<<10)}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	read := func() error {
+		for range round {
+			if _, err := s.Get(context.Background(), fmt.Sprint(rand.IntN(n))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var kept, not clock
+	for b.Loop() {
+		kept.time(read)
+		resume := s.reads.pause()
+		not.time(read)
+		resume()
+	}
+	if kept.err != nil || not.err != nil {
+		b.Fatal(kept.err, not.err)
+	}
+	b.ReportMetric(kept.median()/round, "kept-ns/get")
+	b.ReportMetric(not.median()/round, "not-ns/get")
+	b.ReportMetric(kept.median()/not.median(), "ratio")
+}

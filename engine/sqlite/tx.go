@@ -78,7 +78,10 @@ func (s *Store) beginRead(ctx context.Context) (*driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = conn.Begin(false); err == nil {
+	if !conn.InTransaction() {
+		err = conn.Begin(false)
+	}
+	if err == nil {
 		err = takeSnapshot(conn)
 	}
 	if err != nil {

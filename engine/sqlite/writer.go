@@ -255,6 +255,7 @@ func (w *writer) checkpoint() {
 	if w.walPages < threshold || (w.triedAt > 0 && w.walPages < w.triedAt+threshold/4) {
 		return
 	}
+	w.s.reads.release() // a snapshot of an earlier state keeps the log
 	log, done, err := w.conn.Checkpoint(false)
 	w.triedAt = w.walPages
 	if err == nil && log == done {

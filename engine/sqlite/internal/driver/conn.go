@@ -44,6 +44,9 @@ type Conn struct {
 	c     *sqlite3.Conn
 	stmts map[string]*Stmt
 	vfs   string
+	// shared says that other connections may write the file, and leave their marks in the shared memory of its log.
+	shared bool
+	hold   hold
 	// broken says that the connection ran out of memory inside the driver and is to be discarded.
 	broken bool
 }
@@ -56,7 +59,7 @@ func Open(ctx context.Context, cfg Config) (_ *Conn, err error) {
 	if err != nil {
 		return nil, wrap(err)
 	}
-	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS}
+	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable}
 	if err := c.configure(cfg); err != nil {
 		c.Close()
 		return nil, err
@@ -143,7 +146,12 @@ func (c *Conn) Close() (err error) {
 		s.close()
 		delete(c.stmts, sql)
 	}
-	return wrap(c.c.Close())
+	err = wrap(c.c.Close())
+	if c.hold.index != nil {
+		err = errors.Join(err, c.hold.index.close())
+		c.hold.index = nil
+	}
+	return err
 }
 
 // Broken says that the connection must not be used again.

@@ -1,0 +1,218 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+func openHeld(t *testing.T, path string, o Options) *Store {
+	t.Helper()
+	o.BusyTimeout = time.Minute
+	s, err := Open(t.Context(), path, &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func putNumber(t *testing.T, s *Store, key string, n int) {
+	t.Helper()
+	if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: key, Value: []byte(strconv.Itoa(n))}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func getNumber(t *testing.T, s *Store, key string) int {
+	t.Helper()
+	v, err := s.Get(t.Context(), key)
+	if err != nil {
+		t.Error(err)
+		return -1
+	}
+	n, err := strconv.Atoi(string(v))
+	if err != nil {
+		t.Error(err)
+	}
+	return n
+}
+
+// held counts the idle connections that keep a snapshot.
+func (p *pool) held() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.idle {
+		if c.InTransaction() {
+			n++
+		}
+	}
+	return n
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("not yet after a minute: %s", what)
+		}
+		runtime.Gosched()
+	}
+}
+
+// Reads that follow each other share a snapshot, and let go of it when they stop.
+func TestReadsKeepTheirSnapshot(t *testing.T) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		return // the log's shared memory is not to be had there
+	}
+	s := openHeld(t, filepath.Join(t.TempDir(), "v.kv"), Options{})
+	putNumber(t, s, "k", 1)
+	eventually(t, "a snapshot is kept", func() bool { getNumber(t, s, "k"); return s.reads.held() == 1 })
+	eventually(t, "it is given up", func() bool { return s.reads.held() == 0 })
+	eventually(t, "a snapshot is kept", func() bool { getNumber(t, s, "k"); return s.reads.held() == 1 })
+	resume := s.reads.pause()
+	if n := s.reads.held(); n != 0 {
+		t.Errorf("%d snapshots are kept in a pause", n)
+	}
+	for range 5 {
+		getNumber(t, s, "k")
+	}
+	if n := s.reads.held(); n != 0 {
+		t.Errorf("%d snapshots are kept in a pause", n)
+	}
+	resume()
+	if _, err := s.Get(t.Context(), "missing"); err != engine.ErrNotFound {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Get(ctx, "k"); err == nil {
+		t.Error("a read went on after its context had ended")
+	}
+}
+
+// Where there is no log a snapshot would keep writers out, and in memory there is nothing to save.
+func TestNoSnapshotIsKeptWithoutALog(t *testing.T) {
+	for name, s := range map[string]*Store{
+		"rollback journal": openHeld(t, filepath.Join(t.TempDir(), "v.kv"), Options{DisableWAL: true}),
+		"memory":           openHeld(t, Memory, Options{}),
+	} {
+		putNumber(t, s, "k", 1)
+		for until := time.Now().Add(100 * time.Millisecond); time.Now().Before(until); {
+			getNumber(t, s, "k")
+			if n := s.reads.held(); n != 0 {
+				t.Fatalf("%s: %d snapshots are kept", name, n)
+			}
+		}
+	}
+}
+
+// A commit by another handle, which stands for another process since it shares nothing but the file, is seen by the very next read;
+// and so is one of the same handle.
+func TestKeptSnapshotIsNeverStale(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	a, b := openHeld(t, path, Options{}), openHeld(t, path, Options{})
+	putNumber(t, a, "k", 0)
+	for i := 1; i < 600; i++ {
+		writer := []*Store{a, b}[i%2]
+		putNumber(t, writer, "k", i)
+		if i%50 == 0 {
+			if err := writer.Optimize(t.Context()); err != nil { // the log is emptied
+				t.Fatal(err)
+			}
+		}
+		for range 3 {
+			for name, s := range map[string]*Store{"a": a, "b": b} {
+				if n := getNumber(t, s, "k"); n != i {
+					t.Fatalf("%s reads %d after %d was written", name, n, i)
+				}
+			}
+		}
+	}
+}
+
+func TestNobodyReadsTheStale(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	stores := []*Store{openHeld(t, path, Options{}), openHeld(t, path, Options{})}
+	var done [3]atomic.Int64
+	for w := range done {
+		putNumber(t, stores[0], fmt.Sprint(w), 0)
+	}
+	var writers, readers sync.WaitGroup
+	var stop atomic.Bool
+	for w := range done {
+		writers.Go(func() {
+			for i := 1; i <= 300 && !t.Failed(); i++ {
+				putNumber(t, stores[w%2], fmt.Sprint(w), i)
+				done[w].Store(int64(i))
+			}
+		})
+	}
+	for r := range 4 {
+		readers.Go(func() {
+			for i := r; !stop.Load() && !t.Failed(); i++ {
+				w := i % len(done)
+				before := done[w].Load()
+				if n := getNumber(t, stores[r%2], fmt.Sprint(w)); int64(n) < before {
+					t.Errorf("read %d of %d, which was written before", n, before)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	stop.Store(true)
+	readers.Wait()
+}
+
+// Two goroutines that never stop reading do not keep another handle from emptying the log, and the log from beginning anew.
+func TestReadersLeaveTheLogAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	reader, writer := openHeld(t, path, Options{}), openHeld(t, path, Options{})
+	putNumber(t, writer, "k", 1)
+	var readers sync.WaitGroup
+	var stop atomic.Bool
+	for range 2 {
+		readers.Go(func() {
+			for !stop.Load() && !t.Failed() {
+				getNumber(t, reader, "k")
+			}
+		})
+	}
+	largest := int64(0)
+	value := make([]byte, 1<<20)
+	for i := range 150 {
+		if _, err := writer.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: fmt.Sprint(i % 10), Value: value}}); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		largest = max(largest, info.Size())
+	}
+	if largest > 100<<20 {
+		t.Errorf("the log grew to %d MiB", largest>>20)
+	}
+	eventually(t, "the log is empty", func() bool {
+		if err := writer.alone(t.Context(), writer.truncateLog); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path + "-wal")
+		return err == nil && info.Size() == 0
+	})
+	stop.Store(true)
+	readers.Wait()
+}

@@ -1,0 +1,86 @@
+package driver
+
+import "time"
+
+// A reader pays for two file locks each time it begins and ends. A connection that reads again and again keeps its snapshot
+// instead, for as long as nobody has committed anything: before each use it looks at the mark that every commit, of this and of
+// other processes, leaves in the shared memory of the write-ahead log.
+//
+// A snapshot that is kept stands in the way of whoever empties the log. So all of them are given up at the same moments, in
+// the last part of each period.
+const (
+	holdPeriod = 50 * time.Millisecond
+	holdPause  = 5 * time.Millisecond
+)
+
+// HoldPeriod bounds how long a snapshot is kept that nobody uses: call Rollback on idle connections so often.
+const HoldPeriod = holdPeriod
+
+// walState is the header of the shared memory: the length of the log, the checksum of its end, and a count of commits.
+type walState [12]uint32
+
+// hold is the snapshot that a connection keeps.
+type hold struct {
+	index *walIndex // nil if there is none
+	tried bool
+	// state was the latest when the transaction at hand began, or else when the connection was last used; zero if unknown.
+	state  walState
+	period int64
+}
+
+// Resume makes ready to read the latest state: if the connection has kept a snapshot, it is still open afterwards, and of that
+// state. A connection that finds the state of its last use begins to keep one.
+func (c *Conn) Resume() error {
+	now, may := holdTime()
+	state, ok := c.latest()
+	same := ok && may && state == c.hold.state
+	if c.InTransaction() {
+		if same && now == c.hold.period {
+			return nil
+		}
+		if err := c.Rollback(); err != nil {
+			return err
+		}
+	}
+	c.hold.state, c.hold.period = walState{}, now
+	if !ok || !may {
+		return nil
+	}
+	c.hold.state = state
+	if !same {
+		return nil
+	}
+	return c.Begin(false)
+}
+
+// Keep ends the transaction, unless it reads the latest state and may be kept for the next Resume.
+func (c *Conn) Keep() error {
+	if c.InTransaction() {
+		now, may := holdTime()
+		if state, ok := c.latest(); ok && may && state == c.hold.state && now == c.hold.period {
+			return nil
+		}
+	}
+	return c.Rollback()
+}
+
+// holdTime is the present period, and whether snapshots may be kept now.
+func holdTime() (period int64, may bool) {
+	now := time.Now().UnixNano()
+	return now / int64(holdPeriod), time.Duration(now%int64(holdPeriod)) < holdPeriod-holdPause
+}
+
+// latest is the mark of the latest commit, if it can be told.
+func (c *Conn) latest() (walState, bool) {
+	h := &c.hold
+	if !h.tried {
+		h.tried = true
+		if path := c.c.Filename("main"); c.shared && path != nil {
+			h.index, _ = openWALIndex(path.String()) // without one, nothing is kept
+		}
+	}
+	if h.index == nil {
+		return walState{}, false
+	}
+	return h.index.state()
+}

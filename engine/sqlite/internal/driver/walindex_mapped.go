@@ -1,0 +1,54 @@
+//go:build (linux || darwin) && !(sqlite3_flock || sqlite3_dotlk)
+
+package driver
+
+import (
+	"os"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+)
+
+// walIndex is a look at the shared memory of a write-ahead log, where every commit of any process leaves its mark.
+// https://sqlite.org/walformat.html#the_wal_index_file_format says what is where.
+type walIndex struct {
+	mem []byte
+}
+
+// openWALIndex maps the shared memory of the database at path. There is none if the database has no log. The caller's connection
+// has the log open, and as long as it has, nobody removes the file or cuts it off.
+func openWALIndex(path string) (*walIndex, error) {
+	f, err := os.Open(path + "-shm")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() < int64(os.Getpagesize()) {
+		return nil, os.ErrNotExist
+	}
+	mem, err := syscall.Mmap(int(f.Fd()), 0, os.Getpagesize(), syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return nil, err
+	}
+	return &walIndex{mem}, nil
+}
+
+func (w *walIndex) close() error { return syscall.Munmap(w.mem) }
+
+// state returns what stands for the latest commit, or false while that cannot be told, as during a commit.
+func (w *walIndex) state() (s walState, ok bool) {
+	words := unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(w.mem))), 2*len(s))
+	for i := range s {
+		s[i] = atomic.LoadUint32(&words[i])
+	}
+	for i := range s {
+		if atomic.LoadUint32(&words[len(s)+i]) != s[i] {
+			return s, false
+		}
+	}
+	return s, s != walState{}
+}

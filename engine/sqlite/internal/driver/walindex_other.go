@@ -1,0 +1,14 @@
+//go:build !(linux || darwin) || sqlite3_flock || sqlite3_dotlk
+
+package driver
+
+import "errors"
+
+// walIndex is not to be had where the driver does not keep it in a file.
+type walIndex struct{}
+
+func openWALIndex(string) (*walIndex, error) { return nil, errors.ErrUnsupported }
+
+func (*walIndex) close() error { return nil }
+
+func (*walIndex) state() (s walState, ok bool) { return s, false }
