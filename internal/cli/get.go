@@ -3,10 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -82,7 +79,11 @@ func (a *app) get(ctx context.Context, key, to string, flags getFlags) error {
 			}
 			return a.copyOut(a.out, r, n)
 		}
-		return a.getFile(r, to, n)
+		err = a.writeFile(to, func(w io.Writer) error { return a.copyOut(w, r, n) })
+		if err != nil || !a.flags.json {
+			return err
+		}
+		return a.emit(jsonEntry(r.Entry()))
 	})
 }
 
@@ -115,50 +116,4 @@ func (a *app) copyOut(w io.Writer, r *kvault.Reader, n int64) error {
 	}
 	_, err := io.CopyN(w, r, n)
 	return err
-}
-
-// getFile writes the next n bytes of r to the named file.
-func (a *app) getFile(r *kvault.Reader, name string, n int64) error {
-	if target, err := filepath.EvalSymlinks(name); err == nil {
-		name = target
-	}
-	info, err := os.Stat(name)
-	switch {
-	case err != nil && !errors.Is(err, os.ErrNotExist):
-		return err
-	case err != nil:
-	case info.IsDir():
-		return fmt.Errorf("%s is a directory: name a file in it", name)
-	case !info.Mode().IsRegular():
-		return a.getDevice(r, name, n)
-	}
-	dir, base := filepath.Split(filepath.Clean(name))
-	root, err := os.OpenRoot(filepath.Join(dir, "."))
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	if dirInfo, err := root.Stat("."); err != nil || a.vaultFiles().claim(dirInfo, base) || a.vaultFiles().own(info) {
-		return errors.Join(err, fmt.Errorf("%s is a file of the vault itself", name))
-	}
-	attrs := fileAttrs{sync: true}
-	if info != nil {
-		attrs.mode, attrs.hasMode = info.Mode().Perm(), true
-	}
-	if err := replaceFile(root, base, attrs, func(w io.Writer) error { return a.copyOut(w, r, n) }); err != nil {
-		return err
-	}
-	if a.flags.json {
-		return a.emit(jsonEntry(r.Entry()))
-	}
-	return nil
-}
-
-// getDevice writes to what is no regular file, such as a named pipe, and so cannot be replaced.
-func (a *app) getDevice(r *kvault.Reader, name string, n int64) error {
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(a.copyOut(f, r, n), f.Close())
 }

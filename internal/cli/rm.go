@@ -105,7 +105,7 @@ func (a *app) rmPrefix(ctx context.Context, v *kvault.Vault, flags rmFlags) erro
 			return err
 		}
 		if n > 0 {
-			if err := a.confirm(ctx, fmt.Sprintf("Delete %s?", prefixInWords(n, flags.prefix))); err != nil {
+			if err := a.confirm(ctx, "rm", fmt.Sprintf("Delete %s?", prefixInWords(n, flags.prefix))); err != nil {
 				return err
 			}
 		}
@@ -141,9 +141,9 @@ func prefixInWords(n int64, prefix string) string {
 }
 
 // confirm asks a question on the terminal and fails unless the answer is yes.
-func (a *app) confirm(ctx context.Context, question string) error {
+func (a *app) confirm(ctx context.Context, command, question string) error {
 	if !a.terminal(a.sys.In) || !a.terminal(a.sys.Err) {
-		return usagef("rm: there is no terminal to ask on; pass --yes to delete")
+		return usagef("%s: there is no terminal to ask on; pass --yes to delete", command)
 	}
 	a.tell("%s [y/N] ", question)
 	in := a.stdin(ctx)

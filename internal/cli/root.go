@@ -7,9 +7,10 @@ import (
 )
 
 const (
-	groupValues = "values"
-	groupTrees  = "trees"
-	groupVault  = "vault"
+	groupValues  = "values"
+	groupTrees   = "trees"
+	groupColumns = "columns"
+	groupVault   = "vault"
 )
 
 func (a *app) rootCommand() *cobra.Command {
@@ -44,12 +45,14 @@ reads standard output has seen enough, the command ends without a word (141).
 	root.AddGroup(
 		&cobra.Group{ID: groupValues, Title: "Values:"},
 		&cobra.Group{ID: groupTrees, Title: "Directory trees:"},
+		&cobra.Group{ID: groupColumns, Title: "Columns:"},
 		&cobra.Group{ID: groupVault, Title: "The vault as a whole:"},
 	)
 	a.flags.register(root.PersistentFlags())
 	root.AddCommand(
 		a.putCommand(), a.getCommand(), a.lsCommand(), a.statCommand(), a.existsCommand(), a.rmCommand(), a.mvCommand(),
 		a.importCommand(), a.exportCommand(),
+		a.colCommand(),
 		a.optimizeCommand(), a.checkCommand(), a.backupCommand(), a.infoCommand(),
 		a.completionCommand(), a.versionCommand(),
 	)

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/column/exchange"
+)
+
+func (a *app) colCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "col",
+		GroupID: groupColumns,
+		Short:   "Keep typed lists beside the values",
+		Long: `A column is a list of elements of one type: i64, f64, bytes:N (N bytes each),
+bytes, or str. Columns of one length make a table, which goes to CSV, JSON
+lines, Arrow or Parquet and comes from there.`,
+		Example: `  kvault -f media.kv col append --new name=str --new size=i64 < files.csv
+  kvault -f media.kv col stats size
+  kvault -f media.kv col export name size -o files.parquet`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("col: there is no command %q", args[0])
+			}
+			return usagef("col: name a command")
+		},
+		RunE: func(*cobra.Command, []string) error { return nil },
+	}
+	cmd.AddCommand(
+		a.colLsCommand(), a.colNewCommand(), a.colAppendCommand(), a.colShowCommand(), a.colStatsCommand(),
+		a.colExportCommand(), a.colRenameCommand(), a.colMigrateCommand(), a.colDropCommand(),
+	)
+	return cmd
+}
+
+// colExitHelp is exitHelp for commands that name columns.
+func colExitHelp() string {
+	return strings.Replace(exitHelp(exitNotFound), exitMeaning[exitNotFound], "no such column", 1)
+}
+
+// columnJSON is a column in JSON.
+type columnJSON struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	Length int64  `json:"length"`
+}
+
+// completeColumns completes the first n arguments (all if n is below 0) with the names of columns.
+func (a *app) completeColumns(n int) completer {
+	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		directive := cobra.ShellCompDirectiveNoFileComp
+		if n >= 0 && len(args) >= n || a.applyEnv(cmd) != nil {
+			return nil, directive
+		}
+		a.flags.busyTimeout = min(a.flags.busyTimeout, completionPatience/4)
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+		defer cancel()
+		var found []cobra.Completion
+		err := a.withVault(ctx, reading, func(v *kvault.Vault) error {
+			list, err := column.List(ctx, v)
+			for _, info := range list {
+				if strings.HasPrefix(info.Name, start) && plain(info.Name) && len(found) < completionLimit {
+					found = append(found, cobra.CompletionWithDesc(info.Name, info.Type))
+				}
+			}
+			return err
+		})
+		if err != nil {
+			cobra.CompDebugln(path.Base(cmd.CommandPath())+": "+err.Error(), false)
+		}
+		return found, directive
+	}
+}
+
+// formatFlag registers --format.
+func formatFlag(cmd *cobra.Command, format *choice) {
+	for _, f := range exchange.Formats {
+		format.allowed = append(format.allowed, string(f))
+	}
+	cmd.Flags().Var(format, "format", "how the table is written")
+	registerChoice(cmd, "format", format.allowed)
+}
+
+// formatOf is the format that a flag names, or else the one that a file's name shows, or else fallback.
+func formatOf(format choice, file string, fallback exchange.Format) exchange.Format {
+	if format.value != "" {
+		return exchange.Format(format.value)
+	}
+	if f, ok := exchange.FormatOf(file); ok {
+		return f
+	}
+	return fallback
+}

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column/exchange"
+)
+
+// rowFlags say which rows.
+type rowFlags struct{ from, to, head, tail int64 }
+
+func (r *rowFlags) register(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.Int64Var(&r.from, "from", 0, "first row, from 0; a negative `N` counts from the end")
+	fs.Int64Var(&r.to, "to", 0, "row before which to stop; 0 is the end, a negative `N` counts from it")
+	fs.Int64VarP(&r.head, "head", "n", 0, "only the first `N` rows")
+	fs.Int64Var(&r.tail, "tail", 0, "only the last `N` rows")
+	cmd.MarkFlagsMutuallyExclusive("head", "tail")
+	for _, bound := range []string{"from", "to"} {
+		cmd.MarkFlagsMutuallyExclusive(bound, "head")
+		cmd.MarkFlagsMutuallyExclusive(bound, "tail")
+	}
+}
+
+func (r *rowFlags) options() (*exchange.ExportOptions, error) {
+	switch {
+	case r.head < 0 || r.tail < 0:
+		return nil, usagef("--head and --tail are not negative")
+	case r.head > 0:
+		return &exchange.ExportOptions{To: r.head}, nil
+	case r.tail > 0:
+		return &exchange.ExportOptions{From: -r.tail}, nil
+	}
+	return &exchange.ExportOptions{From: r.from, To: r.to}, nil
+}
+
+func (a *app) colShowCommand() *cobra.Command {
+	var rows rowFlags
+	cmd := &cobra.Command{
+		Use:   "show NAME...",
+		Short: "Print rows",
+		Long: `Print the elements of columns of one length, a row on a line with tabs between
+them, or with --json an object on each line. Elements of type bytes are base64.
+On a terminal, characters that would control it are shown as "?".
+
+` + colExitHelp(),
+		Example: `  kvault -f media.kv col show name size --head 10
+  kvault -f media.kv col show size --from -3`,
+		Args:              columnNames,
+		ValidArgsFunction: a.completeColumns(-1),
+		RunE: a.action(func(ctx context.Context, names []string) error {
+			o, err := rows.options()
+			if err != nil {
+				return err
+			}
+			return a.withVault(ctx, reading, func(v *kvault.Vault) error {
+				format := exchange.Lines
+				if a.flags.json {
+					format = exchange.NDJSON
+				}
+				var w io.Writer = a.out
+				if a.terminal(a.sys.Out) {
+					w = &harmless{w: w}
+				}
+				_, err := exchange.Export(ctx, v, w, format, names, o)
+				return err
+			})
+		}),
+	}
+	rows.register(cmd)
+	return cmd
+}
+
+// columnNames accepts one name or more.
+func columnNames(cmd *cobra.Command, args []string) error {
+	if err := takes(1, -1, 0)(cmd, args); err != nil {
+		return err
+	}
+	for _, name := range args {
+		if name == "" {
+			return usagef("%s: a name is empty", cmd.Name())
+		}
+	}
+	return nil
+}
+
+// harmless replaces what would control a terminal: the control characters of ASCII but tab and line feed, and those that
+// UTF-8 writes as C2 80 to C2 9F.
+type harmless struct {
+	w io.Writer
+	// lead says that the last byte was C2.
+	lead bool
+}
+
+func (h *harmless) Write(p []byte) (int, error) {
+	clean := make([]byte, 0, len(p))
+	for _, b := range p {
+		switch {
+		case h.lead && b >= 0x80 && b < 0xa0:
+			b = 0xbf // C2 BF is an inverted question mark
+		case b < ' ' && b != '\t' && b != '\n', b == 0x7f:
+			b = '?'
+		}
+		h.lead = b == 0xc2
+		clean = append(clean, b)
+	}
+	if _, err := h.w.Write(clean); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

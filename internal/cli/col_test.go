@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestColumnsOnATerminal(t *testing.T) {
+	s := newSession(t)
+	s.must("safe\x1b[2J\u009b\u00e9\x7f\u00a0\n", "col", "append", "text", "--new", "text=str")
+	if o := s.must("", "col", "show", "text"); o.out != "safe\x1b[2J\u009b\u00e9\x7f\u00a0\n" {
+		t.Errorf("into a pipe: %q", o.out)
+	}
+	s.outTerm = true
+	if o := s.must("", "col", "show", "text"); o.out != "safe?[2J\u00bf\u00e9?\u00a0\n" {
+		t.Errorf("onto a terminal: %q", o.out)
+	}
+	if o := s.run("", "col", "export", "text", "--format", "arrow"); o.code != exitFailure || o.out != "" || !strings.Contains(o.err, `"-o -"`) {
+		t.Errorf("Arrow onto a terminal: %+v", o)
+	}
+	if o := s.must("", "col", "export", "text", "--format", "arrow", "-o", "-"); !strings.HasPrefix(o.out, "ARROW1") {
+		t.Errorf("Arrow onto a terminal that was asked for: %q", o.out)
+	}
+}
+
+func TestDropAsks(t *testing.T) {
+	s := newSession(t)
+	s.must("1\n2\n", "col", "append", "a", "--new", "a=i64")
+	s.must("", "col", "new", "b", "f64")
+	s.inTerm, s.errTerm = true, true
+	o := s.run("n\n", "col", "drop", "a", "b")
+	if o.code != exitFailure || !strings.Contains(o.err, `Delete "a" with 2 elements and "b" with 0 elements? [y/N]`) || !strings.Contains(o.err, "nothing was deleted") {
+		t.Errorf("answered no: %+v", o)
+	}
+	s.must("y\n", "col", "drop", "a", "b")
+	if o := s.must("", "col", "ls"); o.out != "" {
+		t.Errorf("left: %q", o.out)
+	}
+}
+
+// A writer that splits its text anywhere is cleaned as one that does not.
+func TestHarmlessInPieces(t *testing.T) {
+	text := "a\u009b\u00c2\u0085\x00b\n\tc\xc2"
+	want := "a\u00bf\u00c2\u00bf?b\n\tc\xc2"
+	for cut := range len(text) {
+		var got strings.Builder
+		h := &harmless{w: &got}
+		for _, part := range []string{text[:cut], text[cut:]} {
+			if n, err := h.Write([]byte(part)); n != len(part) || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		if got.String() != want {
+			t.Errorf("cut at %d: %q, want %q", cut, got.String(), want)
+		}
+	}
+}
+
+// Whatever the range, each integer is in the range that its index names, and the ranges follow each other.
+func TestIntRanges(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	spans := [][2]int64{{0, 0}, {5, 6}, {0, 8}, {0, 9}, {0, 10}, {-3, 19}, {math.MinInt64, math.MaxInt64}, {math.MinInt64, math.MaxInt64 - 1},
+		{math.MinInt64, math.MinInt64 + 3}, {math.MaxInt64 - 25, math.MaxInt64}, {-1, math.MaxInt64}}
+	for range 200 {
+		a, b := int64(r.Uint64())>>r.IntN(64), int64(r.Uint64())>>r.IntN(64)
+		spans = append(spans, [2]int64{min(a, b), max(a, b)})
+	}
+	for _, span := range spans {
+		low, high := span[0], span[1]
+		list, index := intRanges(low, high)
+		if list[0].From != low || list[len(list)-1].To != high {
+			t.Fatalf("%d to %d: ranges from %v to %v", low, high, list[0].From, list[len(list)-1].To)
+		}
+		for i, b := range list {
+			from, to := b.From.(int64), b.To.(int64)
+			if from > to || i > 0 && from != list[i-1].To.(int64)+1 || index(from) != i || index(to) != i {
+				t.Errorf("%d to %d: range %d is %d to %d, of indexes %d and %d", low, high, i, from, to, index(from), index(to))
+			}
+		}
+	}
+}
+
+func TestFloatRanges(t *testing.T) {
+	for _, span := range [][2]float64{{0, 1}, {-1e308, 1e308}, {-math.MaxFloat64, math.MaxFloat64}, {1, math.Nextafter(1, 2)}, {3, 3}, {0, 5e-324}} {
+		low, high := span[0], span[1]
+		list, index := floatRanges(low, high)
+		if list[0].From != low || list[len(list)-1].To != high {
+			t.Errorf("%v to %v: ranges from %v to %v", low, high, list[0].From, list[len(list)-1].To)
+		}
+		if index(low) != 0 || index(high) != len(list)-1 {
+			t.Errorf("%v to %v: the ends are in ranges %d and %d", low, high, index(low), index(high))
+		}
+	}
+}
+
+func TestStatsOfLargeNumbers(t *testing.T) {
+	s := newSession(t)
+	s.must(fmt.Sprintf("%d\n%d\n%d\n", math.MaxInt64, math.MaxInt64, math.MinInt64), "col", "append", "n", "--new", "n=i64")
+	o := s.must("", "col", "stats", "n")
+	if !strings.Contains(o.out, "sum       9,223,372,036,854,775,806\n") {
+		t.Errorf("an exact sum:\n%s", o.out)
+	}
+	s.must(fmt.Sprintf("%d\n%d\n", math.MaxInt64, math.MaxInt64), "col", "append", "n")
+	o = s.must("", "col", "stats", "n")
+	if !strings.Contains(o.out, "sum       no finite 64-bit number\n") || !strings.Contains(o.out, "4  ██") {
+		t.Errorf("a sum that does not fit:\n%s", o.out)
+	}
+	lines := strings.Split(o.out, "\n")
+	if !slices.Contains(lines, "mean      5.53402e+18") {
+		t.Errorf("the mean:\n%s", o.out)
+	}
+}
