@@ -35,7 +35,8 @@ var mayImport = map[string]struct{ own, others []string }{
 	"internal/layers":    {},
 	"internal/cli": {[]string{"", "column", "column/exchange"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 		"github.com/dustin/go-humanize", "golang.org/x/term"}},
-	"cmd/kvault": {[]string{"internal/cli"}, nil},
+	"cmd/kvault":     {[]string{"internal/cli"}, nil},
+	"examples/media": {[]string{"", "column"}, nil},
 }
 
 type goPackage struct {
