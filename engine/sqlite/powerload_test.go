@@ -23,10 +23,6 @@ type image struct {
 	texts  []string
 }
 
-func (m *image) clone() *image {
-	return &image{maps.Clone(m.values), slices.Clone(m.ints), slices.Clone(m.texts)}
-}
-
 // digest is the same for equal images.
 func (m *image) digest() [sha256.Size]byte {
 	h := sha256.New()
