@@ -191,6 +191,10 @@ func (s *Store) connectWriter(ctx context.Context) (*driver.Conn, error) {
 }
 
 func (s *Store) configureWriter(conn *driver.Conn) error {
+	// Without these a sync does not reach the disk on macOS. They precede the first write.
+	if err := conn.Exec(`PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1`); err != nil {
+		return err
+	}
 	if err := s.layOut(conn); err != nil {
 		return err
 	}
