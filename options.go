@@ -34,7 +34,8 @@ type Options struct {
 	Retries int
 	// RetryDelay is the wait before the second attempt; it doubles before each further one. Default 20 ms.
 	RetryDelay time.Duration
-	// DisableWAL uses a rollback journal in place of the write-ahead log. Readers and writers then block each other.
+	// DisableWAL uses a rollback journal in place of the write-ahead log. Readers and writers then block each other, and every
+	// commit is as durable, and as slow, as with Full: nothing less keeps such a file sound in a power cut.
 	DisableWAL bool
 	// PageSize is the page size in bytes of a file that is created, a power of two from 512 to 65536. Default 32768.
 	PageSize int

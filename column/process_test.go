@@ -10,6 +10,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"go.uber.org/goleak"
 )
 
 // A run of the test binary with this variable appends to the columns of the file that it names, and does nothing else.
@@ -20,7 +21,7 @@ const eachProcess = 40
 func TestMain(m *testing.M) {
 	path := os.Getenv(appendTo)
 	if path == "" {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
 	}
 	if err := appendNumbers(context.Background(), path, os.Getenv(appendTo+"_FROM")); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite"
+	"go.uber.org/goleak"
 )
 
 // Set, these make the test binary the child process of a test, working on the vault that they name.
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 	} else if path := os.Getenv(countEnv); path != "" {
 		err = countChild(path)
 	} else {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -183,6 +184,21 @@ func (s *Store) connectWriter(ctx context.Context) (*driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.configureWriter(conn); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (s *Store) configureWriter(conn *driver.Conn) error {
+	// Without these a sync does not reach the disk on macOS. They precede the first write.
+	if err := conn.Exec(`PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1`); err != nil {
+		return err
+	}
+	if err := s.layOut(conn); err != nil {
+		return err
+	}
 	journal := "WAL"
 	switch {
 	case s.conf.Memory:
@@ -190,17 +206,13 @@ func (s *Store) connectWriter(ctx context.Context) (*driver.Conn, error) {
 	case s.opt.DisableWAL:
 		journal = "DELETE"
 	}
-	err = s.layOut(conn)
-	if err == nil {
-		err = conn.Exec(fmt.Sprintf(`PRAGMA journal_mode=%s; PRAGMA synchronous=%s; PRAGMA mmap_size=0; PRAGMA cache_size=-%d;
-			PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d`,
-			journal, s.synchronous(), max(s.opt.CacheKB, 1), 2*checkpointBytes))
-	}
+	mode, err := texts(conn, `PRAGMA journal_mode=`+journal) // answers what it is now: not every file system can have a log
 	if err != nil {
-		conn.Close()
-		return nil, err
+		return err
 	}
-	return conn, nil
+	return conn.Exec(fmt.Sprintf(`PRAGMA synchronous=%s; PRAGMA mmap_size=0; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;
+		PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d`,
+		synchronous(slices.Equal(mode, []string{"wal"}), s.opt.Full), max(s.opt.CacheKB, 1), 2*checkpointBytes))
 }
 
 // layOut chooses what counts only for a file that has no page yet, and must precede the journal mode.
@@ -211,8 +223,13 @@ func (s *Store) layOut(conn *driver.Conn) error {
 	return conn.Exec(fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL`, s.opt.PageSize))
 }
 
-func (s *Store) synchronous() string {
-	if s.opt.Full {
+// synchronous is the setting with which a power cut leaves the file sound, and lasting commits in it. With a rollback journal only
+// EXTRA does: whatever does not sync the journal's removal lets a truncation that comes after it reach the disk first.
+func synchronous(wal, lasting bool) string {
+	switch {
+	case !wal:
+		return "EXTRA"
+	case lasting:
 		return "FULL"
 	}
 	return "NORMAL"

@@ -42,7 +42,7 @@ type Options struct {
 	MustExist bool
 	// DisableWAL uses a rollback journal instead of the write-ahead log. Readers and writers then wait for each other: a
 	// read-only transaction keeps every writer from committing while it is open, and a blob of a large value reads
-	// from a temporary copy.
+	// from a temporary copy. Every commit is synced as with Full, since less would not keep the file sound in a power cut.
 	DisableWAL bool
 	// Full syncs at every commit, so that an acknowledged write survives a power cut.
 	Full bool

@@ -32,7 +32,7 @@ type writer struct {
 	walPages  int // length of the log after the last commit
 	triedAt   int // length of the log at the last checkpoint
 	pageSize  int
-	unsynced  bool // synchronous is lowered to NORMAL for the transaction at hand
+	unsynced  bool // synchronous is lowered for the transaction at hand
 	sweepStop context.CancelFunc
 	sweepWake chan struct{}
 	sweepDone chan struct{}
@@ -214,14 +214,10 @@ func (w *writer) transact(ctx context.Context, group []*request) (err error) {
 
 // syncLevel lowers the durability of a transaction that only adds chunks nobody can see yet.
 func (w *writer) syncLevel(lazy bool) error {
-	if !w.s.opt.Full || lazy == w.unsynced {
+	if !w.s.opt.Full || w.s.opt.DisableWAL || lazy == w.unsynced {
 		return nil
 	}
-	level := "FULL"
-	if lazy {
-		level = "NORMAL"
-	}
-	if err := w.conn.Exec("PRAGMA synchronous=" + level); err != nil {
+	if err := w.conn.Exec("PRAGMA synchronous=" + synchronous(true, !lazy)); err != nil {
 		return err
 	}
 	w.unsynced = lazy

@@ -30,9 +30,10 @@ var mayImport = map[string]struct{ own, others []string }{
 		"github.com/ncruces/go-sqlite3/vfs/mvcc"}},
 	"engine/sqlite/internal/driver/faultfs": {nil, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs"}},
 
-	"internal/backoff":   {},
-	"internal/writeback": {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
-	"internal/layers":    {},
+	"internal/backoff":     {},
+	"internal/writeback":   {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
+	"internal/layers":      {},
+	"internal/reliability": {},
 	"internal/cli": {[]string{"", "column", "column/exchange"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 		"github.com/dustin/go-humanize", "golang.org/x/term"}},
 	"cmd/kvault":     {[]string{"internal/cli"}, nil},

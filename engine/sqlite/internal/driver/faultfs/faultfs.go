@@ -1,5 +1,5 @@
-// Package faultfs is a file system layer under SQLite, for tests, whose operations fail as planned. No production package
-// imports it.
+// Package faultfs holds file system layers under SQLite for tests: one whose operations fail as planned, and one that tells what a
+// power cut would leave. No production package imports it.
 //
 // The locks on the shared memory of a write-ahead log cannot be made to fail: the driver keeps them to itself.
 package faultfs

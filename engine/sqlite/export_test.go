@@ -1,0 +1,20 @@
+package sqlite
+
+import "context"
+
+// On returns the options with the file system layer named vfs under SQLite, for tests outside of this package.
+func (o Options) On(vfs string) *Options {
+	o.vfs = vfs
+	return &o
+}
+
+// Checkpoint copies what it can of the write-ahead log into the file, without waiting until the log is long.
+func (s *Store) Checkpoint() error {
+	w := s.writer
+	if err := w.take(context.Background()); err != nil {
+		return err
+	}
+	defer w.release()
+	_, _, err := w.conn.Checkpoint(false)
+	return err
+}

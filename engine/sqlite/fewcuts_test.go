@@ -1,0 +1,6 @@
+//go:build !reliability
+
+package sqlite_test
+
+// defaultPowerCuts is how many cuts TestPowerCut makes of each kind.
+const defaultPowerCuts = 60

@@ -1,0 +1,163 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/kohakuvault/kvault"
+)
+
+var (
+	powerCuts = flag.Int("powercuts", defaultPowerCuts, "how many power cuts each way of keeping a vault meets")
+	powerSeed = flag.Uint64("powerseed", 1, "seed of the first run of power cuts")
+)
+
+// A power cut leaves a sound vault with all that was acknowledged. Only with a write-ahead log and without Full the last
+// commits may be lost: the vault then holds the state after an earlier one.
+func TestPowerCut(t *testing.T) {
+	for _, rollback := range []bool{false, true} {
+		for _, full := range []bool{false, true} {
+			t.Run(fmt.Sprintf("rollback=%t,full=%t", rollback, full), func(t *testing.T) {
+				cuts, lost, runs := 0, 0, 0
+				for seed := *powerSeed; cuts < *powerCuts && !t.Failed(); seed++ {
+					p := newPowerRun(t, powerOptions(rollback, full), seed, *powerCuts-cuts)
+					p.verify = p.findState
+					p.run()
+					cuts, lost, runs = cuts+p.cuts, lost+p.lost, runs+1
+				}
+				t.Logf("%d cuts in %d runs; %d lost commits that had returned, all at the end", cuts, runs, lost)
+			})
+		}
+	}
+}
+
+// run works on a new vault, and opens it again a few times.
+func (p *powerRun) run() {
+	load := rand.New(rand.NewPCG(p.seed, 2))
+	m := &image{values: map[string][]byte{}}
+	p.states = append(p.states, m.digest())
+	p.onDisk(func(path, disk string) error {
+		for range 3 {
+			if err := p.work(path, disk, load, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (p *powerRun) work(path, disk string, load *rand.Rand, m *image) error {
+	ctx := p.t.Context()
+	v, err := openOn(ctx, path, p.o.On(disk))
+	if err != nil {
+		return err
+	}
+	for range 25 {
+		step := randomStep(load, m)
+		p.mu.Lock()
+		p.states = append(p.states, m.digest())
+		p.mu.Unlock()
+		if err := step(ctx, v); err != nil {
+			return errors.Join(err, v.Close())
+		}
+		p.mu.Lock()
+		p.acknowledged = len(p.states) - 1
+		p.mu.Unlock()
+	}
+	return v.Close()
+}
+
+// findState looks for the contents among the states that a cut may leave.
+func (p *powerRun) findState(ctx context.Context, v *kvault.Vault) error {
+	m, err := readImage(ctx, v)
+	if err != nil {
+		return err
+	}
+	d := m.digest()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.states) - 1; i >= 0; i-- {
+		if p.states[i] != d {
+			continue
+		}
+		missing := max(0, p.acknowledged-i)
+		p.lost += missing
+		if missing > 0 && (p.o.Full || p.o.DisableWAL) {
+			return fmt.Errorf("%d acknowledged changes are lost", missing)
+		}
+		return nil
+	}
+	return fmt.Errorf("the contents are those after none of the %d changes", len(p.states)-1)
+}
+
+// Of what several goroutines write at once, in commits that carry several of their requests, a power cut takes nothing
+// that was acknowledged.
+func TestPowerCutConcurrent(t *testing.T) {
+	for _, rollback := range []bool{false, true} {
+		t.Run(fmt.Sprintf("rollback=%t", rollback), func(t *testing.T) {
+			cuts := 0
+			for seed := *powerSeed; cuts < *powerCuts/2 && !t.Failed(); seed++ {
+				p := newPowerRun(t, powerOptions(rollback, true), seed, *powerCuts/2-cuts)
+				p.runWriters()
+				cuts += p.cuts
+			}
+			t.Logf("%d cuts", cuts)
+		})
+	}
+}
+
+// runWriters lets goroutines count upwards, each under a key of its own.
+func (p *powerRun) runWriters() {
+	var acknowledged [4]atomic.Int64
+	p.verify = func(ctx context.Context, v *kvault.Vault) error {
+		for g := range acknowledged {
+			least := acknowledged[g].Load()
+			value, err := v.GetOr(ctx, fmt.Sprint("w", g), []byte("0"))
+			if err != nil {
+				return err
+			}
+			if n, _, _ := strings.Cut(string(value), " "); number(n) < least {
+				return fmt.Errorf("writer %d got to %d, of which %s are there", g, least, n)
+			}
+		}
+		return nil
+	}
+	p.onDisk(func(path, disk string) error {
+		v, err := openOn(p.t.Context(), path, p.o.On(disk))
+		if err != nil {
+			return err
+		}
+		var wg sync.WaitGroup
+		for g := range acknowledged {
+			r := rand.New(rand.NewPCG(p.seed, uint64(g)))
+			wg.Go(func() {
+				for i := range int64(40) {
+					value := fmt.Sprint(i+1, " ", strings.Repeat("x", r.IntN(20000)))
+					if _, err := v.PutReader(p.t.Context(), fmt.Sprint("w", g), strings.NewReader(value), nil); err != nil {
+						p.t.Error(err)
+						return
+					}
+					acknowledged[g].Store(i + 1)
+				}
+			})
+		}
+		wg.Wait()
+		return v.Close()
+	})
+}
+
+func number(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}

@@ -1,0 +1,14 @@
+//go:build !reliability
+
+package reliability
+
+import "time"
+
+// Amounts of a plain test run; with the tag reliability there is more of everything.
+const (
+	defaultTransfers = 4
+	defaultHold      = 300 * time.Millisecond
+	defaultKills     = 24
+	defaultLargest   = 65 << 20
+	defaultSoak      = 1500 * time.Millisecond
+)

@@ -1,0 +1,14 @@
+//go:build reliability
+
+package reliability
+
+import "time"
+
+// Amounts with the tag reliability.
+const (
+	defaultTransfers = 500
+	defaultHold      = 8 * time.Second
+	defaultKills     = 2000
+	defaultLargest   = 5 << 30
+	defaultSoak      = 2 * time.Minute
+)
