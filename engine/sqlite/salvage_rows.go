@@ -25,8 +25,8 @@ type rowCopier struct {
 	broken map[string]error
 	// unread says that the key of some row could not be read.
 	unread bool
-	batch []engine.Op
-	size  int
+	batch  []engine.Op
+	size   int
 }
 
 // The bounds of one transaction on the new vault, and of how many contradictions the index is believed.
