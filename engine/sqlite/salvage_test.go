@@ -281,7 +281,7 @@ func TestSalvageTruncated(t *testing.T) {
 func TestSalvageFlippedBits(t *testing.T) {
 	rounds := 6
 	if everyDamage {
-		rounds = 1500
+		rounds = 500
 	}
 	for _, page := range []int{512, 4096} {
 		v := makeOriginal(t, sqlite.Options{PageSize: page, OneRowLimit: 3000})
