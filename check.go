@@ -8,7 +8,8 @@ import (
 	"github.com/kohakuvault/kvault/internal/backoff"
 )
 
-// Problem is one thing that Check found wrong. Key is empty if it is with the file as a whole.
+// Problem is one thing that Check found wrong: with the value of a key, with a column, or, if both names are empty, with the file as a
+// whole. Where the elements of a column differ in size, Column is one of its two arrays.
 type Problem = engine.Problem
 
 // CheckOptions let a caller follow a check. Nil and the zero value do not.
@@ -41,6 +42,9 @@ func (r *CheckReport) Err() error {
 	if r.Problems == 1 {
 		text = first.Err.Error()
 	}
+	if first.Column != "" {
+		text = fmt.Sprintf("column %q: %s", first.Column, text)
+	}
 	return &Error{Op: "check", Key: first.Key, Err: &worded{text, ErrCorrupt}}
 }
 
@@ -51,8 +55,8 @@ func (r *CheckReport) add(p Problem) {
 	}
 }
 
-// Check reads the whole vault, what is pending in the cache written first, and compares it with its own structure and the
-// checksums of the values. Damage is in the report: see CheckReport.Err. An error means that the check could not be finished;
+// Check reads the whole vault, what is pending in the cache written first, and compares it with its own structure, the checksums
+// of the values and the lengths of the columns. Columns have no checksums. Damage is in the report: see CheckReport.Err. An error means that the check could not be finished;
 // the report then covers what was done. ErrUnsupported if the engine cannot.
 func (v *Vault) Check(ctx context.Context, o *CheckOptions) (*CheckReport, error) {
 	if o == nil {

@@ -234,15 +234,16 @@ type Optimizer interface {
 
 // Problem is one thing that Check found wrong.
 type Problem struct {
-	// Key of the value concerned; empty if the problem is with the store as a whole.
-	Key string
-	Err error
+	// Key of the value concerned, or Column, the array; both are empty if the problem is with the store as a whole.
+	Key    string
+	Column string
+	Err    error
 }
 
 // Checker is a store that can examine itself.
 type Checker interface {
-	// Check reads everything: the store's own structure, then each value against its checksum. It calls report for each
-	// problem and goes on. progress, if not nil, is told keys done and the total. The error says that the check
+	// Check reads everything: the store's own structure, then each value against its checksum and each array against its
+	// description. It calls report for each problem and goes on. progress, if not nil, is told keys done and the total. The error says that the check
 	// itself could not be finished.
 	Check(ctx context.Context, report func(Problem), progress func(done, total int64)) error
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -11,44 +12,43 @@ import (
 // checkPage is how many keys Check looks at in one snapshot.
 const checkPage = 256
 
-// Check runs SQLite's own integrity check and then reads every value against its checksum. Values that another program wrote
-// have none, and are only read.
-func (s *Store) Check(ctx context.Context, report func(engine.Problem), progress func(done, total int64)) error {
-	total, err := s.Count(ctx, engine.Range{})
-	if err != nil {
-		return err
-	}
-	if err := s.read(ctx, s.streams, true, func(ses *session) error { return ses.checkStructure(report) }); err != nil {
-		return err
-	}
-	done := int64(0)
-	rng := engine.Range{}
-	for more := true; more; {
-		err := s.read(ctx, s.streams, true, func(ses *session) error {
-			page, err := ses.list(engine.Query{Range: rng, Limit: checkPage})
-			if err != nil {
-				return err
-			}
-			for _, item := range page.Items {
-				if err := ses.checkValue(ctx, item.Key, report); err != nil {
-					return err
-				}
-				rng = rng.After(item.Key, false)
-				if done++; progress != nil {
-					progress(min(done, total), total)
-				}
-			}
-			more = page.More
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+// checker is one call of Check.
+type checker struct {
+	*Store
+	ctx         context.Context
+	report      func(engine.Problem)
+	progress    func(done, total int64)
+	done, total int64
 }
 
-func (ses *session) checkStructure(report func(engine.Problem)) error {
+// Check runs SQLite's own integrity check, reads every value against its checksum, and then every array. Values that another
+// program wrote have no checksum, nor have arrays: they are only read. What cannot even be listed is a problem, and
+// the check goes on with what else there is.
+func (s *Store) Check(ctx context.Context, report func(engine.Problem), progress func(done, total int64)) (err error) {
+	c := &checker{Store: s, ctx: ctx, report: report, progress: progress}
+	if c.total, err = s.Count(ctx, engine.Range{}); err != nil && !errors.Is(err, engine.ErrCorrupt) {
+		return err
+	}
+	if err := c.part("the structure", c.checkStructure); err != nil {
+		return err
+	}
+	if err := c.checkValues(); err != nil {
+		return err
+	}
+	return c.part("the columns", c.checkArrays)
+}
+
+// part runs a part of the check in a snapshot. That it meets damage it cannot go past is one more problem.
+func (c *checker) part(what string, fn func(*session) error) error {
+	err := c.read(c.ctx, c.streams, true, fn)
+	if errors.Is(err, engine.ErrCorrupt) && c.ctx.Err() == nil {
+		c.report(engine.Problem{Err: fmt.Errorf("the check of %s ends early: %w", what, err)})
+		return nil
+	}
+	return err
+}
+
+func (c *checker) checkStructure(ses *session) error {
 	st, err := ses.c.Prepare(`PRAGMA integrity_check(100)`)
 	if err != nil {
 		return err
@@ -60,17 +60,62 @@ func (ses *session) checkStructure(report func(engine.Problem)) error {
 			return err
 		}
 		if msg := st.ColString(0); msg != "ok" {
-			report(engine.Problem{Err: fmt.Errorf("%w: %s", engine.ErrCorrupt, strings.TrimSpace(msg))})
+			c.report(engine.Problem{Err: fmt.Errorf("%w: %s", engine.ErrCorrupt, strings.TrimSpace(msg))})
 		}
 	}
 }
 
+func (c *checker) checkValues() error {
+	next := ""
+	for more := true; more; {
+		more = false
+		err := c.part("the keys", func(ses *session) error {
+			keys, err := ses.keysFrom(next, checkPage)
+			for _, key := range keys {
+				if err := c.checkValue(ses, key); err != nil {
+					return err
+				}
+				next = key + "\x00"
+				if c.done++; c.progress != nil {
+					c.progress(c.done, max(c.total, c.done))
+				}
+			}
+			more = len(keys) == checkPage
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keysFrom returns the first keys not below from: with an error, those before the damage. It reads the index of keys alone.
+func (ses *session) keysFrom(from string, limit int) (keys []string, err error) {
+	st, err := ses.c.Prepare(ses.t.sql.keys)
+	if err != nil {
+		return nil, err
+	}
+	defer st.Reset()
+	st.Key(1, from).Int(2, int64(limit))
+	for {
+		there, err := st.Step()
+		if err != nil || !there {
+			return keys, err
+		}
+		keys = append(keys, st.ColString(0))
+	}
+}
+
 // checkValue reads one value. What is wrong with it is reported; an error means that the check cannot go on.
-func (ses *session) checkValue(ctx context.Context, key string, report func(engine.Problem)) error {
+func (c *checker) checkValue(ses *session, key string) error {
 	r, err := ses.find(key)
-	if err == nil && r != nil {
+	if err == nil && r == nil {
+		err = fmt.Errorf("%w: the index of keys names it, and its row cannot be found", engine.ErrCorrupt)
+	}
+	if err == nil {
 		var sum uint32
-		sum, err = ses.checksum(ctx, r)
+		sum, err = ses.checksum(c.ctx, r)
 		if m := r.entry.Meta; err == nil && m.HasSum && m.Sum != sum {
 			err = fmt.Errorf("%w: checksum %08x, stored with %08x", engine.ErrCorrupt, sum, m.Sum)
 		}
@@ -78,9 +123,9 @@ func (ses *session) checkValue(ctx context.Context, key string, report func(engi
 			err = r.damage
 		}
 	}
-	if err = ses.s.explain(ctx, err); err == nil || ctx.Err() != nil {
+	if err = c.explain(c.ctx, err); err == nil || c.ctx.Err() != nil {
 		return err
 	}
-	report(engine.Problem{Key: key, Err: err})
+	c.report(engine.Problem{Key: key, Err: err})
 	return nil
 }

@@ -188,26 +188,31 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	if path == "" {
 		return fmt.Errorf("backup path is empty: %w", engine.ErrInvalid)
 	}
-	for _, suffix := range databaseSuffixes { // SQLite would take a log that was left there for the copy's own
+	return makeFile("back up", path, func(tmp string) error { return s.copyTo(ctx, tmp, progress) })
+}
+
+// makeFile lets fill write to an empty file beside path, and gives it that name once it is complete.
+func makeFile(op, path string, fill func(tmp string) error) error {
+	for _, suffix := range databaseSuffixes { // SQLite would take a log that was left there for the new file's own
 		if _, err := os.Lstat(path + suffix); err == nil {
 			return fmt.Errorf("%s is there already; choose another name or remove it: %w", path+suffix, engine.ErrExists)
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			return &engine.IOError{Op: "back up", Err: err}
+			return &engine.IOError{Op: op, Err: err}
 		}
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.partial")
 	if err != nil {
-		return &engine.IOError{Op: "back up", Err: err}
+		return &engine.IOError{Op: op, Err: err}
 	}
 	defer removeDatabase(tmp.Name())
 	if err := tmp.Close(); err != nil {
-		return &engine.IOError{Op: "back up", Err: err}
+		return &engine.IOError{Op: op, Err: err}
 	}
-	if err := s.copyTo(ctx, tmp.Name(), progress); err != nil {
+	if err := fill(tmp.Name()); err != nil {
 		return err
 	}
 	if err := publishFile(tmp.Name(), path); err != nil {
-		return &engine.IOError{Op: "back up", Err: err}
+		return &engine.IOError{Op: op, Err: err}
 	}
 	return nil
 }

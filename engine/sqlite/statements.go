@@ -16,6 +16,7 @@ type statements struct {
 	count, countFrom      string
 	chunkedIn, clearMeta  string
 	clearRows             string
+	keys                  string
 }
 
 // findColumns are what readEntry scans: the row id, the length of the value, the value if it has the length of a
@@ -61,6 +62,7 @@ func newStatements(t *table) statements {
 		chunkedIn: r.Replace(`SELECT rowid, value FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)
 			AND octet_length(value) = {ref} AND substr(value, 1, 2) = x'894b'`),
 		clearMeta: r.Replace(`DELETE FROM {m} WHERE id IN (SELECT {id} FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2))`),
+		keys:      r.Replace(`SELECT key FROM {t} WHERE key >= ?1 ORDER BY key LIMIT ?2`),
 		clearRows: r.Replace(`DELETE FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)`),
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -14,9 +15,10 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:     "check",
 		GroupID: groupVault,
 		Short:   "Read everything and name what is damaged",
-		Long: `Check the structure of the vault and each value against its checksum. Every
-problem is one line on standard output: the key, a tab and what is wrong. If
-there are any the exit code is 12.
+		Long: `Check the structure of the vault, each value against its checksum and each
+column against its length. Every problem is one line on standard output: the key
+or column, a tab and what is wrong. If there are any the exit code is 12;
+'kvault salvage' copies what is still whole into a new vault.
 
 ` + exitHelp(),
 		Example:           `  kvault -f media.kv check`,
@@ -64,12 +66,16 @@ func (a *app) printProblem(p kvault.Problem) error {
 	if a.flags.json {
 		return a.emit(struct {
 			keyJSON
+			Column  string `json:"column,omitempty"`
 			Problem string `json:"problem"`
-		}{jsonKey(p.Key), p.Err.Error()})
+		}{jsonKey(p.Key), p.Column, p.Err.Error()})
 	}
 	name := "(the vault)"
-	if p.Key != "" {
+	switch {
+	case p.Key != "":
 		name = a.shown(p.Key)
+	case p.Column != "":
+		name = fmt.Sprintf("(column %s)", a.shown(p.Column))
 	}
 	return a.printf("%s\t%v\n", name, p.Err)
 }

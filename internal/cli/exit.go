@@ -123,7 +123,7 @@ func hintFor(cmd *cobra.Command, code int, err error) string {
 		return "Another process holds the vault; --busy-timeout 1m waits longer for it."
 	case exitCorrupt:
 		if opening := (*openError)(nil); errors.As(err, &opening) {
-			return ""
+			return "'kvault salvage SRC DST' copies what can still be read."
 		}
 		return "'kvault check' names what is damaged."
 	}

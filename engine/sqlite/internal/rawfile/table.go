@@ -1,0 +1,254 @@
+package rawfile
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+)
+
+// Gap is a range of row ids, First to Last, that a damaged page held.
+type Gap struct {
+	First, Last int64
+	Page        uint32
+	Err         error
+}
+
+// leaf is a page of rows.
+type leaf struct {
+	first, last int64
+	page        uint32
+}
+
+// Table is the pages of one table, in memory: 24 bytes for each.
+type Table struct {
+	f      *File
+	root   uint32
+	leaves []leaf
+	// Gaps are the row ids that nothing was found of.
+	Gaps []Gap
+}
+
+// Scan is what was found of the pages of a file. Tables and indexes are walked first, then Rescue looks for their lost pages.
+type Scan struct {
+	f    *File
+	seen bitset
+}
+
+// NewScan starts a scan.
+func NewScan(f *File) *Scan { return &Scan{f, newBitset(f.pages)} }
+
+// Table walks the table with the given root page; 0 if that is not known, and all of the table is a gap.
+func (s *Scan) Table(root uint32) *Table {
+	t := &Table{f: s.f, root: s.f.plausible(root)}
+	if t.root == 0 {
+		t.gap(math.MinInt64, math.MaxInt64, 0, fmt.Errorf("%w: the schema does not say where the table is", ErrDamaged))
+		return t
+	}
+	s.walkTable(t, root, math.MinInt64, math.MaxInt64, 0)
+	t.sort()
+	return t
+}
+
+func (t *Table) sort() {
+	slices.SortStableFunc(t.leaves, func(a, b leaf) int { return cmp.Compare(a.first, b.first) })
+	slices.SortStableFunc(t.Gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
+}
+
+func (t *Table) gap(first, last int64, page uint32, err error) {
+	t.Gaps = append(t.Gaps, Gap{first, last, page, err})
+}
+
+// walkTable notes the leaves under a page, whose row ids are first to last, and a gap for each page that makes no sense.
+func (s *Scan) walkTable(t *Table, no uint32, first, last int64, depth int) {
+	n, err := s.enter(no, depth)
+	if err == nil && n.kind != leafTable && n.kind != interiorTable {
+		err = fmt.Errorf("%w: page %d is of an index", ErrDamaged, no)
+	}
+	if err != nil {
+		t.gap(first, last, no, err)
+		return
+	}
+	s.seen.add(no)
+	if n.leaf() {
+		t.addLeaf(n, first, last)
+		return
+	}
+	children, ordered := n.children(first, last)
+	for _, c := range children {
+		if !ordered {
+			c.first, c.last = first, last
+		}
+		s.walkTable(t, c.page, c.first, c.last, depth+1)
+	}
+}
+
+func (s *Scan) enter(no uint32, depth int) (*node, error) {
+	if depth > maxDepth || s.seen.has(no) || s.f.isMap(no) {
+		return nil, fmt.Errorf("%w: page %d is in two places", ErrDamaged, no)
+	}
+	return s.f.node(no)
+}
+
+// children are the pages under an interior page of a table, each with its row ids. They are not in order if a row id was damaged.
+func (n *node) children(first, last int64) (list []leaf, ordered bool) {
+	ordered = true
+	from := first
+	for i := range n.cells {
+		c, err := n.cell(i)
+		if err != nil {
+			ordered = false
+			continue
+		}
+		if c.rowid < from || c.rowid >= last {
+			ordered = false
+		}
+		list = append(list, leaf{from, c.rowid, c.child})
+		if c.rowid < math.MaxInt64 {
+			from = c.rowid + 1
+		}
+	}
+	return append(list, leaf{from, last, n.right}), ordered
+}
+
+// addLeaf notes a leaf, and a gap around each of its cells that makes no sense.
+func (t *Table) addLeaf(n *node, first, last int64) {
+	rows := n.rows(first, last)
+	if len(rows) > 0 {
+		t.leaves = append(t.leaves, leaf{rows[0].rowid, rows[len(rows)-1].rowid, n.no})
+	}
+	if len(rows) == len(n.cells) {
+		return
+	}
+	from, at := first, -1
+	for _, r := range append(rows, row{rowid: last, cell: len(n.cells)}) {
+		if r.cell > at+1 && from <= r.rowid {
+			t.gap(from, r.rowid-min(1, r.rowid-from), n.no, fmt.Errorf("%w: page %d has rows that make no sense", ErrDamaged, n.no))
+		}
+		from, at = r.rowid+min(1, math.MaxInt64-r.rowid), r.cell
+	}
+}
+
+type row struct {
+	rowid int64
+	cell  int
+}
+
+// rows are the cells of a leaf whose row ids lie between first and last and go up. If some do not, those are left out
+// that stand in the way of most others.
+func (n *node) rows(first, last int64) []row {
+	var good []row
+	rising := true
+	for i := range n.cells {
+		c, err := n.cell(i)
+		if err != nil || c.rowid < first || c.rowid > last {
+			continue
+		}
+		rising = rising && (len(good) == 0 || c.rowid > good[len(good)-1].rowid)
+		good = append(good, row{c.rowid, i})
+	}
+	if rising {
+		return good
+	}
+	return longestRise(good)
+}
+
+// longestRise returns the longest run of rows that goes up, not necessarily of neighbours.
+func longestRise(rows []row) []row {
+	before, ends := make([]int, len(rows)), []int{} // ends[k] is the row at which the best run of length k+1 ends
+	for i, r := range rows {
+		k, _ := slices.BinarySearchFunc(ends, r.rowid, func(e int, id int64) int { return cmp.Compare(rows[e].rowid, id) })
+		before[i] = -1
+		if k > 0 {
+			before[i] = ends[k-1]
+		}
+		if k == len(ends) {
+			ends = append(ends, i)
+		} else {
+			ends[k] = i
+		}
+	}
+	run := make([]row, len(ends))
+	for k, i := len(ends)-1, ends[len(ends)-1]; k >= 0; k, i = k-1, before[i] {
+		run[k] = rows[i]
+	}
+	return run
+}
+
+// Rows goes through the rows in order. A record that makes no sense comes with an error and its row id.
+func (t *Table) Rows() iter.Seq2[int64, RowResult] {
+	return func(yield func(int64, RowResult) bool) {
+		for _, l := range t.leaves {
+			n, err := t.f.node(l.page)
+			if err != nil {
+				continue // it could be read before
+			}
+			for _, r := range n.rows(l.first, l.last) {
+				if !yield(r.rowid, n.row(r.cell)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// RowResult is a record, or why there is none.
+type RowResult struct {
+	*Record
+	Err error
+}
+
+func (n *node) row(i int) RowResult {
+	c, err := n.cell(i)
+	if err != nil {
+		return RowResult{nil, err}
+	}
+	rec, err := c.payload.record()
+	return RowResult{rec, err}
+}
+
+// Find returns the row with the given id, or nil if there is none. An error says that what there is, or was, cannot be read.
+func (t *Table) Find(rowid int64) (*Record, error) {
+	i, exact := slices.BinarySearchFunc(t.leaves, rowid, func(l leaf, id int64) int { return cmp.Compare(l.first, id) })
+	if !exact {
+		i--
+	}
+	if i >= 0 && rowid <= t.leaves[i].last {
+		l := t.leaves[i]
+		n, err := t.f.node(l.page)
+		if err != nil {
+			return nil, err
+		}
+		rows := n.rows(l.first, l.last)
+		if at, ok := slices.BinarySearchFunc(rows, rowid, func(r row, id int64) int { return cmp.Compare(r.rowid, id) }); ok {
+			r := n.row(rows[at].cell)
+			return r.Record, r.Err
+		}
+	}
+	if i := t.gapAt(rowid); i >= 0 {
+		return nil, t.Gaps[i].Err
+	}
+	return nil, nil
+}
+
+// gapAt returns the gap that holds a row id, or -1.
+func (t *Table) gapAt(rowid int64) int {
+	i, exact := slices.BinarySearchFunc(t.Gaps, rowid, func(g Gap, id int64) int { return cmp.Compare(g.First, id) })
+	if !exact {
+		i--
+	}
+	if i >= 0 && rowid <= t.Gaps[i].Last {
+		return i
+	}
+	return -1
+}
+
+// Whole says that nothing of the table is lost.
+func (t *Table) Whole() bool { return len(t.Gaps) == 0 }
+
+// Empty says that no row was found.
+func (t *Table) Empty() bool { return len(t.leaves) == 0 }
+
+// Rooted says that the table's root page is known.
+func (t *Table) Rooted() bool { return t.root != 0 }

@@ -1,0 +1,315 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
+)
+
+// rawArrays is where the arrays lie in a damaged file.
+type rawArrays struct {
+	meta, chunks *rawfile.Table
+	index        *rawfile.Index // of (col_id, chunk_idx)
+	bounded      bool           // col_meta has the bounds of chunks
+}
+
+func isArrayMeta(r *rawfile.Record) bool {
+	return isForm(r, nullClass, textClass, textClass, intClass, intClass, intClass) || isForm(r, nullClass, textClass, textClass, intClass, intClass, intClass, intClass, intClass)
+}
+
+func isArrayChunk(r *rawfile.Record) bool {
+	return r.Len() >= 4 && r.Class(0) == intClass && r.Class(1) == intClass && (r.Class(2) == blobClass || r.Class(2) == textClass) && r.Class(3) == intClass
+}
+
+func isChunkEntry(r *rawfile.Record) bool { return isForm(r, intClass, intClass, intClass) }
+
+const (
+	metaOfArrays   = "col_id name dtype elem_size length chunk_bytes min_chunk_bytes max_chunk_bytes"
+	chunksOfArrays = "col_id chunk_idx data actual_size"
+)
+
+// findArrays finds the tables of arrays. They are looked for without the schema only if it is damaged: not every vault has them.
+func (sv *surveyor) findArrays() *rawArrays {
+	o, there := sv.find(arrayTable, metaOfArrays)
+	chunks, chunksThere := sv.find(arrayChunkTable, "")
+	if !there && !chunksThere && sv.whole {
+		return nil
+	}
+	if chunksThere && !strings.HasPrefix(strings.Join(chunks.columns, " "), chunksOfArrays) {
+		return nil
+	}
+	return &rawArrays{
+		meta:    sv.table(arrayTable, metaOfArrays, true, isArrayMeta),
+		chunks:  sv.table(arrayChunkTable, "", true, isArrayChunk),
+		index:   sv.index(chunks, isChunkEntry),
+		bounded: !there || slices.Contains(o.columns, "max_chunk_bytes"),
+	}
+}
+
+// arrayCopier brings over the arrays.
+type arrayCopier struct {
+	*salvage
+	*rawArrays
+	dst *Store
+	// rows are the chunks by array and number: the row ids, 0 for one that only the index knows.
+	rows map[int64]map[int64]int64
+}
+
+func (s *salvage) copyArrays(dst *Store, p *plan) error {
+	if p.arrays == nil || s.opt.Table != "" && p.arrays.meta.Empty() {
+		return nil
+	}
+	c := &arrayCopier{salvage: s, rawArrays: p.arrays, dst: dst, rows: map[int64]map[int64]int64{}}
+	c.collect()
+	arrays := c.arrays()
+	for _, a := range arrays {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		if err := c.whole(&a); err != nil || c.partOfLost(a, arrays) {
+			c.loseColumn(a.Name, errors.Join(err))
+			continue
+		}
+		if err := c.copy(a); err != nil {
+			return err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.rows)) {
+		if !slices.ContainsFunc(arrays, func(a engine.Array) bool { return a.ID == id }) {
+			c.loseColumn(fmt.Sprintf("#%d", id), fmt.Errorf("%w: %d chunks of a column whose description is not there", rawfile.ErrDamaged, len(c.rows[id])))
+		}
+	}
+	return nil
+}
+
+func (c *arrayCopier) loseColumn(name string, err error) {
+	if err == nil {
+		err = errors.New("its other half is lost")
+	}
+	c.lose(engine.Loss{Table: arrayTable, Column: name, Err: err})
+}
+
+// collect finds out which chunks there are, or were.
+func (c *arrayCopier) collect() {
+	note := func(id, chunk, row int64) {
+		if c.rows[id] == nil {
+			c.rows[id] = map[int64]int64{}
+		}
+		if c.rows[id][chunk] == 0 {
+			c.rows[id][chunk] = row
+		}
+	}
+	for row, r := range c.chunks.Rows() {
+		if r.Err != nil || !isArrayChunk(r.Record) {
+			continue
+		}
+		id, err := r.Int(0)
+		chunk, chunkErr := r.Int(1)
+		if err == nil && chunkErr == nil {
+			note(id, chunk, row)
+		}
+	}
+	for r := range c.index.Entries() {
+		if r.Err != nil || !isChunkEntry(r.Record) {
+			continue
+		}
+		id, err := r.Int(0)
+		chunk, chunkErr := r.Int(1)
+		if err == nil && chunkErr == nil {
+			note(id, chunk, 0)
+		}
+	}
+}
+
+// arrays are those whose description can be read and makes sense.
+func (c *arrayCopier) arrays() (list []engine.Array) {
+	for row, r := range c.meta.Rows() {
+		a, err := c.array(row, r)
+		if err == nil && slices.ContainsFunc(list, func(b engine.Array) bool { return b.Name == a.Name }) {
+			err = fmt.Errorf("%w: there are two of that name", rawfile.ErrDamaged)
+		}
+		if err != nil {
+			c.loseColumn(a.Name, err)
+			delete(c.rows, row)
+			continue
+		}
+		list = append(list, a)
+	}
+	for _, g := range c.meta.Gaps {
+		if c.meta.Rooted() {
+			c.lose(engine.Loss{Table: arrayTable, Err: fmt.Errorf("columns %d to %d: %w", g.First, g.Last, g.Err)})
+		}
+	}
+	return list
+}
+
+func (c *arrayCopier) array(row int64, r rawfile.RowResult) (engine.Array, error) {
+	a := engine.Array{ID: row, Name: fmt.Sprintf("#%d", row)}
+	if r.Err != nil {
+		return a, r.Err
+	}
+	name, err := r.Bytes(1, MaxKey)
+	typ, typErr := r.Bytes(2, MaxKey)
+	var n [8]int64
+	errs := []error{err, typErr}
+	for i := 3; i < len(n); i++ {
+		n[i], err = r.Int(i)
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return a, err
+	}
+	a = engine.Array{ID: row, Name: string(name), Type: string(typ), ElemSize: n[3], Length: n[4], MinChunk: n[6], MaxChunk: n[7]}
+	if !c.bounded && a.ElemSize > 0 {
+		a.MinChunk = n[5] - n[5]%a.ElemSize
+		a.MaxChunk = a.MinChunk
+	}
+	if a.Name == "" || a.ElemSize < 1 || a.Length < 0 || a.MinChunk < 1 || a.MaxChunk < a.MinChunk {
+		return a, fmt.Errorf("%w: its description makes no sense", rawfile.ErrDamaged)
+	}
+	return a, nil
+}
+
+// partOfLost says that an array is one of the two of a column whose elements differ in size, and the other one is lost.
+func (c *arrayCopier) partOfLost(a engine.Array, arrays []engine.Array) bool {
+	const data, index = "_data", "_idx"
+	other := ""
+	if base, ok := strings.CutSuffix(a.Name, data); ok && a.ElemSize == 1 {
+		other = base + index
+	} else if base, ok := strings.CutSuffix(a.Name, index); ok && (a.Type == "adaptive_idx" || a.ElemSize == 8) {
+		other = base + data
+	}
+	i := slices.IndexFunc(arrays, func(b engine.Array) bool { return b.Name == other })
+	return other != "" && i >= 0 && c.whole(&arrays[i]) != nil
+}
+
+// whole reads all chunks of an array, and says what is wrong with them.
+func (c *arrayCopier) whole(a *engine.Array) error {
+	rows := c.rows[a.ID]
+	var bytes int64
+	for i := range int64(len(rows)) {
+		ch, err := c.chunk(a.ID, i)
+		if err != nil {
+			return fmt.Errorf("chunk %d: %w", i, err)
+		}
+		rd, err := ch.rec.Reader(2)
+		if err == nil {
+			_, err = io.CopyN(io.Discard, rd, ch.size)
+		}
+		if err != nil {
+			return fmt.Errorf("chunk %d: %w", i, err)
+		}
+		bytes += ch.size
+	}
+	if bytes/a.ElemSize < a.Length {
+		return fmt.Errorf("%w: %d bytes are there of %d elements of %d", rawfile.ErrDamaged, bytes, a.Length, a.ElemSize)
+	}
+	return nil
+}
+
+// rawChunk is a chunk of an array.
+type rawChunk struct {
+	rec     *rawfile.Record
+	size    int64
+	used    int64
+	deleted bool
+}
+
+func (c *arrayCopier) chunk(id, i int64) (ch rawChunk, err error) {
+	row := c.rows[id][i]
+	if ch.rec, err = c.chunks.Find(row); err != nil {
+		return ch, err
+	}
+	if row == 0 || ch.rec == nil || !isArrayChunk(ch.rec) {
+		return ch, fmt.Errorf("%w: its row is not there", rawfile.ErrDamaged)
+	}
+	actual, err := ch.rec.Int(3)
+	if err != nil {
+		return ch, err
+	}
+	ch.size = ch.rec.Size(2)
+	if actual > ch.size || actual <= 0 && ch.size > 0 {
+		return ch, fmt.Errorf("%w: it has %d bytes, and should have %d", rawfile.ErrDamaged, ch.size, actual)
+	}
+	if ch.rec.Class(2) == rawfile.Text {
+		ch.size = actual
+	}
+	if ch.used, err = ch.rec.Int(4); err != nil {
+		return ch, err
+	}
+	if ch.rec.Len() < 5 {
+		ch.used = ch.size
+	}
+	deleted, err := ch.rec.Int(5)
+	ch.deleted = deleted != 0
+	if err == nil && (ch.used < 0 || ch.used > ch.size) {
+		err = fmt.Errorf("%w: %d of its %d bytes are in use", rawfile.ErrDamaged, ch.used, ch.size)
+	}
+	return ch, err
+}
+
+// copy brings over an array that is whole. One that cannot be finished is removed.
+func (c *arrayCopier) copy(a engine.Array) error {
+	var made engine.Array
+	err := c.transact(func(x engine.Arrays) (err error) {
+		made, err = x.CreateArray(c.ctx, engine.Array{Name: a.Name, Type: a.Type, ElemSize: a.ElemSize, MinChunk: a.MinChunk, MaxChunk: a.MaxChunk})
+		return err
+	})
+	for i := range int64(len(c.rows[a.ID])) {
+		if err == nil {
+			err = c.transact(func(x engine.Arrays) error { return c.copyChunk(x, a.ID, made.ID, i) })
+		}
+	}
+	if err == nil {
+		err = c.transact(func(x engine.Arrays) error { return x.SetArrayLength(c.ctx, made.ID, a.Length) })
+	}
+	if err == nil {
+		c.report.Columns++
+		c.progress()
+	}
+	return err
+}
+
+func (c *arrayCopier) copyChunk(x engine.Arrays, from, to, i int64) error {
+	ch, err := c.chunk(from, i)
+	if err != nil {
+		return err
+	}
+	rd, err := ch.rec.Reader(2)
+	if err != nil {
+		return err
+	}
+	if err := x.ResizeChunk(c.ctx, to, i, ch.size); err != nil {
+		return err
+	}
+	buf := make([]byte, min(ch.size, arrayPieceBytes))
+	for off := int64(0); off < ch.size; {
+		p := buf[:min(int64(len(buf)), ch.size-off)]
+		if _, err := io.ReadFull(rd, p); err != nil {
+			return err
+		}
+		if err := x.WriteChunk(c.ctx, to, i, off, p); err != nil {
+			return err
+		}
+		off += int64(len(p))
+	}
+	return x.SetChunkUsed(c.ctx, to, i, ch.used, ch.deleted)
+}
+
+func (c *arrayCopier) transact(fn func(engine.Arrays) error) error {
+	x, err := c.dst.Begin(c.ctx, true)
+	if err != nil {
+		return err
+	}
+	defer x.Rollback()
+	if err := fn(x.(engine.Arrays)); err != nil {
+		return err
+	}
+	return x.Commit(c.ctx)
+}

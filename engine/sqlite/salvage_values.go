@@ -1,0 +1,161 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
+)
+
+// metadata fills in what the file has beside a value. What is doubtful about it is the error.
+func (c *rowCopier) metadata(rowid int64, e *engine.Entry) error {
+	var rec *rawfile.Record
+	var err error
+	switch {
+	case c.meta != nil:
+		rec, err = c.meta.Find(rowid)
+	case c.metaByKey != nil:
+		rec, err = c.metaByKey.Find([]byte(e.Key))
+	}
+	if rec != nil && err == nil {
+		err = readMeta(rec, &e.Meta)
+	}
+	if err != nil && !e.Meta.HasSum {
+		return fmt.Errorf("its metadata is lost, and nothing proves the value: %w", err)
+	}
+	return err
+}
+
+// readMeta reads a row of a metadata table.
+func readMeta(r *rawfile.Record, m *engine.Meta) error {
+	var n [4]int64
+	for i := 1; i < len(n); i++ {
+		if r.Class(i) != rawfile.Int {
+			return fmt.Errorf("%w: a row of other columns", rawfile.ErrDamaged)
+		}
+		var err error
+		if n[i], err = r.Int(i); err != nil {
+			return err
+		}
+	}
+	typ, err := r.Bytes(5, maxSchema)
+	if err != nil {
+		return err
+	}
+	user, err := r.Bytes(6, maxSchema)
+	if err != nil {
+		return err
+	}
+	m.Tag, m.ContentType = formatTag(n[1]), string(typ)
+	m.Sum, m.HasSum = uint32(n[3]), true
+	if t := time.Unix(0, n[2]).UTC(); t.Year() >= 1678 && t.Year() <= 2261 {
+		m.ModTime = t
+	}
+	if len(user) > 0 && json.Unmarshal(user, &m.User) != nil {
+		m.User = nil
+		return fmt.Errorf("%w: its user metadata is no JSON object", rawfile.ErrDamaged)
+	}
+	return nil
+}
+
+// copyValue brings over the value of one row.
+func (c *rowCopier) copyValue(e engine.Entry, r *rawfile.Record, doubt error) error {
+	if r.Class(c.value) == rawfile.Blob && r.Size(c.value) == refLen {
+		b, err := r.Bytes(c.value, refLen)
+		if err == nil {
+			if ref, ok := parseReference(b); ok {
+				return c.copyChunks(e, ref, doubt)
+			}
+		}
+	}
+	if r.Size(c.value) > smallBytes {
+		rd, err := r.Reader(c.value)
+		if err != nil {
+			c.loseKey(e.Key, false, err)
+			return nil
+		}
+		return c.copyStream(e, rd, doubt)
+	}
+	value, err := valueBytes(r, c.value)
+	if got := crc32.Checksum(value, castagnoli); err == nil && e.Meta.HasSum && got != e.Meta.Sum {
+		err = fmt.Errorf("%w: checksum %08x, stored with %08x", rawfile.ErrDamaged, got, e.Meta.Sum)
+	}
+	switch {
+	case err != nil && len(value) == refLen:
+		c.broken[e.Key] = err // perhaps a reference once, whose value can still be found
+		return nil
+	case err != nil:
+		c.loseKey(e.Key, false, err)
+		return nil
+	}
+	c.tellDoubt(e, doubt)
+	return c.add(engine.Op{Kind: engine.Put, Key: e.Key, Value: value, Meta: e.Meta, If: engine.Condition{Absent: true}})
+}
+
+// valueBytes returns a small value; one that is no blob as SQLite would write it out.
+func valueBytes(r *rawfile.Record, i int) ([]byte, error) {
+	switch r.Class(i) {
+	case rawfile.Int:
+		n, err := r.Int(i)
+		return strconv.AppendInt(nil, n, 10), err
+	case rawfile.Float:
+		return nil, errors.New("it is a floating-point number of another program, and such are not copied")
+	}
+	return r.Bytes(i, smallBytes)
+}
+
+func (c *rowCopier) tellDoubt(e engine.Entry, doubt error) {
+	if !e.Meta.HasSum {
+		c.report.Unproven++
+	}
+	if doubt != nil {
+		c.loseKey(e.Key, true, doubt)
+	}
+}
+
+// copyStream brings over a value in pieces. It becomes visible only if all of it could be read and its checksum is right.
+func (c *rowCopier) copyStream(e engine.Entry, r io.Reader, doubt error) error {
+	st, err := c.dst.Stage(c.ctx, engine.StageOptions{ChunkSize: pieceBytes, Size: -1})
+	if err != nil {
+		return err
+	}
+	defer st.Abort()
+	buf := make([]byte, pieceBytes)
+	for {
+		n, readErr := io.ReadFull(r, buf)
+		if readErr != nil && readErr != io.EOF && readErr != io.ErrUnexpectedEOF {
+			c.loseKey(e.Key, false, readErr)
+			return nil
+		}
+		if err := st.WriteChunk(c.ctx, buf[:n]); err != nil {
+			return err
+		}
+		if readErr != nil {
+			break
+		}
+	}
+	if e.Meta.HasSum && st.Sum() != e.Meta.Sum {
+		c.loseKey(e.Key, false, fmt.Errorf("%w: checksum %08x, stored with %08x", rawfile.ErrDamaged, st.Sum(), e.Meta.Sum))
+		return nil
+	}
+	if err := c.flush(); err != nil {
+		return err
+	}
+	op := engine.Op{Kind: engine.Put, Key: e.Key, Staged: st, Meta: e.Meta, If: engine.Condition{Absent: true}}
+	if _, err := c.dst.Apply(c.ctx, []engine.Op{op}); err != nil {
+		if refused(err) {
+			c.loseKey(e.Key, false, fmt.Errorf("a second row: %w", err))
+			return nil
+		}
+		return err
+	}
+	c.tellDoubt(e, doubt)
+	c.count([]engine.Op{op})
+	return nil
+}

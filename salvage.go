@@ -1,0 +1,51 @@
+package kvault
+
+import (
+	"context"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite"
+)
+
+// Loss is something that Salvage could not bring over, or could bring over only with a doubt.
+type Loss = engine.Loss
+
+// SalvageOptions configure Salvage. Nil and the zero value bring over all that can be.
+type SalvageOptions struct {
+	// Table is the only table of keys to bring over; empty means all. Columns, which have no part in tables, come with each.
+	Table string
+	// OnLoss is told each loss as it is found.
+	OnLoss func(Loss)
+	// Progress is told how many keys and arrays of columns have been brought over.
+	Progress func(done int64)
+}
+
+// SalvageReport is what Salvage brought over.
+type SalvageReport struct {
+	// Keys is how many values are in the new vault, and Bytes their size.
+	Keys, Bytes int64
+	// Columns is how many arrays are there; a column whose elements differ in size is two.
+	Columns int64
+	// Unproven is how many of the values had no checksum to prove them, as those of other programs have none.
+	Unproven int64
+	// Losses is how many losses were told. Doubts is how many of them are of something that was brought over all the same.
+	Losses, Doubts int64
+}
+
+// Salvage copies what can be read of a damaged vault, the file src, into a new one, the file dst. src is only read; nobody may
+// write it meanwhile. Check says whether a vault needs it.
+//
+// Every value that is given back is whole, with its metadata, and was held against its checksum if it has one. OnLoss is told
+// what could not be read: by key or column wherever anything in the file still names it, else as a range of rows. A column has no
+// checksum: it is lost unless all of it can be read, and bytes altered within go unseen. Tables of other programs are not copied,
+// but named.
+//
+// Errors: ErrNoVault if src does not exist, ErrInvalid if it is no file, ErrExists if dst exists, and ErrCorrupt if nothing of a vault is
+// to be found in src. dst is made only if the error is nil. The report is never nil.
+func Salvage(ctx context.Context, src, dst string, o *SalvageOptions) (*SalvageReport, error) {
+	if o == nil {
+		o = &SalvageOptions{}
+	}
+	r, err := sqlite.Salvage(ctx, src, dst, &sqlite.SalvageOptions{Table: o.Table, OnLoss: o.OnLoss, Progress: o.Progress})
+	return &SalvageReport{r.Keys, r.Bytes, r.Columns, r.Unproven, r.Losses, r.Doubts}, fail("salvage", "", err)
+}
