@@ -65,7 +65,7 @@ func ExampleOpen_options() {
 		Retries:     6,                     // 4 attempts when the file is busy
 		RetryDelay:  10 * time.Millisecond, // 20 ms, doubled before each further attempt
 		DisableWAL:  true,                  // false: readers and writers do not block each other
-		PageSize:    8192,                  // 32768 bytes, for a file that is created
+		PageSize:    32768,                 // 8192 bytes, for a file that is created
 		MmapSize:    1 << 30,               // none
 		CacheKB:     200_000,               // 100000 KiB of SQLite's own page cache
 		BusyTimeout: time.Second,           // 5 s for each attempt
@@ -81,7 +81,7 @@ func ExampleOpen_options() {
 		log.Fatal(err)
 	}
 	fmt.Println(s.PageSize, s.Detail["journal mode"])
-	// Output: 8192 delete
+	// Output: 32768 delete
 }
 
 func ExampleOptions() {
@@ -105,7 +105,7 @@ func ExampleOptions() {
 	fmt.Println("delay", kvault.DefaultRetryDelay)
 	// Output:
 	// table kvault
-	// page size 32768
+	// page size 8192
 	// journal mode wal
 	// chunk size 1048576
 	// attempts 4

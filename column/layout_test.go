@@ -183,7 +183,7 @@ func TestAppendWritesLittle(t *testing.T) {
 		must(t, add())
 		log, err := os.Stat(path + "-wal")
 		must(t, err)
-		if pages := log.Size() / (32<<10 + 24); pages < 1 || pages > 6 {
+		if pages := log.Size() / (8<<10 + 24); pages < 1 || pages > 6 {
 			t.Errorf("one append of %s wrote %d pages", name, pages)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 //
 //	go test ./engine/sqlite -run '^$' -bench Metadata -benchtime 3s
 func BenchmarkMetadata(b *testing.B) {
-	for _, o := range []Options{{}, {Full: true}, {PageSize: 8192}} {
+	for _, o := range []Options{{}, {Full: true}, {PageSize: 32768}} {
 		for _, size := range []int{100, 1 << 10, 10 << 10, 100 << 10} {
 			for _, batch := range []int{1, 100} {
 				o := o

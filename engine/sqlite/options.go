@@ -10,7 +10,7 @@ import (
 
 // Limits and defaults of Options.
 const (
-	DefaultPageSize    = 32768
+	DefaultPageSize    = 8192
 	DefaultCacheKB     = 100000
 	DefaultBusyTimeout = 5 * time.Second
 	DefaultOneRowLimit = 64 << 20

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -121,12 +122,22 @@ func (ses *session) readAll(r *row) ([]byte, error) {
 	if r.entry.Size > math.MaxInt/2 {
 		return nil, fmt.Errorf("value of %d bytes: %w for memory", r.entry.Size, engine.ErrTooLarge)
 	}
+	cu, err := ses.cursor(r)
+	if err != nil {
+		return nil, err
+	}
+	defer cu.close()
 	value := make([]byte, 0, min(r.entry.Size, trustedSize))
-	err := ses.eachChunk(r, func(p []byte) error {
-		value = append(value, p...)
-		return nil
-	})
-	return value, err
+	for at := int64(0); at < r.entry.Size; at = int64(len(value)) {
+		if len(value) == cap(value) {
+			value = slices.Grow(value, int(min(r.entry.Size-at, trustedSize)))
+		}
+		value = value[:min(int64(cap(value)), r.entry.Size)]
+		if err := cu.readAt(value[at:], at); err != nil {
+			return nil, err
+		}
+	}
+	return value, nil
 }
 
 // Stat returns what is known about key. A value that another program wrote has neither tag nor time nor checksum.

@@ -131,7 +131,7 @@ func TestSchema(t *testing.T) {
 	if got := query(t, path, `SELECT key, size, value, typeof(key), typeof(value) FROM kvault`); got != "k|5|value|blob|blob" {
 		t.Errorf("row %s", got)
 	}
-	if got := query(t, path, `PRAGMA page_size`) + query(t, path, `PRAGMA auto_vacuum`) + query(t, path, `PRAGMA journal_mode`); got != "327682wal" {
+	if got := query(t, path, `PRAGMA page_size`) + query(t, path, `PRAGMA auto_vacuum`) + query(t, path, `PRAGMA journal_mode`); got != "81922wal" {
 		t.Errorf("page size, auto-vacuum, journal: %s", got)
 	}
 }

@@ -109,7 +109,10 @@ func (s *Stmt) ColBytes(i int) (_ []byte, err error) {
 	if err := s.s.Err(); err != nil {
 		return nil, wrap(err)
 	}
-	return append(make([]byte, 0, len(raw)), raw...), nil
+	if len(raw) == 0 {
+		return []byte{}, nil
+	}
+	return append([]byte(nil), raw...), nil // memory that is not cleared first
 }
 
 // ColString returns a blob or text column as a string.
