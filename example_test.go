@@ -155,3 +155,26 @@ func ExampleVault_Delete() {
 	// true <nil>
 	// false <nil>
 }
+
+// Many values can be read into the same memory.
+func ExampleVault_AppendValue() {
+	ctx := context.Background()
+	v := openMemory(ctx)
+	defer v.Close()
+	for _, word := range []string{"one", "three"} {
+		if err := v.Put(ctx, word, []byte(word)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	var value []byte
+	for _, key := range []string{"one", "three"} {
+		var err error
+		if value, err = v.AppendValue(ctx, value[:0], key); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(key, len(value))
+	}
+	// Output:
+	// one 3
+	// three 5
+}

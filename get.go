@@ -1,7 +1,6 @@
 package kvault
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,6 +10,13 @@ import (
 
 // Get returns the value of key: a copy, never nil unless the error is not. A missing key is ErrNotFound.
 func (v *Vault) Get(ctx context.Context, key string) ([]byte, error) { return get(ctx, v, key) }
+
+// AppendValue appends the value of key to dst and returns the extended slice: Get for a caller who has the memory already, which
+// saves making it and the collector's work. Reuse it as value[:0]. On an error dst is returned as it was; what lies between its
+// length and its capacity may have changed.
+func (v *Vault) AppendValue(ctx context.Context, dst []byte, key string) ([]byte, error) {
+	return appendValue(ctx, v, dst, key)
+}
 
 // GetOr returns the value of key, or def if there is no such key. Any other failure is an error.
 func (v *Vault) GetOr(ctx context.Context, key string, def []byte) ([]byte, error) {
@@ -52,23 +58,36 @@ func (v *Vault) CopyTo(ctx context.Context, key string, w io.Writer) (int64, err
 	return copyTo(ctx, v, key, w)
 }
 
-func get(ctx context.Context, s scope, key string) (value []byte, err error) {
+func get(ctx context.Context, s scope, key string) ([]byte, error) {
+	value, err := appendValue(ctx, s, nil, key)
+	if value == nil && err == nil {
+		value = []byte{}
+	}
+	return value, err
+}
+
+func appendValue(ctx context.Context, s scope, dst []byte, key string) (value []byte, err error) {
 	if err := checkKey(key); err != nil {
-		return nil, fail("get", key, err)
+		return dst, fail("get", key, err)
 	}
 	err = s.do(ctx, func(r engine.Reader) error {
 		if e, ok := s.lookup(key); ok {
 			if e.Deleted {
 				return ErrNotFound
 			}
-			value = bytes.Clone(e.Value)
+			value = append(dst, e.Value...)
 			return nil
 		}
-		value, err = r.Get(ctx, key)
+		if a, ok := r.(engine.ValueAppender); ok {
+			value, err = a.AppendValue(ctx, dst, key)
+			return err
+		}
+		stored, err := r.Get(ctx, key)
+		value = append(dst, stored...)
 		return err
 	})
 	if err != nil {
-		return nil, fail("get", key, err)
+		return dst, fail("get", key, err)
 	}
 	return value, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/kohakuvault/kvault"
@@ -36,6 +37,39 @@ func TestGet(t *testing.T) {
 		_, err := v.Get(t.Context(), "b")
 		if !errors.Is(err, fs.ErrNotExist) || err.Error() != `get "b": key not found` {
 			t.Errorf("missing key: %v", err)
+		}
+	})
+}
+
+func TestAppendValue(t *testing.T) {
+	both(t, func(t *testing.T, v *kvault.Vault, f *faulty) {
+		put(t, v, "a", "1", "empty", "", "large", strings.Repeat("x", 3<<20))
+		buf := make([]byte, 2, 4<<20)
+		copy(buf, "> ")
+		for _, key := range []string{"a", "empty", "large"} {
+			want, err := v.Get(t.Context(), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := v.AppendValue(t.Context(), buf, key)
+			if err != nil || string(got) != "> "+string(want) || &got[0] != &buf[0] {
+				t.Errorf("AppendValue(%s): %d bytes, %v, in the same memory: %t", key, len(got), err, &got[0] == &buf[0])
+			}
+		}
+		for key, want := range map[string]error{"missing": kvault.ErrNotFound, "": kvault.ErrInvalid} {
+			if got, err := v.AppendValue(t.Context(), buf, key); !errors.Is(err, want) || string(got) != "> " {
+				t.Errorf("AppendValue(%q) = %q, %v, want what was there and %v", key, got, err, want)
+			}
+		}
+		err := v.View(t.Context(), func(tx *kvault.Tx) error {
+			got, err := tx.AppendValue(t.Context(), nil, "a")
+			if string(got) != "1" {
+				t.Errorf("AppendValue in a transaction: %q", got)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -9,6 +9,11 @@ import (
 // Get is Vault.Get in the transaction.
 func (t *Tx) Get(ctx context.Context, key string) ([]byte, error) { return get(ctx, t, key) }
 
+// AppendValue is Vault.AppendValue in the transaction.
+func (t *Tx) AppendValue(ctx context.Context, dst []byte, key string) ([]byte, error) {
+	return appendValue(ctx, t, dst, key)
+}
+
 // GetOr is Vault.GetOr in the transaction.
 func (t *Tx) GetOr(ctx context.Context, key string, def []byte) ([]byte, error) {
 	return getOr(ctx, t, key, def)

@@ -4,7 +4,7 @@
 // which takes effect whole or not at all. Large values are written ahead of time into a [Stage], which nobody can
 // see, and become visible when an [Op] that names the stage is applied.
 //
-// What not every store can do is an optional interface that a store implements or does not: [Transactor], [Backuper],
+// What not every store can do is an optional interface that a store implements or does not: [Transactor], [ValueAppender], [Backuper],
 // [Optimizer], [Checker], [Statser]. A caller asks with a type assertion, so no store has to pretend.
 //
 // Package engine/enginetest holds the tests that every implementation passes.
@@ -213,6 +213,12 @@ type Tagger interface {
 	// Tag returns the version tag of key: the stored one, or one made from the value, which is read through for it. A
 	// Condition accepts either.
 	Tag(ctx context.Context, key string) (string, error)
+}
+
+// ValueAppender is a store, or a transaction, that can read a value into memory of its caller.
+type ValueAppender interface {
+	// AppendValue appends the whole value of key to dst, and returns the extended slice. It does not keep dst.
+	AppendValue(ctx context.Context, dst []byte, key string) ([]byte, error)
 }
 
 // Backuper is a store that can be copied while in use.

@@ -70,6 +70,17 @@ func testSizes(t *testing.T, x target) {
 		if err != nil || got == nil || !bytes.Equal(got, value) {
 			t.Fatalf("Get of %d bytes: %d bytes (nil %v), error %v", size, len(got), got == nil, err)
 		}
+		if a, ok := x.(engine.ValueAppender); ok {
+			for _, dst := range [][]byte{nil, []byte("head"), make([]byte, 4, size+10)} {
+				got, err := a.AppendValue(t.Context(), dst, key)
+				if err != nil || !bytes.Equal(got, append(bytes.Clone(dst), value...)) {
+					t.Fatalf("AppendValue of %d bytes to %d: %d bytes, error %v", size, len(dst), len(got), err)
+				}
+				if len(dst) > 0 && cap(dst) >= len(got) && &got[0] != &dst[0] {
+					t.Errorf("AppendValue of %d bytes left the memory that had room", size)
+				}
+			}
+		}
 		e := stat(t, x, key)
 		if e.Size != int64(size) || !e.Meta.HasSum || e.Meta.Sum != sumOf(value) {
 			t.Errorf("Stat of %d bytes: %+v, want sum %d", size, e, sumOf(value))

@@ -58,27 +58,39 @@ func (s *Store) currentLayout(c *driver.Conn) (*table, error) {
 }
 
 // Get returns the value of key.
-func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
+func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
+	return neverNil(s.AppendValue(ctx, nil, key))
+}
+
+func neverNil(value []byte, err error) ([]byte, error) {
+	if value == nil && err == nil {
+		value = []byte{}
+	}
+	return value, err
+}
+
+// AppendValue appends the value of key to dst.
+func (s *Store) AppendValue(ctx context.Context, dst []byte, key string) (value []byte, err error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
 	large := false
 	err = s.read(ctx, s.reads, false, func(ses *session) error {
-		value, large, err = ses.getSmall(key)
+		value, large, err = ses.getSmall(dst, key)
 		return err
 	})
 	if err != nil || !large {
 		return value, err
 	}
 	err = s.read(ctx, s.reads, true, func(ses *session) error {
-		value, err = ses.get(key)
+		value, err = ses.get(dst, key)
 		return err
 	})
 	return value, err
 }
 
-// getSmall returns a value that one statement can read, or says that the value needs more.
-func (ses *session) getSmall(key string) (value []byte, large bool, err error) {
+// getSmall appends a value that one statement can read to dst, or says that the value needs more.
+func (ses *session) getSmall(dst []byte, key string) (value []byte, large bool, err error) {
 	st, err := ses.c.Prepare(ses.t.sql.get)
 	if err != nil {
 		return nil, false, err
@@ -94,16 +106,16 @@ func (ses *session) getSmall(key string) (value []byte, large bool, err error) {
 	if st.IsNull(2) {
 		return nil, true, nil
 	}
-	if value, err = st.ColBytes(2); err != nil {
+	if value, err = st.AppendCol(dst, 2); err != nil {
 		return nil, false, err
 	}
-	if _, chunked := parseReference(value); chunked {
+	if _, chunked := parseReference(value[len(dst):]); chunked {
 		return nil, true, nil
 	}
 	return value, false, nil
 }
 
-func (ses *session) get(key string) ([]byte, error) {
+func (ses *session) get(dst []byte, key string) ([]byte, error) {
 	r, err := ses.find(key)
 	if err != nil {
 		return nil, err
@@ -111,14 +123,17 @@ func (ses *session) get(key string) ([]byte, error) {
 	if r == nil {
 		return nil, engine.ErrNotFound
 	}
-	return ses.readAll(r)
+	return ses.appendAll(dst, r)
 }
 
 // trustedSize is how large a value is believed to be before its bytes have been seen.
 const trustedSize = 1 << 30
 
 // readAll returns the whole value of a row.
-func (ses *session) readAll(r *row) ([]byte, error) {
+func (ses *session) readAll(r *row) ([]byte, error) { return neverNil(ses.appendAll(nil, r)) }
+
+// appendAll appends the whole value of a row to dst.
+func (ses *session) appendAll(dst []byte, r *row) ([]byte, error) {
 	if r.entry.Size > math.MaxInt/2 {
 		return nil, fmt.Errorf("value of %d bytes: %w for memory", r.entry.Size, engine.ErrTooLarge)
 	}
@@ -127,17 +142,16 @@ func (ses *session) readAll(r *row) ([]byte, error) {
 		return nil, err
 	}
 	defer cu.close()
-	value := make([]byte, 0, min(r.entry.Size, trustedSize))
-	for at := int64(0); at < r.entry.Size; at = int64(len(value)) {
-		if len(value) == cap(value) {
-			value = slices.Grow(value, int(min(r.entry.Size-at, trustedSize)))
-		}
-		value = value[:min(int64(cap(value)), r.entry.Size)]
-		if err := cu.readAt(value[at:], at); err != nil {
+	for at := int64(0); at < r.entry.Size; {
+		n := int(min(r.entry.Size-at, trustedSize))
+		dst = slices.Grow(dst, n)
+		piece := dst[len(dst) : len(dst)+n]
+		if err := cu.readAt(piece, at); err != nil {
 			return nil, err
 		}
+		dst, at = dst[:len(dst)+n], at+int64(n)
 	}
-	return value, nil
+	return dst, nil
 }
 
 // Stat returns what is known about key. A value that another program wrote has neither tag nor time nor checksum.

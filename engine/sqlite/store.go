@@ -35,13 +35,15 @@ type Store struct {
 type closer interface{ shut() }
 
 var (
-	_ engine.Transactor = (*Store)(nil)
-	_ engine.Tagger     = (*Store)(nil)
-	_ engine.Tagger     = (*tx)(nil)
-	_ engine.Backuper   = (*Store)(nil)
-	_ engine.Optimizer  = (*Store)(nil)
-	_ engine.Checker    = (*Store)(nil)
-	_ engine.Statser    = (*Store)(nil)
+	_ engine.Transactor    = (*Store)(nil)
+	_ engine.ValueAppender = (*Store)(nil)
+	_ engine.ValueAppender = (*tx)(nil)
+	_ engine.Tagger        = (*Store)(nil)
+	_ engine.Tagger        = (*tx)(nil)
+	_ engine.Backuper      = (*Store)(nil)
+	_ engine.Optimizer     = (*Store)(nil)
+	_ engine.Checker       = (*Store)(nil)
+	_ engine.Statser       = (*Store)(nil)
 )
 
 // enter begins a call; leave ends it.

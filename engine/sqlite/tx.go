@@ -125,14 +125,19 @@ func (x *tx) endIfLost() {
 }
 
 // Get returns the value of key in the transaction.
-func (x *tx) Get(ctx context.Context, key string) (value []byte, err error) {
+func (x *tx) Get(ctx context.Context, key string) ([]byte, error) {
+	return neverNil(x.AppendValue(ctx, nil, key))
+}
+
+// AppendValue appends the value of key in the transaction to dst.
+func (x *tx) AppendValue(ctx context.Context, dst []byte, key string) (value []byte, err error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
 	err = x.in(ctx, func(ses *session) error {
 		var large bool
-		if value, large, err = ses.getSmall(key); err == nil && large {
-			value, err = ses.get(key)
+		if value, large, err = ses.getSmall(dst, key); err == nil && large {
+			value, err = ses.get(dst, key)
 		}
 		return err
 	})

@@ -103,16 +103,22 @@ func (s *Stmt) bindErr() error {
 func (s *Stmt) ColInt(i int) int64 { return s.s.ColumnInt64(i) }
 
 // ColBytes returns a copy of a blob or text column, never nil.
-func (s *Stmt) ColBytes(i int) (_ []byte, err error) {
+func (s *Stmt) ColBytes(i int) ([]byte, error) {
+	b, err := s.AppendCol(nil, i)
+	if b == nil && err == nil {
+		b = []byte{}
+	}
+	return b, err
+}
+
+// AppendCol appends a blob or text column to dst.
+func (s *Stmt) AppendCol(dst []byte, i int) (_ []byte, err error) {
 	defer guard(s.c, &err)
 	raw := s.s.ColumnRawBlob(i)
 	if err := s.s.Err(); err != nil {
 		return nil, wrap(err)
 	}
-	if len(raw) == 0 {
-		return []byte{}, nil
-	}
-	return append([]byte(nil), raw...), nil // memory that is not cleared first
+	return append(dst, raw...), nil
 }
 
 // ColString returns a blob or text column as a string.
