@@ -2,10 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -23,7 +21,7 @@ type blob struct {
 	mu     sync.Mutex
 	ended  error // what every further call returns
 	bytes  []byte
-	file   *os.File
+	file   *tempFile
 	conn   *driver.Conn
 	cursor *cursor
 	since  time.Time
@@ -157,7 +155,7 @@ func (b *blob) end(why error) error {
 	if b.file == nil {
 		return nil
 	}
-	err := errors.Join(b.file.Close(), os.Remove(b.file.Name()))
+	err := b.file.Close()
 	b.file = nil
 	return err
 }

@@ -20,12 +20,12 @@ const (
 	materialLimit = 64 << 20
 )
 
-// inlineLimit is the largest value kept as one row of this table.
-func (ses *session) inlineLimit() int64 {
-	if !ses.t.valueLast {
-		return min(ses.s.opt.OneRowLimit, materialLimit)
+// inlineLimit is the largest value kept as one row of this table, where the options allow limit.
+func (t *table) inlineLimit(limit int64) int64 {
+	if !t.valueLast {
+		return min(limit, materialLimit)
 	}
-	return ses.s.opt.OneRowLimit
+	return limit
 }
 
 func (ses *session) put(op *engine.Op, old *row, res *engine.Result) error {
@@ -45,7 +45,12 @@ func (ses *session) put(op *engine.Op, old *row, res *engine.Result) error {
 			return err
 		}
 	}
-	if src.size > ses.inlineLimit() || src.mustChunk {
+	if st := src.left; st != nil {
+		if err := ses.orphanID(st.id, st.nonce); err != nil {
+			return err
+		}
+	}
+	if src.size > ses.t.inlineLimit(ses.s.opt.OneRowLimit) || src.mustChunk {
 		return ses.putChunked(e, src, old)
 	}
 	rowid, err := ses.putInline(e, src, old)
@@ -83,13 +88,15 @@ func fillMeta(m *engine.Meta) error {
 	return nil
 }
 
-// source is where the bytes of a put come from: a slice, or chunk rows.
+// source is where the bytes of a put come from: a slice, chunk rows, or a temporary file.
 type source struct {
 	size      int64
 	sum       uint32
 	bytes     []byte
 	stage     *stage
-	mustChunk bool // bytes that would read as a reference
+	temp      *tempFile
+	left      *stage // whose chunk rows are of no use, because the bytes are in temp too
+	mustChunk bool   // bytes that would read as a reference
 }
 
 func (ses *session) sourceOf(op *engine.Op) (source, error) {
@@ -108,13 +115,17 @@ func (ses *session) sourceOf(op *engine.Op) (source, error) {
 	if err := st.usable(); err != nil {
 		return source{}, err
 	}
-	if st.id == 0 {
-		return source{}, nil // an empty value has no chunks
-	}
 	if err := ses.mustOwn(st); err != nil {
 		return source{}, err
 	}
-	src := source{size: st.size, sum: st.sum, stage: st}
+	src := source{size: st.size, sum: st.sum, temp: st.temp}
+	switch {
+	case st.id == 0:
+	case st.temp == nil:
+		src.stage = st
+	default:
+		src.left = st
+	}
 	if st.size != refLen {
 		return src, nil
 	}
@@ -129,6 +140,9 @@ func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
 	if src.stage != nil {
 		return ses.eachChunkOf(reference{id: src.stage.id, size: src.size, chunkBytes: src.stage.chunkBytes}, fn)
 	}
+	if src.temp != nil {
+		return src.temp.each(src.size, fn)
+	}
 	for b := src.bytes; len(b) > 0; b = b[min(len(b), pieceBytes):] {
 		if err := fn(b[:min(len(b), pieceBytes)]); err != nil {
 			return err
@@ -139,7 +153,7 @@ func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
 
 // putInline writes the value into its row and returns the row id.
 func (ses *session) putInline(e engine.Entry, src source, old *row) (int64, error) {
-	if src.stage == nil && src.size <= smallBytes {
+	if src.stage == nil && src.temp == nil && src.size <= smallBytes {
 		return ses.writeRow(e, src.bytes, old)
 	}
 	return ses.writePieces(e, old, func(fn func(p []byte) error) error { return ses.eachPiece(src, fn) })

@@ -13,17 +13,22 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// stage is a value that is being written as chunk rows, which nothing refers to yet.
+// stage is a value that is being written, to a temporary file or as chunk rows, which nothing refers to yet.
 type stage struct {
 	s *Store
-	// run executes a change: through the writer's queue, or inside the transaction that the stage belongs to.
+	// run executes a change: through the writer's queue, or inside the transaction that the stage belongs to. ready fails if it
+	// would for certain.
 	run        func(ctx context.Context, bytes int, fn func(*session) error) error
+	ready      func(ctx context.Context) error
 	chunkBytes int64
+	spoolLimit int64
 
 	mu      sync.Mutex // between the caller and the keepalive
-	id      int64      // 0 until the first chunk is stored
+	temp    *tempFile  // all bytes so far, unless they are in chunk rows
+	id      int64      // 0 until the first chunk row is stored
 	nonce   int64
 	size    int64
+	stored  int64 // bytes in chunk rows
 	sum     uint32
 	full    bool // a short chunk was the last one
 	inTx    bool // the stage is part of a transaction and ends with it
@@ -58,6 +63,7 @@ func (s *Store) Stage(ctx context.Context, o engine.StageOptions) (engine.Stage,
 		defer s.leave()
 		return s.writer.do(&request{ctx: ctx, bytes: bytes, lazy: true, run: fn})
 	}
+	st.ready = context.Context.Err
 	s.register(st)
 	return st, nil
 }
@@ -69,16 +75,35 @@ func (s *Store) newStage(o engine.StageOptions) (*stage, error) {
 	if chunks := o.Size / int64(o.ChunkSize); chunks >= maxChunks {
 		return nil, fmt.Errorf("%d bytes in chunks of %d; use larger chunks: %w", o.Size, o.ChunkSize, engine.ErrTooLarge)
 	}
-	return &stage{s: s, chunkBytes: int64(o.ChunkSize), nonce: int64(rand.Uint64())}, nil
+	return &stage{s: s, chunkBytes: int64(o.ChunkSize), spoolLimit: s.spoolLimit(o), nonce: int64(rand.Uint64())}, nil
 }
 
-// WriteChunk stores p as the next chunk row in a short transaction.
+// WriteChunk stores p as the next chunk.
 func (st *stage) WriteChunk(ctx context.Context, p []byte) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if err := st.accepts(p); err != nil || len(p) == 0 {
 		return err
 	}
+	if err := st.ready(ctx); err != nil {
+		return err
+	}
+	if !st.spooled(p) {
+		if err := st.unspool(ctx); err != nil {
+			return err
+		}
+		if err := st.store(ctx, p); err != nil {
+			return err
+		}
+	}
+	st.size += int64(len(p))
+	st.sum = crc32.Update(st.sum, castagnoli, p)
+	st.full = int64(len(p)) < st.chunkBytes
+	return nil
+}
+
+// store adds p to the chunk rows in a short transaction.
+func (st *stage) store(ctx context.Context, p []byte) error {
 	id, now := st.id, time.Now()
 	err := st.run(ctx, len(p), func(ses *session) (err error) {
 		if id = st.id; id == 0 {
@@ -92,7 +117,7 @@ func (st *stage) WriteChunk(ctx context.Context, p []byte) error {
 				return err
 			}
 		}
-		return ses.putChunk(chunkRow(id, st.size/st.chunkBytes), p)
+		return ses.putChunk(chunkRow(id, st.stored/st.chunkBytes), p)
 	})
 	if err != nil {
 		return err
@@ -101,9 +126,7 @@ func (st *stage) WriteChunk(ctx context.Context, p []byte) error {
 		st.beat = now
 	}
 	st.id = id
-	st.size += int64(len(p))
-	st.sum = crc32.Update(st.sum, castagnoli, p)
-	st.full = int64(len(p)) < st.chunkBytes
+	st.stored += int64(len(p))
 	if st.alive == nil && !st.inTx {
 		st.alive = time.AfterFunc(beatEvery, st.keepAlive)
 	}
@@ -152,6 +175,7 @@ func (st *stage) Abort() error {
 		return nil
 	}
 	st.aborted = true
+	st.dropTemp()
 	switch {
 	case st.id == 0:
 		st.s.unregister(st)
@@ -184,6 +208,7 @@ func (st *stage) settle() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.applied = true
+	st.dropTemp()
 	if st.alive != nil {
 		st.alive.Stop()
 	}
@@ -194,6 +219,7 @@ func (st *stage) settle() {
 func (st *stage) shut() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	st.dropTemp()
 	if st.alive != nil {
 		st.alive.Stop()
 	}
@@ -307,6 +333,6 @@ func (ses *session) stageBytes(src source) (*stage, error) {
 		defer func() { i++ }()
 		return ses.putChunk(chunkRow(st.id, i), p)
 	})
-	st.size, st.sum = src.size, src.sum
+	st.size, st.stored, st.sum = src.size, src.size, src.sum
 	return st, err
 }

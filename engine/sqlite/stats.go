@@ -61,6 +61,7 @@ func (ses *session) detail(stats *engine.Stats) error {
 		WHERE id NOT IN (SELECT id FROM `+valuesTable+` WHERE owner IS NOT NULL))`)
 	if err == nil && len(staged) == 1 {
 		stats.Staged, err = strconv.ParseInt(staged[0], 10, 64)
+		stats.Staged += ses.s.spools.Load()
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -25,6 +26,9 @@ type Store struct {
 	table *table
 	// open are the blobs and transactions that Close has to end.
 	open map[closer]struct{}
+
+	// spools counts the values that are coming in and are still outside the file.
+	spools atomic.Int64
 
 	// closing is closed when Close begins; calls counts those that are under way.
 	closing chan struct{}

@@ -19,6 +19,8 @@ type tx struct {
 	done  error // what every call returns once it has ended
 	ses   *session
 	blobs map[*blob]struct{}
+	// stages may have temporary files.
+	stages []*stage
 }
 
 // Begin starts a transaction.
@@ -279,7 +281,11 @@ func (x *tx) Stage(ctx context.Context, o engine.StageOptions) (engine.Stage, er
 	st.run = func(ctx context.Context, _ int, fn func(*session) error) error {
 		return x.in(ctx, func(ses *session) error { return ses.savepoint(func() error { return fn(ses) }) })
 	}
+	st.ready = func(ctx context.Context) error { return x.in(ctx, func(*session) error { return nil }) }
 	st.inTx = true
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.stages = append(x.stages, st)
 	return st, nil
 }
 
@@ -326,6 +332,20 @@ func (x *tx) endBlobs() {
 	clear(x.blobs)
 }
 
+// dropStages removes the temporary files of stages that end with the transaction.
+func (x *tx) dropStages() {
+	for _, st := range x.stages {
+		if !st.mu.TryLock() {
+			go st.settle() // whoever writes a chunk now is waiting for the transaction
+			continue
+		}
+		st.applied = true
+		st.dropTemp()
+		st.mu.Unlock()
+	}
+	x.stages = nil
+}
+
 // end gives the connection back. The caller holds x.mu.
 func (x *tx) end(why error) {
 	if x.done != nil {
@@ -333,6 +353,7 @@ func (x *tx) end(why error) {
 	}
 	x.done = why
 	x.endBlobs()
+	x.dropStages()
 	x.ses.letChunkGo()
 	x.s.unregister(x)
 	if !x.writable {

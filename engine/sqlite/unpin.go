@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 )
 
@@ -55,14 +54,14 @@ func (b *blob) advance() bool {
 
 // spill copies the value to a temporary file and ends the snapshot, if it is the blob's own.
 func (b *blob) spill() error {
-	f, err := os.CreateTemp("", "kvault-reader-*")
+	f, err := newTempFile("kvault-reader-*")
 	if err != nil {
 		return err
 	}
 	b.cursor.c.SetContext(context.Background())
 	err = b.cursor.each(func(p []byte) error { _, err := f.Write(p); return err })
 	if err != nil {
-		return errors.Join(err, f.Close(), os.Remove(f.Name()))
+		return errors.Join(err, f.Close())
 	}
 	b.letGo()
 	b.file = f
