@@ -269,7 +269,7 @@ func TestProcesses(t *testing.T) {
 
 // A stage may be given up by the goroutine that is in the middle of a transaction.
 func TestAbortInsideTransaction(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "v.kv"), nil)
+	s := open(t, filepath.Join(t.TempDir(), "v.kv"), tinyRows)
 	st := must[engine.Stage](t)(s.Stage(t.Context(), engine.StageOptions{ChunkSize: 1000, Size: -1}))
 	if err := st.WriteChunk(t.Context(), noise(1000)); err != nil {
 		t.Fatal(err)

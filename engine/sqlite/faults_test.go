@@ -243,7 +243,7 @@ func TestBeginWhileClosing(t *testing.T) {
 func TestCloseWithStageBesideTx(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	for range 5 { // the order in which Close meets them varies
-		s := openVault(t, path, nil)
+		s := openVault(t, path, &Options{OneRowLimit: 5})
 		st, err := s.Stage(t.Context(), engine.StageOptions{ChunkSize: 10, Size: -1})
 		if err != nil {
 			t.Fatal(err)
