@@ -61,7 +61,7 @@ func list(ctx context.Context, s scope, o *ListOptions) iter.Seq2[Entry, error] 
 
 func keys(ctx context.Context, s scope, o *ListOptions) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		walk(ctx, s, o, entriesOnly, func(it Item, err error) bool { return yield(it.Key, err) })
+		walk(ctx, s, o, keysOnly, func(it Item, err error) bool { return yield(it.Key, err) })
 	}
 }
 
@@ -108,7 +108,8 @@ const (
 type what uint8
 
 const (
-	entriesOnly what = iota
+	keysOnly what = iota
+	entriesOnly
 	entriesAndValues
 	valuesOnly // so no folders
 )
@@ -123,7 +124,7 @@ func walk(ctx context.Context, s scope, o *ListOptions, want what, yield func(It
 		return
 	}
 	w := walker{o: o, yield: yield, want: want, size: firstPage}
-	w.q = engine.Query{Range: o.keyRange(), Reverse: o.Reverse, Values: want != entriesOnly, MaxBytes: bytesPerPage}
+	w.q = engine.Query{Range: o.keyRange(), Reverse: o.Reverse, KeysOnly: want == keysOnly, Values: want > entriesOnly, MaxBytes: bytesPerPage}
 	if o.Delimiter != "" {
 		w.size = folderPage
 	}

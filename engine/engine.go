@@ -81,6 +81,8 @@ type Query struct {
 	Reverse bool
 	// Limit is the most items of one page; at least 1.
 	Limit int
+	// KeysOnly says that the keys alone are wanted: the store may leave out all else, if that is faster.
+	KeysOnly bool
 	// Values asks for the values too. A page then ends early, after at least one item, before the values it holds
 	// exceed MaxBytes (if MaxBytes is above 0).
 	Values   bool

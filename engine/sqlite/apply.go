@@ -105,6 +105,9 @@ func (ses *session) perform(op *engine.Op, res *engine.Result) error {
 		res.Removed = n
 		return err
 	}
+	if op.Kind == engine.Put && op.If == (engine.Condition{}) {
+		return ses.put(op, res)
+	}
 	old, err := ses.find(op.Key)
 	if err != nil {
 		return err
@@ -114,7 +117,7 @@ func (ses *session) perform(op *engine.Op, res *engine.Result) error {
 	}
 	switch op.Kind {
 	case engine.Put:
-		return ses.put(op, old, res)
+		return ses.putIf(op, old, res)
 	case engine.Rename:
 		return ses.rename(op, old, res)
 	}

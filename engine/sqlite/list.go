@@ -9,6 +9,9 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
+// plannedItems is for how many items of a page memory is made at once.
+const plannedItems = 1000
+
 // List returns one page of a query. It is one statement, so one snapshot.
 func (s *Store) List(ctx context.Context, q engine.Query) (page engine.Page, err error) {
 	err = s.read(ctx, s.reads, q.Values, func(ses *session) error {
@@ -25,7 +28,10 @@ func (ses *session) list(q engine.Query) (page engine.Page, err error) {
 	if q.Range.Empty() {
 		return page, nil
 	}
-	st, err := ses.c.Prepare(ses.t.list(q.End != "", q.Reverse, q.Values))
+	if q.KeysOnly && !q.Values {
+		return ses.listKeys(q)
+	}
+	st, err := ses.c.Prepare(ses.t.list(q))
 	if err != nil {
 		return page, err
 	}
@@ -35,6 +41,9 @@ func (ses *session) list(q engine.Query) (page engine.Page, err error) {
 		budget = math.MaxInt64
 	}
 	bindQuery(st, q, min(budget, smallBytes))
+	if !q.Values {
+		page.Items = make([]engine.Item, 0, min(q.Limit, plannedItems))
+	}
 	for {
 		there, err := st.Step()
 		if err != nil || !there {
@@ -59,6 +68,28 @@ func (ses *session) list(q engine.Query) (page engine.Page, err error) {
 			}
 		}
 		page.Items = append(page.Items, item)
+	}
+}
+
+// listKeys reads the index alone.
+func (ses *session) listKeys(q engine.Query) (page engine.Page, err error) {
+	st, err := ses.c.Prepare(ses.t.list(q))
+	if err != nil {
+		return page, err
+	}
+	defer st.Reset()
+	bindQuery(st, q, 0)
+	page.Items = make([]engine.Item, 0, min(q.Limit, plannedItems))
+	for {
+		there, err := st.Step()
+		if err != nil || !there {
+			return page, err
+		}
+		if len(page.Items) == q.Limit {
+			page.More = true
+			return page, nil
+		}
+		page.Items = append(page.Items, engine.Item{Entry: engine.Entry{Key: st.ColString(0)}})
 	}
 }
 

@@ -28,17 +28,51 @@ func (t *table) inlineLimit(limit int64) int64 {
 	return limit
 }
 
-func (ses *session) put(op *engine.Op, old *row, res *engine.Result) error {
-	e := engine.Entry{Key: op.Key, Meta: op.Meta}
-	if err := fillMeta(&e.Meta); err != nil {
-		return err
-	}
-	src, err := ses.sourceOf(op)
+// put stores a value whatever is there. Most keys are new, so it looks for the row only if inserting one fails.
+func (ses *session) put(op *engine.Op, res *engine.Result) error {
+	e, src, err := ses.entryOf(op)
 	if err != nil {
 		return err
 	}
+	if src.bound() && src.size <= ses.t.inlineLimit(ses.s.opt.OneRowLimit) {
+		rowid, err := ses.insertNew(e, src.bytes)
+		if err != nil {
+			return err
+		}
+		if rowid != 0 {
+			res.Entry = e
+			return ses.putMetaRow(rowid, e, 0)
+		}
+	}
+	old, err := ses.find(op.Key)
+	if err != nil {
+		return err
+	}
+	return ses.putOver(old, e, src, res)
+}
+
+// putIf stores a value in place of old, which is nil if there is none.
+func (ses *session) putIf(op *engine.Op, old *row, res *engine.Result) error {
+	e, src, err := ses.entryOf(op)
+	if err != nil {
+		return err
+	}
+	return ses.putOver(old, e, src, res)
+}
+
+// entryOf is what a put stores.
+func (ses *session) entryOf(op *engine.Op) (engine.Entry, source, error) {
+	e := engine.Entry{Key: op.Key, Meta: op.Meta}
+	if err := fillMeta(&e.Meta); err != nil {
+		return e, source{}, err
+	}
+	src, err := ses.sourceOf(op)
 	e.Size = src.size
 	e.Meta.Sum, e.Meta.HasSum = src.sum, true
+	return e, src, err
+}
+
+func (ses *session) putOver(old *row, e engine.Entry, src source, res *engine.Result) error {
 	res.Found, res.Entry = old != nil, e
 	if old != nil {
 		if err := ses.orphan(old); err != nil {
@@ -135,6 +169,11 @@ func (ses *session) sourceOf(op *engine.Op) (source, error) {
 	return src, err
 }
 
+// bound says whether the bytes are bound to a statement as a whole.
+func (src *source) bound() bool {
+	return src.stage == nil && src.temp == nil && src.left == nil && src.size <= smallBytes && !src.mustChunk
+}
+
 // eachPiece hands out the bytes of the source in order.
 func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
 	if src.stage != nil {
@@ -153,7 +192,7 @@ func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
 
 // putInline writes the value into its row and returns the row id.
 func (ses *session) putInline(e engine.Entry, src source, old *row) (int64, error) {
-	if src.stage == nil && src.temp == nil && src.size <= smallBytes {
+	if src.bound() {
 		return ses.writeRow(e, src.bytes, old)
 	}
 	return ses.writePieces(e, old, func(fn func(p []byte) error) error { return ses.eachPiece(src, fn) })
@@ -187,35 +226,43 @@ func (ses *session) writeRow(e engine.Entry, value []byte, old *row) (int64, err
 
 // writeRowWith inserts or updates a row whose value, parameter 2, is bound by bind.
 func (ses *session) writeRowWith(e engine.Entry, old *row, bind func(*driver.Stmt)) (int64, error) {
-	sql := ses.t.sql.insert
-	if old != nil {
-		sql = ses.t.sql.update
+	if old == nil {
+		st, err := ses.c.Prepare(ses.t.sql.insert)
+		if err == nil {
+			err = ses.execRow(st.Key(1, e.Key), e, bind)
+		}
+		return ses.c.LastInsertRowID(), err
 	}
-	st, err := ses.c.Prepare(sql)
-	if err != nil {
+	st, err := ses.c.Prepare(ses.t.sql.update)
+	if err == nil {
+		err = ses.execRow(st.Int(1, old.rowid), e, bind)
+	}
+	return old.rowid, err
+}
+
+// insertNew inserts a row and returns its id, or 0 if the key is there already.
+func (ses *session) insertNew(e engine.Entry, value []byte) (int64, error) {
+	st, err := ses.c.Prepare(ses.t.sql.insertNew)
+	if err == nil {
+		err = ses.execRow(st.Key(1, e.Key), e, func(st *driver.Stmt) { st.Blob(2, value) })
+	}
+	if err != nil || ses.c.Changes() == 0 {
 		return 0, err
 	}
-	if old != nil {
-		st.Int(1, old.rowid)
-	} else {
-		st.Key(1, e.Key)
-	}
+	return ses.c.LastInsertRowID(), nil
+}
+
+// execRow binds value and size to a statement on a row, and runs it.
+func (ses *session) execRow(st *driver.Stmt, e engine.Entry, bind func(*driver.Stmt)) error {
 	bind(st)
 	if ses.t.sized {
 		st.Int(3, e.Size)
 	}
-	err = st.Exec()
+	err := st.Exec()
 	if e.Size > 4096 {
 		st.Null(2) // the connection's memory is not for keeping a copy
 	}
-	return ses.rowID(old), err
-}
-
-func (ses *session) rowID(old *row) int64 {
-	if old != nil {
-		return old.rowid
-	}
-	return ses.c.LastInsertRowID()
+	return err
 }
 
 // putChunked publishes chunk rows: those of a stage, or of a large value that comes in one piece.

@@ -95,7 +95,7 @@ func (ses *session) getSmall(dst []byte, key string) (value []byte, large bool, 
 	if err != nil {
 		return nil, false, err
 	}
-	there, err := st.Key(1, key).Int(2, smallBytes).Step()
+	there, err := st.Key(1, key).Step()
 	if err != nil {
 		return nil, false, err
 	}
@@ -103,10 +103,10 @@ func (ses *session) getSmall(dst []byte, key string) (value []byte, large bool, 
 		return nil, false, engine.ErrNotFound
 	}
 	defer st.Reset()
-	if st.IsNull(2) {
+	if st.IsNull(0) {
 		return nil, true, nil
 	}
-	if value, err = st.AppendCol(dst, 2); err != nil {
+	if value, err = st.AppendCol(dst, 0); err != nil {
 		return nil, false, err
 	}
 	if _, chunked := parseReference(value[len(dst):]); chunked {

@@ -3,13 +3,16 @@ package sqlite
 import (
 	"strconv"
 	"strings"
+
+	"github.com/kohakuvault/kvault/engine"
 )
 
 // statements are the SQL texts for one key-value table. No text names the value column unless it needs the value.
 type statements struct {
 	get, find, rowOf      string
 	valueOf               string
-	insert, update        string
+	insert, insertNew     string
+	update                string
 	deleteRow, deleteMeta string
 	putMeta, moveMeta     string
 	renameRow             string
@@ -43,13 +46,14 @@ func newStatements(t *table) statements {
 		sizeCol, sizeVal, sizeSet = "size, ", "?3, ", "size = ?3, "
 	}
 	r := strings.NewReplacer("{t}", quoted(t.name), "{m}", quoted(t.meta()), "{id}", t.rowID,
-		"{sizeCol}", sizeCol, "{sizeVal}", sizeVal, "{sizeSet}", sizeSet, "{ref}", strconv.Itoa(refLen))
+		"{sizeCol}", sizeCol, "{sizeVal}", sizeVal, "{sizeSet}", sizeSet, "{ref}", strconv.Itoa(refLen), "{small}", strconv.Itoa(smallBytes))
 	return statements{
-		get:        r.Replace(`SELECT rowid, octet_length(value), CASE WHEN octet_length(value) <= ?2 THEN value END FROM {t} WHERE key = ?1`),
+		get:        r.Replace(`SELECT CASE WHEN octet_length(value) <= {small} THEN value END FROM {t} WHERE key = ?1`),
 		find:       `SELECT ` + t.findColumns() + t.from() + ` WHERE k.key = ?1`,
 		rowOf:      r.Replace(`SELECT rowid FROM {t} WHERE key = ?1`),
 		valueOf:    r.Replace(`SELECT value FROM {t} WHERE rowid = ?1`),
 		insert:     r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}?2)`),
+		insertNew:  r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}?2) ON CONFLICT DO NOTHING`),
 		update:     r.Replace(`UPDATE {t} SET {sizeSet}value = ?2 WHERE rowid = ?1`),
 		deleteRow:  r.Replace(`DELETE FROM {t} WHERE rowid = ?1`),
 		deleteMeta: r.Replace(`DELETE FROM {m} WHERE id = ?1`),
@@ -67,19 +71,26 @@ func newStatements(t *table) statements {
 	}
 }
 
-// list is the text of a keyset page: ordered by key, from ?1 up to but not including ?2 where bounded, at most ?3.
-func (t *table) list(bounded, reverse, values bool) string {
+// list is the text of a keyset page: ordered by key, from ?1 up to but not including ?2 where there is an end, at most ?3. Keys alone
+// are in an index.
+func (t *table) list(q engine.Query) string {
 	var b strings.Builder
-	b.WriteString(`SELECT ` + t.findColumns())
-	if values {
-		b.WriteString(`, CASE WHEN octet_length(k.value) <= ?4 THEN k.value END`)
+	from := t.from()
+	switch {
+	case q.Values:
+		b.WriteString(`SELECT ` + t.findColumns() + `, CASE WHEN octet_length(k.value) <= ?4 THEN k.value END`)
+	case q.KeysOnly:
+		b.WriteString(`SELECT k.key`)
+		from = ` FROM ` + quoted(t.name) + ` k`
+	default:
+		b.WriteString(`SELECT ` + t.findColumns())
 	}
-	b.WriteString(t.from() + ` WHERE k.key >= ?1`)
-	if bounded {
+	b.WriteString(from + ` WHERE k.key >= ?1`)
+	if q.End != "" {
 		b.WriteString(` AND k.key < ?2`)
 	}
 	b.WriteString(` ORDER BY k.key`)
-	if reverse {
+	if q.Reverse {
 		b.WriteString(` DESC`)
 	}
 	b.WriteString(` LIMIT ?3`)

@@ -15,7 +15,11 @@ func (o Overlay) Merge(q engine.Query, page engine.Page) (items []engine.Item, n
 	if partial {
 		within = covered(q, page.Items[len(page.Items)-1].Key)
 	}
-	m.run(o.Within(within), page.Items)
+	if o.entries == nil {
+		m.items = page.Items
+	} else {
+		m.run(o.Within(within), page.Items)
+	}
 	if !m.full {
 		if !partial {
 			return m.items, engine.Range{}, false
