@@ -13,8 +13,8 @@ import (
 
 // Options are for columns that are made. The zero value is good.
 type Options struct {
-	// MinChunk and MaxChunk bound the chunks in which elements lie, in bytes. If 0 they are 128 KiB and 16 MiB; but 1 MiB where
-	// elements differ in size, since an append reads the whole of the last chunk there. The first chunk begins with MinChunk and
+	// MinChunk and MaxChunk bound the chunks in which elements lie, in bytes. If 0 they are 128 KiB and 1 MiB: the way to an element
+	// leads through its chunk page by page. The first chunk begins with MinChunk and
 	// doubles. For elements of one size they are rounded, MinChunk up and MaxChunk down, to whole elements. Elements
 	// larger than MaxChunk are possible where sizes differ, and get chunks of their own. At most 512 MiB.
 	MinChunk, MaxChunk int64
@@ -22,8 +22,7 @@ type Options struct {
 
 const (
 	defaultMinChunk = 128 << 10
-	defaultMaxChunk = 16 << 20
-	defaultMaxData  = 1 << 20
+	defaultMaxChunk = 1 << 20
 	largestChunk    = 512 << 20
 	longestName     = 255
 )
@@ -130,9 +129,6 @@ func (o *Options) arrays(name, typ string, size int64) ([]engine.Array, error) {
 	list := []engine.Array{{Name: name, Type: typ, ElemSize: size, MinChunk: shortest, MaxChunk: longest}}
 	if size == 0 {
 		list[0].Name, list[0].ElemSize = name+dataSuffix, 1
-		if o.MaxChunk == 0 {
-			list[0].MaxChunk = max(defaultMaxData, shortest)
-		}
 		list = append(list, engine.Array{Name: name + indexSuffix, Type: indexType, ElemSize: entryBytes, MinChunk: shortest,
 			MaxChunk: max(longest, entryBytes)})
 	}

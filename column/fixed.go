@@ -9,15 +9,17 @@ func (f *fixed) length() int64 { return f.arr.Length }
 
 func (f *fixed) byteAt(i int64) int64 { return i * f.arr.ElemSize }
 
-// read returns elements up to the end of the chunk that holds the first of them, and of a bounded size.
+// read returns a page of elements, or what is left of the chunk if chunks are shorter than a page.
 func (f *fixed) read(ctx context.Context, from, to int64, r *run) error {
 	start := f.byteAt(from)
-	fit := (f.arr.MaxChunk - start%f.arr.MaxChunk) / f.arr.ElemSize
 	page := int64(pageBytes)
 	if r.space != nil {
 		page = directBytes
 	}
-	n := min(to-from, max(1, min(fit, page/f.arr.ElemSize)))
+	if f.arr.MaxChunk < pageBytes {
+		page = f.arr.MaxChunk - start%f.arr.MaxChunk
+	}
+	n := min(to-from, max(1, page/f.arr.ElemSize))
 	r.size = int(f.arr.ElemSize)
 	return f.stream.read(ctx, start, r.fill(f.byteAt(n)))
 }

@@ -87,7 +87,7 @@ func TestBytesOnDisk(t *testing.T) {
 		"v_data bytes 1 0 16 16 70",
 		"v_idx adaptive_idx 12 3 24 24 60",
 		"s_data str:utf8 1 0 131072 131072 1048576",
-		"s_idx adaptive_idx 12 1 131076 131076 16777212",
+		"s_idx adaptive_idx 12 1 131076 131076 1048572",
 	}, "\n")
 	if got != want {
 		t.Errorf("col_meta:\n%s\nwant:\n%s", got, want)

@@ -38,11 +38,43 @@ type arrayTables struct {
 	usage bool
 }
 
+// knownArrays is what was found in the file as of a version of its schema.
+type knownArrays struct {
+	schema int64
+	tables arrayTables
+}
+
 // findArrays says whether the file has the tables of arrays, and refuses such as are of another make.
 func (ses *session) findArrays() (bool, error) {
 	if ses.arrays.there {
 		return true, nil
 	}
+	schema, err := ses.schemaVersion()
+	if err != nil {
+		return false, err
+	}
+	if known := ses.s.arrays.Load(); known != nil && known.schema == schema {
+		ses.arrays = known.tables
+		return true, nil
+	}
+	there, err := ses.lookForArrays()
+	if there && !ses.remade {
+		ses.s.arrays.Store(&knownArrays{schema, ses.arrays})
+	}
+	return there, err
+}
+
+func (ses *session) schemaVersion() (int64, error) {
+	st, err := ses.c.Prepare(`PRAGMA schema_version`)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Reset()
+	_, err = st.Step()
+	return st.ColInt(0), err
+}
+
+func (ses *session) lookForArrays() (bool, error) {
 	meta, err := columnsOf(ses.c, arrayTable)
 	if err != nil {
 		return false, err
@@ -108,8 +140,8 @@ func (ses *session) makeArrays() error {
 	if err != nil {
 		return err
 	}
-	ses.arrays = arrayTables{}
-	_, err = ses.findArrays()
+	ses.arrays, ses.remade = arrayTables{}, true
+	_, err = ses.lookForArrays()
 	return err
 }
 

@@ -27,6 +27,8 @@ type Store struct {
 	// open are the blobs and transactions that Close has to end.
 	open map[closer]struct{}
 
+	arrays atomic.Pointer[knownArrays]
+
 	// spools counts the values that are coming in and are still outside the file.
 	spools atomic.Int64
 

@@ -59,6 +59,8 @@ type session struct {
 	// arrays is what a transaction knows of the tables of arrays, and chunk the chunk of one that it touched last.
 	arrays arrayTables
 	chunk  chunkHandle
+	// remade says that the transaction has changed the schema. A later one may give its version to another.
+	remade bool
 }
 
 func newWriter(s *Store, conn *driver.Conn) *writer {
