@@ -102,8 +102,11 @@ func (s *Store) start(ctx context.Context) error {
 		return errors.Join(err, conn.Close())
 	}
 	s.writer = newWriter(s, conn)
+	if !s.opt.DisableWAL {
+		s.recent.marks = driver.OpenMarks(conn)
+	}
 	if err := s.writer.startSweeping(ctx); err != nil {
-		return errors.Join(err, s.writer.close())
+		return errors.Join(err, s.recent.close(), s.writer.close())
 	}
 	return nil
 }
@@ -146,6 +149,9 @@ func (s *Store) noteJournal(conn *driver.Conn) error {
 	mode, err := texts(conn, `PRAGMA journal_mode`)
 	if err == nil {
 		s.opt.DisableWAL = len(mode) != 1 || mode[0] != "wal"
+	}
+	if s.opt.DisableWAL { // a file beside it may look like the log's shared memory
+		s.reads.hold = false
 	}
 	return err
 }

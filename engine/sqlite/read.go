@@ -17,6 +17,10 @@ func (s *Store) read(ctx context.Context, p *pool, snapshot bool, fn func(*sessi
 		return err
 	}
 	defer s.leave()
+	return s.readEntered(ctx, p, snapshot, fn)
+}
+
+func (s *Store) readEntered(ctx context.Context, p *pool, snapshot bool, fn func(*session) error) error {
 	conn, err := p.get(ctx)
 	if err != nil {
 		return s.explain(ctx, err)
@@ -74,15 +78,29 @@ func (s *Store) AppendValue(ctx context.Context, dst []byte, key string) (value 
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	value, found, mark := s.recent.get(dst, key)
+	if found {
+		return value, nil
+	}
 	large := false
-	err = s.read(ctx, s.reads, false, func(ses *session) error {
+	err = s.readEntered(ctx, s.reads, false, func(ses *session) error {
 		value, large, err = ses.getSmall(dst, key)
 		return err
 	})
+	if err == nil && !large {
+		s.recent.add(key, value[len(dst):], mark)
+	}
 	if err != nil || !large {
 		return value, err
 	}
-	err = s.read(ctx, s.reads, true, func(ses *session) error {
+	err = s.readEntered(ctx, s.reads, true, func(ses *session) error {
 		value, err = ses.get(dst, key)
 		return err
 	})

@@ -28,6 +28,7 @@ type Store struct {
 	open map[closer]struct{}
 
 	arrays atomic.Pointer[knownArrays]
+	recent recent
 
 	// spools counts the values that are coming in and are still outside the file.
 	spools atomic.Int64
@@ -129,7 +130,7 @@ func (s *Store) Close() error {
 	s.shutAll()
 	err := errors.Join(s.reads.close(), s.streams.close())
 	if s.writer != nil {
-		err = errors.Join(err, s.writer.close())
+		err = errors.Join(err, s.recent.close(), s.writer.close())
 	}
 	if s.conf.Memory {
 		driver.DropMemory(s.conf.Path)

@@ -1,0 +1,31 @@
+package driver
+
+// Mark stands for a state of the database: every commit, of any process, changes the latest before it can be seen.
+type Mark struct{ state walState }
+
+// Marks tells the latest mark. It is safe for concurrent use.
+type Marks struct{ index *walIndex }
+
+// OpenMarks returns the marks of the database that c is connected to, or nil if it has none to look at: without a write-ahead log, in
+// memory, and on systems where the log's shared memory is not a file. They are right for as long as some connection of this
+// process is open.
+func OpenMarks(c *Conn) *Marks {
+	path := c.c.Filename("main")
+	if !c.shared || path == nil {
+		return nil
+	}
+	index, err := openWALIndex(path.String())
+	if err != nil {
+		return nil
+	}
+	return &Marks{index}
+}
+
+// Latest is the mark of the latest commit, unless it cannot be told at this moment.
+func (m *Marks) Latest() (Mark, bool) {
+	state, ok := m.index.state()
+	return Mark{state}, ok
+}
+
+// Close releases the marks.
+func (m *Marks) Close() error { return m.index.close() }
