@@ -3,6 +3,7 @@ package kvault
 import (
 	"context"
 	"io"
+	"sync"
 
 	"github.com/kohakuvault/kvault/engine"
 )
@@ -75,6 +76,9 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 			}
 		}
 		part := p[n:min(len(p), n+w.chunk-len(w.buf))]
+		if need := len(w.buf) + len(part); need > cap(w.buf) {
+			w.enlarge(min(max(need, 2*cap(w.buf)), w.chunk+1))
+		}
 		w.buf = append(w.buf, part...)
 		n += len(part)
 		if err := w.grown(len(part)); err != nil {
@@ -113,8 +117,14 @@ func (w *Writer) ReadFrom(r io.Reader) (total int64, err error) {
 	}
 }
 
-// smallest is the first size of the buffer.
-const smallest = 32 << 10
+// smallest is the first size of the buffer, and pooled the one from which on buffers are used again.
+const (
+	smallest = 32 << 10
+	pooled   = 256 << 10
+)
+
+// buffers holds buffers for chunks of the default size: making one takes as long as filling it.
+var buffers = sync.Pool{New: func() any { return new([DefaultChunkSize + 1]byte) }}
 
 // room is the free part of the buffer, made larger if there is none: in steps, so that a small value takes little memory.
 func (w *Writer) room() []byte {
@@ -125,11 +135,20 @@ func (w *Writer) room() []byte {
 		} else if w.o.SizeKnown {
 			size = w.chunk + 1
 		}
-		larger := make([]byte, len(w.buf), min(size, w.chunk+1))
-		copy(larger, w.buf)
-		w.buf = larger
+		w.enlarge(min(size, w.chunk+1))
 	}
 	return w.buf[len(w.buf):min(cap(w.buf), w.chunk+1)]
+}
+
+func (w *Writer) enlarge(size int) {
+	var larger []byte
+	if size >= pooled && w.chunk == DefaultChunkSize {
+		larger = buffers.Get().(*[DefaultChunkSize + 1]byte)[:len(w.buf)]
+	} else {
+		larger = make([]byte, len(w.buf), size)
+	}
+	copy(larger, w.buf)
+	w.buf = larger
 }
 
 // grown counts n bytes that came in.
@@ -243,5 +262,8 @@ func (w *Writer) discard() {
 
 func (w *Writer) end(err error) {
 	w.done, w.err = true, err
+	if cap(w.buf) == DefaultChunkSize+1 {
+		buffers.Put((*[DefaultChunkSize + 1]byte)(w.buf[:DefaultChunkSize+1]))
+	}
 	w.buf, w.head, w.stage = nil, nil, nil
 }
