@@ -66,24 +66,11 @@ func openBench(b *testing.B, o Options) *Store {
 	return s
 }
 
-// applyBare stores the values alone.
+// applyBare stores values of new keys alone.
 func (s *Store) applyBare(ops []engine.Op) error {
 	return s.writer.do(&request{ctx: context.Background(), run: func(ses *session) error {
 		for _, op := range ops {
-			st, err := ses.c.Prepare(ses.t.sql.rowOf)
-			if err != nil {
-				return err
-			}
-			there, err := st.Key(1, op.Key).Step()
-			if err != nil {
-				return err
-			}
-			var old *row
-			if there {
-				old = &row{rowid: st.ColInt(0)}
-				st.Reset()
-			}
-			if _, err := ses.writeRow(engine.Entry{Key: op.Key, Size: int64(len(op.Value))}, op.Value, old); err != nil {
+			if _, err := ses.insertNew(engine.Entry{Key: op.Key, Size: int64(len(op.Value))}, op.Value); err != nil {
 				return err
 			}
 		}
