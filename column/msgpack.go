@@ -17,15 +17,13 @@ import (
 // equal are encoded alike.
 //
 // A value that cannot be encoded is ErrInvalid, and so is an element that does not fit T. Values lie at most 1000 deep in one another.
-func MessagePack[T any]() Codec[T] { return &packedCodec[T]{packed: msgpackFormat} }
+func MessagePack[T any]() Codec[T] { return &packedCodec[T]{packed: newMsgpackFormat()} }
 
 // FixedMessagePack keeps values as MessagePack does, but in n bytes each, filled up with zeros: type msgpack:n. A value whose
 // encoded form is longer is ErrTooLarge. n must be above 0.
 func FixedMessagePack[T any](n int) Codec[T] {
-	return &packedCodec[T]{packed: msgpackFormat, fixed: true, size: n}
+	return &packedCodec[T]{packed: newMsgpackFormat(), fixed: true, size: n}
 }
-
-var msgpackFormat = newMsgpackFormat()
 
 func newMsgpackFormat() *packed {
 	p := &packed{name: "msgpack", depth: 1000, marshal: marshalMsgpack, unmarshal: unmarshalMsgpack, head: msgpackHead}
