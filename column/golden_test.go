@@ -60,6 +60,11 @@ func readGolden(t *testing.T, version string) *golden {
 // build makes the file that the package made.
 func (g *golden) build(t *testing.T, chunks string) *kvault.Vault {
 	t.Helper()
+	return openFile(t, g.file(t, chunks))
+}
+
+func (g *golden) file(t *testing.T, chunks string) string {
+	t.Helper()
 	path := newPath(t)
 	sql, id := []string{metaOf021, chunks}, 0
 	for _, c := range g.Columns {
@@ -77,7 +82,7 @@ func (g *golden) build(t *testing.T, chunks string) *kvault.Vault {
 		}
 	}
 	script(t, path, sql...)
-	return openFile(t, path)
+	return path
 }
 
 // elements are those of a column of any type, as a slice.
@@ -249,4 +254,32 @@ func arrayOf(t *testing.T, path, name string) *goldenArray {
 		a.Chunks = append(a.Chunks, chunk)
 	}
 	return a
+}
+
+// The columns that the package begins with chunk 1 are sound, and a chunk that is really lost is missed all the same.
+func TestGoldenCheck(t *testing.T) {
+	g, ctx := readGolden(t, "0.8.6"), t.Context()
+	path := g.file(t, chunksOf040)
+	v := openFile(t, path)
+	report, err := v.Check(ctx, nil)
+	must(t, err)
+	must(t, report.Err())
+	must(t, v.Close())
+
+	saved := newPath(t)
+	_, err = kvault.Salvage(ctx, path, saved, &kvault.SalvageOptions{OnLoss: func(l kvault.Loss) { t.Errorf("lost: %+v", l) }})
+	must(t, err)
+	v, again := openFile(t, path), openFile(t, saved)
+	for _, c := range g.Columns[:3] {
+		holds(t, openColumn(t, again, c.Name, column.String), elements(t, openColumn(t, v, c.Name, column.String)).Interface().([]string))
+	}
+	must(t, v.Close())
+
+	script(t, path, `DELETE FROM col_chunks WHERE chunk_idx = 0 AND col_id = (SELECT col_id FROM col_meta WHERE name = 'c14_data')`)
+	v = openFile(t, path)
+	report, err = v.Check(ctx, nil)
+	must(t, err)
+	if report.Problems != 1 || report.First[0].Column != "c14_data" {
+		t.Errorf("after the loss of a chunk: %+v", report)
+	}
 }
