@@ -2,13 +2,9 @@ package column
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"strconv"
-	"unicode/utf8"
 	"unsafe"
-
-	"github.com/kohakuvault/kvault"
 )
 
 // Codec turns elements into bytes and back. It is safe for concurrent use.
@@ -23,7 +19,7 @@ type Codec[T any] interface {
 	Decode(b []byte) (T, error)
 }
 
-// The codecs of the types that every version of the file format knows, and of text.
+// The codecs of the types that every version of the file format knows.
 var (
 	// Int64 keeps integers in 8 bytes, type i64.
 	Int64 Codec[int64] = int64Codec{}
@@ -31,8 +27,6 @@ var (
 	Float64 Codec[float64] = float64Codec{}
 	// Bytes keeps byte strings of any length, type bytes. Those that come out are never nil.
 	Bytes Codec[[]byte] = bytesCodec{}
-	// String keeps text of any length in UTF-8, type str:utf8. Text that is not valid UTF-8 is ErrInvalid.
-	String Codec[string] = stringCodec{}
 )
 
 // FixedBytes keeps byte strings in n bytes each, type bytes:n. A longer one is ErrTooLarge; a shorter one is filled up with
@@ -115,12 +109,10 @@ type fixedBytes int
 
 func (n fixedBytes) Type() string { return "bytes:" + strconv.Itoa(int(n)) }
 func (n fixedBytes) Size() int    { return int(n) }
+func (n fixedBytes) check() error { return checkSize(true, int(n)) }
 
 func (n fixedBytes) Append(dst, x []byte) ([]byte, error) {
-	if len(x) > int(n) {
-		return nil, fmt.Errorf("%d bytes, the column holds %d each: %w", len(x), int(n), kvault.ErrTooLarge)
-	}
-	return append(append(dst, x...), make([]byte, int(n)-len(x))...), nil
+	return pad(append(dst, x...), len(dst), int(n))
 }
 
 func (fixedBytes) Decode(b []byte) ([]byte, error) { return append([]byte{}, b...), nil }
@@ -132,22 +124,3 @@ func (bytesCodec) Size() int    { return 0 }
 
 func (bytesCodec) Append(dst, x []byte) ([]byte, error) { return append(dst, x...), nil }
 func (bytesCodec) Decode(b []byte) ([]byte, error)      { return append([]byte{}, b...), nil }
-
-type stringCodec struct{}
-
-func (stringCodec) Type() string { return "str:utf8" }
-func (stringCodec) Size() int    { return 0 }
-
-func (stringCodec) Append(dst []byte, x string) ([]byte, error) {
-	if !utf8.ValidString(x) {
-		return nil, fmt.Errorf("%q is not valid UTF-8: %w", x, kvault.ErrInvalid)
-	}
-	return append(dst, x...), nil
-}
-
-func (stringCodec) Decode(b []byte) (string, error) {
-	if !utf8.Valid(b) {
-		return "", fmt.Errorf("%w: element %q is not valid UTF-8", kvault.ErrCorrupt, b)
-	}
-	return string(b), nil
-}

@@ -53,7 +53,10 @@ func update[S Scope](ctx context.Context, s S, fn func(engine.Arrays) error) err
 // Create makes a new, empty column. ErrExists if the name is taken. Names have 1 to 255 bytes of UTF-8; a column whose
 // elements differ in size takes the names with _data and _idx behind them too. o may be nil.
 func Create[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T], o *Options) (*Column[T], error) {
-	err := update(ctx, s, func(a engine.Arrays) error { return create(ctx, a, name, codec.Type(), codec.Size(), o) })
+	err := valid(codec)
+	if err == nil {
+		err = update(ctx, s, func(a engine.Arrays) error { return create(ctx, a, name, codec.Type(), codec.Size(), o) })
+	}
 	if err != nil {
 		return nil, fail("create", name, err)
 	}
@@ -62,6 +65,9 @@ func Create[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T
 
 // Open returns a column that exists. ErrNotFound if it does not, and a *TypeError if it holds another type than the codec's.
 func Open[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T]) (*Column[T], error) {
+	if err := valid(codec); err != nil {
+		return nil, fail("open", name, err)
+	}
 	c := scoped(s, name, codec)
 	if err := c.view(ctx, "open", func(layout) error { return nil }); err != nil {
 		return nil, err
@@ -79,6 +85,14 @@ func Ensure[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T
 		return Open(ctx, s, name, codec)
 	}
 	return c, err
+}
+
+// valid refuses a codec that was made of a size, an encoding or dimensions that are none.
+func valid[T any](codec Codec[T]) error {
+	if c, ok := codec.(interface{ check() error }); ok {
+		return c.check()
+	}
+	return nil
 }
 
 func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o *Options) error {

@@ -3,7 +3,6 @@ package column
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/kohakuvault/kvault"
@@ -18,11 +17,21 @@ import (
 //	case *column.Column[[]byte]:
 //	case *column.Column[string]:
 //	}
+//
+// It is a Column[any] for msgpack and cbor, a Column[[]E] for vec of E with dimensions, and a Column[Tensor[E]] without. A Column[[]byte] is
+// one of type bytes, bytes:N, or vec:u8 with dimensions: its Type tells.
 type Dynamic interface {
 	Name() string
 	Type() string
 	Len(ctx context.Context) (int64, error)
 }
+
+// Types are the forms of the names of all types that this package has codecs for. N is the length of each element in bytes, ENC one of utf8, utf16le,
+// utf16be, ascii and latin1, ELEM one of f32, f64, i8, i16, i32, i64, u8, u16, u32 and u64, and DIM a dimension, of which there may be more.
+var Types = []string{"i64", "f64", "bytes", "bytes:N", "str", "str:ENC", "str:N", "str:N:ENC", "vec:ELEM", "vec:ELEM:DIM", "msgpack", "msgpack:N", "cbor", "cbor:N"}
+
+// Codec returns the codec of the column.
+func (c *Column[T]) Codec() Codec[T] { return c.codec }
 
 // Type returns what the file calls the type of the elements, as Codec.Type has it.
 func (c *Column[T]) Type() string { return c.codec.Type() }
@@ -42,22 +51,54 @@ func kindOf[T any](codec Codec[T]) *kind {
 
 // kindNamed returns the kind of the type that the file calls so.
 func kindNamed(typ string) (*kind, error) {
-	switch typ {
-	case Int64.Type():
-		return kindOf(Int64), nil
-	case Float64.Type():
-		return kindOf(Float64), nil
-	case Bytes.Type():
-		return kindOf(Bytes), nil
-	case String.Type(), "str":
-		return kindOf(String), nil
+	n, ok := parseType(typ)
+	if !ok {
+		return nil, unknownType(typ)
 	}
-	if length, ok := strings.CutPrefix(typ, "bytes:"); ok {
-		if n, err := strconv.Atoi(length); err == nil && n > 0 {
-			return kindOf(FixedBytes(n)), nil
-		}
+	var k *kind
+	switch n.base {
+	case "i64":
+		k = kindOf(Int64)
+	case "f64":
+		k = kindOf(Float64)
+	case "bytes":
+		k = either(n.size, Bytes, FixedBytes)
+	case "str":
+		k = either(n.size, Text(n.enc), func(size int) Codec[string] { return FixedText(size, n.enc) })
+	case "msgpack":
+		k = either(n.size, MessagePack[any](), FixedMessagePack[any])
+	case "cbor":
+		k = either(n.size, CBOR[any](), FixedCBOR[any])
+	case "vec":
+		k = vectorKinds[n.elem](n.dims)
 	}
-	return nil, fmt.Errorf("there is no codec here for elements of type %q: use i64, f64, bytes:N, bytes or str: %w", typ, kvault.ErrUnsupported)
+	if k.size == 0 && (n.size > 0 || len(n.dims) > 0) {
+		return nil, unknownType(typ)
+	}
+	return k, nil
+}
+
+func unknownType(typ string) error {
+	return fmt.Errorf("there is no codec here for elements of type %q: use one of %s: %w", typ, strings.Join(Types, ", "), kvault.ErrUnsupported)
+}
+
+func either[T any](size int, variable Codec[T], fixed func(int) Codec[T]) *kind {
+	if size == 0 {
+		return kindOf(variable)
+	}
+	return kindOf(fixed(size))
+}
+
+var vectorKinds = map[string]func(dims []int) *kind{
+	"f32": vectorKind[float32], "f64": vectorKind[float64], "i8": vectorKind[int8], "i16": vectorKind[int16], "i32": vectorKind[int32],
+	"i64": vectorKind[int64], "u8": vectorKind[uint8], "u16": vectorKind[uint16], "u32": vectorKind[uint32], "u64": vectorKind[uint64],
+}
+
+func vectorKind[E Number](dims []int) *kind {
+	if len(dims) == 0 {
+		return kindOf(Tensors[E]())
+	}
+	return kindOf(Vector[E](dims...))
 }
 
 // OpenAny returns a column that exists, of whatever type. ErrNotFound if it does not, and ErrUnsupported if this package has no
@@ -80,8 +121,8 @@ func OpenAny[S Scope](ctx context.Context, s S, name string) (Dynamic, error) {
 	return d, fail("open", name, err)
 }
 
-// CreateAny makes a new, empty column, as Create does, of a type by the name that Codec.Type has for it: i64, f64, bytes:N, bytes
-// or str. ErrUnsupported if there is no such type.
+// CreateAny makes a new, empty column, as Create does, of a type by its name: see Types. ErrUnsupported if there is no such
+// type.
 func CreateAny[S Scope](ctx context.Context, s S, name, typ string, o *Options) (Dynamic, error) {
 	v, tx := unscope(s)
 	var d Dynamic

@@ -14,6 +14,12 @@ func TestDynamic(t *testing.T) {
 		for typ, want := range map[string]string{
 			"i64": "*column.Column[int64] i64", "f64": "*column.Column[float64] f64", "bytes:7": "*column.Column[[]uint8] bytes:7",
 			"bytes": "*column.Column[[]uint8] bytes", "str": "*column.Column[string] str:utf8", "str:utf8": "*column.Column[string] str:utf8",
+			"string:UTF-16LE": "*column.Column[string] str:utf16le", "str:iso-8859-1": "*column.Column[string] str:latin1",
+			"str:32": "*column.Column[string] str:32:utf8", "str:+08:ascii": "*column.Column[string] str:8:ascii", "bytes:4:more": "*column.Column[[]uint8] bytes:4",
+			"msgpack": "*column.Column[interface {}] msgpack", "messagepack:64": "*column.Column[interface {}] msgpack:64",
+			"cbor": "*column.Column[interface {}] cbor", "cbor:64": "*column.Column[interface {}] cbor:64",
+			"vector:float32:3": "*column.Column[[]float32] vec:f32:3", "vec:u8:2:3": "*column.Column[[]uint8] vec:u8:2:3",
+			"vec:f64": "*column.Column[github.com/kohakuvault/kvault/column.Tensor[float64]] vec:f64", "vec:int16:1": "*column.Column[[]int16] vec:i16:1",
 		} {
 			made, err := column.CreateAny(ctx, v, typ, typ, nil)
 			must(t, err)
@@ -30,7 +36,8 @@ func TestDynamic(t *testing.T) {
 			_, err = column.CreateAny(ctx, v, typ, typ, nil)
 			wantErr(t, err, kvault.ErrExists)
 		}
-		for _, bad := range []string{"", "i32", "bytes:", "bytes:0", "bytes:-1", "bytes:x", "str:latin9"} {
+		for _, bad := range []string{"", "i32", "bytes:", "bytes:0", "bytes:-1", "bytes:x", "str:latin9", "str:0", "str:-1", "str:8:utf8:x", "str:utf8:8",
+			"msgpack:0", "cbor:x", "vec", "vec:f16", "vec:f32:0", "vec:f32:3:x", "vec:f64:1099511627776:1099511627776"} {
 			_, err := column.CreateAny(ctx, v, "bad", bad, nil)
 			wantErr(t, err, kvault.ErrUnsupported)
 		}

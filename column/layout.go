@@ -97,7 +97,7 @@ func findVariable(ctx context.Context, a engine.Arrays, name string) (*parts, er
 
 // isPair tells the two parts of a column from two columns that happen to have such names.
 func isPair(data, index *engine.Array) bool {
-	if data.ElemSize != 1 || strings.HasSuffix(data.Type, ":1") || strings.HasPrefix(data.Type, "str:1:") {
+	if n, known := parseType(data.Type); data.ElemSize != 1 || known && n.size == 1 {
 		return false
 	}
 	return index.Type == indexType && index.ElemSize == entryBytes || index.Type == Int64.Type() && index.ElemSize == 8
@@ -130,9 +130,4 @@ func open(ctx context.Context, a engine.Arrays, name, typ string, size int) (lay
 		l = &extended{l, behind}
 	}
 	return l, nil
-}
-
-// sameType knows that text is UTF-8 if its type says nothing else.
-func sameType(stored, want string) bool {
-	return stored == want || stored == "str" && want == String.Type()
 }

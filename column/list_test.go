@@ -29,9 +29,13 @@ func TestModel(t *testing.T) {
 	})
 }
 
-func model[T any](t *testing.T, v *kvault.Vault, codec column.Codec[T], random func(*rand.Rand) T) {
+// wide are those for elements that do not fit into tiny ones.
+var wide = &column.Options{MinChunk: 100, MaxChunk: 700}
+
+func model[T any](t *testing.T, v *kvault.Vault, codec column.Codec[T], random func(*rand.Rand) T, o ...*column.Options) {
+	t.Helper()
 	for seed := range uint64(2) {
-		c := create(t, v, fmt.Sprint("model ", codec.Type(), seed), codec, tiny)
+		c := create(t, v, fmt.Sprint("model ", codec.Type(), seed), codec, append(o, tiny)[0])
 		modelOf(t, v, c, nil, seed, random)
 	}
 }

@@ -29,12 +29,7 @@ func (c *Column[T]) pending(r *run) *pending {
 func (p *pending) Target() string { return target(p.name, p.typ) }
 
 // target is what elements for a column of that type are kept under.
-func target(name, typ string) string {
-	if sameType(typ, String.Type()) {
-		typ = String.Type()
-	}
-	return name + "\x00" + typ
-}
+func target(name, typ string) string { return name + "\x00" + canonical(typ) }
 
 func (p *pending) Size() int64 { return int64(len(p.run.data)) + endBytes*int64(len(p.run.ends)) }
 

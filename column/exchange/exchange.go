@@ -18,6 +18,11 @@ import (
 type Format string
 
 // The formats. Elements of type bytes are base64 (RFC 4648, with padding) where a format is text.
+//
+// Vectors are lists in JSON, in one another if they have several dimensions, and lists of one length (FixedSizeList) in Arrow and Parquet. Arrays of
+// differing shapes, and values in MessagePack or CBOR, are JSON everywhere: in a field of its own in NDJSON, else as text. What JSON has no form
+// for becomes a string, bytes as base64, and a number that is not finite becomes null, so those do not come back as they were. A column does not
+// say which of its texts are JSON, so Import needs its type, or the column.
 const (
 	// CSV has a first line of names. Floating-point numbers are as short as they can be and come back bit for bit, apart from
 	// which NaN it was. A CR LF inside a text comes back as LF, as CSV readers have it.

@@ -20,6 +20,7 @@ type form[T any] struct {
 	text   func(dst []byte, x T) []byte
 	json   func(dst []byte, x T) []byte
 	quoted bool // the text may need quotes in CSV
+	picky  bool // a column of the type need not take every x
 	arrow  arrow.DataType
 	build  func(b array.Builder, xs []T)
 
@@ -163,6 +164,7 @@ var textForm = &form[string]{
 	text:   func(dst []byte, x string) []byte { return append(dst, x...) },
 	json:   jsonString,
 	quoted: true,
+	picky:  true,
 	arrow:  arrow.BinaryTypes.String,
 	build:  func(b array.Builder, xs []string) { b.(*array.StringBuilder).AppendValues(xs, nil) },
 	parse:  parseText,
@@ -173,11 +175,8 @@ var textForm = &form[string]{
 		return "", wrongType(v, "a string")
 	},
 	fromArrow: func(a arrow.Array, i int) (string, error) {
-		switch a := a.(type) {
-		case *array.String:
-			return parseText(strings.Clone(a.Value(i)))
-		case *array.LargeString:
-			return parseText(strings.Clone(a.Value(i)))
+		if text, ok := textOf(a, i); ok {
+			return parseText(text)
 		}
 		return "", wrongArrow(a, "str")
 	},

@@ -18,31 +18,21 @@ type sink interface {
 	flush(ctx context.Context, all bool) error
 }
 
-func newSink(d column.Dynamic) (sink, error) {
-	switch c := d.(type) {
-	case *column.Column[int64]:
-		return &gathering[int64]{c: c, form: intForm}, nil
-	case *column.Column[float64]:
-		return &gathering[float64]{c: c, form: floatForm}, nil
-	case *column.Column[string]:
-		return &gathering[string]{c: c, form: textForm}, nil
-	case *column.Column[[]byte]:
-		return &gathering[[]byte]{c: c, form: bytesForm(c.Type())}, nil
-	}
-	return nil, unsupported(d.Name(), d.Type())
-}
-
 // gathering gathers elements, so that they are written many at a time.
 type gathering[T any] struct {
 	c     *column.Column[T]
 	form  *form[T]
 	xs    []T
 	bytes int
+	buf   []byte
 }
 
 func (g *gathering[T]) name() string { return g.c.Name() }
 
 func (g *gathering[T]) add(x T, err error) error {
+	if err == nil && g.form.picky {
+		g.buf, err = g.c.Codec().Append(g.buf[:0], x) // so that an error can name the row
+	}
 	if err != nil {
 		return failed("import", g.c.Name(), err)
 	}

@@ -29,20 +29,6 @@ type source interface {
 	build(b array.Builder, n int)
 }
 
-func newSource(ctx context.Context, d column.Dynamic, from, to int64) (source, error) {
-	switch c := d.(type) {
-	case *column.Column[int64]:
-		return newWindow(ctx, c, from, to, intForm), nil
-	case *column.Column[float64]:
-		return newWindow(ctx, c, from, to, floatForm), nil
-	case *column.Column[string]:
-		return newWindow(ctx, c, from, to, textForm), nil
-	case *column.Column[[]byte]:
-		return newWindow(ctx, c, from, to, bytesForm(c.Type())), nil
-	}
-	return nil, unsupported(d.Name(), d.Type())
-}
-
 // window holds a page of a column.
 type window[T any] struct {
 	c    *column.Column[T]

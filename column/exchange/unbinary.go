@@ -124,6 +124,35 @@ func typeOf(t arrow.DataType) string {
 		return "bytes"
 	case arrow.FIXED_SIZE_BINARY:
 		return "bytes:" + strconv.Itoa(t.(*arrow.FixedSizeBinaryType).ByteWidth)
+	case arrow.FIXED_SIZE_LIST, arrow.LIST, arrow.LARGE_LIST:
+		return typeOfLists(t)
+	}
+	return ""
+}
+
+// typeOfLists is the type of a column for lists of numbers in one another: with dimensions if all of them have one.
+func typeOfLists(t arrow.DataType) string {
+	dims, fixed := "", true
+	for {
+		list, ok := t.(arrow.ListLikeType)
+		if !ok {
+			break
+		}
+		if f, ok := t.(*arrow.FixedSizeListType); ok && f.Len() > 0 {
+			dims += ":" + strconv.Itoa(int(f.Len()))
+		} else {
+			fixed = false
+		}
+		t = list.Elem()
+	}
+	for name, number := range numberTypes {
+		if !arrow.TypeEqual(t, number) {
+			continue
+		}
+		if fixed {
+			return "vec:" + name + dims
+		}
+		return "vec:" + name
 	}
 	return ""
 }

@@ -147,6 +147,7 @@ func (d *jsonDecoder) close()              {}
 
 func (d *jsonDecoder) next(sinks []sink) (int, error) {
 	return batch(func() (bytes int, err error) {
+		before := d.r.InputOffset()
 		row, err := d.read()
 		if err != nil {
 			return 0, err
@@ -159,11 +160,8 @@ func (d *jsonDecoder) next(sinks []sink) (int, error) {
 			if err := s.addJSON(v); err != nil {
 				return 0, err
 			}
-			if text, ok := v.(string); ok {
-				bytes += len(text)
-			}
 		}
-		return bytes, nil
+		return int(d.r.InputOffset() - before), nil
 	})
 }
 

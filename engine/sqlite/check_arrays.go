@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -58,7 +59,15 @@ func (c *checker) checkArray(ses *session, a *engine.Array) error {
 		if !there {
 			break
 		}
-		if got := st.ColInt(1); got != want {
+		got := st.ColInt(1)
+		if want == 0 && got == 1 {
+			if begins, err := ses.beginsLater(a); err != nil {
+				return err
+			} else if begins {
+				want = 1
+			}
+		}
+		if got != want {
 			return fmt.Errorf("%w: chunk %d is missing, and there is a chunk %d", engine.ErrCorrupt, want, got)
 		}
 		n, err := c.checkChunk(ses, st.ColInt(0))
@@ -71,6 +80,23 @@ func (c *checker) checkArray(ses *session, a *engine.Array) error {
 		return fmt.Errorf("%w: %d bytes are there of %d elements of %d bytes", engine.ErrCorrupt, bytes, a.Length, a.ElemSize)
 	}
 	return nil
+}
+
+// beginsLater says whether an array has no chunk 0, and never had one: so the Python package lays elements of differing sizes if the
+// first of them come many at once. Its index says that the first of them lies in a later chunk.
+func (ses *session) beginsLater(a *engine.Array) (bool, error) {
+	base, isData := strings.CutSuffix(a.Name, "_data")
+	if !isData || a.ElemSize != 1 || a.Length != 0 {
+		return false, nil
+	}
+	st, err := ses.c.Prepare(`SELECT hex(substr(CAST(data AS BLOB), 1, 4)) <> '00000000' FROM ` + arrayChunkTable + ` WHERE chunk_idx = 0
+		AND col_id = (SELECT col_id FROM ` + arrayTable + ` WHERE name = ?1 AND dtype = 'adaptive_idx')`)
+	if err != nil {
+		return false, err
+	}
+	defer st.Reset()
+	there, err := st.Text(1, base+"_idx").Step()
+	return there && st.ColInt(0) != 0, err
 }
 
 // checkChunk reads one chunk through, and returns its length.

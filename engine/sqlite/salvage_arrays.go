@@ -189,11 +189,23 @@ func (c *arrayCopier) partOfLost(a engine.Array, arrays []engine.Array) bool {
 	return other != "" && i >= 0 && c.whole(&arrays[i]) != nil
 }
 
+// first is the number of the first chunk of an array: 1 for those that the Python package has begun there. Neither the rows nor their index
+// know of a chunk 0 then.
+func (c *arrayCopier) first(a *engine.Array) int64 {
+	rows := c.rows[a.ID]
+	_, zero := rows[0]
+	if _, one := rows[1]; !zero && one && a.ElemSize == 1 && a.Length == 0 && strings.HasSuffix(a.Name, "_data") {
+		return 1
+	}
+	return 0
+}
+
 // whole reads all chunks of an array, and says what is wrong with them.
 func (c *arrayCopier) whole(a *engine.Array) error {
 	rows := c.rows[a.ID]
 	var bytes int64
-	for i := range int64(len(rows)) {
+	first := c.first(a)
+	for i := first; i < first+int64(len(rows)); i++ {
 		ch, err := c.chunk(a.ID, i)
 		if err != nil {
 			return fmt.Errorf("chunk %d: %w", i, err)
@@ -261,7 +273,11 @@ func (c *arrayCopier) copy(a engine.Array) error {
 		made, err = x.CreateArray(c.ctx, engine.Array{Name: a.Name, Type: a.Type, ElemSize: a.ElemSize, MinChunk: a.MinChunk, MaxChunk: a.MaxChunk})
 		return err
 	})
-	for i := range int64(len(c.rows[a.ID])) {
+	first := c.first(&a)
+	if err == nil && first > 0 {
+		err = c.transact(func(x engine.Arrays) error { return x.ResizeChunk(c.ctx, made.ID, 0, 0) })
+	}
+	for i := first; i < first+int64(len(c.rows[a.ID])); i++ {
 		if err == nil {
 			err = c.transact(func(x engine.Arrays) error { return c.copyChunk(x, a.ID, made.ID, i) })
 		}

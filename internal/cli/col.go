@@ -17,9 +17,10 @@ func (a *app) colCommand() *cobra.Command {
 		Use:     "col",
 		GroupID: groupColumns,
 		Short:   "Keep typed lists beside the values",
-		Long: `A column is a list of elements of one type: i64, f64, bytes:N (N bytes each),
-bytes, or str. Columns of one length make a table, which goes to CSV, JSON
-lines, Arrow or Parquet and comes from there.`,
+		Long: `A column is a list of elements of one type: numbers, bytes, text, vectors, or
+values of any form; 'kvault col new --help' has the types. Columns of one length
+make a table, which goes to CSV, JSON lines, Arrow or Parquet and comes from
+there.`,
 		Example: `  kvault -f media.kv col append --new name=str --new size=i64 < files.csv
   kvault -f media.kv col stats size
   kvault -f media.kv col export name size -o files.parquet`,

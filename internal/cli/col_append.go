@@ -32,7 +32,8 @@ tabs between them. The other formats name their columns: CSV in its first line,
 as name or name:type. NAMEs are then those to read.
 
 --new NAME=TYPE makes a column that does not exist, and the vault too. Elements
-of type bytes are base64 in lines, csv and ndjson.
+of type bytes are base64 in lines, csv and ndjson; vectors, msgpack and cbor are
+JSON there.
 
 ` + colExitHelp(),
 		Example: `  seq 1000 | kvault -f media.kv col append n --new n=i64

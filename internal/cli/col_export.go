@@ -27,7 +27,9 @@ func (a *app) colExportCommand() *cobra.Command {
 FILE's name, or --format; csv if neither says. FILE changes only once the whole
 table is there.
 
-Elements of type bytes are base64 in csv, ndjson and lines. --typed writes
+Elements of type bytes are base64 in csv, ndjson and lines, and vectors are JSON.
+In Arrow and Parquet vectors are lists of one length. Elements of msgpack and
+cbor, and arrays of differing shapes, are JSON everywhere. --typed writes
 name:type in the first line of CSV, from which 'col append' makes the columns.
 
 ` + colExitHelp(),

@@ -22,12 +22,11 @@ type bin struct {
 
 type number interface{ int64 | float64 }
 
-// histogramOf counts what lies between the extremes of a column, and what is not finite.
-func histogramOf[T any, N number](ctx context.Context, c *column.Column[T], of func(T) N) (list []bin, outside int64, err error) {
+// histogramOf counts the numbers that of finds in the elements of a column, between their extremes, and those that are not finite.
+func histogramOf[T any, N number](ctx context.Context, c *column.Column[T], of func(x T, count func(N))) (list []bin, outside int64, err error) {
 	var low, high N
 	some := false
-	err = each(ctx, c, func(x T) {
-		n := of(x)
+	extremes := func(n N) {
 		switch {
 		case finite(n) == nil:
 			outside++
@@ -36,17 +35,17 @@ func histogramOf[T any, N number](ctx context.Context, c *column.Column[T], of f
 		default:
 			low, high = min(low, n), max(high, n)
 		}
-	})
-	if err != nil || !some {
+	}
+	if err := each(ctx, c, func(x T) { of(x, extremes) }); err != nil || !some {
 		return nil, outside, err
 	}
 	list, which := ranges(low, high)
-	err = each(ctx, c, func(x T) {
-		if n := of(x); finite(n) != nil {
+	count := func(n N) {
+		if finite(n) != nil {
 			list[which(n)].Count++
 		}
-	})
-	return list, outside, err
+	}
+	return list, outside, each(ctx, c, func(x T) { of(x, count) })
 }
 
 // ranges divides what lies from low to high, and tells which range a number is in.

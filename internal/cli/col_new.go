@@ -13,15 +13,25 @@ func (a *app) colNewCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "new NAME TYPE",
 		Short: "Make a column",
-		Long: `Make an empty column for elements of TYPE: i64 and f64 are numbers, bytes:N is N
-bytes each, bytes is of any length, and str is text. The vault is made if it
-does not exist.
+		Long: `Make an empty column for elements of TYPE. The vault is made if it does not
+exist.
+
+  i64, f64            integers and floating-point numbers of 64 bits
+  bytes, bytes:N      bytes, of any number or N each
+  str, str:N          text, of any length or at most N bytes each; an encoding may
+                      follow: utf8, utf16le, utf16be, ascii or latin1
+  vec:ELEM:N          vectors of N numbers: f32, f64, i8 to i64 or u8 to u64; more
+                      dimensions may follow, as in vec:u8:28:28
+  vec:ELEM            arrays of numbers, each of a shape of its own
+  msgpack, cbor       values of any form, given and shown as JSON; with :N they
+                      have at most N bytes each
 
 ` + exitHelp(),
-		Example: `  kvault -f media.kv col new size i64`,
-		Args:    takes(2, 2, 0),
+		Example: `  kvault -f media.kv col new size i64
+  kvault -f media.kv col new embedding vec:f32:768`,
+		Args: takes(2, 2, 0),
 		ValidArgsFunction: a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveNoFileComp),
-			cobra.FixedCompletions([]cobra.Completion{"i64", "f64", "bytes", "bytes:", "str"}, cobra.ShellCompDirectiveNoFileComp)),
+			cobra.FixedCompletions([]cobra.Completion{"i64", "f64", "bytes", "bytes:", "str", "str:", "vec:", "msgpack", "cbor"}, cobra.ShellCompDirectiveNoFileComp)),
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			return a.withVault(ctx, creating, func(v *kvault.Vault) error {
 				d, err := column.CreateAny(ctx, v, args[0], args[1], nil)

@@ -44,7 +44,8 @@ func (a *app) colShowCommand() *cobra.Command {
 		Use:   "show NAME...",
 		Short: "Print rows",
 		Long: `Print the elements of columns of one length, a row on a line with tabs between
-them, or with --json an object on each line. Elements of type bytes are base64.
+them, or with --json an object on each line. Elements of type bytes are base64;
+vectors, msgpack and cbor are JSON.
 On a terminal, characters that would control it are shown as "?".
 
 ` + colExitHelp(),

@@ -18,9 +18,10 @@ func (a *app) colStatsCommand() *cobra.Command {
 		Use:   "stats NAME...",
 		Short: "Show count, sum, extremes and a histogram",
 		Long: `Show count, sum, smallest, largest and mean of columns of numbers, and how they
-are spread over ten equal ranges. Of the other types it is the lengths of the
-elements in bytes that are counted. What is shown of a column is of one state;
-the column is read twice, and not held in memory.
+are spread over ten equal ranges. Of vectors it is the numbers in them that are
+counted, as floating-point numbers; of the other types the lengths of the
+elements in bytes, as they are stored. What is shown of a column is of one
+state; the column is read twice, and not held in memory.
 
 ` + colExitHelp(),
 		Example: `  kvault -f media.kv col stats size
@@ -52,15 +53,17 @@ the column is read twice, and not held in memory.
 // statsOfColumn is what col stats shows of one column, in JSON too. Sum is missing if it does not fit into 64 bits, or is no
 // number, as are the others where there is no element.
 type statsOfColumn struct {
-	Name      string `json:"name"`
-	Type      string `json:"type"`
-	Of        string `json:"of"`
-	Count     int64  `json:"count"`
-	Sum       any    `json:"sum,omitempty"`
-	Min       any    `json:"min,omitempty"`
-	Max       any    `json:"max,omitempty"`
-	Mean      any    `json:"mean,omitempty"`
-	Histogram []bin  `json:"histogram,omitempty"`
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Of    string `json:"of"`
+	Count int64  `json:"count"`
+	// Numbers is how many numbers there are in the vectors of the column.
+	Numbers   int64 `json:"numbers,omitempty"`
+	Sum       any   `json:"sum,omitempty"`
+	Min       any   `json:"min,omitempty"`
+	Max       any   `json:"max,omitempty"`
+	Mean      any   `json:"mean,omitempty"`
+	Histogram []bin `json:"histogram,omitempty"`
 	// NotFinite are elements that are in no range of the histogram.
 	NotFinite int64 `json:"not_finite,omitempty"`
 }
@@ -73,15 +76,10 @@ func columnStats(ctx context.Context, v *kvault.Vault, name string) (s *statsOfC
 			return err
 		}
 		s = &statsOfColumn{Name: d.Name(), Type: d.Type(), Of: "values"}
-		switch c := d.(type) {
-		case *column.Column[int64]:
-			return statsOfNumbers(ctx, s, c)
-		case *column.Column[float64]:
-			return statsOfNumbers(ctx, s, c)
-		case *column.Column[string]:
-			return statsOfLengths(ctx, s, c, func(x string) int { return len(x) })
-		case *column.Column[[]byte]:
-			return statsOfLengths(ctx, s, c, func(x []byte) int { return len(x) })
+		for _, of := range statsByType {
+			if did, err := of(ctx, s, d); did {
+				return err
+			}
 		}
 		s.Of = "elements"
 		s.Count, err = d.Len(ctx)
@@ -102,15 +100,24 @@ func statsOfNumbers[N number](ctx context.Context, s *statsOfColumn, c *column.C
 		s.Sum = finite(total.Sum)
 	}
 	s.Min, s.Max, s.Mean = finite(total.Min), finite(total.Max), finite(total.Mean)
-	s.Histogram, s.NotFinite, err = histogramOf(ctx, c, func(x N) N { return x })
+	s.Histogram, s.NotFinite, err = histogramOf(ctx, c, func(x N, count func(N)) { count(x) })
 	return err
 }
 
-func statsOfLengths[T any](ctx context.Context, s *statsOfColumn, c *column.Column[T], length func(T) int) error {
+func statsOfLengths[T any](ctx context.Context, s *statsOfColumn, c *column.Column[T]) error {
+	var buf []byte
+	length := func(x T) int64 {
+		encoded, err := c.Codec().Append(buf[:0], x)
+		if err != nil {
+			return 0 // it has been decoded, so it can be encoded
+		}
+		buf = encoded
+		return int64(len(encoded))
+	}
 	s.Of = "lengths"
 	sum, least, most := int64(0), int64(math.MaxInt64), int64(0)
 	err := each(ctx, c, func(x T) {
-		n := int64(length(x))
+		n := length(x)
 		sum, least, most = sum+n, min(least, n), max(most, n)
 		s.Count++
 	})
@@ -118,7 +125,7 @@ func statsOfLengths[T any](ctx context.Context, s *statsOfColumn, c *column.Colu
 		return err
 	}
 	s.Sum, s.Min, s.Max, s.Mean = sum, least, most, float64(sum)/float64(s.Count)
-	s.Histogram, _, err = histogramOf(ctx, c, func(x T) int64 { return int64(length(x)) })
+	s.Histogram, _, err = histogramOf(ctx, c, func(x T, count func(int64)) { count(length(x)) })
 	return err
 }
 
@@ -149,14 +156,17 @@ func (a *app) printColumnStats(s *statsOfColumn) error {
 	}
 	facts := [][2]string{{"column", a.shown(s.Name)}, {"type", s.Type}, {"elements", humanize.Comma(s.Count)}}
 	of := ""
-	if s.Of == "lengths" {
+	switch s.Of {
+	case "lengths":
 		of = " length"
+	case "numbers":
+		facts = append(facts, [2]string{"numbers", humanize.Comma(s.Numbers)})
 	}
 	for _, f := range []struct {
 		name  string
 		value any
 	}{{"sum", s.Sum}, {"smallest", s.Min}, {"largest", s.Max}, {"mean", s.Mean}} {
-		if s.Of != "elements" && s.Count > 0 {
+		if s.Of != "elements" && s.Count > 0 && (s.Of != "numbers" || s.Numbers > 0) {
 			facts = append(facts, [2]string{f.name + of, numberInWords(f.value)})
 		}
 	}

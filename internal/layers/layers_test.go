@@ -17,7 +17,7 @@ const module = "github.com/kohakuvault/kvault"
 // listed may not exist.
 var mayImport = map[string]struct{ own, others []string }{
 	"":       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
-	"column": {[]string{"", "engine"}, nil},
+	"column": {[]string{"", "engine"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
 	"column/exchange": {[]string{"", "column"}, []string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
 		"github.com/apache/arrow-go/v18/arrow/ipc", "github.com/apache/arrow-go/v18/arrow/memory", "github.com/apache/arrow-go/v18/parquet",
 		"github.com/apache/arrow-go/v18/parquet/compress", "github.com/apache/arrow-go/v18/parquet/file",

@@ -1,0 +1,175 @@
+package column
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// packed is one of the formats for values of any form.
+type packed struct {
+	name  string
+	depth int // how deep values may lie in one another
+	// marshal appends x to dst. The keys of maps may be in any order.
+	marshal func(dst []byte, x any) ([]byte, error)
+	// head reads the beginning of a value, of those that marshal writes at least.
+	head func(b []byte) (head, bool)
+	// length is that of the value that b begins with. If it gives no error, unmarshal neither runs out of stack nor of memory.
+	length func(b []byte) (int, error)
+	// unmarshal reads b into the variable that p points to.
+	unmarshal func(b []byte, p any) error
+}
+
+// head is the beginning of an encoded value.
+type head struct {
+	size     int    // of itself
+	payload  uint64 // bytes that follow
+	children uint64 // values that follow those; of a map its keys and values, in turn
+	text     bool   // the payload is text
+	dict     bool
+}
+
+// packedCodec keeps values of type T in one of the formats.
+type packedCodec[T any] struct {
+	*packed
+	fixed bool
+	size  int
+}
+
+func (c *packedCodec[T]) Type() string { return (&typeName{base: c.name, size: c.size}).String() }
+func (c *packedCodec[T]) Size() int    { return c.size }
+func (c *packedCodec[T]) check() error { return checkSize(c.fixed, c.size) }
+
+func (c *packedCodec[T]) Append(dst []byte, x T) ([]byte, error) {
+	before := len(dst)
+	dst, err := c.marshal(dst, x)
+	if err == nil {
+		var n int
+		if n, err = c.walk(dst[before:], 0, true); err == nil && n != len(dst)-before {
+			err = errMalformed
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%T as %s: %w: %w", x, c.name, kvault.ErrInvalid, err)
+	}
+	if !c.fixed {
+		return dst, nil
+	}
+	return pad(dst, before, c.size)
+}
+
+func (c *packedCodec[T]) Decode(b []byte) (x T, err error) {
+	n, err := c.length(b)
+	if err == nil && (!c.fixed && n < len(b) || len(bytes.TrimRight(b[n:], "\x00")) > 0) {
+		err = errBehind
+	}
+	if err != nil {
+		return x, fmt.Errorf("%w: element in %s: %w", kvault.ErrCorrupt, c.name, err)
+	}
+	if err := c.unmarshal(b[:n], &x); err != nil {
+		return x, fmt.Errorf("element in %s does not fit %s: %w: %w", c.name, reflect.TypeFor[T](), kvault.ErrInvalid, err)
+	}
+	if v, ok := any(&x).(*any); ok {
+		*v = plain(*v)
+	}
+	return x, nil
+}
+
+// plain makes all integers in a value int64, but for those that do not fit, and all floating-point numbers float64.
+func plain(x any) any {
+	switch x := x.(type) {
+	case int8:
+		return int64(x)
+	case int16:
+		return int64(x)
+	case int32:
+		return int64(x)
+	case uint8:
+		return int64(x)
+	case uint16:
+		return int64(x)
+	case uint32:
+		return int64(x)
+	case uint64:
+		if x <= math.MaxInt64 {
+			return int64(x)
+		}
+	case float32:
+		return float64(x)
+	case []any:
+		for i := range x {
+			x[i] = plain(x[i])
+		}
+	case map[string]any:
+		for k, v := range x {
+			x[k] = plain(v)
+		}
+	}
+	return x
+}
+
+var (
+	errMalformed = errors.New("it is malformed")
+	errBehind    = errors.New("something follows it")
+	errText      = errors.New("it has text that is not valid UTF-8")
+)
+
+// walk goes through the value that b begins with and returns its length. If it is to sort, it puts the keys of all maps in
+// order, by their bytes, which is how the Python package writes them.
+func (p *packed) walk(b []byte, depth int, sort bool) (int, error) {
+	if depth > p.depth {
+		return 0, fmt.Errorf("values lie more than %d deep in one another", p.depth)
+	}
+	h, ok := p.head(b)
+	if !ok || h.payload > uint64(len(b)-h.size) || h.children > uint64(len(b)-h.size) {
+		return 0, errMalformed
+	}
+	at := h.size + int(h.payload)
+	if h.text && !utf8.Valid(b[h.size:at]) {
+		return 0, errText
+	}
+	var pairs []pair
+	for i := range h.children {
+		n, err := p.walk(b[at:], depth+1, sort)
+		if err != nil {
+			return 0, err
+		}
+		switch part := b[at : at+n]; {
+		case !sort || !h.dict:
+		case i%2 == 0:
+			key, _ := p.head(part)
+			pairs = append(pairs, pair{part[key.size:], part})
+		default:
+			last := &pairs[len(pairs)-1]
+			last.whole = b[at-len(last.whole) : at+n]
+		}
+		at += n
+	}
+	sortPairs(pairs)
+	return at, nil
+}
+
+// pair is a key without its head, and the whole of it and its value.
+type pair struct{ key, whole []byte }
+
+// sortPairs puts pairs in order that lie side by side, where they lie.
+func sortPairs(pairs []pair) {
+	byKey := func(a, b pair) int { return cmp.Or(bytes.Compare(a.key, b.key), bytes.Compare(a.whole, b.whole)) }
+	if slices.IsSortedFunc(pairs, byKey) {
+		return
+	}
+	first := pairs[0].whole
+	slices.SortStableFunc(pairs, byKey)
+	var all []byte
+	for _, p := range pairs {
+		all = append(all, p.whole...)
+	}
+	copy(first[:len(all)], all)
+}

@@ -1,0 +1,119 @@
+package column
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// typeName is the name of a type of elements, taken apart. The Python package keeps names as its caller wrote them, and knows
+// several for one type.
+type typeName struct {
+	base string // i64, f64, bytes, str, vec, msgpack or cbor
+	size int    // of each element of bytes, str, msgpack and cbor, or 0 if they differ
+	enc  Encoding
+	elem string // of vec
+	dims []int  // of vec, none if they differ
+}
+
+func (n *typeName) String() string {
+	parts := []string{n.base}
+	if n.elem != "" {
+		parts = append(parts, n.elem)
+	}
+	for _, d := range n.dims {
+		parts = append(parts, strconv.Itoa(d))
+	}
+	if n.size > 0 {
+		parts = append(parts, strconv.Itoa(n.size))
+	}
+	if n.enc != "" {
+		parts = append(parts, string(n.enc))
+	}
+	return strings.Join(parts, ":")
+}
+
+// Other names that the package takes.
+var (
+	baseAlias = map[string]string{"string": "str", "messagepack": "msgpack", "vector": "vec"}
+	elemAlias = map[string]string{"float32": "f32", "float64": "f64", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
+		"uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64"}
+	encodingAlias = map[Encoding]Encoding{"utf-8": UTF8, "utf-16le": UTF16LE, "utf-16be": UTF16BE, "iso-8859-1": Latin1}
+)
+
+func unalias[T ~string](alias map[T]T, name T) T {
+	if known, ok := alias[name]; ok {
+		return known
+	}
+	return name
+}
+
+// parseType reports false if it does not know the type. What follows a type that takes no more is ignored, as the package ignores it.
+func parseType(typ string) (*typeName, bool) {
+	parts := strings.Split(typ, ":")
+	n, rest := &typeName{base: unalias(baseAlias, parts[0])}, parts[1:]
+	switch n.base {
+	case "i64", "f64":
+		return n, true
+	case "bytes", "msgpack", "cbor":
+		if len(rest) == 0 {
+			return n, true
+		}
+		n.size = positive(rest[0])
+		return n, n.size > 0
+	case "str":
+		return n, n.parseText(rest)
+	case "vec":
+		if len(rest) == 0 {
+			return nil, false
+		}
+		n.elem = unalias(elemAlias, rest[0])
+		for _, dim := range rest[1:] {
+			n.dims = append(n.dims, positive(dim))
+		}
+		return n, elementCodes[n.elem] != 0 && !slices.Contains(n.dims, 0)
+	}
+	return nil, false
+}
+
+// parseText takes what follows str: nothing, a size, an encoding, or both.
+func (n *typeName) parseText(rest []string) bool {
+	n.enc = UTF8
+	if len(rest) > 0 {
+		if _, err := strconv.Atoi(rest[0]); err == nil {
+			if n.size = positive(rest[0]); n.size == 0 {
+				return false
+			}
+			rest = rest[1:]
+		}
+	}
+	if len(rest) > 0 {
+		n.enc = unalias(encodingAlias, Encoding(strings.ToLower(rest[0])))
+		rest = rest[1:]
+	}
+	return len(rest) == 0 && n.enc.known()
+}
+
+// positive is the number above 0 that s stands for, or 0.
+func positive(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// sameType says whether two names are of one type.
+func sameType(a, b string) bool { return a == b || canonical(a) == canonical(b) }
+
+// canonical is the name that this package has for a type, or the name itself if it has none.
+func canonical(typ string) string {
+	switch typ {
+	case "i64", "f64", "bytes", "str:utf8":
+		return typ
+	}
+	if n, ok := parseType(typ); ok {
+		return n.String()
+	}
+	return typ
+}
