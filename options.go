@@ -44,7 +44,8 @@ type Options struct {
 	// half as fast, but no file can end the process. Map only what nothing cuts off while it is open: Shrink, Optimize and
 	// another program's VACUUM do.
 	MmapSize int64
-	// CacheKB is the size of SQLite's page cache in KiB. Default 100000.
+	// CacheKB is the size of SQLite's page cache in KiB for the connection that writes. Each one that reads has at most an eighth
+	// of it, and values that are read again and again take as much at most, or 8 MiB. Default 100000.
 	CacheKB int
 	// BusyTimeout is how long one attempt waits for another process's lock. Default 5 s; negative does not wait.
 	BusyTimeout time.Duration

@@ -103,7 +103,7 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	s.writer = newWriter(s, conn)
 	if !s.opt.DisableWAL {
-		s.recent.marks = driver.OpenMarks(conn)
+		s.recent.marks, s.recent.limit = driver.OpenMarks(conn), min(recentBytes, s.opt.CacheKB<<10/8)
 	}
 	if err := s.writer.startSweeping(ctx); err != nil {
 		return errors.Join(err, s.recent.close(), s.writer.close())

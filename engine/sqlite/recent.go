@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// recentBytes bounds what is remembered, and recentValue each value.
+	// recentBytes bounds what is remembered where the page cache is not smaller, and recentValue each value.
 	recentBytes = 8 << 20
 	recentValue = 16 << 10
 	// Values are remembered once so many reads have followed each other without a commit of anybody.
@@ -21,6 +21,7 @@ const (
 // the log's shared memory before it can be seen. The zero value remembers nothing.
 type recent struct {
 	marks *driver.Marks
+	limit int // in bytes
 
 	mu   sync.Mutex
 	mark driver.Mark // of the state that all values are of
@@ -87,7 +88,7 @@ func (r *recent) add(key string, value []byte, mark driver.Mark) {
 func (r *recent) keep(key, value string) {
 	const overhead = 64 // of an entry of a map, about
 	r.bytes += len(key) + len(value) + overhead
-	if r.bytes > recentBytes/2 {
+	if r.bytes > r.limit/2 {
 		r.old, r.young, r.bytes = r.young, nil, len(key)+len(value)+overhead
 	}
 	if r.young == nil {
