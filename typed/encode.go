@@ -43,7 +43,8 @@ func Encode(v any) ([]byte, error) {
 
 // EncodeAs encodes v in an encoding of the caller's choice, header included. Raw and Pickle take bytes, Text takes a string, DataPacker
 // a number, a slice of numbers or a Vector, and JSON, MessagePack and CBOR whatever their libraries encode, as long as the result is made
-// of nil, booleans, numbers, text, lists, and maps with text for keys. Everything else is an error that matches ErrValue.
+// of nil, booleans, numbers, text, lists, and maps with text for keys. Everything else is an error that matches ErrValue. JSON keeps by
+// encoding/json's rules: a float without a fraction comes back as an integer, and bytes inside a value as Base64 text.
 func EncodeAs(e Encoding, v any) ([]byte, error) {
 	var payload []byte
 	var err error
@@ -134,14 +135,31 @@ func encodePacked(v any) ([]byte, error) {
 		return nil, fmt.Errorf("an array without dimensions would be read back as one with one; encode the number itself")
 	case len(b) <= numberSize:
 		return nil, fmt.Errorf("an array of %d bytes would be read back as a number or as text; encode it as a list in MessagePack", len(b))
+	case mixed(vec.Data):
+		return nil, fmt.Errorf("uint64 numbers on both sides of 2^63 would be read back rounded; encode them as a list in MessagePack")
 	}
 	return b, nil
+}
+
+// mixed says that the Python package would read numbers by way of floats, since no other type of numpy's holds all of them.
+func mixed(data any) bool {
+	small, large := false, false
+	numbers, _ := data.([]uint64)
+	for _, n := range numbers {
+		small = small || n <= math.MaxInt64
+		large = large || n > math.MaxInt64
+	}
+	return small && large
 }
 
 // sharedDepth is how deep a value may nest so that the Python package reads it in each encoding.
 const sharedDepth = 120
 
 func encodeTree(e Encoding, v any) (b []byte, err error) {
+	switch v.(type) {
+	case []byte, Pickled, Vector:
+		return nil, fmt.Errorf("%T has an encoding of its own: use Encode, or a list", v)
+	}
 	switch e {
 	case JSON:
 		b, err = encodeJSON(v)

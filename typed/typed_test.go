@@ -200,6 +200,7 @@ func TestEncodeAs(t *testing.T) {
 		{MessagePack, "x", "x"},
 		{Pickle, []byte("x"), Pickled("x")},
 		{DataPacker, 0.0, int64(0)},
+		{DataPacker, []uint64{1<<63 + 1, 1 << 63}, Vector{[]int{2}, []uint64{1<<63 + 1, 1 << 63}}},
 		{DataPacker, []int64{1}, Vector{[]int{1}, []int64{1}}},
 	} {
 		b, err := EncodeAs(c.e, c.in)
@@ -234,6 +235,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{DataPacker, math.Copysign(0, -1), "as MessagePack"},
 		{DataPacker, []int8{1, 2}, "as a list"},
 		{DataPacker, []float32{}, "as a list"},
+		{DataPacker, []uint64{1, 1 << 63}, "rounded"},
 		{DataPacker, Vector{nil, []float64{1}}, "without dimensions"},
 		{DataPacker, Vector{[]int{2}, []float64{1}}, "shape [2]"},
 		{DataPacker, Vector{[]int{1}, []float64{1, 2}}, "shape [1]"},
@@ -242,6 +244,9 @@ func TestEncodeRefuses(t *testing.T) {
 		{DataPacker, Vector{make([]int, 256), []float64{}}, "256 dimensions"},
 		{DataPacker, Vector{[]int{1}, []string{"a"}}, "want a slice"},
 		{DataPacker, Vector{[]int{1}, nil}, "want a slice"},
+		{JSON, []byte("x"), "use Encode"},
+		{CBOR, Vector{[]int{1}, []float64{1}}, "use Encode"},
+		{MessagePack, Pickled("x"), "use Encode"},
 		{MessagePack, []any{[]byte("x")}, "bytes inside"},
 		{MessagePack, map[string]any{"a": []byte("x")}, "bytes inside"},
 		{MessagePack, map[int]int{1: 2}, "key"},

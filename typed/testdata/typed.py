@@ -152,7 +152,8 @@ def vector(r):
     if dtype.startswith("float"):
         return np.array([floating(r) for _ in range(n)]).astype(dtype).reshape(shape)
     limits = np.iinfo(dtype)
-    return np.array([r.randint(int(limits.min), int(limits.max)) for _ in range(n)], dtype).reshape(shape)
+    most = min(int(limits.max), 2**63 - 1)  # the package rounds what has numbers on both sides of it
+    return np.array([r.randint(int(limits.min), most) for _ in range(n)], dtype).reshape(shape)
 
 
 def write(path, seed, count):
