@@ -5,7 +5,7 @@
 // see, and become visible when an [Op] that names the stage is applied.
 //
 // What not every store can do is an optional interface that a store implements or does not: [Transactor], [ValueAppender], [Backuper],
-// [Optimizer], [Checker], [Statser]. A caller asks with a type assertion, so no store has to pretend.
+// [Optimizer], [Checker], [Statser], [Layouter]. A caller asks with a type assertion, so no store has to pretend.
 //
 // Package engine/enginetest holds the tests that every implementation passes.
 package engine
