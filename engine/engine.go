@@ -272,6 +272,8 @@ type Stats struct {
 	PageSize                       int64
 	// Staged counts values being written, or left behind and not yet swept.
 	Staged int64
+	// Search lists the tables of other programs for searches in text and vectors.
+	Search []SearchTable
 	// Detail holds further facts by name: journal mode, layout version, tables.
 	Detail map[string]string
 }
