@@ -122,3 +122,25 @@ func ExampleVault_Stats() {
 	fmt.Println(s.Keys, s.Detail["table"], s.FileBytes%s.PageSize, s.Cache.Enabled)
 	// Output: 5 kvault 0 false
 }
+
+// A vault to be shared with the Python package: what is written is kept in one row, and what is there already is moved.
+func ExampleVault_Relayout() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "kvault")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	v, err := kvault.Open(ctx, filepath.Join(dir, "media.kv"), &kvault.Options{OneRowLimit: kvault.MaxOneRowLimit})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer v.Close()
+	err = v.Relayout(ctx, kvault.OneRow, func(r kvault.Relayout) {
+		if r.Err != nil {
+			fmt.Println("stays in chunks:", r.Key, r.Err)
+		}
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}

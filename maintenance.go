@@ -52,6 +52,9 @@ func (v *Vault) maintain(ctx context.Context, op string, supported bool, fn func
 	}))
 }
 
+// SearchTable is a table of the Python package, or of another program, for searches in text or vectors.
+type SearchTable = engine.SearchTable
+
 // Stats describes a vault.
 type Stats struct {
 	// Stats are the engine's own figures; zero if it has none.

@@ -50,7 +50,8 @@ type Options struct {
 	// BusyTimeout is how long one attempt waits for another process's lock. Default 5 s; negative does not wait.
 	BusyTimeout time.Duration
 	// OneRowLimit is the largest value in bytes that is kept as one row, which the Python package can read too. Larger
-	// ones are kept in chunks. Default 64 MiB, at most 10^9 bytes less 1 MiB.
+	// ones are kept in chunks. Default 64 MiB, at most MaxOneRowLimit, which is 10^9 bytes less 1 MiB: that keeps all it could hold
+	// readable there. Relayout moves the values that are there already.
 	OneRowLimit int64
 	// ReadOnly opens an existing vault and never writes to it.
 	ReadOnly bool

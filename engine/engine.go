@@ -5,7 +5,7 @@
 // see, and become visible when an [Op] that names the stage is applied.
 //
 // What not every store can do is an optional interface that a store implements or does not: [Transactor], [ValueAppender], [Backuper],
-// [Optimizer], [Checker], [Statser]. A caller asks with a type assertion, so no store has to pretend.
+// [Optimizer], [Checker], [Statser], [Layouter]. A caller asks with a type assertion, so no store has to pretend.
 //
 // Package engine/enginetest holds the tests that every implementation passes.
 package engine
@@ -272,6 +272,8 @@ type Stats struct {
 	PageSize                       int64
 	// Staged counts values being written, or left behind and not yet swept.
 	Staged int64
+	// Search lists the tables of other programs for searches in text and vectors.
+	Search []SearchTable
 	// Detail holds further facts by name: journal mode, layout version, tables.
 	Detail map[string]string
 }

@@ -30,6 +30,10 @@ func runOptional(t *testing.T, probe engine.Store, opened func(t *testing.T) eng
 		run("Optimize", testOptimize)
 		run("Shrink", testShrink)
 	}
+	if _, ok := probe.(engine.Layouter); ok {
+		run("Relayout", testRelayout)
+		run("RelayoutWhileWriting", testRelayoutWhileWriting)
+	}
 }
 
 // fill stores values of many kinds, and returns what they are.

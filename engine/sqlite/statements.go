@@ -9,17 +9,18 @@ import (
 
 // statements are the SQL texts for one key-value table. No text names the value column unless it needs the value.
 type statements struct {
-	get, find, rowOf      string
-	valueOf               string
-	insert, insertNew     string
-	update                string
-	deleteRow, deleteMeta string
-	putMeta, moveMeta     string
-	renameRow             string
-	count, countFrom      string
-	chunkedIn, clearMeta  string
-	clearRows             string
-	keys                  string
+	get, find, rowOf       string
+	valueOf                string
+	insert, insertNew      string
+	update                 string
+	deleteRow, deleteMeta  string
+	putMeta, moveMeta      string
+	renameRow              string
+	count, countFrom       string
+	chunkedIn, clearMeta   string
+	clearRows              string
+	keys                   string
+	chunkedKeys, largeKeys string
 }
 
 // findColumns are what readEntry scans: the row id, the length of the value, the value if it has the length of a
@@ -65,9 +66,11 @@ func newStatements(t *table) statements {
 		countFrom: r.Replace(`SELECT count(*) FROM {t} WHERE key >= ?1`),
 		chunkedIn: r.Replace(`SELECT rowid, value FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)
 			AND octet_length(value) = {ref} AND substr(value, 1, 2) = x'894b'`),
-		clearMeta: r.Replace(`DELETE FROM {m} WHERE id IN (SELECT {id} FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2))`),
-		keys:      r.Replace(`SELECT key FROM {t} WHERE key >= ?1 ORDER BY key LIMIT ?2`),
-		clearRows: r.Replace(`DELETE FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)`),
+		chunkedKeys: r.Replace(`SELECT key FROM {t} WHERE key >= ?1 AND octet_length(value) = ?2 AND substr(value, 1, 2) = x'894b' ORDER BY key LIMIT ?3`),
+		largeKeys:   r.Replace(`SELECT key FROM {t} WHERE key >= ?1 AND octet_length(value) > ?2 ORDER BY key LIMIT ?3`),
+		clearMeta:   r.Replace(`DELETE FROM {m} WHERE id IN (SELECT {id} FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2))`),
+		keys:        r.Replace(`SELECT key FROM {t} WHERE key >= ?1 ORDER BY key LIMIT ?2`),
+		clearRows:   r.Replace(`DELETE FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)`),
 	}
 }
 

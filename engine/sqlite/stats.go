@@ -28,6 +28,9 @@ func (s *Store) Stats(ctx context.Context) (engine.Stats, error) {
 			return err
 		}
 		stats.Engine = "SQLite " + strings.Join(version, "")
+		if stats.Search, err = ses.searchTables(ctx); err != nil {
+			return err
+		}
 		return ses.detail(&stats)
 	})
 	return stats, err

@@ -10,8 +10,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// Store is a vault file. It implements engine.Transactor, engine.Backuper, engine.Optimizer, engine.Checker and
-// engine.Statser, and is safe for concurrent use.
+// Store is a vault file. It implements engine.Transactor, engine.Backuper, engine.Optimizer, engine.Checker,
+// engine.Statser and engine.Layouter, and is safe for concurrent use.
 type Store struct {
 	path string
 	opt  Options
@@ -51,6 +51,7 @@ var (
 	_ engine.Optimizer     = (*Store)(nil)
 	_ engine.Checker       = (*Store)(nil)
 	_ engine.Statser       = (*Store)(nil)
+	_ engine.Layouter      = (*Store)(nil)
 )
 
 // enter begins a call; leave ends it.

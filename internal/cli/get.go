@@ -13,6 +13,7 @@ import (
 type getFlags struct {
 	span        string
 	forceBinary bool
+	typed       bool
 }
 
 func (a *app) getCommand() *cobra.Command {
@@ -31,9 +32,14 @@ for it.
 --range A-B writes the bytes from A to B, both included and counted from 0; A-
 means to the end and -N the last N.
 
+--typed decodes a typed value of the Python package: text and raw bytes are
+written as they are, everything else as JSON, and a pickle as the bytes that it
+is. With --json it writes one object with the encoding and the value.
+
 ` + exitHelp(exitNotFound),
 		Example: `  kvault -f media.kv get photos/cat.jpg cat.jpg
   kvault -f media.kv get backups/src.tar | tar t
+  kvault -f media.kv get user:1 --typed | jq .name
   kvault -f media.kv get movie.mp4 --range 0-1023 head.bin`,
 		Args:              takes(1, 2, 1),
 		ValidArgsFunction: a.completeKeyThen(cobra.ShellCompDirectiveDefault),
@@ -47,10 +53,17 @@ means to the end and -N the last N.
 	}
 	cmd.Flags().StringVar(&flags.span, "range", "", "write only these bytes: `A-B`, A- or -N")
 	cmd.Flags().BoolVar(&flags.forceBinary, "force-binary", false, "write a binary value even to a terminal")
+	cmd.Flags().BoolVar(&flags.typed, "typed", false, "decode a typed value of the Python package")
 	return cmd
 }
 
 func (a *app) get(ctx context.Context, key, to string, flags getFlags) error {
+	if flags.typed {
+		if flags.span != "" {
+			return usagef("--typed and --range exclude each other")
+		}
+		return a.withVault(ctx, reading, func(v *kvault.Vault) error { return a.getTyped(ctx, v, key, to, flags.forceBinary) })
+	}
 	part := wholeValue
 	if flags.span != "" {
 		var err error
@@ -98,10 +111,12 @@ func (a *app) refuseBinary(r *kvault.Reader, off, n int64) error {
 		return err
 	}
 	if looksBinary(start[:got]) {
-		return errors.New(`the value is binary: name a FILE, or pass "-" to write it to the terminal all the same`)
+		return errBinary
 	}
 	return nil
 }
+
+var errBinary = errors.New(`the value is binary: name a FILE, or pass "-" to write it to the terminal all the same`)
 
 // copyOut copies the next n bytes of r, with a bar if there is room for one.
 func (a *app) copyOut(w io.Writer, r *kvault.Reader, n int64) error {

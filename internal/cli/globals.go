@@ -14,12 +14,13 @@ import (
 type globals struct {
 	file, table string
 	json, quiet bool
+	oneRow      bool
 	durability  choice
 	busyTimeout time.Duration
 }
 
 // envFlags can be set by variables too: KVAULT_ and the name in capitals.
-var envFlags = []string{"file", "table", "json", "quiet", "durability", "busy-timeout"}
+var envFlags = []string{"file", "table", "json", "quiet", "durability", "one-row", "busy-timeout"}
 
 func envName(flag string) string {
 	return "KVAULT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
@@ -38,6 +39,7 @@ func (g *globals) registerWrite(cmd *cobra.Command) {
 	g.durability = choice{value: "normal", allowed: []string{"normal", "full"}}
 	cmd.Flags().Var(&g.durability, "durability", "full: what was acknowledged survives a power cut")
 	registerChoice(cmd, "durability", g.durability.allowed)
+	cmd.Flags().BoolVar(&g.oneRow, "one-row", false, "keep values up to 10^9 bytes as the Python package can read them")
 }
 
 // applyEnv gives each flag that the command line leaves open the value of its variable.

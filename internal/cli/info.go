@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -16,7 +18,9 @@ func (a *app) infoCommand() *cobra.Command {
 		Use:     "info",
 		GroupID: groupVault,
 		Short:   "Show how many keys the vault has, its size and its settings",
-		Long: `Show the number of keys, the size of the vault and how it is kept.
+		Long: `Show the number of keys, the size of the vault and how it is kept. Tables of the
+Python package for searches in text and vectors are listed; kvault leaves them
+alone.
 
 ` + exitHelp(),
 		Example: `  kvault -f media.kv info
@@ -47,14 +51,34 @@ type statsJSON struct {
 	LogBytes  int64             `json:"log_bytes"`
 	PageSize  int64             `json:"page_size"`
 	Staged    int64             `json:"staged"`
+	Search    []searchJSON      `json:"search,omitempty"`
 	Detail    map[string]string `json:"detail,omitempty"`
 }
 
+// searchJSON is a table for searches in JSON; rows are left out if they cannot be counted.
+type searchJSON struct {
+	Name      string   `json:"name"`
+	Module    string   `json:"module"`
+	Columns   []string `json:"columns"`
+	Element   string   `json:"element,omitempty"`
+	Dimension int64    `json:"dimension,omitempty"`
+	Metric    string   `json:"metric,omitempty"`
+	Rows      *int64   `json:"rows,omitempty"`
+}
+
 func jsonStats(s kvault.Stats) statsJSON {
+	var search []searchJSON
+	for _, t := range s.Search {
+		j := searchJSON{t.Name, t.Module, t.Columns, t.Element, t.Dimension, t.Metric, nil}
+		if t.Rows >= 0 {
+			j.Rows = &t.Rows
+		}
+		search = append(search, j)
+	}
 	return statsJSON{
 		Location: s.Location, Engine: s.Engine, Keys: s.Keys,
 		FileBytes: s.FileBytes, FreeBytes: s.FreeBytes, LogBytes: s.LogBytes,
-		PageSize: s.PageSize, Staged: s.Staged, Detail: s.Detail,
+		PageSize: s.PageSize, Staged: s.Staged, Search: search, Detail: s.Detail,
 	}
 }
 
@@ -71,8 +95,26 @@ func (a *app) printStats(s kvault.Stats) error {
 	if s.Staged > 0 {
 		facts = append(facts, [2]string{"unfinished", humanize.Comma(s.Staged) + " values being written or left behind"})
 	}
+	for _, t := range s.Search {
+		facts = append(facts, [2]string{map[string]string{"fts5": "text table", "vec0": "vector table"}[t.Module], a.searchInWords(t)})
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Detail)) {
 		facts = append(facts, [2]string{name, s.Detail[name]})
 	}
 	return a.printFacts(facts)
+}
+
+func (a *app) searchInWords(t kvault.SearchTable) string {
+	rows := "rows that cannot be counted"
+	if t.Rows >= 0 {
+		rows = humanize.Comma(t.Rows) + " rows"
+	}
+	words := a.shown(t.Name) + ": " + rows
+	if len(t.Columns) > 0 {
+		words += ", columns " + a.shown(strings.Join(t.Columns, " "))
+	}
+	if t.Dimension > 0 {
+		words += ", " + strings.TrimSpace(fmt.Sprintf("%d dimensions of %s %s", t.Dimension, t.Element, t.Metric))
+	}
+	return words
 }

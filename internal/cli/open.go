@@ -45,6 +45,9 @@ func (a *app) options(acc access) *kvault.Options {
 	if a.flags.durability.value == "full" {
 		o.Durability = kvault.Full
 	}
+	if a.flags.oneRow {
+		o.OneRowLimit = kvault.MaxOneRowLimit
+	}
 	// One attempt, so that --busy-timeout is all the time that a lock can take.
 	o.Retries, o.BusyTimeout = 1, a.flags.busyTimeout
 	if o.BusyTimeout == 0 {

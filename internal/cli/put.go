@@ -18,10 +18,11 @@ type putFlags struct {
 	meta        []string
 	ifAbsent    bool
 	ifTag       string
+	as          choice
 }
 
 func (a *app) putCommand() *cobra.Command {
-	var flags putFlags
+	flags := putFlags{as: choice{allowed: typedForms}}
 	cmd := &cobra.Command{
 		Use:     "put KEY [FILE|-]",
 		GroupID: groupValues,
@@ -30,9 +31,15 @@ func (a *app) putCommand() *cobra.Command {
 or the whole new one, and a failure leaves the old one. The vault is made if
 there is none.
 
+--as stores a typed value, as the Python package has them: the input is text for
+text, a number for i64 and f64, nested lists of numbers in JSON for vec:TYPE,
+and JSON for json, msgpack and cbor. raw keeps bytes that begin like a typed
+value from being taken for one.
+
 ` + exitHelp(exitNotFound),
 		Example: `  kvault -f media.kv put photos/cat.jpg cat.jpg
   tar c src | kvault -f media.kv put backups/src.tar --type application/x-tar
+  echo '{"name": "Ada"}' | kvault -f media.kv put user:1 --as msgpack
   kvault -f media.kv put lock owner.txt --if-absent`,
 		Args:              takes(1, 2, 1),
 		ValidArgsFunction: a.completeKeyThen(cobra.ShellCompDirectiveDefault),
@@ -49,6 +56,8 @@ there is none.
 	fs.StringArrayVar(&flags.meta, "meta", nil, "metadata `NAME=VALUE` to keep beside the value; may be repeated")
 	fs.BoolVar(&flags.ifAbsent, "if-absent", false, "fail if the key exists")
 	fs.StringVar(&flags.ifTag, "if-tag", "", "fail unless the key exists with this version `tag`")
+	fs.Var(&flags.as, "as", "store a typed value of the Python package")
+	registerChoice(cmd, "as", flags.as.allowed)
 	a.flags.registerWrite(cmd)
 	return cmd
 }
@@ -60,9 +69,9 @@ func (a *app) put(ctx context.Context, key, from string, flags putFlags) error {
 	}
 	var entry kvault.Entry
 	if from == "-" {
-		entry, err = a.putStdin(ctx, key, o)
+		entry, err = a.putStdin(ctx, key, flags.as.value, o)
 	} else {
-		entry, err = a.putFile(ctx, key, from, o)
+		entry, err = a.putFile(ctx, key, from, flags.as.value, o)
 	}
 	if err != nil || !a.flags.json {
 		return err
@@ -88,7 +97,7 @@ func (f putFlags) options() (*kvault.PutOptions, error) {
 	return o, nil
 }
 
-func (a *app) putStdin(ctx context.Context, key string, o *kvault.PutOptions) (entry kvault.Entry, err error) {
+func (a *app) putStdin(ctx context.Context, key, as string, o *kvault.PutOptions) (entry kvault.Entry, err error) {
 	if a.terminal(a.sys.In) {
 		a.note("Reading from the terminal; Ctrl-D ends the value.")
 	}
@@ -97,13 +106,13 @@ func (a *app) putStdin(ctx context.Context, key string, o *kvault.PutOptions) (e
 	err = a.withVault(ctx, creating, func(v *kvault.Vault) error {
 		b := a.startBar("put", inBytes, -1)
 		defer b.finish()
-		entry, err = v.PutReader(ctx, key, b.reader(in), o)
+		entry, err = putAs(ctx, v, key, as, b.reader(in), o)
 		return err
 	})
 	return entry, err
 }
 
-func (a *app) putFile(ctx context.Context, key, name string, o *kvault.PutOptions) (entry kvault.Entry, err error) {
+func (a *app) putFile(ctx context.Context, key, name, as string, o *kvault.PutOptions) (entry kvault.Entry, err error) {
 	// Not opened yet: a vault must not be made for a file that is not there, and a vault's own file must not be opened.
 	info, err := os.Stat(name)
 	switch {
@@ -120,14 +129,14 @@ func (a *app) putFile(ctx context.Context, key, name string, o *kvault.PutOption
 			return err
 		}
 		defer f.Close()
-		entry, err = a.stream(ctx, v, key, f, o)
+		entry, err = a.stream(ctx, v, key, as, f, o)
 		return err
 	})
 	return entry, err
 }
 
 // stream stores what is left of an open file, with its modification time.
-func (a *app) stream(ctx context.Context, v *kvault.Vault, key string, f fs.File, o *kvault.PutOptions) (kvault.Entry, error) {
+func (a *app) stream(ctx context.Context, v *kvault.Vault, key, as string, f fs.File, o *kvault.PutOptions) (kvault.Entry, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return kvault.Entry{}, err
@@ -139,7 +148,14 @@ func (a *app) stream(ctx context.Context, v *kvault.Vault, key string, f fs.File
 	}
 	b := a.startBar("put", inBytes, total)
 	defer b.finish()
-	return v.PutReader(ctx, key, b.reader(f), o)
+	return putAs(ctx, v, key, as, b.reader(f), o)
+}
+
+func putAs(ctx context.Context, v *kvault.Vault, key, as string, in io.Reader, o *kvault.PutOptions) (kvault.Entry, error) {
+	if as == "" {
+		return v.PutReader(ctx, key, in, o)
+	}
+	return putTyped(ctx, v, key, as, in, o)
 }
 
 // stdin is standard input, but reading it ends when ctx is cancelled even while there is nothing to read.

@@ -20,7 +20,8 @@ func (a *app) statCommand() *cobra.Command {
 		Short:   "Show what is known about a key",
 		Long: `Show size, time, content type, version tag, checksum and metadata of KEY. The
 value is not read, unless another program wrote it: such a value has no time,
-type or checksum, and its content makes its tag.
+type or checksum, and its content makes its tag. What a typed value of the Python
+package is encoded in shows in its first ten bytes, which are read.
 
 ` + exitHelp(exitNotFound),
 		Example: `  kvault -f media.kv stat photos/cat.jpg
@@ -36,21 +37,31 @@ type or checksum, and its content makes its tag.
 				if err != nil {
 					return err
 				}
-				if a.flags.json {
-					return a.emit(jsonEntry(e))
+				encoding, err := encodingOf(ctx, v, args[0])
+				if err != nil {
+					return err
 				}
-				return a.printStat(e)
+				if a.flags.json {
+					return a.emit(statJSON{jsonEntry(e), encoding})
+				}
+				return a.printStat(e, encoding)
 			})
 		}),
 	}
 }
 
-func (a *app) printStat(e kvault.Entry) error {
+type statJSON struct {
+	entryJSON
+	Encoding string `json:"encoding,omitempty"`
+}
+
+func (a *app) printStat(e kvault.Entry, encoding string) error {
 	facts := [][2]string{
 		{"key", a.shown(e.Key)},
 		{"size", sizeInWords(e.Size)},
 		{"modified", timeInWords(e.ModTime)},
 		{"type", e.ContentType},
+		{"encoding", encoding},
 		{"tag", e.Tag},
 	}
 	if e.HasChecksum {

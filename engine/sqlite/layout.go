@@ -1,0 +1,206 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// relayoutPage is how many keys are looked up at a time.
+const relayoutPage = 256
+
+// Relayout moves values into one row, or into chunk rows, as engine.Layouter says. A value that becomes one row passes through the
+// write-ahead log twice, in one transaction: the log takes twice its size for a while, and other writers wait for the copy.
+func (s *Store) Relayout(ctx context.Context, to engine.Layout, report func(engine.Relayout)) error {
+	if to != engine.OneRow && to != engine.Chunks {
+		return fmt.Errorf("layout %d: want OneRow or Chunks: %w", to, engine.ErrInvalid)
+	}
+	if s.writer == nil {
+		return s.readOnly()
+	}
+	for start, more := "", true; more; {
+		keys, err := s.misplaced(ctx, to, start)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if err := s.relayout(ctx, to, key, report); err != nil {
+				return err
+			}
+			start = key + "\x00"
+		}
+		more = len(keys) == relayoutPage
+	}
+	return nil
+}
+
+// misplaced lists keys from start on whose values are in the other layout.
+func (s *Store) misplaced(ctx context.Context, to engine.Layout, start string) (keys []string, err error) {
+	err = s.read(ctx, s.reads, false, func(ses *session) error {
+		sql, limit := ses.t.sql.chunkedKeys, int64(refLen)
+		if to == engine.Chunks {
+			sql, limit = ses.t.sql.largeKeys, ses.t.inlineLimit(ses.s.opt.OneRowLimit)
+		}
+		st, err := ses.c.Prepare(sql)
+		if err != nil {
+			return err
+		}
+		defer st.Reset()
+		for st.Key(1, start).Int(2, limit).Int(3, relayoutPage); ; {
+			there, err := st.Step()
+			if err != nil || !there {
+				return err
+			}
+			keys = append(keys, st.ColString(0))
+		}
+	})
+	return keys, err
+}
+
+// relayout moves one value, unless it is gone or was moved meanwhile.
+func (s *Store) relayout(ctx context.Context, to engine.Layout, key string, report func(engine.Relayout)) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	var done *engine.Relayout
+	err := s.writer.do(&request{ctx: ctx, bytes: groupBytes, run: func(ses *session) error {
+		done = nil
+		old, err := ses.find(key)
+		if err != nil || old == nil || old.chunked != (to == engine.OneRow) {
+			return err
+		}
+		done = &engine.Relayout{Key: key, Size: old.entry.Size}
+		if to == engine.OneRow {
+			return ses.toOneRow(ctx, old)
+		}
+		return ses.toChunks(ctx, old)
+	}})
+	if done == nil {
+		return err
+	}
+	switch {
+	case errors.Is(err, engine.ErrTooLarge), errors.Is(err, engine.ErrCorrupt), errors.Is(err, engine.ErrUnsupported):
+		done.Err = err
+	case err != nil:
+		return err
+	}
+	if report != nil {
+		report(*done)
+	}
+	return nil
+}
+
+// toOneRow copies chunk rows into the row of their key, piece by piece.
+func (ses *session) toOneRow(ctx context.Context, old *row) error {
+	limit := int64(MaxOneRowLimit)
+	if !ses.t.valueLast {
+		limit = materialLimit
+	}
+	if old.entry.Size > limit {
+		return fmt.Errorf("%w: it has %d bytes, a row of table %q holds at most %d", engine.ErrTooLarge, old.entry.Size, ses.t.name, limit)
+	}
+	if old.damage != nil {
+		return old.damage
+	}
+	if old.entry.Size == refLen {
+		value, err := ses.readAll(old)
+		if err != nil {
+			return err
+		}
+		if _, lookalike := parseReference(value); lookalike {
+			return fmt.Errorf("%w: its bytes would be taken for a reference to chunk rows", engine.ErrUnsupported)
+		}
+	}
+	want, err := ses.storedSum(old)
+	if err != nil {
+		return err
+	}
+	sum := uint32(0)
+	rowid, err := ses.writePieces(old.entry, old, func(fn func(p []byte) error) error {
+		return ses.eachChunk(old, func(p []byte) error {
+			sum = crc32.Update(sum, castagnoli, p)
+			if err := fn(p); err != nil {
+				return err
+			}
+			return ctx.Err()
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if sum != want {
+		return wrongSum(sum, want)
+	}
+	if err := ses.orphan(old); err != nil {
+		return err
+	}
+	if old.entry.Meta.Tag == "" {
+		return nil // another program dropped the metadata
+	}
+	return ses.putMetaRow(rowid, old.entry, 0)
+}
+
+// storedSum is the checksum of a value in chunk rows: its own, or that of its chunks if another program dropped its metadata.
+func (ses *session) storedSum(r *row) (uint32, error) {
+	if r.entry.Meta.HasSum {
+		return r.entry.Meta.Sum, nil
+	}
+	st, err := ses.c.Prepare(`SELECT sum FROM ` + valuesTable + ` WHERE id = ?1 AND nonce = ?2`)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Reset()
+	_, err = st.Int(1, r.ref.id).Int(2, r.ref.nonce).Step()
+	return uint32(st.ColInt(0)), err
+}
+
+// toChunks copies a value from its row into chunk rows. One of another program gets metadata of its own.
+func (ses *session) toChunks(ctx context.Context, old *row) error {
+	e := old.entry
+	if old.damage != nil {
+		return old.damage
+	}
+	if err := fillMeta(&e.Meta); err != nil {
+		return err
+	}
+	st, err := ses.s.newStage(engine.StageOptions{ChunkSize: pieceBytes, Size: e.Size})
+	if err != nil {
+		return err
+	}
+	if st.id, err = ses.newValue(st); err != nil {
+		return err
+	}
+	sum, i := uint32(0), int64(0)
+	err = ses.eachChunk(old, func(p []byte) error {
+		sum = crc32.Update(sum, castagnoli, p)
+		if err := ses.putChunk(chunkRow(st.id, i), p); err != nil {
+			return err
+		}
+		i++
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	if e.Meta.HasSum && sum != e.Meta.Sum {
+		return wrongSum(sum, e.Meta.Sum)
+	}
+	e.Meta.Sum, e.Meta.HasSum = sum, true
+	ref := reference{id: st.id, size: e.Size, chunkBytes: st.chunkBytes, nonce: st.nonce}
+	rowid, err := ses.writeRow(e, ref.encode(), old)
+	if err != nil {
+		return err
+	}
+	if err := ses.publish(st, e); err != nil {
+		return err
+	}
+	return ses.putMetaRow(rowid, e, st.id)
+}
+
+func wrongSum(sum, want uint32) error {
+	return fmt.Errorf("%w: checksum is %08x, not %08x", engine.ErrCorrupt, sum, want)
+}
