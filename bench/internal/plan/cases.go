@@ -2,17 +2,23 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kohakuvault/kvault/bench/internal/contract"
 )
 
 var sizes = []int64{100, 1 << 10, 10 << 10, 100 << 10, 1 << 20}
 
-// peers are what users would pick instead, for keys and values.
-var peers = []Entrant{"files", "bbolt", "mattn", "modernc"}
+// What users would pick instead, for keys and values. Those in Python have no class that syncs each commit.
+var (
+	peers    = []Entrant{"files", "bbolt", "badger", "badger:vlog", "pebble", "mattn", "modernc"}
+	everyone = with(peers, "kohakuvault-0.8.6", "kohakuvault-0.2.2", "diskcache")
+)
 
-func with(own []Entrant, more ...Entrant) []Entrant {
-	return append(append([]Entrant(nil), own...), more...)
+func with(own []Entrant, more ...Entrant) []Entrant { return append(own[:len(own):len(own)], more...) }
+
+func without(list []Entrant, names ...Entrant) []Entrant {
+	return slices.DeleteFunc(slices.Clone(list), func(e Entrant) bool { return slices.Contains(names, e) })
 }
 
 // batchOf is how many values of a size make a batch.
@@ -22,25 +28,17 @@ func puts(s Scale) []Case {
 	var all []Case
 	for _, size := range sizes {
 		all = append(all, Case{Name: "put/" + Size(size), Group: "Single puts, no sync",
-			Params:   contract.Params{Workload: "put", Ops: s.ops(size, s.Ops), Size: size},
-			Entrants: with([]Entrant{"vault", "vault:cached", "vault:update", "vault:stream", "floor", "floor:bare"}, peers...)})
+			Params: contract.Params{Workload: "put", Ops: s.ops(size, s.Ops), Size: size},
+			Entrants: with([]Entrant{"vault", "vault:cached", "vault:update", "vault:stream", "floor", "floor:bare"},
+				with(everyone, "kohakuvault-0.8.6:cached", "kohakuvault-0.2.2:cached")...)})
 	}
 	for _, size := range sizes {
 		all = append(all, Case{Name: "putbatch/" + Size(size), Group: "Batched puts, no sync",
-			Params:   contract.Params{Workload: "put", Ops: s.ops(size, 5*s.Ops), Size: size, Batch: batchOf(size)},
-			Entrants: with([]Entrant{"vault", "vault:update", "vault:cached", "floor", "floor:bare"}, without(peers, "files")...)})
+			Params: contract.Params{Workload: "put", Ops: s.ops(size, 5*s.Ops), Size: size, Batch: batchOf(size)},
+			Entrants: with([]Entrant{"vault", "vault:update", "vault:cached", "floor", "floor:bare"},
+				without(everyone, "files", "badger:vlog")...)})
 	}
 	return all
-}
-
-func without(list []Entrant, name Entrant) []Entrant {
-	var rest []Entrant
-	for _, e := range list {
-		if e != name {
-			rest = append(rest, e)
-		}
-	}
-	return rest
 }
 
 func durable(s Scale) []Case {
@@ -76,7 +74,7 @@ func gets(s Scale) []Case {
 		for _, size := range sizes {
 			c := Case{Name: "get/" + Size(size), Group: "Single gets, warm", Filled: true,
 				Params:   contract.Params{Workload: "get", Keys: s.stored(size), Ops: s.ops(size, 5*s.Ops), Size: size},
-				Entrants: with([]Entrant{"vault", "floor", "floor:bare"}, peers...)}
+				Entrants: with([]Entrant{"vault", "floor", "floor:bare"}, everyone...)}
 			if cold {
 				c.Name, c.Group, c.Cold = "coldget/"+Size(size), "Single gets, cold", true
 				c.Ops = min(c.Ops, c.Keys/4)
@@ -90,14 +88,14 @@ func gets(s Scale) []Case {
 		all = append(all, Case{Name: "getbatch/" + Size(size), Group: "Gets in a transaction, warm", Filled: true,
 			Params: contract.Params{Workload: "get", Keys: s.stored(size), Ops: s.ops(size, 5*s.Ops), Size: size,
 				Batch: batchOf(size), Warm: s.ops(size, s.Ops)},
-			Entrants: with([]Entrant{"vault", "vault:getmany", "floor", "floor:bare"}, without(peers, "files")...)})
+			Entrants: with([]Entrant{"vault", "vault:getmany", "floor", "floor:bare"}, without(peers, "files", "badger:vlog")...)})
 	}
 	return all
 }
 
 func listings(s Scale) []Case {
 	p := contract.Params{Workload: "list", Keys: s.Listed, Size: 100}
-	who := with([]Entrant{"vault", "floor"}, peers...)
+	who := with([]Entrant{"vault", "floor"}, without(everyone, "badger:vlog")...)
 	return []Case{
 		{Name: "list/warm", Group: "All keys in order", Params: p, Entrants: who, Filled: true, Weight: 2},
 		{Name: "list/cold", Group: "All keys in order", Params: p, Entrants: who, Filled: true, Cold: true, Weight: 2},
@@ -107,11 +105,11 @@ func listings(s Scale) []Case {
 func mixed(s Scale) []Case {
 	return []Case{{Name: "mixed/1 KiB", Group: "90/10 with 8 goroutines", Filled: true, Weight: 2,
 		Params:   contract.Params{Workload: "mixed", Keys: s.Keys, Ops: 5 * s.Ops, Size: 1 << 10, Workers: 8},
-		Entrants: with([]Entrant{"vault", "vault:cached", "floor"}, peers...)}}
+		Entrants: with([]Entrant{"vault", "vault:cached", "floor"}, without(everyone, "badger:vlog")...)}}
 }
 
 func trees(Scale) []Case {
 	return []Case{{Name: "tree", Group: "Import of Go's source", Source: Tree, Weight: 4,
 		Params:   contract.Params{Workload: "tree", Batch: 1000},
-		Entrants: with([]Entrant{"vault", "vault:cached"}, peers...)}}
+		Entrants: with([]Entrant{"vault", "vault:cached"}, without(peers, "badger:vlog")...)}}
 }

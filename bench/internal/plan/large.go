@@ -7,7 +7,9 @@ import (
 )
 
 func streams(s Scale) []Case {
-	who := []Entrant{"vault", "floor", "files", "bbolt"}
+	who := []Entrant{"vault", "floor", "files", "memory", "bbolt", "badger", "pebble"}
+	whoIn := with(who, "kohakuvault-0.8.6", "kohakuvault-0.2.2", "diskcache")
+	whoSyncs := without(who, "memory")
 	in := contract.Params{Workload: "streamin", Size: s.Stream}
 	durable := in
 	durable.Full = true
@@ -15,9 +17,9 @@ func streams(s Scale) []Case {
 	ranges := contract.Params{Workload: "range", Size: s.Stream, Keys: 1, Ops: s.Ranges, Batch: 4 << 10}
 	const heavy = 6
 	return []Case{
-		{Name: "streamin/file", Group: "1 GiB in", Params: in, Entrants: who, Source: File, Weight: heavy},
+		{Name: "streamin/file", Group: "1 GiB in", Params: in, Entrants: whoIn, Source: File, Weight: heavy},
 		{Name: "streamin/pipe", Group: "1 GiB in", Params: in, Entrants: who, Source: Pipe, Weight: heavy},
-		{Name: "streamin/file, durable", Group: "1 GiB in", Params: durable, Entrants: who, Source: File, Weight: heavy},
+		{Name: "streamin/file, durable", Group: "1 GiB in", Params: durable, Entrants: whoSyncs, Source: File, Weight: heavy},
 		{Name: "streamout/memory", Group: "1 GiB out", Params: out, Entrants: who, Filled: true, Weight: heavy},
 		{Name: "streamout/pipe", Group: "1 GiB out", Params: out, Entrants: who, Filled: true, Source: Pipe, Weight: heavy},
 		{Name: "streamout/cold", Group: "1 GiB out", Params: out, Entrants: who, Filled: true, Cold: true, Weight: heavy},
@@ -26,23 +28,30 @@ func streams(s Scale) []Case {
 }
 
 func columns(s Scale) []Case {
-	who := []Entrant{"vault", "floor", "files"}
+	who := []Entrant{"vault", "floor", "files", "memory", "parquet"}
+	few := []Entrant{"vault", "kohakuvault-0.8.6", "kohakuvault-0.2.2"}
 	const heavy = 6
 	return []Case{
 		{Name: "column/extend", Group: "Columns", Entrants: who, Weight: heavy,
 			Params: contract.Params{Workload: "extend", Ops: s.Elements, Batch: contract.PoolBytes / 8}},
-		{Name: "column/append", Group: "Columns", Entrants: with(who, "vault:cached"),
+		{Name: "column/append", Group: "Columns", Entrants: with([]Entrant{"vault", "vault:cached", "floor", "files"}, few[1:]...),
 			Params: contract.Params{Workload: "append", Ops: s.Appends}},
 		{Name: "column/scan", Group: "Columns", Entrants: who, Filled: true, Weight: heavy,
 			Params: contract.Params{Workload: "scan", Keys: s.Elements}},
-		{Name: "column/element", Group: "Columns", Entrants: who, Filled: true,
+		{Name: "column/element", Group: "Columns", Entrants: without(who, "memory", "parquet"), Filled: true,
 			Params: contract.Params{Workload: "element", Keys: s.Elements, Ops: s.Picks, Warm: s.Picks / 2}},
+		{Name: "column/extend, few", Group: "Columns", Entrants: few, Weight: 2,
+			Params: contract.Params{Workload: "extend", Ops: s.Few, Batch: contract.PoolBytes / 8}},
+		{Name: "column/scan, few", Group: "Columns", Entrants: few, Filled: true, Weight: 2,
+			Params: contract.Params{Workload: "scan", Keys: s.Few}},
+		{Name: "column/element, few", Group: "Columns", Entrants: few, Filled: true,
+			Params: contract.Params{Workload: "element", Keys: s.Few, Ops: s.Picks, Warm: s.Picks / 2}},
 	}
 }
 
 func growth(s Scale) []Case {
 	var all []Case
-	who := []Entrant{"vault", "floor", "bbolt"}
+	who := []Entrant{"vault", "floor", "bbolt", "pebble"}
 	for i, keys := range s.Growth {
 		weight := float64(1)
 		if i > 1 {

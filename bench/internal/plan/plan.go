@@ -65,10 +65,11 @@ type Scale struct {
 	Listed           int64
 	Stream           int64
 	Ranges           int64
-	Elements         int64
-	Appends          int64
-	Picks            int64
-	Growth           []int64
+	// Elements of a column, and of one that contenders in Python can fill in good time.
+	Elements, Few int64
+	Appends       int64
+	Picks         int64
+	Growth        []int64
 	// Rounds is how many there are unless the time is up, but at least MinRounds.
 	Rounds, MinRounds int
 	// Minutes is how long all cases may take, roughly.
@@ -78,11 +79,11 @@ type Scale struct {
 // Scales are those that the command knows by name.
 var Scales = []Scale{
 	{Name: "smoke", Ops: 40, OpBytes: 4 << 20, Full: 8, Keys: 100, StoreBytes: 4 << 20, Listed: 1000, Stream: 5<<20 + 4321, Ranges: 50,
-		Elements: 2<<20 + 777, Appends: 50, Picks: 50, Growth: []int64{100, 1000}, Rounds: 1, MinRounds: 1, Minutes: 1},
+		Elements: 2<<20 + 777, Few: 5000, Appends: 50, Picks: 50, Growth: []int64{100, 1000}, Rounds: 1, MinRounds: 1, Minutes: 1},
 	{Name: "default", Ops: 4000, OpBytes: 64 << 20, Full: 400, Keys: 20_000, StoreBytes: 128 << 20, Listed: 100_000, Stream: 1 << 30, Ranges: 20_000,
-		Elements: 100_000_000, Appends: 2000, Picks: 10_000, Growth: []int64{10_000, 100_000, 1_000_000}, Rounds: 7, MinRounds: 3, Minutes: 20},
+		Elements: 100_000_000, Few: 1_000_000, Appends: 2000, Picks: 10_000, Growth: []int64{10_000, 100_000, 1_000_000}, Rounds: 7, MinRounds: 3, Minutes: 20},
 	{Name: "full", Ops: 20_000, OpBytes: 256 << 20, Full: 2000, Keys: 100_000, StoreBytes: 512 << 20, Listed: 100_000, Stream: 1 << 30, Ranges: 50_000,
-		Elements: 100_000_000, Appends: 10_000, Picks: 50_000, Growth: []int64{10_000, 100_000, 1_000_000, 10_000_000}, Rounds: 11, MinRounds: 5,
+		Elements: 100_000_000, Few: 1_000_000, Appends: 10_000, Picks: 50_000, Growth: []int64{10_000, 100_000, 1_000_000, 10_000_000}, Rounds: 11, MinRounds: 5,
 		Minutes: 150},
 }
 

@@ -50,9 +50,11 @@ func (p *Programs) Command(ctx context.Context, program string) ([]string, error
 }
 
 func (p *Programs) build(ctx context.Context, program string) ([]string, error) {
-	switch program {
-	case "floor":
+	if program == "floor" {
 		return p.buildFloor(ctx)
+	}
+	if py, ok := pythonPrograms[program]; ok {
+		return p.buildPython(ctx, py.script, py.requirement)
 	}
 	bin := filepath.Join(p.Cache, program)
 	_, err := output(ctx, p.Source, "go", "build", "-o", bin, module+"/contender/"+program)

@@ -20,7 +20,7 @@ func Text(w io.Writer, tables []Table) error {
 				fmt.Fprintf(tw, "%s\t-\t\t\t\t\t\t\t\t\t\t\n", r.Entrant)
 				continue
 			}
-			fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t%s\t%s\t%.1f\t%.1f\t%.1f\t%d\t\n", r.Entrant, r.Ratio.Median, r.Ratio.Min, r.Ratio.Max, r.CPURatio.Median,
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1f\t%.1f\t%.1f\t%d\t\n", r.Entrant, ratio(r.Ratio.Median), ratio(r.Ratio.Min), ratio(r.Ratio.Max), ratio(r.CPURatio.Median),
 				Duration(r.NSPerOp.Median), Duration(r.CPUPerOp.Median), r.BytesPerSecond.Median/1e6, mib(r.PeakBytes), mib(r.DiskBytes), r.Rounds)
 		}
 		if err := tw.Flush(); err != nil {
@@ -28,6 +28,14 @@ func Text(w io.Writer, tables []Table) error {
 		}
 	}
 	return nil
+}
+
+// ratio is a dash where there was nothing to compare with.
+func ratio(x float64) string {
+	if x == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.3g", x)
 }
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
