@@ -103,20 +103,22 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if s.dir == "" {
-		defer os.RemoveAll(r.Dir)
-	}
+	defer os.RemoveAll(r.Dir)
 	records, err := measure(ctx, r, s, cases)
 	return errors.Join(err, publish(s, r.Dir, cases, records))
 }
 
-// newRace prepares the folders.
+// newRace prepares the folders. The one that it returns is the run's own, and is to be removed.
 func newRace(ctx context.Context, s *settings) (*race.Race, error) {
-	programs, err := race.NewPrograms(ctx)
-	if err != nil {
-		return nil, err
+	for _, dir := range []string{s.dir, s.profile} {
+		if dir == "" {
+			continue
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
 	}
-	r := &race.Race{Programs: programs, Dir: s.dir, Tree: s.tree, Scale: s.scale, CPUProfile: s.profile}
+	r := &race.Race{Tree: s.tree, Scale: s.scale, CPUProfile: s.profile}
 	r.Progress = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	if r.Tree == "" {
 		out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
@@ -124,20 +126,18 @@ func newRace(ctx context.Context, s *settings) (*race.Race, error) {
 			return nil, fmt.Errorf("go env GOROOT: %w", err)
 		}
 		r.Tree = filepath.Join(strings.TrimSpace(string(out)), "src")
-	}
-	if s.scale.Name == "smoke" && s.tree == "" {
-		r.Tree = filepath.Join(r.Tree, "encoding")
-	}
-	if s.profile != "" {
-		if err := os.MkdirAll(s.profile, 0o700); err != nil {
-			return nil, err
+		if s.scale.Name == "smoke" {
+			r.Tree = filepath.Join(r.Tree, "encoding")
 		}
 	}
-	if r.Dir == "" {
-		r.Dir, err = os.MkdirTemp("", "kvault-bench-")
-		return r, err
+	var err error
+	if r.Dir, err = os.MkdirTemp(s.dir, "kvault-bench-"); err != nil {
+		return nil, err
 	}
-	return r, os.MkdirAll(r.Dir, 0o700)
+	if r.Programs, err = race.NewPrograms(ctx, filepath.Join(r.Dir, "bin")); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(r.Dir))
+	}
+	return r, nil
 }
 
 // measure runs the cases and keeps what came of them, also of those before one that failed.
@@ -156,6 +156,12 @@ func publish(s settings, dir string, cases []plan.Case, records []race.Record) e
 	if err := report.Text(os.Stdout, tables); err != nil {
 		return err
 	}
+	machine := report.ThisMachine(dir)
+	if s.docs != "" {
+		if err := report.Publish(s.docs, machine, s.scale.Name, tables); err != nil {
+			return err
+		}
+	}
 	if s.json == "" {
 		return nil
 	}
@@ -163,5 +169,5 @@ func publish(s settings, dir string, cases []plan.Case, records []race.Record) e
 	if err != nil {
 		return err
 	}
-	return errors.Join(report.JSON(f, report.ThisMachine(dir), s.scale, tables), f.Close())
+	return errors.Join(report.JSON(f, machine, s.scale, tables), f.Close())
 }

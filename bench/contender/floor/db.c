@@ -3,9 +3,6 @@
 #include <string.h>
 #include "floor.h"
 
-static const int page_size = 32768;
-static const int cache_kb = 100000;
-
 /* The vault's tables, as far as these workloads touch them. */
 static const char *schema =
     "CREATE TABLE IF NOT EXISTS kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL);"
@@ -43,8 +40,8 @@ conn *db_open(int writes) {
     check(c, rc);
     sqlite3_busy_timeout(c->db, 60000);
     snprintf(sql, sizeof sql, "PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s;"
-             "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=%d",
-             page_size, P.full ? "FULL" : "NORMAL", writes ? cache_kb : cache_kb / 8, 2000 * page_size);
+             "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d",
+             PAGE_SIZE, P.full ? "FULL" : "NORMAL", writes ? CACHE_KB : CACHE_KB / 8, LOG_BYTES / PAGE_SIZE, 2 * LOG_BYTES);
     db_exec(c, sql);
     if (writes) db_exec(c, schema);
     c->begin = db_prepare(c, "BEGIN IMMEDIATE");

@@ -8,6 +8,9 @@
 
 enum { POOL_BYTES = 8 << 20 };
 
+/* The vault's settings come from the compiler's command line: PAGE_SIZE and CACHE_KB. It copies its log at this length: */
+enum { LOG_BYTES = 1000 * 32768 };
+
 typedef struct {
     const char *workload, *via, *dir, *pool, *path;
     uint64_t seed;

@@ -24,6 +24,7 @@ type store struct {
 	*kvault.Vault
 	via string
 	col *column.Column[int64]
+	buf []byte
 }
 
 func open(p contract.Params) (load.Store, error) {
@@ -66,7 +67,14 @@ func (s *store) Put(key string, value []byte) error {
 	return s.Vault.Put(ctx, key, value)
 }
 
-func (s *store) Get(key string) ([]byte, error) { return s.Vault.Get(ctx, key) }
+// Get makes a new value, or reuses the memory of the last one, as C does.
+func (s *store) Get(key string) (value []byte, err error) {
+	if s.via == "append" {
+		s.buf, err = s.AppendValue(ctx, s.buf[:0], key)
+		return s.buf, err
+	}
+	return s.Vault.Get(ctx, key)
+}
 
 func (s *store) Flush() error {
 	if s.via != "cached" {
@@ -109,11 +117,11 @@ func (s *store) View(keys []string, each func(int, []byte)) error {
 	}
 	return s.Vault.View(ctx, func(tx *kvault.Tx) error {
 		for i, key := range keys {
-			value, err := tx.Get(ctx, key)
-			if err != nil {
+			var err error
+			if s.buf, err = tx.AppendValue(ctx, s.buf[:0], key); err != nil {
 				return err
 			}
-			each(i, value)
+			each(i, s.buf)
 		}
 		return nil
 	})

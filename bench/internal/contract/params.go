@@ -25,6 +25,7 @@ type Params struct {
 	// Keys is how many keys or elements the store holds, or is to hold. Ops is how many operations to do.
 	Keys, Ops int64
 	// Size of a value in bytes; Batch, how many operations make one transaction; Workers, how many write or read at once.
+	// Both are 1 if they are not given.
 	Size, Batch int64
 	Workers     int
 	// Full makes each commit survive a power cut.
@@ -47,8 +48,8 @@ func (p *Params) flags() *flag.FlagSet {
 	f.Int64Var(&p.Warm, "warm", 0, "")
 	f.Int64Var(&p.Ops, "ops", 0, "")
 	f.Int64Var(&p.Size, "size", 0, "")
-	f.Int64Var(&p.Batch, "batch", 1, "")
-	f.IntVar(&p.Workers, "workers", 1, "")
+	f.Int64Var(&p.Batch, "batch", 0, "")
+	f.IntVar(&p.Workers, "workers", 0, "")
 	f.BoolFunc("full", "", func(s string) (err error) { p.Full, err = strconv.ParseBool(s); return err })
 	f.StringVar(&p.Path, "path", "", "")
 	f.StringVar(&p.CPUProfile, "cpuprofile", "", "")
@@ -68,7 +69,6 @@ func Parse(args []string) (Params, error) {
 	if p.Workload == "" || p.Dir == "" || p.Pool == "" {
 		return p, fmt.Errorf("-workload, -dir and -pool are needed")
 	}
-	p.Batch, p.Workers = max(p.Batch, 1), max(p.Workers, 1)
 	return p, nil
 }
 

@@ -72,6 +72,7 @@ func Run(p contract.Params, open func(contract.Params) (Store, error)) (contract
 	if p.Fill {
 		work = (*run).fill
 	}
+	p.Batch, p.Workers = max(p.Batch, 1), max(p.Workers, 1)
 	data, err := contract.LoadData(p.Pool, p.Seed)
 	if err != nil {
 		return contract.Result{}, err

@@ -9,7 +9,7 @@ import (
 // Store is what a contender has to offer. It must be safe for as many goroutines as there are workers.
 type Store interface {
 	Put(key string, value []byte) error
-	// Get returns a value that the caller may keep.
+	// Get returns a value, which the next Get may overwrite unless there are several workers.
 	Get(key string) ([]byte, error)
 	Close() error
 }

@@ -74,7 +74,7 @@ func gets(s Scale) []Case {
 		for _, size := range sizes {
 			c := Case{Name: "get/" + Size(size), Group: "Single gets, warm", Filled: true,
 				Params:   contract.Params{Workload: "get", Keys: s.stored(size), Ops: s.ops(size, 5*s.Ops), Size: size},
-				Entrants: with([]Entrant{"vault", "floor", "floor:bare"}, everyone...)}
+				Entrants: with([]Entrant{"vault", "vault:append", "floor", "floor:bare"}, everyone...)}
 			if cold {
 				c.Name, c.Group, c.Cold = "coldget/"+Size(size), "Single gets, cold", true
 				c.Ops = min(c.Ops, c.Keys/4)

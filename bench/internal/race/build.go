@@ -10,6 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
 // module is where the contenders' sources are.
@@ -17,13 +21,15 @@ const module = "github.com/kohakuvault/kvault/bench"
 
 // Programs are the contenders, built.
 type Programs struct {
-	// Source is the folder of this module, and Cache the one that keeps what was built.
+	// Source is the folder of this module, and Cache the one that keeps what takes long to build and is the same for all runs.
 	Source, Cache string
-	commands      map[string][]string
+	// Bin is a folder for the programs of this run: another may be under way, of other sources.
+	Bin      string
+	commands map[string][]string
 }
 
-// NewPrograms finds the module's sources from the working folder.
-func NewPrograms(ctx context.Context) (*Programs, error) {
+// NewPrograms finds the module's sources from the working folder. The programs are put in bin.
+func NewPrograms(ctx context.Context, bin string) (*Programs, error) {
 	source, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", module)
 	if err != nil {
 		return nil, fmt.Errorf("finding the module %s (run this in its folder): %w", module, err)
@@ -32,8 +38,8 @@ func NewPrograms(ctx context.Context) (*Programs, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Programs{Source: source, Cache: filepath.Join(cache, "kvault-bench"), commands: map[string][]string{}}
-	return p, os.MkdirAll(p.Cache, 0o700)
+	p := &Programs{Source: source, Cache: filepath.Join(cache, "kvault-bench"), Bin: bin, commands: map[string][]string{}}
+	return p, errors.Join(os.MkdirAll(p.Cache, 0o700), os.MkdirAll(p.Bin, 0o700))
 }
 
 // Command is how a contender is started; it is built if it has not been yet.
@@ -41,12 +47,29 @@ func (p *Programs) Command(ctx context.Context, program string) ([]string, error
 	if c, ok := p.commands[program]; ok {
 		return c, nil
 	}
+	unlock, err := p.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	c, err := p.build(ctx, program)
 	if err != nil {
 		return nil, fmt.Errorf("building %s: %w", program, err)
 	}
 	p.commands[program] = c
 	return c, nil
+}
+
+// lock keeps other runs from building in the cache at the same time.
+func (p *Programs) lock() (unlock func(), err error) {
+	f, err := os.Create(filepath.Join(p.Cache, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, nil
 }
 
 func (p *Programs) build(ctx context.Context, program string) ([]string, error) {
@@ -56,7 +79,7 @@ func (p *Programs) build(ctx context.Context, program string) ([]string, error) 
 	if py, ok := pythonPrograms[program]; ok {
 		return p.buildPython(ctx, py.script, py.requirement)
 	}
-	bin := filepath.Join(p.Cache, program)
+	bin := filepath.Join(p.Bin, program)
 	_, err := output(ctx, p.Source, "go", "build", "-o", bin, module+"/contender/"+program)
 	return []string{bin}, err
 }
@@ -84,8 +107,9 @@ func (p *Programs) buildFloor(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	bin := filepath.Join(p.Cache, "floor")
-	args := append([]string{"-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-I", folder, "-o", bin}, sources...)
+	bin := filepath.Join(p.Bin, "floor")
+	args := append([]string{"-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-I", folder, "-o", bin,
+		fmt.Sprintf("-DPAGE_SIZE=%d", sqlite.DefaultPageSize), fmt.Sprintf("-DCACHE_KB=%d", sqlite.DefaultCacheKB)}, sources...)
 	_, err = output(ctx, "", compiler(), append(args, object, "-lm", "-lpthread")...)
 	return []string{bin}, err
 }

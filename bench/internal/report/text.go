@@ -58,8 +58,9 @@ func JSON(w io.Writer, m Machine, scale plan.Scale, tables []Table) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", " ")
 	return enc.Encode(struct {
-		Machine Machine `json:"machine"`
-		Scale   string  `json:"scale"`
-		Tables  []Table `json:"cases"`
-	}{m, scale.Name, tables})
+		Machine Machine   `json:"machine"`
+		Scale   string    `json:"scale"`
+		Bars    []Verdict `json:"bars"`
+		Tables  []Table   `json:"cases"`
+	}{m, scale.Name, Judge(tables), tables})
 }
