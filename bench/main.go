@@ -29,6 +29,9 @@ func main() {
 	}
 }
 
+// noLimit is more minutes than anybody waits.
+const noLimit = 1e6
+
 // settings are the command's flags.
 type settings struct {
 	scale                          plan.Scale
@@ -69,7 +72,7 @@ func parse(args []string) (settings, error) {
 		return s, err
 	}
 	if *rounds > 0 {
-		s.scale.Rounds, s.scale.MinRounds = *rounds, *rounds
+		s.scale.Rounds, s.scale.MinRounds, s.scale.Minutes = *rounds, *rounds, noLimit
 	}
 	if *minutes > 0 {
 		s.scale.Minutes = *minutes

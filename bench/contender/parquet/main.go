@@ -42,7 +42,10 @@ func (s *store) Extend(x []int64) error {
 			return err
 		}
 	}
-	group := s.w.AppendRowGroup()
+	group, err := s.w.AppendRowGroupChecked()
+	if err != nil {
+		return err
+	}
 	column, err := group.NextColumn()
 	if err != nil {
 		return err

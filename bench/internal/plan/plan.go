@@ -70,7 +70,7 @@ type Scale struct {
 	Appends       int64
 	Picks         int64
 	Growth        []int64
-	// Rounds is how many there are unless the time is up, but at least MinRounds.
+	// Rounds is how many there are unless the time is up, but at least MinRounds; one, if that takes three times the case's share.
 	Rounds, MinRounds int
 	// Minutes is how long all cases may take, roughly.
 	Minutes float64
@@ -80,7 +80,7 @@ type Scale struct {
 var Scales = []Scale{
 	{Name: "smoke", Ops: 40, OpBytes: 4 << 20, Full: 8, Keys: 100, StoreBytes: 4 << 20, Listed: 1000, Stream: 5<<20 + 4321, Ranges: 50,
 		Elements: 2<<20 + 777, Few: 5000, Appends: 50, Picks: 50, Growth: []int64{100, 1000}, Rounds: 1, MinRounds: 1, Minutes: 1},
-	{Name: "default", Ops: 4000, OpBytes: 64 << 20, Full: 400, Keys: 20_000, StoreBytes: 128 << 20, Listed: 100_000, Stream: 1 << 30, Ranges: 20_000,
+	{Name: "default", Ops: 2000, OpBytes: 32 << 20, Full: 200, Keys: 20_000, StoreBytes: 64 << 20, Listed: 100_000, Stream: 1 << 30, Ranges: 20_000,
 		Elements: 100_000_000, Few: 1_000_000, Appends: 2000, Picks: 10_000, Growth: []int64{10_000, 100_000, 1_000_000}, Rounds: 7, MinRounds: 3, Minutes: 20},
 	{Name: "full", Ops: 20_000, OpBytes: 256 << 20, Full: 2000, Keys: 100_000, StoreBytes: 512 << 20, Listed: 100_000, Stream: 1 << 30, Ranges: 50_000,
 		Elements: 100_000_000, Few: 1_000_000, Appends: 10_000, Picks: 50_000, Growth: []int64{10_000, 100_000, 1_000_000, 10_000_000}, Rounds: 11, MinRounds: 5,

@@ -59,13 +59,13 @@ func (r *Race) Run(ctx context.Context, cases []plan.Case) error {
 	}
 	budget := time.Duration(r.Scale.Minutes * float64(time.Minute))
 	for i, c := range cases {
-		share := time.Duration(float64(budget-time.Since(start)) * c.Weight / total)
+		share := max(time.Duration(float64(budget-time.Since(start))*c.Weight/total), 0)
 		total -= c.Weight
 		began := time.Now()
-		if err := r.runCase(ctx, c, began.Add(share)); err != nil {
+		if err := r.runCase(ctx, c, share); err != nil {
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
-		r.Progress("%3d/%d %s: %.1fs of %.1fs", i+1, len(cases), c.Name, time.Since(began).Seconds(), share.Seconds())
+		r.Progress("%3d/%d %s: %.1f s", i+1, len(cases), c.Name, time.Since(began).Seconds())
 	}
 	return nil
 }
@@ -100,8 +100,14 @@ func (r *Race) rounds(c *plan.Case) map[int]bool {
 	return done
 }
 
-func (r *Race) runCase(ctx context.Context, c plan.Case, until time.Time) (err error) {
-	done := r.rounds(&c)
+// enough says whether no further round is due: share is how long the case may take.
+func (r *Race) enough(round int, began time.Time, share time.Duration) bool {
+	took := time.Since(began)
+	return round >= r.Scale.MinRounds && took > share || round >= 1 && took > 3*share
+}
+
+func (r *Race) runCase(ctx context.Context, c plan.Case, share time.Duration) (err error) {
+	began, done := time.Now(), r.rounds(&c)
 	dir, err := os.MkdirTemp(r.Dir, "case")
 	if err != nil {
 		return err
@@ -115,7 +121,7 @@ func (r *Race) runCase(ctx context.Context, c plan.Case, until time.Time) (err e
 		if done[round] {
 			continue
 		}
-		if round >= r.Scale.MinRounds && time.Now().After(until) {
+		if r.enough(round, began, share) {
 			break
 		}
 		if want == nil {

@@ -135,13 +135,23 @@ func TestResume(t *testing.T) {
 }
 
 func TestTimeIsUp(t *testing.T) {
+	for _, c := range []struct {
+		round       int
+		took, share time.Duration
+		enough      bool
+	}{
+		{0, time.Hour, 0, false}, {1, time.Hour, 0, true}, {1, 2 * time.Second, time.Second, false}, {1, 4 * time.Second, time.Second, true},
+		{2, 2 * time.Second, time.Second, true}, {2, time.Second / 2, time.Second, false},
+	} {
+		r := &Race{Scale: plan.Scale{MinRounds: 2}}
+		if got := r.enough(c.round, time.Now().Add(-c.took), c.share); got != c.enough {
+			t.Errorf("round %d after %v of %v: enough is %v", c.round, c.took, c.share, got)
+		}
+	}
 	r, records := newTestRace(t)
 	r.Scale.Minutes = 0
-	if err := r.Run(context.Background(), []plan.Case{testCase("good")}); err != nil {
-		t.Fatal(err)
-	}
-	if len(*records) != r.Scale.MinRounds {
-		t.Errorf("%d rounds, want the least, %d", len(*records), r.Scale.MinRounds)
+	if err := r.Run(context.Background(), []plan.Case{testCase("good")}); err != nil || len(*records) != 1 {
+		t.Errorf("%d rounds, want one; %v", len(*records), err)
 	}
 }
 
