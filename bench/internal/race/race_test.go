@@ -1,0 +1,242 @@
+package race
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kohakuvault/kvault/bench/internal/contract"
+	"github.com/kohakuvault/kvault/bench/internal/plan"
+)
+
+// TestMain lets the test's own program be the contenders: what they do is their name.
+func TestMain(m *testing.M) {
+	if behaviour := os.Getenv("BENCH_TEST_CONTENDER"); behaviour != "" {
+		if err := pretend(behaviour); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func pretend(behaviour string) error {
+	p, err := contract.Parse(os.Args[2:])
+	if err != nil {
+		return err
+	}
+	d, err := contract.LoadData(p.Pool, p.Seed)
+	if err != nil {
+		return err
+	}
+	c := plan.Case{Params: p}
+	sum, err := c.Expect(d)
+	if err != nil {
+		return err
+	}
+	res := contract.Result{ElapsedNS: 1000, Ops: p.Ops, Bytes: p.Ops * p.Size, Checksum: sum}
+	switch behaviour {
+	case "wrong":
+		res.Checksum++
+	case "fails":
+		res = contract.Result{Error: "out of luck"}
+	case "silent":
+		fmt.Fprintln(os.Stderr, "crashed")
+		os.Exit(3)
+	case "late":
+		defer os.Exit(4) // a result, and then a failure
+	case "unable":
+		res = contract.Result{Unsupported: "cannot"}
+	}
+	if p.Workload == "put" && behaviour == "good" {
+		if err := os.WriteFile(filepath.Join(p.Dir, "store"), make([]byte, 10_000), 0o600); err != nil {
+			return err
+		}
+	}
+	return json.NewEncoder(os.Stdout).Encode(res)
+}
+
+// newTestRace is a race between pretended contenders; records lie in the returned slice.
+func newTestRace(t *testing.T) (*Race, *[]Record) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := &Programs{commands: map[string][]string{}}
+	for _, behaviour := range []string{"good", "wrong", "fails", "silent", "late", "unable"} {
+		programs.commands[behaviour] = []string{"/usr/bin/env", "BENCH_TEST_CONTENDER=" + behaviour, self, "-test.run=none"}
+	}
+	records := &[]Record{}
+	r := &Race{Programs: programs, Dir: t.TempDir(), Scale: plan.Scale{Rounds: 3, MinRounds: 2, Minutes: 5},
+		Save:     func(rec Record) error { *records = append(*records, rec); return nil },
+		Progress: func(string, ...any) {}}
+	return r, records
+}
+
+func testCase(entrants ...plan.Entrant) plan.Case {
+	return plan.Case{Name: "test", Entrants: entrants, Weight: 1, Params: contract.Params{Workload: "put", Ops: 5, Size: 100, Seed: plan.Seed}}
+}
+
+func TestRounds(t *testing.T) {
+	r, records := newTestRace(t)
+	if err := r.Run(context.Background(), []plan.Case{testCase("good", "unable", "good:other")}); err != nil {
+		t.Fatal(err)
+	}
+	if len(*records) != 9 {
+		t.Fatalf("%d records, want 9", len(*records))
+	}
+	for i, rec := range *records {
+		if rec.Round != i/3 {
+			t.Errorf("record %d is of round %d", i, rec.Round)
+		}
+		if rec.Entrant.Program() == "good" && rec.Result.DiskBytes < 10_000 {
+			t.Errorf("%s: %d bytes on disk", rec.Entrant, rec.Result.DiskBytes)
+		}
+		if rec.Entrant == "unable" && rec.Result.Unsupported == "" {
+			t.Errorf("unable has a result: %+v", rec.Result)
+		}
+	}
+}
+
+// TestBrokenContenders is why the smoke run can fail.
+func TestBrokenContenders(t *testing.T) {
+	for entrant, want := range map[plan.Entrant]string{
+		"wrong": "read something else", "fails": "out of luck", "silent": "crashed", "late": "exit status 4",
+	} {
+		r, _ := newTestRace(t)
+		err := r.Run(context.Background(), []plan.Case{testCase("good", entrant)})
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "test: "+string(entrant)) {
+			t.Errorf("%s: %v, want an error with %q and its name", entrant, err, want)
+		}
+	}
+}
+
+func TestResume(t *testing.T) {
+	r, records := newTestRace(t)
+	for round, entrants := range [][]plan.Entrant{{"good", "unable"}, {"good"}} { // the second round was cut off
+		for _, e := range entrants {
+			r.Done = append(r.Done, Record{Case: "test", Entrant: e, Round: round})
+		}
+	}
+	if err := r.Run(context.Background(), []plan.Case{testCase("good", "unable")}); err != nil {
+		t.Fatal(err)
+	}
+	if len(*records) != 4 || (*records)[0].Round != 1 || (*records)[3].Round != 2 {
+		t.Errorf("got %+v, want rounds 1 and 2", *records)
+	}
+}
+
+func TestTimeIsUp(t *testing.T) {
+	for _, c := range []struct {
+		round       int
+		took, share time.Duration
+		enough      bool
+	}{
+		{0, time.Hour, 0, false}, {1, time.Hour, 0, true}, {1, 2 * time.Second, time.Second, false}, {1, 4 * time.Second, time.Second, true},
+		{2, 2 * time.Second, time.Second, true}, {2, time.Second / 2, time.Second, false},
+	} {
+		r := &Race{Scale: plan.Scale{MinRounds: 2}}
+		if got := r.enough(c.round, time.Now().Add(-c.took), c.share); got != c.enough {
+			t.Errorf("round %d after %v of %v: enough is %v", c.round, c.took, c.share, got)
+		}
+	}
+	r, records := newTestRace(t)
+	r.Scale.Minutes = 0
+	if err := r.Run(context.Background(), []plan.Case{testCase("good")}); err != nil || len(*records) != 1 {
+		t.Errorf("%d rounds, want one; %v", len(*records), err)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	r, _ := newTestRace(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := r.Run(ctx, []plan.Case{testCase("good")}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want Canceled", err)
+	}
+}
+
+func TestLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	l, err := OpenLog(path, "smoke")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Record{Case: "c", Entrant: "e:v", Round: 2, Result: contract.Result{Ops: 3, Checksum: 4}}
+	if err := errors.Join(l.Add(want), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = OpenLog(path, "smoke"); err != nil || len(l.Records()) != 1 || l.Records()[0] != want {
+		t.Fatalf("got %+v, %v", l, err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenLog(path, "full"); err == nil || !strings.Contains(err.Error(), "smoke") {
+		t.Errorf("another scale: %v", err)
+	}
+	if _, err := OpenLog(t.TempDir(), "full"); err == nil {
+		t.Error("a folder: no error")
+	}
+}
+
+func TestPipes(t *testing.T) {
+	r, _ := newTestRace(t)
+	pool := filepath.Join(r.Dir, "pool")
+	if err := contract.WritePool(pool, 1); err != nil {
+		t.Fatal(err)
+	}
+	d, err := contract.LoadData(pool, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 200_000
+	t.Run("gives", func(t *testing.T) {
+		p, err := newPipe(filepath.Join(t.TempDir(), "pipe"), d, size, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(p.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		c := d.Compare()
+		if _, err := f.WriteTo(c); err != nil || c.N != size {
+			t.Errorf("%d bytes, %v", c.N, err)
+		}
+		if err := p.finish(nil); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("takes what is wrong", func(t *testing.T) {
+		p, err := newPipe(filepath.Join(t.TempDir(), "pipe"), d, size, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p.path, make([]byte, 1000), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.finish(nil); err == nil || !strings.Contains(err.Error(), "differs") {
+			t.Errorf("got %v, want a difference", err)
+		}
+	})
+	t.Run("is given up", func(t *testing.T) {
+		p, err := newPipe(filepath.Join(t.TempDir(), "pipe"), d, 1<<30, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if err := p.finish(errors.New("contender failed")); err != nil || time.Since(start) > patience {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
