@@ -230,13 +230,28 @@ func (x *tx) Apply(ctx context.Context, ops []engine.Op) (results []engine.Resul
 		if err := checkOps(ops); err != nil {
 			return err
 		}
-		return ses.savepoint(func() error { results, err = ses.apply(ops); return err })
+		apply := func() error { results, err = ses.apply(ops); return err }
+		if len(ops) == 1 && ops[0].Kind == engine.Put && ops[0].Staged == nil && len(ops[0].Value) <= smallBytes {
+			return ses.allOrEnd(apply)
+		}
+		return ses.savepoint(apply)
 	})
 	if err != nil {
 		return nil, err
 	}
 	markApplied(ops)
 	return results, nil
+}
+
+// allOrEnd runs fn without a savepoint, which costs as much as a small put. In the rare case that fn fails halfway, the whole
+// transaction ends, as it does after many failures anyway.
+func (ses *session) allOrEnd(fn func() error) error {
+	before := ses.c.TotalChanges()
+	err := fn()
+	if err != nil && ses.c.TotalChanges() != before && ses.c.InTransaction() {
+		err = errors.Join(err, ses.c.Rollback())
+	}
+	return err
 }
 
 // savepoint undoes what fn did if it fails.
