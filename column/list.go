@@ -46,7 +46,7 @@ func describe(arrays []engine.Array) []Info {
 	}
 	pair := func(whole string) (data, index *engine.Array) {
 		data, index = byName[whole+dataSuffix], byName[whole+indexSuffix]
-		if data == nil || index == nil || !isPair(data, index) {
+		if data == nil || index == nil || pairType(data, index) == "" {
 			return nil, nil
 		}
 		return data, index
@@ -60,8 +60,8 @@ func describe(arrays []engine.Array) []Info {
 		}
 		info := Info{Name: arr.Name, Type: arr.Type, Len: arr.Length, Size: arr.ElemSize}
 		if whole, cut := strings.CutSuffix(arr.Name, dataSuffix); cut {
-			if _, index := pair(whole); index != nil {
-				info = Info{Name: whole, Type: arr.Type, Len: index.Length}
+			if data, index := pair(whole); index != nil {
+				info = Info{Name: whole, Type: pairType(data, index), Len: index.Length}
 			}
 		}
 		list = append(list, info)
@@ -100,6 +100,11 @@ func Rename[S Scope](ctx context.Context, s S, from, to string) error {
 			return err
 		}
 		if p.index == nil {
+			renamed := p.data
+			renamed.Name = to
+			if err := alone(ctx, a, renamed); err != nil {
+				return err
+			}
 			return p.rename(ctx, a, to, "")
 		}
 		return p.rename(ctx, a, to+dataSuffix, to+indexSuffix)
