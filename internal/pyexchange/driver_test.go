@@ -29,7 +29,8 @@ func (v *version) start(t *testing.T) *driver {
 	t.Helper()
 	v.install(t)
 	d := &driver{cmd: exec.Command(v.python, filepath.Join("testdata", "driver.py"))}
-	d.cmd.Stderr = os.Stderr
+	d.cmd.Env = append(os.Environ(), "RUST_BACKTRACE=0")
+	d.cmd.Stderr = t.Output()
 	out, outErr := d.cmd.StdoutPipe()
 	in, inErr := d.cmd.StdinPipe()
 	if err := errors.Join(outErr, inErr); err != nil {
