@@ -81,8 +81,12 @@ func setDefault[T int | int64 | time.Duration](p *T, def T) {
 	}
 }
 
+// ownTables are those that only this package makes.
+var ownTables = []string{layoutTable, valuesTable, chunksTable, orphansTable}
+
 // reservedTables are those that vault files hold besides key-value tables.
-var reservedTables = []string{"kohakuvault_meta", "col_meta", "col_chunks", layoutTable, valuesTable, chunksTable, orphansTable}
+var reservedTables = append([]string{"kohakuvault_meta", arrayTable, arrayChunkTable, blockFormatTable, blockArrayTable, blockTable, blockDataTable},
+	ownTables...)
 
 const metaSuffix = "_kvmeta"
 

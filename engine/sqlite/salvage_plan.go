@@ -56,7 +56,7 @@ func (s *salvage) survey() (*plan, error) {
 	sv.readSchema()
 	p := &plan{}
 	ours := slices.ContainsFunc(sv.objects, func(o object) bool {
-		return slices.Contains(reservedTables[3:], o.name) || strings.HasSuffix(o.name, metaSuffix)
+		return slices.Contains(ownTables, o.name) || strings.HasSuffix(o.name, metaSuffix)
 	})
 	ours = ours || !sv.whole
 	p.values = sv.table(valuesTable, "id nonce chunk_bytes size sum tbl key owner beat", ours, isValue)

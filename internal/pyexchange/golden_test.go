@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -105,9 +106,6 @@ func (g *golden) same(t *testing.T, path string, o kvault.Options) {
 			t.Errorf("table %s (-want +got):\n%s", table, diff)
 		}
 	}
-	if g.blocks() {
-		return
-	}
 	v := open(t, path, &o)
 	list, err := column.List(t.Context(), v)
 	must(t, err)
@@ -116,8 +114,11 @@ func (g *golden) same(t *testing.T, path string, o kvault.Options) {
 	}
 	for _, info := range list {
 		want := g.Columns[info.Name]
-		if info.Type != want.Type || info.Len != int64(len(want.Items)) {
+		if info.Type != want.Type || info.Len != int64(len(want.Items)) || info.Foreign != g.blocks() {
 			t.Errorf("%+v, want %d of %s", info, len(want.Items), want.Type)
+		}
+		if info.Foreign {
+			continue
 		}
 		if diff := cmp.Diff(want.Items, elements(t, v, info.Name)); diff != "" {
 			t.Errorf("column %s (-want +got):\n%s", info.Name, diff)
@@ -233,4 +234,48 @@ func (g *golden) changeColumns(ctx context.Context, t *testing.T, v *kvault.Vaul
 		}
 		g.Columns[name] = told
 	}
+}
+
+// Columns of 1.x are listed, and refused by name. Columns of ours can be made beside them.
+func TestForeignColumns(t *testing.T) {
+	eachGolden(t, func(t *testing.T, path string, g *golden) {
+		if !g.blocks() {
+			return
+		}
+		ctx, v := t.Context(), open(t, path, nil)
+		before := dump(t, path)
+		mine, err := column.Create(ctx, v, "mine", column.Int64, nil)
+		must(t, err)
+		must(t, mine.Append(ctx, 1))
+		for call, run := range map[string]func(name string) error{
+			"open":   func(name string) error { _, err := column.Open(ctx, v, name, column.Int64); return err },
+			"any":    func(name string) error { _, err := column.OpenAny(ctx, v, name); return err },
+			"ensure": func(name string) error { _, err := column.Ensure(ctx, v, name, column.Int64, nil); return err },
+			"create": func(name string) error { _, err := column.Create(ctx, v, name, column.Bytes, nil); return err },
+			"drop":   func(name string) error { return column.Drop(ctx, v, name) },
+			"rename": func(name string) error { return column.Rename(ctx, v, "mine", name) },
+			"away":   func(name string) error { return column.Rename(ctx, v, name, "other") },
+		} {
+			for name := range g.Columns {
+				err := run(name)
+				wantErr(t, err, kvault.ErrUnsupported)
+				var layout *kvault.LayoutError
+				if !errors.As(err, &layout) || layout.Name != name || !strings.Contains(err.Error(), "1.x of the Python package") {
+					t.Errorf("%s %s: %v", call, name, err)
+				}
+			}
+		}
+		_, err = column.Open(ctx, v, "missing", column.Int64)
+		wantErr(t, err, kvault.ErrNotFound)
+		list, err := column.List(ctx, v)
+		must(t, err)
+		if len(list) != len(g.Columns)+1 || list[0].Name != "mine" || list[0].Foreign {
+			t.Errorf("%+v", list)
+		}
+		if diff := cmp.Diff(before, dump(t, path, "col_meta", "col_chunks")); diff != "" {
+			t.Errorf("the columns of 1.x changed (-before +after):\n%s", diff)
+		}
+		_, err = kvault.Open(ctx, path, &kvault.Options{Table: "kvault_col_columns"})
+		wantErr(t, err, kvault.ErrInvalid)
+	})
 }
