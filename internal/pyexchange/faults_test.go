@@ -195,3 +195,38 @@ func TestLaterLayoutIn02(t *testing.T) {
 		})
 	}
 }
+
+// From 0.4 on, setting an element writes all of its chunk anew if it has no room. If that is more than one and a half times what a chunk may hold,
+// the package has destroyed the chunk by the time it fails.
+func TestDestroyedChunk(t *testing.T) {
+	eachOld(t, func(t *testing.T, v *version, d *driver, path string) {
+		if v.joined {
+			return
+		}
+		d.do(t, "create", args{"name": "c", "dtype": "bytes", "least": 60, "most": 240}, nil)
+		item := func(n int) []byte { return []byte(strings.Repeat("x", n)) }
+		d.do(t, "extend", args{"name": "c", "dtype": "bytes", "items": [][]byte{item(100), item(100), item(40)}}, nil)
+		d.refuses(t, "set", args{"name": "c", "dtype": "bytes", "i": 1, "item": item(250)})
+		var got [][]byte
+		d.do(t, "column", args{"name": "c", "dtype": "bytes"}, &got)
+		if string(got[2]) == string(item(40)) {
+			t.Error("the package leaves the other elements alone: canSet need not look at it")
+		}
+		d.do(t, "close", nil, nil)
+	})
+}
+
+// An insert of 0.2 fails halfway where the last chunk is full, and has overwritten an element by then.
+func TestInsertOf02(t *testing.T) {
+	d, path := versions[0].start(t), newPath(t)
+	d.do(t, "open", args{"path": path}, nil)
+	d.do(t, "create", args{"name": "c", "dtype": "i64", "least": 16, "most": 160}, nil)
+	d.do(t, "extend", args{"name": "c", "dtype": "i64", "items": [][]byte{i64(1), i64(2)}}, nil)
+	d.refuses(t, "insert", args{"name": "c", "dtype": "i64", "i": 0, "item": i64(7)})
+	d.do(t, "close", nil, nil)
+	c, err := column.Open(t.Context(), open(t, path, nil), "c", column.Int64)
+	must(t, err)
+	if got, err := c.Slice(t.Context(), 0, 9); err != nil || !slices.Equal(got, []int64{7, 2}) {
+		t.Errorf("%d, %v: it did not overwrite the first", got, err)
+	}
+}

@@ -187,3 +187,29 @@ func TestAcrossVersions(t *testing.T) {
 	}
 	check(t, vault, path)
 }
+
+// The package takes an empty key, which is invalid here. Such a row is listed and counted, and goes with Clear.
+func TestEmptyKey(t *testing.T) {
+	eachVersion(t, func(t *testing.T, v *version) {
+		d, path := v.start(t), newPath(t)
+		d.do(t, "open", args{"path": path}, nil)
+		d.do(t, "put", args{"key": []byte{}, "value": []byte("of the empty key")}, nil)
+		d.do(t, "put", args{"key": []byte("k"), "value": []byte("v")}, nil)
+		d.do(t, "close", nil, nil)
+		vault := open(t, path, nil)
+		_, err := vault.Get(t.Context(), "")
+		wantErr(t, err, kvault.ErrInvalid)
+		var keys []string
+		for item, err := range vault.Items(t.Context(), nil) {
+			must(t, err)
+			keys = append(keys, item.Key+"="+string(item.Value))
+		}
+		if got := strings.Join(keys, " "); got != "=of the empty key k=v" {
+			t.Errorf("%s", got)
+		}
+		check(t, vault, path)
+		if n, err := vault.Clear(t.Context()); err != nil || n != 2 {
+			t.Errorf("%d keys removed, %v", n, err)
+		}
+	})
+}
