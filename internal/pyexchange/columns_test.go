@@ -184,6 +184,9 @@ func TestColumns(t *testing.T) {
 			for i, o := range bounds {
 				maker := map[bool]string{true: "ours", false: "theirs"}[ours]
 				for seed := range uint64(2) {
+					if seed > 0 && o.MaxChunk == 0 {
+						continue // large chunks take long, and few bounds are met
+					}
 					t.Run(fmt.Sprintf("%s/%d/%d", maker, i, seed), func(t *testing.T) { exchangeColumns(t, v, ours, &o, seed) })
 				}
 			}
@@ -199,6 +202,10 @@ func exchangeColumns(t *testing.T, v *version, ours bool, o *column.Options, see
 		if ours == (turn%2 == 0) {
 			vault, err := kvault.Open(t.Context(), path, &kvault.Options{Table: "kvault", PageSize: 4096})
 			must(t, err)
+			if turn == 1 { // in a file of 0.2 this adds columns to its tables
+				_, err := column.Create(t.Context(), vault, "one more", column.Int64, nil)
+				must(t, err)
+			}
 			for _, l := range columns {
 				if turn == 0 {
 					if v.joined && l.variable() {

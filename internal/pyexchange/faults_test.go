@@ -140,7 +140,7 @@ func TestListings(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v *version) {
 		d, path := v.start(t), newPath(t)
 		vault := open(t, path, nil)
-		const n = 10_500
+		const n = 10_010
 		must(t, vault.PutAll(t.Context(), func(yield func(string, []byte) bool) {
 			for i := range n {
 				if !yield(fmt.Sprintf("%05d", i), nil) {

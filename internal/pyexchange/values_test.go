@@ -181,6 +181,13 @@ func TestAcrossVersions(t *testing.T) {
 			m[key] = []byte(v.name)
 		}
 		d.do(t, "close", nil, nil)
+		// What each adds to the file when it opens it.
+		if got := schema(t, path, "kvault_key_idx") != ""; !got { // the first is 0.2
+			t.Errorf("%s: no second index", v.name)
+		}
+		if got := schema(t, path, "kohakuvault_meta") != ""; got != v.typed {
+			t.Errorf("%s: kohakuvault_meta there: %v", v.name, got)
+		}
 		must(t, vault.Put(t.Context(), "ours", []byte(v.name)))
 		m["ours"] = []byte(v.name)
 		m.ours(t, vault)
