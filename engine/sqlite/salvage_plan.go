@@ -210,6 +210,7 @@ func (sv *surveyor) rest(p *plan) {
 
 func (sv *surveyor) isForeign(name string, p *plan) bool {
 	lower := strings.ToLower(name)
-	return sv.opt.Table == "" && !slices.Contains(reservedTables, lower) && !strings.HasPrefix(lower, "sqlite_") && !strings.HasSuffix(lower, metaSuffix) &&
+	return sv.opt.Table == "" && !slices.Contains(ownTables, lower) && !slices.Contains(sharedTables, lower) &&
+		!strings.HasPrefix(lower, "sqlite_") && !strings.HasSuffix(lower, metaSuffix) &&
 		!slices.ContainsFunc(p.tables, func(kv *rawTable) bool { return strings.EqualFold(kv.name, name) })
 }

@@ -279,3 +279,46 @@ func TestForeignColumns(t *testing.T) {
 		wantErr(t, err, kvault.ErrInvalid)
 	})
 }
+
+// What the package wrote can be salvaged, but for its own tables of texts and vectors and its columns of 1.x: these are told.
+func TestSalvageGolden(t *testing.T) {
+	eachGolden(t, func(t *testing.T, path string, g *golden) {
+		saved, lost := newPath(t), []string{}
+		_, err := kvault.Salvage(t.Context(), path, saved, &kvault.SalvageOptions{OnLoss: func(l kvault.Loss) { lost = append(lost, l.Table) }})
+		must(t, err)
+		var want []string
+		if g.Version > "0.7" {
+			want = append(want, "notes", "notes_content", "notes_data", "notes_docsize", "notes_values", "points", "points_chunks",
+				"points_metadatachunks00", "points_rowids", "points_values", "points_vector_chunks00")
+		}
+		if g.blocks() {
+			want = append(want, "kvault_col_blocks", "kvault_col_columns", "kvault_col_data", "kvault_col_format")
+			g.Columns = nil
+		}
+		slices.Sort(want)
+		slices.Sort(lost)
+		if !slices.Equal(lost, want) {
+			t.Errorf("lost %q, want %q", lost, want)
+		}
+		g.same(t, saved, kvault.Options{})
+	})
+}
+
+// The early layout of columns can be left behind.
+func TestMigrateGolden(t *testing.T) {
+	eachGolden(t, func(t *testing.T, path string, g *golden) {
+		if g.blocks() {
+			return
+		}
+		v := open(t, path, nil)
+		for name, told := range g.Columns {
+			migrated, err := column.Migrate(t.Context(), v, name)
+			must(t, err)
+			if early := told.Type == "bytes" && strings.HasPrefix(g.Version, "0.2"); migrated != early {
+				t.Errorf("%s: migrated %v", name, migrated)
+			}
+		}
+		g.same(t, path, kvault.Options{})
+		check(t, v, path)
+	})
+}
