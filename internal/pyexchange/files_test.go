@@ -2,7 +2,6 @@ package pyexchange
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,28 +68,10 @@ func query(t *testing.T, path, sql string) string {
 	return strings.Join(rows, "\n")
 }
 
-// script runs statements of SQL on the file.
-func script(t *testing.T, path string, sql ...string) {
-	t.Helper()
-	c := connect(t, path)
-	defer c.Close()
-	for _, s := range sql {
-		if err := c.Exec(s); err != nil {
-			t.Fatalf("%s: %v", s, err)
-		}
-	}
-}
-
 func connect(t *testing.T, path string) *sqlite3.Conn {
 	t.Helper()
 	c, err := sqlite3.Open("file:" + filepath.ToSlash(path))
 	must(t, err)
 	must(t, c.BusyTimeout(time.Minute))
 	return c
-}
-
-// schema is the SQL that made a table, with all blanks as one.
-func schema(t *testing.T, path, table string) string {
-	t.Helper()
-	return strings.Join(strings.Fields(query(t, path, fmt.Sprintf(`SELECT sql FROM sqlite_schema WHERE name = '%s'`, table))), " ")
 }

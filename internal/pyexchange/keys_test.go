@@ -145,3 +145,9 @@ func TestStreamsOf02(t *testing.T) {
 	d.do(t, "close", nil, nil)
 	m.ours(t, open(t, path, nil))
 }
+
+// schema is the SQL that made a table, with all blanks as one.
+func schema(t *testing.T, path, table string) string {
+	t.Helper()
+	return strings.Join(strings.Fields(query(t, path, fmt.Sprintf(`SELECT sql FROM sqlite_schema WHERE name = '%s'`, table))), " ")
+}
