@@ -65,6 +65,10 @@ func (e *Error) Unwrap() error { return e.Err }
 // IOError is a failure of the source or target of a stream, or of the disk under the vault.
 type IOError = engine.IOError
 
+// LayoutError says that something in the file, such as a column, is kept in a layout of another program that is not known here, and what can
+// be done about it. It matches ErrUnsupported.
+type LayoutError = engine.LayoutError
+
 // fail makes err an *Error, unless it is one already.
 func fail(op, key string, err error) error {
 	if err == nil {

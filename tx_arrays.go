@@ -95,3 +95,13 @@ func (x *txArrays) ResizeChunk(ctx context.Context, id, chunk, size int64) error
 func (x *txArrays) TruncateChunks(ctx context.Context, id, n int64) error {
 	return x.do(ctx, func() error { return x.a.TruncateChunks(ctx, id, n) })
 }
+
+// ForeignArrays lists the arrays that other programs keep in a layout of their own, if the engine can tell.
+func (x *txArrays) ForeignArrays(ctx context.Context) (list []engine.Array, err error) {
+	foreign, ok := x.a.(engine.ForeignArrays)
+	if !ok {
+		return nil, nil
+	}
+	err = x.do(ctx, func() error { list, err = foreign.ForeignArrays(ctx); return err })
+	return list, err
+}

@@ -106,6 +106,11 @@ func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o 
 	if err != nil {
 		return err
 	}
+	if size > 0 {
+		if err := alone(ctx, a, made[0]); err != nil {
+			return err
+		}
+	}
 	for _, arr := range made {
 		_, err := a.CreateArray(ctx, arr)
 		if errors.Is(err, engine.ErrExists) {

@@ -56,11 +56,11 @@ func TestLastPageIsOfAnIndex(t *testing.T) {
 	}
 }
 
-// Versions 0.2.1 to 0.3: elements that span chunks, and the index of ends.
+// Versions 0.2.1 to 0.3: elements that span chunks, and the index of ends. What 0.3 calls bytes, 0.2 calls bytes:1.
 func TestOldColumns(t *testing.T) {
 	path := newPath(t)
 	script(t, path, metaOf021, chunksOf021,
-		`INSERT INTO col_meta VALUES(1, 'ints', 'i64', 8, 4, 10, 10, 20), (2, 'texts_data', 'bytes', 1, 6, 10, 10, 20),
+		`INSERT INTO col_meta VALUES(1, 'ints', 'i64', 8, 4, 10, 10, 20), (2, 'texts_data', 'bytes:1', 1, 6, 10, 10, 20),
 			(3, 'texts_idx', 'i64', 8, 3, 10, 10, 20), (4, 'empty_data', 'bytes', 1, 0, 10, 10, 20), (5, 'empty_idx', 'i64', 8, 0, 10, 10, 20)`,
 		`INSERT INTO col_chunks VALUES(1, 0, x'0000000000000000 0100000000000000 02000000', 20), (1, 1, x'00000000 0300000000000000 00000000 00000000', 20),
 			(2, 0, x'61626364656600000000', 10), (3, 0, x'0300000000000000 0300000000000000 06000000', 20), (3, 1, x'000000000000000000000000', 12)`)
@@ -74,6 +74,11 @@ func TestOldColumns(t *testing.T) {
 		column.Info{Name: "empty", Type: "bytes"})
 	_, err = column.Open(ctx, v, "texts_idx", column.Int64)
 	wantErr(t, err, kvault.ErrInvalid)
+	any, err := column.OpenAny(ctx, v, "texts")
+	must(t, err)
+	if any.Type() != "bytes" {
+		t.Errorf("a column of %s", any.Type())
+	}
 	must(t, ints.Append(ctx, 4))
 	must(t, texts.Append(ctx, []byte("ghi")))
 	if got := raw(t, path, `SELECT hex(data) FROM col_chunks WHERE col_id = 3 AND chunk_idx = 1`); got[0] != "00000000"+"0900000000000000" {
@@ -91,6 +96,26 @@ func TestOldColumns(t *testing.T) {
 	}
 	fresh := create(t, v, "fresh", column.Bytes, tiny) // the tables are extended for it
 	modelOf(t, v, fresh, nil, 4, blobOf)
+}
+
+// Two columns of a caller's own are never taken for one of version 0.2.
+func TestTwoColumnsLikeOne(t *testing.T) {
+	onEngines(t, func(t *testing.T, v *kvault.Vault) {
+		ctx := t.Context()
+		create(t, v, "a_data", column.FixedBytes(1), nil)
+		_, err := column.Create(ctx, v, "a_idx", column.Int64, nil)
+		wantErr(t, err, kvault.ErrInvalid)
+		create(t, v, "b_idx", column.Int64, nil)
+		_, err = column.Create(ctx, v, "b_data", column.FixedBytes(1), nil)
+		wantErr(t, err, kvault.ErrInvalid)
+		create(t, v, "b_data", column.FixedBytes(2), nil)
+		create(t, v, "c", column.Int64, nil)
+		wantErr(t, column.Rename(ctx, v, "c", "a_idx"), kvault.ErrInvalid)
+		list, err := column.List(ctx, v)
+		must(t, err)
+		wantSlice(t, list, column.Info{Name: "a_data", Type: "bytes:1", Size: 1}, column.Info{Name: "b_idx", Type: "i64", Size: 8},
+			column.Info{Name: "b_data", Type: "bytes:2", Size: 2}, column.Info{Name: "c", Type: "i64", Size: 8})
+	})
 }
 
 // Version 0.2.0: chunks of one length, of whole elements.

@@ -89,18 +89,49 @@ func findVariable(ctx context.Context, a engine.Arrays, name string) (*parts, er
 	if err != nil {
 		return nil, err
 	}
-	if !isPair(&data, &index) {
+	if data.Type = pairType(&data, &index); data.Type == "" {
 		return nil, engine.ErrNotFound
 	}
 	return &parts{data, &index}, errors.Join(check(&data), check(&index))
 }
 
-// isPair tells the two parts of a column from two columns that happen to have such names.
-func isPair(data, index *engine.Array) bool {
-	if n, known := parseType(data.Type); data.ElemSize != 1 || known && n.size == 1 {
-		return false
+// pairType tells the two parts of a column from two columns that happen to have such names, and returns the type of the column's
+// elements, or nothing. Version 0.2 of the package called the type of the data bytes:1: to it they were single bytes.
+func pairType(data, index *engine.Array) string {
+	joined := index.Type == Int64.Type() && index.ElemSize == 8
+	switch {
+	case data.ElemSize != 1 || !joined && (index.Type != indexType || index.ElemSize != entryBytes):
+		return ""
+	case joined && data.Type == FixedBytes(1).Type():
+		return Bytes.Type()
 	}
-	return index.Type == indexType && index.ElemSize == entryBytes || index.Type == Int64.Type() && index.ElemSize == 8
+	if n, known := parseType(data.Type); known && n.size == 1 {
+		return ""
+	}
+	return data.Type
+}
+
+// alone refuses a column of elements of one size if it and another would be taken for the two parts of one.
+func alone(ctx context.Context, a engine.Arrays, arr engine.Array) error {
+	for _, suffixes := range [][2]string{{dataSuffix, indexSuffix}, {indexSuffix, dataSuffix}} {
+		whole, cut := strings.CutSuffix(arr.Name, suffixes[0])
+		if !cut {
+			continue
+		}
+		other, err := a.Array(ctx, whole+suffixes[1])
+		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return err
+		}
+		data, index := &arr, &other
+		if suffixes[0] == indexSuffix {
+			data, index = index, data
+		}
+		if err == nil && pairType(data, index) != "" {
+			return invalid("together with column %q it would be taken for column %q of version 0.2 of the Python package: choose another name",
+				other.Name, whole)
+		}
+	}
+	return nil
 }
 
 // check refuses numbers that would make nonsense of addresses.

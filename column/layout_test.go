@@ -99,7 +99,7 @@ func TestBytesOnDisk(t *testing.T) {
 		"f 0 blob 182D4454FB2109400000000000000000 16 0 0 0 0",
 		"b 0 blob 6162630000" + strings.Repeat("00", 15) + " 20 0 0 0 0",
 		"v_data 0 blob 6162636465" + strings.Repeat("00", 11) + " 16 5 0 0 0",
-		"v_idx 0 blob " + "000000000000000003000000" + "000000000000000000000000" + "000000000300000005000000" + strings.Repeat("00", 12) + " 48 0 0 0 0",
+		"v_idx 0 blob " + "000000000000000003000000" + "000000000300000003000000" + "000000000300000005000000" + strings.Repeat("00", 12) + " 48 0 0 0 0",
 	}, "\n")
 	if got != want {
 		t.Errorf("col_chunks:\n%s\nwant:\n%s", got, want)
@@ -141,13 +141,13 @@ func TestScattered(t *testing.T) {
 	must(t, c.Set(ctx, 0, elem(8, 'A')))
 	chunks("64:64d 16:1 65:65 64:64")
 	must(t, c.Set(ctx, 1, elem(21, 'B')))
-	chunks("64:64d 16:1 65:65 64:64 32:21")
+	chunks("64:64d 16:1 65:65 64:64 21:21")
 	must(t, c.Delete(ctx, 4))
-	chunks("64:64d 16:1 0:0 64:64 32:21")
+	chunks("64:64d 16:1 0:0 64:64 21:21")
 	must(t, c.Set(ctx, 2, elem(30, 'C')))
-	chunks("64:60d 16:1 0:0 64:64 32:21")
+	chunks("64:64d 16:1 0:0 64:64 21:21")
 	must(t, c.Delete(ctx, -1))
-	chunks("64:60d 16:1 0:0 0:0 32:21")
+	chunks("64:64d 16:1 0:0 0:0 21:21")
 	want := [][]byte{elem(8, 'A'), elem(21, 'B'), elem(30, 'C'), elem(1, 'd')}
 	holds(t, c, want)
 	must(t, c.Compact(ctx))

@@ -18,9 +18,13 @@ type Info struct {
 	Len int64
 	// Size is the length of each element in bytes, or 0 if they differ.
 	Size int64
+	// Foreign says that the column can be listed only: it is kept in the layout of versions 1.x of the Python package, which is not known
+	// here. To open it fails with a *kvault.LayoutError.
+	Foreign bool
 }
 
-// List describes all columns of the vault, those of types that this package has no codec for too, in the order they were made.
+// List describes all columns of the vault, those of types that this package has no codec for too, in the order they were made. Foreign ones come
+// last.
 func List[S Scope](ctx context.Context, s S) ([]Info, error) {
 	var list []Info
 	v, tx := unscope(s)
@@ -33,9 +37,21 @@ func List[S Scope](ctx context.Context, s S) ([]Info, error) {
 		for i := range list {
 			list[i].Len += lengthOf(pendingFor(a, list[i].Name, list[i].Type))
 		}
-		return nil
+		foreign, err := foreignArrays(ctx, a)
+		for _, arr := range foreign {
+			list = append(list, Info{Name: arr.Name, Type: arr.Type, Len: arr.Length, Size: arr.ElemSize, Foreign: true})
+		}
+		return err
 	})
 	return list, fail("list", "", err)
+}
+
+func foreignArrays(ctx context.Context, a engine.Arrays) ([]engine.Array, error) {
+	foreign, ok := a.(engine.ForeignArrays)
+	if !ok {
+		return nil, nil
+	}
+	return foreign.ForeignArrays(ctx)
 }
 
 // describe puts together which arrays are two parts of one column.
@@ -46,7 +62,7 @@ func describe(arrays []engine.Array) []Info {
 	}
 	pair := func(whole string) (data, index *engine.Array) {
 		data, index = byName[whole+dataSuffix], byName[whole+indexSuffix]
-		if data == nil || index == nil || !isPair(data, index) {
+		if data == nil || index == nil || pairType(data, index) == "" {
 			return nil, nil
 		}
 		return data, index
@@ -60,8 +76,8 @@ func describe(arrays []engine.Array) []Info {
 		}
 		info := Info{Name: arr.Name, Type: arr.Type, Len: arr.Length, Size: arr.ElemSize}
 		if whole, cut := strings.CutSuffix(arr.Name, dataSuffix); cut {
-			if _, index := pair(whole); index != nil {
-				info = Info{Name: whole, Type: arr.Type, Len: index.Length}
+			if data, index := pair(whole); index != nil {
+				info = Info{Name: whole, Type: pairType(data, index), Len: index.Length}
 			}
 		}
 		list = append(list, info)
@@ -100,6 +116,11 @@ func Rename[S Scope](ctx context.Context, s S, from, to string) error {
 			return err
 		}
 		if p.index == nil {
+			renamed := p.data
+			renamed.Name = to
+			if err := alone(ctx, a, renamed); err != nil {
+				return err
+			}
 			return p.rename(ctx, a, to, "")
 		}
 		return p.rename(ctx, a, to+dataSuffix, to+indexSuffix)

@@ -17,12 +17,8 @@ type tail struct {
 	first             int // of the bytes that are still to be written, which belong at from
 }
 
-// place writes elements behind the last, and returns their index entries.
-func (s *scattered) place(ctx context.Context, r *run) (*run, error) {
-	t, err := s.tail(ctx)
-	if err != nil {
-		return nil, err
-	}
+// place writes elements behind the tail, and returns their index entries. An empty one lies where the next would.
+func (s *scattered) place(ctx context.Context, r *run, t tail) (*run, error) {
 	list := &run{size: entryBytes}
 	for i := range r.len() {
 		n := int64(r.start(i+1) - r.start(i))
@@ -33,34 +29,78 @@ func (s *scattered) place(ctx context.Context, r *run) (*run, error) {
 			if err := s.flush(ctx, &t, r, r.start(i)); err != nil {
 				return nil, err
 			}
-			t = tail{chunk: t.chunk + 1, fresh: true, first: r.start(i)}
+			next, err := s.fresh(ctx)
+			if err != nil {
+				return nil, err
+			}
+			t, t.first = next, r.start(i)
 		}
 		if t.chunk > math.MaxInt32 {
 			return nil, fmt.Errorf("chunk %d: %w for a column", t.chunk, kvault.ErrTooLarge)
 		}
-		e := entry{chunk: t.chunk}
-		if n > 0 {
-			e.start, e.end = t.used, t.used+n
-		}
-		list.data = e.appendTo(list.data)
+		list.data = entry{t.chunk, t.used, t.used + n}.appendTo(list.data)
 		t.used += n
 	}
 	return list, s.flush(ctx, &t, r, len(r.data))
 }
 
+// fresh is the chunk behind all others, which does not exist yet.
+func (s *scattered) fresh(ctx context.Context) (tail, error) {
+	n, err := s.data.a.Chunks(ctx, s.data.arr.ID)
+	return tail{chunk: n, fresh: true}, err
+}
+
+// tail is the chunk of the last element. Others may be numbered higher: those of elements that were inserted or became longer.
 func (s *scattered) tail(ctx context.Context) (tail, error) {
-	a, id := s.data.a, s.data.arr.ID
-	n, err := a.Chunks(ctx, id)
-	if err != nil || n == 0 {
+	if s.length() == 0 {
+		err := s.data.trim(ctx, 0) // the package leaves chunks behind
 		return tail{fresh: true}, err
 	}
-	t := tail{chunk: n - 1}
-	if t.size, err = a.ChunkSize(ctx, id, t.chunk); err != nil {
-		return t, err
+	last, err := s.entries(ctx, s.length()-1, s.length())
+	if err != nil {
+		return tail{}, err
 	}
-	t.used, t.deleted, err = a.ChunkUsed(ctx, id, t.chunk)
+	return s.behind(ctx, last[0])
+}
+
+// behind is the chunk in which e is the last element, from where it ends.
+func (s *scattered) behind(ctx context.Context, e entry) (t tail, err error) {
+	a, id := s.data.a, s.data.arr.ID
+	t = tail{chunk: e.chunk}
+	if t.size, err = a.ChunkSize(ctx, id, t.chunk); err != nil {
+		return t, s.data.damaged(err)
+	}
+	if t.used, t.deleted, err = a.ChunkUsed(ctx, id, t.chunk); err != nil {
+		return t, s.data.damaged(err)
+	}
+	t.used = max(t.used, e.end)
 	t.from = t.used
-	return t, err
+	return t, nil
+}
+
+// placeAlone gives an element a chunk of its own.
+func (s *scattered) placeAlone(ctx context.Context, b []byte) (entry, error) {
+	t, err := s.fresh(ctx)
+	if err != nil {
+		return entry{}, err
+	}
+	e := entry{t.chunk, 0, int64(len(b))}
+	if e.end > math.MaxInt32 || e.chunk > math.MaxInt32 {
+		return e, fmt.Errorf("element of %d bytes in chunk %d: %w for a column", e.end, e.chunk, kvault.ErrTooLarge)
+	}
+	return e, s.fill(ctx, e.chunk, b)
+}
+
+// fill makes b the whole content of a chunk.
+func (s *scattered) fill(ctx context.Context, chunk int64, b []byte) error {
+	a, id, n := s.data.a, s.data.arr.ID, int64(len(b))
+	if err := a.ResizeChunk(ctx, id, chunk, n); err != nil {
+		return err
+	}
+	if err := a.WriteChunk(ctx, id, chunk, 0, b); err != nil {
+		return err
+	}
+	return a.SetChunkUsed(ctx, id, chunk, n, false)
 }
 
 // fits says whether the chunk can take n more bytes, after it has grown perhaps. An empty one takes an element of any size.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/kohakuvault/kvault"
@@ -12,7 +13,10 @@ import (
 )
 
 // scattered is the layout of the package's version 0.4 and later: each entry of the index says in which chunk an element lies, and
-// where. No element spans two chunks. What was replaced or removed leaves a hole, unless it was the last in its chunk.
+// where. No element spans two chunks. What was replaced or removed leaves a hole, unless it was the last of the column.
+//
+// Those that share a chunk lie in it in the order of their numbers: the package moves all that lies behind an element which becomes longer,
+// and takes it for the elements of higher numbers. So one that is inserted, or becomes longer, has a chunk of its own.
 type scattered struct {
 	data  stream
 	index fixed
@@ -100,7 +104,11 @@ func (s *scattered) readEntry(ctx context.Context, r *run, e entry) error {
 }
 
 func (s *scattered) append(ctx context.Context, r *run) error {
-	list, err := s.place(ctx, r)
+	t, err := s.tail(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := s.place(ctx, r, t)
 	if err != nil {
 		return err
 	}
@@ -112,38 +120,102 @@ func (s *scattered) set(ctx context.Context, i int64, b []byte) error {
 	if err != nil {
 		return err
 	}
-	e := old[0]
-	if int64(len(b)) > e.size() {
-		list, err := s.place(ctx, single(b))
+	e, n := old[0], int64(len(b))
+	if n > e.size() {
+		next, err := s.lengthen(ctx, i, e, b)
 		if err != nil {
 			return err
 		}
-		return errors.Join(s.index.set(ctx, i, list.data), s.release(ctx, e))
+		return s.index.set(ctx, i, next.appendTo(nil))
 	}
-	if len(b) > 0 {
+	if n > 0 {
 		if err := s.data.damaged(s.data.a.WriteChunk(ctx, s.data.arr.ID, e.chunk, e.start, b)); err != nil {
 			return err
 		}
 	}
-	rest := entry{e.chunk, e.start + int64(len(b)), e.end}
+	rest := entry{e.chunk, e.start + n, e.end}
 	if rest.size() == 0 {
 		return nil
 	}
 	e.end = rest.start
-	if e.size() == 0 {
-		e.start, e.end = 0, 0
+	return errors.Join(s.index.set(ctx, i, e.appendTo(nil)), s.release(ctx, i, rest))
+}
+
+// lengthen writes b in the place of the shorter element i, which lies at e, and returns where it lies now.
+func (s *scattered) lengthen(ctx context.Context, i int64, e entry, b []byte) (entry, error) {
+	if i == s.length()-1 { // all that is in its chunk lies before it
+		t, err := s.behind(ctx, e)
+		if err != nil {
+			return e, err
+		}
+		if n := e.start + int64(len(b)); n <= max(t.size, s.data.arr.MaxChunk) && n <= math.MaxInt32 {
+			t.used, t.from = e.start, e.start
+			list, err := s.place(ctx, single(b), t)
+			if err != nil {
+				return e, err
+			}
+			return entryAt(list.data), nil
+		}
 	}
-	return errors.Join(s.index.set(ctx, i, e.appendTo(nil)), s.release(ctx, rest))
+	alone, err := s.alone(ctx, i, e)
+	if err != nil {
+		return e, err
+	}
+	if alone && len(b) <= math.MaxInt32 {
+		return entry{e.chunk, 0, int64(len(b))}, s.fill(ctx, e.chunk, b)
+	}
+	next, err := s.placeAlone(ctx, b)
+	if err != nil {
+		return e, err
+	}
+	return next, s.release(ctx, i, e)
+}
+
+// alone says whether element i, at e, has its chunk for itself. Empty ones before it do not count: they lie at the chunk's start.
+func (s *scattered) alone(ctx context.Context, i int64, e entry) (bool, error) {
+	if e.start > 0 || e.size() == 0 {
+		return false, nil
+	}
+	used, _, err := s.data.a.ChunkUsed(ctx, s.data.arr.ID, e.chunk)
+	if err != nil || e.end < used {
+		return false, s.data.damaged(err)
+	}
+	for from := i + 1; from < s.length(); {
+		list, err := s.entries(ctx, from, s.length())
+		if err != nil || slices.ContainsFunc(list, func(other entry) bool { return other.chunk == e.chunk }) {
+			return false, err
+		}
+		from += int64(len(list))
+	}
+	return true, nil
 }
 
 func single(b []byte) *run { return &run{data: b, ends: []int{len(b)}} }
 
 func (s *scattered) insert(ctx context.Context, i int64, b []byte) error {
-	list, err := s.place(ctx, single(b))
+	if i == s.length() {
+		return s.append(ctx, single(b))
+	}
+	e, err := s.placeBetween(ctx, i, b)
 	if err != nil {
 		return err
 	}
-	return s.index.insert(ctx, i, list.data)
+	return s.index.insert(ctx, i, e.appendTo(nil))
+}
+
+// placeBetween writes an element that is to become number i. An empty one lies at the bound of its neighbour.
+func (s *scattered) placeBetween(ctx context.Context, i int64, b []byte) (entry, error) {
+	if len(b) > 0 {
+		return s.placeAlone(ctx, b)
+	}
+	list, err := s.entries(ctx, max(i-1, 0), max(i, 1))
+	if err != nil {
+		return entry{}, err
+	}
+	if e := list[0]; i > 0 {
+		return entry{e.chunk, e.end, e.end}, nil
+	}
+	return entry{list[0].chunk, list[0].start, list[0].start}, nil
 }
 
 func (s *scattered) remove(ctx context.Context, i int64) error {
@@ -154,10 +226,10 @@ func (s *scattered) remove(ctx context.Context, i int64) error {
 	if err != nil {
 		return err
 	}
-	if err := s.index.remove(ctx, i); err != nil {
+	if err := s.release(ctx, i, old[0]); err != nil {
 		return err
 	}
-	return s.release(ctx, old[0])
+	return s.index.remove(ctx, i)
 }
 
 func (s *scattered) clear(ctx context.Context) error {
@@ -167,20 +239,27 @@ func (s *scattered) clear(ctx context.Context) error {
 	return s.index.clear(ctx)
 }
 
-// release gives up the bytes of an element. Its chunk stays, since empty elements may be said to lie there.
-func (s *scattered) release(ctx context.Context, e entry) error {
+// release gives up the bytes at e, the end of element i. Its chunk stays, since empty elements may be said to lie there.
+func (s *scattered) release(ctx context.Context, i int64, e entry) error {
 	if e.size() == 0 {
 		return nil
 	}
 	a, id := s.data.a, s.data.arr.ID
 	used, deleted, err := a.ChunkUsed(ctx, id, e.chunk)
-	switch {
-	case err != nil:
+	if err != nil {
 		return s.data.damaged(err)
-	case e.end >= used && e.start == 0:
+	}
+	last := i == s.length()-1
+	if !last && e.start == 0 {
+		if last, err = s.alone(ctx, i, e); err != nil {
+			return err
+		}
+	}
+	switch {
+	case last && e.start == 0:
 		return a.ResizeChunk(ctx, id, e.chunk, 0)
-	case e.end >= used:
-		return a.SetChunkUsed(ctx, id, e.chunk, e.start, deleted)
+	case last:
+		return a.SetChunkUsed(ctx, id, e.chunk, min(used, e.start), deleted)
 	case deleted:
 		return nil
 	}
@@ -200,11 +279,12 @@ func (s *scattered) compact(ctx context.Context) error {
 		return err
 	}
 	fresh := &scattered{data: stream{s.data.a, next}, index: s.index}
+	t := tail{fresh: true}
 	for from, r := int64(0), new(run); from < s.length(); {
 		if err := s.read(ctx, from, s.length(), r); err != nil {
 			return err
 		}
-		list, err := fresh.place(ctx, r)
+		list, err := fresh.place(ctx, r, t)
 		if err != nil {
 			return err
 		}
@@ -212,6 +292,9 @@ func (s *scattered) compact(ctx context.Context) error {
 			return err
 		}
 		from += int64(r.len())
+		if t, err = fresh.behind(ctx, entryAt(list.data[len(list.data)-entryBytes:])); err != nil {
+			return err
+		}
 	}
 	if err := s.index.compact(ctx); err != nil {
 		return err

@@ -55,3 +55,11 @@ type Array struct {
 	// MinChunk and MaxChunk bound the length of chunks in bytes.
 	MinChunk, MaxChunk int64
 }
+
+// ForeignArrays is what a transaction with arrays may do beside: tell of arrays in the same file that other programs keep in a layout which the
+// store does not know. To open, or to make, one by the name of such an array fails with a *LayoutError.
+type ForeignArrays interface {
+	// ForeignArrays lists them in the order they were made. Of each, ID and the bounds of chunks are 0, and so is ElemSize if elements differ
+	// in size.
+	ForeignArrays(ctx context.Context) ([]Array, error)
+}

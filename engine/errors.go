@@ -59,3 +59,18 @@ func (e *IOError) Error() string { return e.Op + ": " + e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *IOError) Unwrap() error { return e.Err }
+
+// LayoutError says that something is in the file, in a layout that is not known here. It matches ErrUnsupported.
+type LayoutError struct {
+	// Name is what it is called, and Layout whose layout it has.
+	Name, Layout string
+	// Way is what can be done about it.
+	Way string
+}
+
+func (e *LayoutError) Error() string {
+	return fmt.Sprintf("%q has the layout of %s, which is not known here: %s", e.Name, e.Layout, e.Way)
+}
+
+// Unwrap returns ErrUnsupported.
+func (e *LayoutError) Unwrap() error { return ErrUnsupported }

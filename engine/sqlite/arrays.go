@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -61,6 +63,9 @@ func (x *tx) Arrays(ctx context.Context) (list []engine.Array, err error) {
 // Array returns the array of that name.
 func (x *tx) Array(ctx context.Context, name string) (a engine.Array, err error) {
 	err = x.reading(ctx, func(ses *session) error { a, err = ses.array(name); return err })
+	if errors.Is(err, engine.ErrNotFound) {
+		err = cmp.Or(x.in(ctx, func(ses *session) error { return ses.notForeign(name) }), err)
+	}
 	return a, err
 }
 
@@ -88,6 +93,9 @@ func (x *tx) CreateArray(ctx context.Context, a engine.Array) (made engine.Array
 		}
 		if a.Name == "" || a.ElemSize < 1 || a.Length != 0 || a.MinChunk < 1 || a.MaxChunk < a.MinChunk {
 			return fmt.Errorf("array %+v: want a name, and sizes above 0: %w", a, engine.ErrInvalid)
+		}
+		if err := ses.notForeign(a.Name); err != nil {
+			return err
 		}
 		return ses.savepoint(func() error {
 			if err := ses.makeArrays(); err != nil {
@@ -141,6 +149,9 @@ func (x *tx) RenameArray(ctx context.Context, id int64, name string) error {
 	return x.changing(ctx, func(ses *session) error {
 		if name == "" {
 			return fmt.Errorf("array without a name: %w", engine.ErrInvalid)
+		}
+		if err := ses.notForeign(name); err != nil {
+			return err
 		}
 		st, err := ses.c.Prepare(`UPDATE col_meta SET name = ?2 WHERE col_id = ?1`)
 		if err != nil {

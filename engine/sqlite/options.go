@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,8 +82,13 @@ func setDefault[T int | int64 | time.Duration](p *T, def T) {
 	}
 }
 
-// reservedTables are those that vault files hold besides key-value tables.
-var reservedTables = []string{"kohakuvault_meta", "col_meta", "col_chunks", layoutTable, valuesTable, chunksTable, orphansTable}
+var (
+	// ownTables are those that only this package makes, and sharedTables those of the Python package that it can use.
+	ownTables    = []string{layoutTable, valuesTable, chunksTable, orphansTable}
+	sharedTables = []string{"kohakuvault_meta", arrayTable, arrayChunkTable}
+	// reservedTables are all those that vault files hold besides key-value tables.
+	reservedTables = slices.Concat(ownTables, sharedTables, []string{blockFormatTable, blockArrayTable, blockTable, blockDataTable})
+)
 
 const metaSuffix = "_kvmeta"
 

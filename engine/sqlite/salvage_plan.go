@@ -56,7 +56,7 @@ func (s *salvage) survey() (*plan, error) {
 	sv.readSchema()
 	p := &plan{}
 	ours := slices.ContainsFunc(sv.objects, func(o object) bool {
-		return slices.Contains(reservedTables[3:], o.name) || strings.HasSuffix(o.name, metaSuffix)
+		return slices.Contains(ownTables, o.name) || strings.HasSuffix(o.name, metaSuffix)
 	})
 	ours = ours || !sv.whole
 	p.values = sv.table(valuesTable, "id nonce chunk_bytes size sum tbl key owner beat", ours, isValue)
@@ -210,6 +210,7 @@ func (sv *surveyor) rest(p *plan) {
 
 func (sv *surveyor) isForeign(name string, p *plan) bool {
 	lower := strings.ToLower(name)
-	return sv.opt.Table == "" && !slices.Contains(reservedTables, lower) && !strings.HasPrefix(lower, "sqlite_") && !strings.HasSuffix(lower, metaSuffix) &&
+	return sv.opt.Table == "" && !slices.Contains(ownTables, lower) && !slices.Contains(sharedTables, lower) &&
+		!strings.HasPrefix(lower, "sqlite_") && !strings.HasSuffix(lower, metaSuffix) &&
 		!slices.ContainsFunc(p.tables, func(kv *rawTable) bool { return strings.EqualFold(kv.name, name) })
 }

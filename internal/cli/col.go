@@ -49,6 +49,8 @@ type columnJSON struct {
 	Name   string `json:"name"`
 	Type   string `json:"type"`
 	Length int64  `json:"length"`
+	// Foreign columns can be listed only.
+	Foreign bool `json:"foreign,omitempty"`
 }
 
 // completeColumns completes the first n arguments (all if n is below 0) with the names of columns.

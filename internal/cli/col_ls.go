@@ -42,12 +42,16 @@ func (a *app) printColumns(list []column.Info) error {
 	}
 	for i, info := range list {
 		if a.flags.json {
-			if err := a.emit(columnJSON{info.Name, info.Type, info.Len}); err != nil {
+			if err := a.emit(columnJSON{info.Name, info.Type, info.Len, info.Foreign}); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := a.printf("%*s  %-*s  %s\n", width, counts[i], types, info.Type, a.shown(info.Name)); err != nil {
+		note := ""
+		if info.Foreign {
+			note = "  (of the Python package 1.x: listed only)"
+		}
+		if err := a.printf("%*s  %-*s  %s%s\n", width, counts[i], types, info.Type, a.shown(info.Name), note); err != nil {
 			return err
 		}
 	}

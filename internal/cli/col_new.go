@@ -38,7 +38,7 @@ exist.
 				if err != nil || !a.flags.json {
 					return err
 				}
-				return a.emit(columnJSON{d.Name(), d.Type(), 0})
+				return a.emit(columnJSON{Name: d.Name(), Type: d.Type()})
 			})
 		}),
 	}

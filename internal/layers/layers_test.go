@@ -37,6 +37,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"internal/writeback":   {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
 	"internal/layers":      {},
 	"internal/reliability": {},
+	"internal/pyexchange":  {},
 	"internal/cli": {[]string{"", "column", "column/exchange", "typed"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 		"github.com/dustin/go-humanize", "golang.org/x/term"}},
 	"cmd/kvault":     {[]string{"internal/cli"}, nil},

@@ -1,0 +1,108 @@
+//go:build python
+
+package pyexchange
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+var (
+	environments = flag.String("environments", "", "folder in which the Python environments are made and kept; a temporary one if empty")
+	python       = flag.String("python", "python3", "the Python that makes the environments")
+)
+
+// versions are those of the package that files are exchanged with, each the last of its way of keeping keys, values and columns.
+var versions = []*version{
+	{name: "0.2.2", sized: true, joined: true, noStreams: true},
+	{name: "0.5.0", sized: true},
+	{name: "0.6.0"},
+	{name: "0.8.6", typed: true},
+	{name: "1.1.0", typed: true, blocks: true},
+}
+
+// version is what the tests must know of a version of the package.
+type version struct {
+	name string
+	// sized versions make and need a column size in the key-value table.
+	sized bool
+	// typed versions tell encoded values by a header.
+	typed bool
+	// joined versions keep elements of differing size back to back, and cannot change them in place. Those with blocks keep columns in
+	// tables that are not known here.
+	joined, blocks bool
+	// noStreams versions fail on their own files when they stream a value in.
+	noStreams bool
+
+	once   sync.Once
+	python string
+	err    error
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if *environments == "" {
+		dir, err := os.MkdirTemp("", "pyexchange")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		*environments = dir
+	}
+	return m.Run()
+}
+
+// eachVersion runs a test with each version of the package.
+func eachVersion(t *testing.T, test func(t *testing.T, v *version)) {
+	for _, v := range versions {
+		t.Run(v.name, func(t *testing.T) { test(t, v) })
+	}
+}
+
+// install makes a virtual environment with the package in it, once for all tests. That it cannot be made fails the test: an exchange that
+// does not take place proves nothing.
+func (v *version) install(t *testing.T) {
+	t.Helper()
+	v.once.Do(func() {
+		dir := filepath.Join(*environments, v.name)
+		v.python = filepath.Join(dir, "bin", "python3")
+		want := "kohakuvault " + v.name
+		if installed(v.python) == want {
+			return
+		}
+		for _, args := range [][]string{
+			{"-m", "venv", "--clear", "--without-pip", dir},
+			{"-m", "pip", "--python", v.python, "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "kohakuvault==" + v.name},
+		} {
+			if out, err := exec.Command(*python, args...).CombinedOutput(); err != nil {
+				v.err = fmt.Errorf("%s %s: %w\n%s", *python, strings.Join(args, " "), err, out)
+				return
+			}
+		}
+		if got := installed(v.python); got != want {
+			v.err = fmt.Errorf("installed %q, want %q", got, want)
+		}
+	})
+	if v.err != nil {
+		t.Fatalf("the package cannot be installed: %v", v.err)
+	}
+}
+
+func installed(python string) string {
+	out, err := exec.Command(python, "-c", "import kohakuvault; from importlib.metadata import version; print('kohakuvault', version('kohakuvault'))").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
