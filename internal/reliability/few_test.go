@@ -11,4 +11,7 @@ const (
 	defaultKills     = 24
 	defaultLargest   = 65 << 20
 	defaultSoak      = 1500 * time.Millisecond
+	// One of so many configurations of the model is tried, with so many seeds each.
+	modelStride = 13
+	modelSeeds  = 1
 )

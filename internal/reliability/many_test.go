@@ -11,4 +11,7 @@ const (
 	defaultKills     = 2000
 	defaultLargest   = 5 << 30
 	defaultSoak      = 2 * time.Minute
+	// One of so many configurations of the model is tried, with so many seeds each.
+	modelStride = 1
+	modelSeeds  = 4
 )
