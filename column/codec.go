@@ -140,14 +140,14 @@ func (stringCodec) Size() int    { return 0 }
 
 func (stringCodec) Append(dst []byte, x string) ([]byte, error) {
 	if !utf8.ValidString(x) {
-		return nil, fmt.Errorf("%q is not valid UTF-8: %w", x, kvault.ErrInvalid)
+		return nil, fmt.Errorf("%.40q is not valid UTF-8: %w", x, kvault.ErrInvalid)
 	}
 	return append(dst, x...), nil
 }
 
 func (stringCodec) Decode(b []byte) (string, error) {
 	if !utf8.Valid(b) {
-		return "", fmt.Errorf("%w: element %q is not valid UTF-8", kvault.ErrCorrupt, b)
+		return "", fmt.Errorf("%w: element %.40q is not valid UTF-8", kvault.ErrCorrupt, b)
 	}
 	return string(b), nil
 }

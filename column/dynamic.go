@@ -53,7 +53,7 @@ func kindNamed(typ string) (*kind, error) {
 		return kindOf(String), nil
 	}
 	if length, ok := strings.CutPrefix(typ, "bytes:"); ok {
-		if n, err := strconv.Atoi(length); err == nil && n > 0 {
+		if n, err := strconv.Atoi(length); err == nil && n > 0 && n <= largestChunk {
 			return kindOf(FixedBytes(n)), nil
 		}
 	}

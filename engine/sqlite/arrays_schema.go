@@ -43,6 +43,9 @@ func (ses *session) findArrays() (bool, error) {
 	if ses.arrays.there {
 		return true, nil
 	}
+	if err := ses.s.guardArrays(ses.c); err != nil {
+		return false, err
+	}
 	meta, err := columnsOf(ses.c, arrayTable)
 	if err != nil {
 		return false, err

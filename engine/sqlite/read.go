@@ -121,8 +121,12 @@ func (ses *session) readAll(r *row) ([]byte, error) {
 	if r.entry.Size > math.MaxInt/2 {
 		return nil, fmt.Errorf("value of %d bytes: %w for memory", r.entry.Size, engine.ErrTooLarge)
 	}
+	cu, err := ses.cursor(r) // which refuses a size that cannot be
+	if err != nil {
+		return nil, err
+	}
 	value := make([]byte, 0, min(r.entry.Size, trustedSize))
-	err := ses.eachChunk(r, func(p []byte) error {
+	err = cu.each(func(p []byte) error {
 		value = append(value, p...)
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -25,6 +26,9 @@ type Store struct {
 	table *table
 	// open are the blobs and transactions that Close has to end.
 	open map[closer]struct{}
+
+	// arraysSound says that guardArrays has found nothing.
+	arraysSound atomic.Bool
 
 	// closing is closed when Close begins; calls counts those that are under way.
 	closing chan struct{}

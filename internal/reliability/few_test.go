@@ -13,5 +13,9 @@ const (
 	defaultSoak      = 1500 * time.Millisecond
 	// One of so many configurations of the model is tried, with so many seeds each.
 	modelStride = 13
-	modelSeeds  = 1
+	// One of so many hostile files is tried.
+	hostileStride = 9
+	// Damage lies so many bytes apart.
+	damageStride = 4001
+	modelSeeds   = 1
 )

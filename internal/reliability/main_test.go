@@ -20,10 +20,11 @@ const childEnv = "KVAULT_TEST_CHILD"
 
 // children are the parts. A child works on the vault at path, and what it writes to out its parent reads.
 var children = map[string]func(ctx context.Context, path string, args []string, out io.Writer) error{
-	"bank": bankChild,
-	"hold": holdChild,
-	"kill": killChild,
-	"size": sizeChild,
+	"hostile": hostileChild,
+	"bank":    bankChild,
+	"hold":    holdChild,
+	"kill":    killChild,
+	"size":    sizeChild,
 }
 
 func TestMain(m *testing.M) {

@@ -13,5 +13,9 @@ const (
 	defaultSoak      = 2 * time.Minute
 	// One of so many configurations of the model is tried, with so many seeds each.
 	modelStride = 1
-	modelSeeds  = 4
+	// One of so many hostile files is tried.
+	hostileStride = 1
+	// Damage lies so many bytes apart.
+	damageStride = 97
+	modelSeeds   = 4
 )

@@ -37,11 +37,17 @@ func tellPeak(out io.Writer) error {
 // wantPeak waits for a child to end, and logs what it says. Its memory must have stayed below a limit.
 func wantPeak(t *testing.T, c *child, limit int64) {
 	t.Helper()
+	wantPeakAnd(t, c, limit, func(line string) { t.Log(line) })
+}
+
+// wantPeakAnd is wantPeak that hands each line to fn.
+func wantPeakAnd(t *testing.T, c *child, limit int64, fn func(line string)) {
+	t.Helper()
 	peak := int64(-1)
 	for c.lines.Scan() {
 		n, last := strings.CutPrefix(c.lines.Text(), peakLine)
 		if !last {
-			t.Log(c.lines.Text())
+			fn(c.lines.Text())
 			continue
 		}
 		var err error
