@@ -52,7 +52,7 @@ func kindOf[T any](codec Codec[T]) *kind {
 // kindNamed returns the kind of the type that the file calls so.
 func kindNamed(typ string) (*kind, error) {
 	n, ok := parseType(typ)
-	if !ok {
+	if !ok || !n.fits() {
 		return nil, unknownType(typ)
 	}
 	var k *kind
@@ -76,6 +76,18 @@ func kindNamed(typ string) (*kind, error) {
 		return nil, unknownType(typ)
 	}
 	return k, nil
+}
+
+// fits says whether an element of a fixed size can be in a chunk. A hostile file may say anything.
+func (n *typeName) fits() bool {
+	elements := 1
+	for _, dim := range n.dims {
+		if dim > largestChunk/elements {
+			return false
+		}
+		elements *= dim
+	}
+	return n.size <= largestChunk
 }
 
 func unknownType(typ string) error {

@@ -21,7 +21,7 @@ func (f *fixed) read(ctx context.Context, from, to int64, r *run) error {
 	}
 	n := min(to-from, max(1, page/f.arr.ElemSize))
 	r.size = int(f.arr.ElemSize)
-	return f.stream.read(ctx, start, r.fill(f.byteAt(n)))
+	return f.readRun(ctx, start, f.byteAt(n), r)
 }
 
 func (f *fixed) append(ctx context.Context, r *run) error {

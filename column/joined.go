@@ -53,7 +53,7 @@ func (j *joined) read(ctx context.Context, from, to int64, r *run) error {
 	for _, e := range list[1:] {
 		r.ends = append(r.ends, int(e-start))
 	}
-	return j.data.read(ctx, start, r.fill(end-start))
+	return j.data.readRun(ctx, start, end-start, r)
 }
 
 func (j *joined) append(ctx context.Context, r *run) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
@@ -35,6 +36,23 @@ func (s *stream) read(ctx context.Context, off int64, p []byte) error {
 	return s.each(off, p, func(chunk, at int64, p []byte) error {
 		return s.damaged(s.a.ReadChunk(ctx, s.arr.ID, chunk, at, p))
 	})
+}
+
+// readRun reads n bytes into r. Memory for many is taken as they come: the numbers by which they are found may be damaged.
+func (s *stream) readRun(ctx context.Context, off, n int64, r *run) error {
+	if n <= directBytes {
+		return s.read(ctx, off, r.fill(n))
+	}
+	r.data = r.data[:0]
+	for n > 0 {
+		at, more := len(r.data), int(min(n, directBytes))
+		r.data = slices.Grow(r.data, more)[:at+more]
+		if err := s.read(ctx, off, r.data[at:]); err != nil {
+			return err
+		}
+		off, n = off+int64(more), n-int64(more)
+	}
+	return nil
 }
 
 // write writes inside what extend has made room for.

@@ -189,6 +189,9 @@ func (x *tx) ResizeChunk(ctx context.Context, id, chunk, size int64) error {
 		if size < 0 || chunk < 0 || chunk > n {
 			return fmt.Errorf("chunk %d of %d to be %d bytes: %w", chunk, n, size, engine.ErrInvalid)
 		}
+		if size > MaxOneRowLimit {
+			return fmt.Errorf("chunk %d to be %d bytes, the limit is %d: %w", chunk, size, MaxOneRowLimit, engine.ErrTooLarge)
+		}
 		if chunk == n {
 			_, err := ses.update(`INSERT INTO `+arrayChunkTable+`(col_id, chunk_idx, data, actual_size)
 				VALUES(?1, ?2, zeroblob(?3), ?3)`, id, chunk, size)

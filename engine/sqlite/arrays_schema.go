@@ -75,6 +75,9 @@ func (ses *session) schemaVersion() (int64, error) {
 }
 
 func (ses *session) lookForArrays() (bool, error) {
+	if err := guardArrays(ses.c); err != nil {
+		return false, err
+	}
 	meta, err := columnsOf(ses.c, arrayTable)
 	if err != nil {
 		return false, err

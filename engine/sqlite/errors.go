@@ -42,6 +42,10 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %s cannot be written (%v)", engine.ErrReadOnly, s.path, de)
 	case driver.TooBig:
 		return fmt.Errorf("%w for SQLite (%v)", engine.ErrTooLarge, de)
+	case driver.BadSchema:
+		return fmt.Errorf("%w: the tables in %s are not as a vault has them (%v)", engine.ErrCorrupt, s.path, de)
+	case driver.Constraint:
+		return fmt.Errorf("a constraint of the table, or of its columns, does not allow that (%v): %w", de, engine.ErrInvalid)
 	case driver.OutOfMemory:
 		return fmt.Errorf("%w for the memory of a connection; read or write it as a stream (%v)", engine.ErrTooLarge, de)
 	}

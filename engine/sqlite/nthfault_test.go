@@ -4,180 +4,22 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver/faultfs"
 )
 
 var faulty = faultfs.New("kvault-faulty")
 
-// faultCase is an operation on the store of fillForFaults. It returns what has changed in the contents if it succeeds.
-type faultCase struct {
-	name string
-	run  func(t *testing.T, s *Store) error
-	then func(want map[string][]byte)
-}
-
-func applying(ops ...engine.Op) func(t *testing.T, s *Store) error {
-	return func(t *testing.T, s *Store) error { _, err := s.Apply(t.Context(), ops); return err }
-}
-
-var faultCases = []faultCase{
-	{"put", applying(engine.Op{Kind: engine.Put, Key: "k1", Value: filled('n', 5000)}),
-		func(want map[string][]byte) { want["k1"] = filled('n', 5000) }},
-	{"stream", streamInto, func(want map[string][]byte) { want["large"] = filled('s', 20000) }},
-	{"flush", flushMany, func(want map[string][]byte) {
-		for i := range 20 {
-			want[fmt.Sprint("f", i)] = filled('f', 100*i)
-		}
-		delete(want, "k2")
-	}},
-	{"delete", applying(engine.Op{Kind: engine.Delete, Key: "large"}, engine.Op{Kind: engine.Delete, Key: "k1"}),
-		func(want map[string][]byte) { delete(want, "large"); delete(want, "k1") }},
-	{"append", appendToArray, func(want map[string][]byte) {
-		want[arrayKey] = slices.Concat(want[arrayKey], filled('a', 6000))
-		want["k1"] = filled('m', 10)
-	}},
-	{"vacuum", func(t *testing.T, s *Store) error { return s.Optimize(t.Context()) }, func(map[string][]byte) {}},
-}
-
-// arrayKey stands for the array among the contents.
-const arrayKey = "\x00array"
-
-func filled(c byte, n int) []byte { return bytes.Repeat([]byte{c}, n) }
-
-func streamInto(t *testing.T, s *Store) error {
-	st, err := s.Stage(t.Context(), engine.StageOptions{ChunkSize: 8192, Size: -1})
-	if err != nil {
-		return err
-	}
-	defer st.Abort()
-	for p := range slices.Chunk(filled('s', 20000), 8192) {
-		if err := st.WriteChunk(t.Context(), p); err != nil {
-			return err
-		}
-	}
-	_, err = s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "large", Staged: st}})
-	return err
-}
-
-func flushMany(t *testing.T, s *Store) error {
-	ops := []engine.Op{{Kind: engine.Delete, Key: "k2"}}
-	for i := range 20 {
-		ops = append(ops, engine.Op{Kind: engine.Put, Key: fmt.Sprint("f", i), Value: filled('f', 100*i)})
-	}
-	_, err := s.Apply(t.Context(), ops)
-	return err
-}
-
-// appendToArray adds to the array and puts a value in one transaction.
-func appendToArray(t *testing.T, s *Store) error {
-	ctx := t.Context()
-	x, err := s.Begin(ctx, true)
-	if err != nil {
-		return err
-	}
-	defer x.Rollback()
-	arrays := x.(engine.Arrays)
-	a, err := arrays.Array(ctx, "array")
-	if err != nil {
-		return err
-	}
-	size, err := arrays.ChunkSize(ctx, a.ID, 0)
-	if err == nil {
-		err = arrays.ResizeChunk(ctx, a.ID, 0, size+6000)
-	}
-	if err == nil {
-		err = arrays.WriteChunk(ctx, a.ID, 0, size, filled('a', 6000))
-	}
-	if err == nil {
-		err = arrays.SetArrayLength(ctx, a.ID, size+6000)
-	}
-	if err == nil {
-		_, err = x.Apply(ctx, []engine.Op{{Kind: engine.Put, Key: "k1", Value: filled('m', 10)}})
-	}
-	if err != nil {
-		return err
-	}
-	return x.Commit(ctx)
-}
-
-// fillForFaults makes the vault that every fault meets, and returns its contents.
-func fillForFaults(t *testing.T, path string, o Options) map[string][]byte {
-	t.Helper()
-	s, err := Open(t.Context(), path, &o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string][]byte{"k1": filled('1', 3000), "k2": filled('2', 30), "k3": {}, "large": filled('l', 12000), arrayKey: filled('x', 2000)}
-	for key, value := range want {
-		if key != arrayKey {
-			apply(t, s, engine.Op{Kind: engine.Put, Key: key, Value: value})
-		}
-	}
-	x := begin(t, s)
-	arrays := x.(engine.Arrays)
-	a, err := arrays.CreateArray(t.Context(), engine.Array{Name: "array", Type: "bytes:1", ElemSize: 1, MinChunk: 1024, MaxChunk: 1 << 20})
-	err = errors.Join(err, arrays.ResizeChunk(t.Context(), a.ID, 0, 2000), arrays.WriteChunk(t.Context(), a.ID, 0, 0, want[arrayKey]),
-		arrays.SetArrayLength(t.Context(), a.ID, 2000), x.Commit(t.Context()), s.Close())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return want
-}
-
-// contents reads all that a store holds and checks it.
-func contents(t *testing.T, s *Store) map[string][]byte {
-	t.Helper()
-	ctx := t.Context()
-	if err := s.Check(ctx, func(p engine.Problem) { t.Errorf("check: %q: %v", p.Key, p.Err) }, nil); err != nil {
-		t.Errorf("check: %v", err)
-	}
-	x, err := s.Begin(ctx, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer x.Rollback()
-	page, err := x.List(ctx, engine.Query{Limit: 1000, Values: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string][]byte{}
-	for _, item := range page.Items {
-		got[item.Key] = item.Value
-	}
-	arrays := x.(engine.Arrays)
-	a, err := arrays.Array(ctx, "array")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got[arrayKey] = make([]byte, a.Length)
-	if err := arrays.ReadChunk(ctx, a.ID, 0, 0, got[arrayKey]); err != nil {
-		t.Error(err)
-	}
-	return got
-}
-
-func expect(t *testing.T, s *Store, when string, want map[string][]byte) {
-	t.Helper()
-	if got := contents(t, s); !maps.EqualFunc(got, want, bytes.Equal) {
-		for key := range want {
-			if !bytes.Equal(got[key], want[key]) {
-				t.Errorf("%s: %q has %d bytes, want %d", when, key, len(got[key]), len(want[key]))
-			}
-		}
-		t.Errorf("%s: %d keys, want %d", when, len(got), len(want))
-	}
-}
-
 var faultKinds = func() (all []faultfs.Fault) {
 	for _, forever := range []bool{false, true} {
-		for op := faultfs.Read; op <= faultfs.Open; op++ {
+		for op := faultfs.Read; op <= faultfs.Size; op++ {
 			all = append(all, faultfs.Fault{Op: op, Forever: forever})
 		}
 		all = append(all, faultfs.Fault{Op: faultfs.Write, Forever: forever, Full: true},
@@ -187,24 +29,21 @@ var faultKinds = func() (all []faultfs.Fault) {
 	return all
 }()
 
-// eachFault runs one with the first file operation of each kind failing, then the second and so on, until nothing fails.
-func eachFault(t *testing.T, one func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) (fired bool)) {
+// eachFault runs one with the first file operation of each kind failing, then the second and so on, until nothing fails. Each time
+// the vault is as template made it.
+func eachFault(t *testing.T, template func(t *testing.T, path string, o Options) (want map[string][]byte),
+	one func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) (fired bool)) {
 	for _, rollback := range []bool{false, true} {
 		o := Options{PageSize: 1024, OneRowLimit: 8000, CacheKB: 16, DisableWAL: rollback, Full: true}
 		dir := t.TempDir()
-		want := fillForFaults(t, filepath.Join(dir, "template"), o)
-		template, err := os.ReadFile(filepath.Join(dir, "template"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		whole := filepath.Join(dir, "template")
+		want := template(t, whole, o)
 		count := 0
 		for _, f := range faultKinds {
 			fired := true
 			for f.Nth = 1; fired && !t.Failed(); f.Nth = nextFault(f.Nth) {
 				path := filepath.Join(dir, fmt.Sprint("vault", count))
-				if err := os.WriteFile(path, template, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				copyDatabase(t, whole, path)
 				fired = one(t, path, o, f, maps.Clone(want))
 				if fired {
 					count++
@@ -219,34 +58,91 @@ func eachFault(t *testing.T, one func(t *testing.T, path string, o Options, f fa
 	}
 }
 
+// copyDatabase copies what would survive the process: not the shared memory, which whoever comes first makes anew.
+func copyDatabase(t *testing.T, from, to string) {
+	t.Helper()
+	for _, suffix := range []string{"", "-wal", "-journal"} {
+		data, err := os.ReadFile(from + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(to+suffix, data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Whatever fails while a store works, what was acknowledged is there, what was refused is not, and nothing is damaged: on the
-// handle that met the fault as much as on the next one.
+// handle that met the fault as much as on the next one, and so it stays when that handle goes on. A process that
+// dies right after the fault leaves a refused change wholly there or not at all: SQLite may have written it to its log before
+// something else failed.
 func TestNthFault(t *testing.T) {
 	for _, c := range faultCases {
 		t.Run(c.name, func(t *testing.T) {
-			eachFault(t, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
+			cameBack := 0
+			eachFault(t, fillForFaults, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
 				o.vfs = "kvault-faulty"
 				s, err := Open(t.Context(), path, &o)
 				if err != nil {
 					t.Fatal(err)
 				}
+				if c.churn {
+					churn(t, s, want)
+				}
 				faulty.Arm(f)
 				err = c.run(t, s)
 				fired := faulty.Disarm()
+				changed := maps.Clone(want)
+				c.then(changed)
 				if err == nil {
-					c.then(want)
+					want = changed
 				} else if !fired {
 					t.Errorf("without a fault: %v", err)
 				}
+				if fired && expectAfterDeath(t, s, path, o, want, changed) {
+					cameBack++
+				}
 				expect(t, s, fmt.Sprintf("after %v", err), want)
+				apply(t, s, engine.Op{Kind: engine.Put, Key: "later", Value: filled('+', 2000)})
+				want["later"] = filled('+', 2000)
+				expect(t, s, fmt.Sprintf("later, after %v", err), want)
 				if err := s.Close(); err != nil {
 					t.Errorf("close: %v", err)
 				}
 				expectFile(t, path, o, want)
 				return fired
 			})
+			t.Logf("%d refused changes would be there if the process had died at once", cameBack)
 		})
 	}
+}
+
+// expectAfterDeath opens a copy of the files as they are now. They hold want, or what the refused call would have made of it; it
+// reports the second.
+func expectAfterDeath(t *testing.T, s *Store, path string, o Options, want, changed map[string][]byte) (cameBack bool) {
+	t.Helper()
+	dead := path + "-dead"
+	defer removeDatabase(dead)
+	s.writer.turn <- struct{}{} // so that the sweeper does not write meanwhile
+	copyDatabase(t, path, dead)
+	s.writer.release()
+	o.vfs = ""
+	next, err := Open(t.Context(), dead, &o)
+	if err != nil {
+		t.Errorf("after the process's death: %v", err)
+		return false
+	}
+	got := contents(t, next)
+	if cameBack = !maps.EqualFunc(got, want, bytes.Equal); cameBack && !maps.EqualFunc(got, changed, bytes.Equal) {
+		t.Errorf("after the process's death: %d keys, neither the old state nor the new", len(got))
+	}
+	if err := next.Close(); err != nil {
+		t.Error(err)
+	}
+	return cameBack
 }
 
 func expectFile(t *testing.T, path string, o Options, want map[string][]byte) {
@@ -262,28 +158,91 @@ func expectFile(t *testing.T, path string, o Options, want map[string][]byte) {
 	}
 }
 
-// A store that cannot be opened is as it was.
-func TestNthFaultAtOpen(t *testing.T) {
-	eachFault(t, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
-		o.vfs = "kvault-faulty"
-		faulty.Arm(f)
-		s, err := Open(t.Context(), path, &o)
-		fired := faulty.Disarm()
-		if err == nil {
-			expect(t, s, "opened", want)
-			err = s.Close()
-		}
-		if err != nil && !fired {
-			t.Errorf("without a fault: %v", err)
-		}
-		expectFile(t, path, o, want)
-		return fired
+// killedInTransaction is fillForFaults by a process that was killed: with a log or a journal that the next Open has to read.
+func killedInTransaction(t *testing.T, path string, o Options) map[string][]byte {
+	t.Helper()
+	work := path + "-work"
+	want := fillForFaults(t, work, o)
+	s, err := Open(t.Context(), work, &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, engine.Op{Kind: engine.Put, Key: "k1", Value: filled('w', 9000)})
+	want["k1"] = filled('w', 9000)
+	err = s.alone(t.Context(), func(c *driver.Conn) error {
+		defer c.Rollback()
+		err := errors.Join(c.Exec(`PRAGMA cache_size=1; PRAGMA cache_spill=1`), c.Begin(true), c.Exec(`UPDATE kvault SET value = zeroblob(5000)`))
+		copyDatabase(t, work, path)
+		return err
 	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if info, err := os.Stat(path + suffix); err == nil && info.Size() > 0 {
+			return want
+		}
+	}
+	t.Fatal("nothing is left to be played back")
+	return nil
+}
+
+// A store that cannot be opened is as it was, also if a crash left it something to play back.
+func TestNthFaultAtOpen(t *testing.T) {
+	for name, template := range map[string]func(t *testing.T, path string, o Options) map[string][]byte{
+		"closed": fillForFaults, "killed": killedInTransaction} {
+		t.Run(name, func(t *testing.T) {
+			eachFault(t, template, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
+				o.vfs = "kvault-faulty"
+				faulty.Arm(f)
+				s, err := Open(t.Context(), path, &o)
+				fired := faulty.Disarm()
+				if err == nil {
+					expect(t, s, "opened", want)
+					err = s.Close()
+				}
+				if err != nil && !fired {
+					t.Errorf("without a fault: %v", err)
+				}
+				expectFile(t, path, o, want)
+				return fired
+			})
+		})
+	}
+}
+
+// A vault that could not be made can be made by the next call.
+func TestNthFaultAtCreation(t *testing.T) {
+	eachFault(t, func(*testing.T, string, Options) map[string][]byte { return nil },
+		func(t *testing.T, path string, o Options, f faultfs.Fault, _ map[string][]byte) bool {
+			o.vfs = "kvault-faulty"
+			faulty.Arm(f)
+			s, err := Open(t.Context(), path, &o)
+			fired := faulty.Disarm()
+			if err == nil {
+				err = s.Close()
+			}
+			if err != nil && !fired {
+				t.Errorf("without a fault: %v", err)
+			}
+			o.vfs = ""
+			s, err = Open(t.Context(), path, &o)
+			if err != nil {
+				t.Error(err)
+				return fired
+			}
+			apply(t, s, engine.Op{Kind: engine.Put, Key: "k", Value: filled('v', 100)})
+			err = s.Check(t.Context(), func(p engine.Problem) { t.Errorf("%+v", p) }, nil)
+			if err := errors.Join(err, s.Close()); err != nil {
+				t.Error(err)
+			}
+			return fired
+		})
 }
 
 // A backup is complete, or not there at all.
 func TestNthFaultInBackup(t *testing.T) {
-	eachFault(t, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
+	eachFault(t, fillForFaults, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
 		o.vfs = "kvault-faulty"
 		s, err := Open(t.Context(), path, &o)
 		if err != nil {

@@ -156,12 +156,18 @@ func (s *Store) noteJournal(conn *driver.Conn) error {
 	return err
 }
 
+// readerMemory is more than a connection needs that reads: values pass through it in pieces. What a file makes it compute
+// ends there.
+const readerMemory = 512 << 20
+
 // connect opens a connection that reads.
 func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.Conn, error) {
 	conf := s.conf
 	conf.Create = false
 	mmap = s.mappable(mmap)
-	conf.Mapped = mmap > 0
+	if conf.Mapped = mmap > 0; !conf.Mapped { // the memory of a connection holds its map
+		conf.MaxMemory = readerMemory
+	}
 	conn, err := driver.Open(ctx, conf)
 	if err != nil {
 		return nil, err

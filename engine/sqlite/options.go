@@ -105,7 +105,7 @@ func checkTable(name string) error {
 		}
 	}
 	lower := strings.ToLower(name)
-	if strings.HasPrefix(lower, "sqlite_") {
+	if strings.HasPrefix(lower+metaSuffix, "sqlite_") {
 		return bad("is reserved by SQLite")
 	}
 	if strings.HasSuffix(lower, metaSuffix) {

@@ -91,6 +91,9 @@ END;
 
 // inspect finds the key-value table in the file. It returns nil if the file has none by that name.
 func inspect(c *driver.Conn, name string) (*table, error) {
+	if err := guardFile(c); err != nil {
+		return nil, err
+	}
 	if err := checkLayout(c); err != nil {
 		return nil, err
 	}
@@ -155,6 +158,9 @@ func spelling(c *driver.Conn, table string) (string, error) {
 
 // describe reads the columns of a key-value table; nil if there is no such table.
 func describe(c *driver.Conn, name string) (*table, error) {
+	if err := guardTable(c, name); err != nil {
+		return nil, err
+	}
 	name, err := spelling(c, name)
 	if err != nil || name == "" {
 		return nil, err
@@ -198,11 +204,14 @@ func describe(c *driver.Conn, name string) (*table, error) {
 	if err := checkColumns(t); err != nil {
 		return t, err
 	}
+	if err := guardOwn(c, t.meta(), metaColumns); err != nil {
+		return t, err
+	}
 	if err := t.findTracking(c); err != nil {
 		return t, err
 	}
 	t.sql = newStatements(t)
-	if _, err = c.Prepare(t.sql.rowOf); driver.KindOf(err) == driver.Other && err != nil {
+	if _, err = c.Prepare(t.sql.rowOf); driver.KindOf(err) == driver.BadSchema {
 		err = fmt.Errorf("table %q has no row ids (%v); choose another table: %w", t.name, err, engine.ErrInvalid)
 	}
 	return t, err

@@ -183,11 +183,11 @@ func (ses *session) referenced(id int64) (bool, error) {
 		return false, err
 	}
 	val, err := ses.c.Prepare(`SELECT CASE WHEN octet_length(value) = 42 THEN value END FROM ` + quoted(tbl) + ` WHERE key = ?1`)
-	if driver.KindOf(err) != driver.Other {
-		return false, err
+	if driver.KindOf(err) == driver.BadSchema {
+		return false, nil // no key-value table: it refers to nothing
 	}
 	if err != nil {
-		return false, nil // no key-value table: it refers to nothing
+		return false, err
 	}
 	defer val.Reset()
 	if there, err := val.Key(1, key).Step(); err != nil || !there {

@@ -65,6 +65,18 @@ func (ses *session) verify(key string, ref reference) error {
 	if err != nil {
 		return err
 	}
+	pages, err := pragma(ses.c, "page_count")
+	if err != nil {
+		return err
+	}
+	page, err := pragma(ses.c, "page_size")
+	if err != nil {
+		return err
+	}
+	// A size that the whole file could not hold must not make anybody ask for so much memory.
+	if ref.size > pages*page {
+		return gone
+	}
 	if !there || st.ColInt(0) != ref.size || st.ColInt(1) != ref.chunkBytes || ref.size/ref.chunkBytes >= maxChunks {
 		return gone
 	}
@@ -126,7 +138,7 @@ func (cu *cursor) move(row int64) (err error) {
 	}
 	if err != nil {
 		cu.close()
-		if driver.KindOf(err) == driver.Other && cu.row.chunked {
+		if driver.KindOf(err) == driver.BadSchema && cu.row.chunked {
 			return cu.damaged("missing a chunk")
 		}
 		return err

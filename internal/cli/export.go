@@ -26,8 +26,8 @@ An export that was interrupted goes on when it is run again: a file of the same
 size and time is left alone, unless --overwrite writes it all the same; any
 other file is replaced, at once and whole. Nothing is deleted from DIR.
 
-A key that cannot be a file there (it has a part that is "..", "." or empty, or
-holds a NUL byte) is reported and makes the exit code 3. Nothing outside DIR is
+A key that cannot be a file there (it has a part that is "..", "." or empty,
+holds a NUL byte, or is longer than 4096 bytes) is reported and makes the exit code 3. Nothing outside DIR is
 touched, and no symbolic link in DIR is followed. If both "a" and "a/b" are
 keys, "a" cannot be a file too and is reported.
 

@@ -15,6 +15,10 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
+// longestName is the longest path in bytes that systems take. A key of single letters between slashes would else make tens of thousands
+// of directories, each in the other.
+const longestName = 4096
+
 // localName is the file below a directory that a key belongs in, or an error if there can be none.
 func localName(key string) (string, error) {
 	for part := range strings.SplitSeq(key, "/") {
@@ -24,6 +28,9 @@ func localName(key string) (string, error) {
 		case ".", "..":
 			return "", fmt.Errorf(`no file can have this name: a part of it is %q`, part)
 		}
+	}
+	if len(key) > longestName {
+		return "", fmt.Errorf("no file can have this name: it is longer than %d bytes", longestName)
 	}
 	if strings.ContainsRune(key, 0) {
 		return "", errors.New("no file can have this name: it holds a NUL byte")

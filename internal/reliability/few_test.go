@@ -11,4 +11,11 @@ const (
 	defaultKills     = 24
 	defaultLargest   = 65 << 20
 	defaultSoak      = 1500 * time.Millisecond
+	// One of so many configurations of the model is tried, with so many seeds each.
+	modelStride = 13
+	// One of so many hostile files is tried.
+	hostileStride = 9
+	// Damage lies so many bytes apart.
+	damageStride = 4001
+	modelSeeds   = 1
 )

@@ -20,10 +20,11 @@ const childEnv = "KVAULT_TEST_CHILD"
 
 // children are the parts. A child works on the vault at path, and what it writes to out its parent reads.
 var children = map[string]func(ctx context.Context, path string, args []string, out io.Writer) error{
-	"bank": bankChild,
-	"hold": holdChild,
-	"kill": killChild,
-	"size": sizeChild,
+	"hostile": hostileChild,
+	"bank":    bankChild,
+	"hold":    holdChild,
+	"kill":    killChild,
+	"size":    sizeChild,
 }
 
 func TestMain(m *testing.M) {
@@ -92,4 +93,19 @@ func check(t *testing.T, v *kvault.Vault) {
 	if err != nil {
 		t.Errorf("check: %v", err)
 	}
+}
+
+// fastDir is a folder in memory where there is one: a disk's syncs would take most of the time of tests that make many small vaults.
+func fastDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "kvault-test-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }

@@ -11,4 +11,11 @@ const (
 	defaultKills     = 2000
 	defaultLargest   = 5 << 30
 	defaultSoak      = 2 * time.Minute
+	// One of so many configurations of the model is tried, with so many seeds each.
+	modelStride = 1
+	// One of so many hostile files is tried.
+	hostileStride = 1
+	// Damage lies so many bytes apart.
+	damageStride = 97
+	modelSeeds   = 4
 )

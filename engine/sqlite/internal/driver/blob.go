@@ -17,7 +17,7 @@ func (c *Conn) OpenBlob(table, column string, row int64, write bool) (_ *Blob, e
 	defer guard(c, &err)
 	b, err := c.c.OpenBlob("main", table, column, row, write)
 	if err != nil {
-		return nil, wrap(err)
+		return nil, wrapCompiled(err)
 	}
 	return &Blob{b: b, c: c}, nil
 }
@@ -25,7 +25,7 @@ func (c *Conn) OpenBlob(table, column string, row int64, write bool) (_ *Blob, e
 // Reopen moves the handle to another row of the same table.
 func (b *Blob) Reopen(row int64) (err error) {
 	defer guard(b.c, &err)
-	return wrap(b.b.Reopen(row))
+	return wrapCompiled(b.b.Reopen(row))
 }
 
 // Size is the cell's length in bytes.

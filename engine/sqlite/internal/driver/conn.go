@@ -171,7 +171,7 @@ func (c *Conn) Prepare(sql string) (_ *Stmt, err error) {
 	defer guard(c, &err)
 	raw, _, err := c.c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
 	if err != nil {
-		return nil, wrap(err)
+		return nil, wrapCompiled(err)
 	}
 	s := &Stmt{s: raw, c: c}
 	c.stmts[sql] = s

@@ -96,3 +96,35 @@ func TestCloseAfterOutOfMemory(t *testing.T) {
 		t.Errorf("a connection is still open: %v", err)
 	}
 }
+
+// A statement whose rows run out of memory can be ended, and its texts can be asked for.
+func TestOutOfMemoryInARow(t *testing.T) {
+	for name, sql := range map[string]string{
+		"in the step":   `SELECT length(hex(zeroblob(8000000)))`,
+		"in the column": `SELECT zeroblob(64000000)`,
+	} {
+		c, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true, MaxMemory: 8 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		st, err := c.Prepare(sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row, err := st.Step(); row {
+			st.ColString(0)
+			if _, err := st.Step(); KindOf(err) != OutOfMemory {
+				t.Errorf("%s: %v, want out of memory", name, err)
+			}
+		} else if KindOf(err) != OutOfMemory {
+			t.Errorf("%s: %v, want out of memory", name, err)
+		}
+		st.Reset()
+		if !c.Broken() {
+			t.Errorf("%s: the connection is not marked as broken", name)
+		}
+		if err := c.Close(); err != nil {
+			t.Errorf("%s: close: %v", name, err)
+		}
+	}
+}

@@ -24,6 +24,9 @@ const (
 	Interrupted
 	Constraint
 	Aborted
+	// BadSchema is a statement that cannot be compiled, or a cell that cannot be opened: the file lacks a table, a column or a
+	// row, or has something else in its place.
+	BadSchema
 )
 
 // Error is a failure of SQLite.
@@ -62,6 +65,16 @@ var kinds = map[sqlite3.ErrorCode]Kind{
 	sqlite3.INTERRUPT:  Interrupted,
 	sqlite3.CONSTRAINT: Constraint,
 	sqlite3.ABORT:      Aborted,
+}
+
+// wrapCompiled is wrap for what is wrong only if the file is not as it should be.
+func wrapCompiled(err error) error {
+	err = wrap(err)
+	var e *Error
+	if errors.As(err, &e) && e.Kind == Other {
+		e.Kind = BadSchema
+	}
+	return err
 }
 
 func wrap(err error) error {

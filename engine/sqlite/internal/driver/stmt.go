@@ -82,7 +82,9 @@ func (s *Stmt) Step() (row bool, err error) {
 // Reset ends the statement before its last row.
 func (s *Stmt) Reset() {
 	s.err = nil
-	_ = s.s.Reset() // it repeats the error of the last step
+	var repeated error // that of the last step, out of memory too
+	defer guard(s.c, &repeated)
+	_ = s.s.Reset()
 }
 
 // close releases the statement. It repeats the error of the last step, out of memory too, which must not keep the
@@ -121,8 +123,19 @@ func (s *Stmt) AppendCol(dst []byte, i int) (_ []byte, err error) {
 	return append(dst, raw...), nil
 }
 
-// ColString returns a blob or text column as a string.
-func (s *Stmt) ColString(i int) string { return string(s.s.ColumnRawBlob(i)) }
+// ColString returns a blob or text column as a string. If there is no memory for it, the next Step says so.
+func (s *Stmt) ColString(i int) string {
+	var text string
+	err := func() (err error) {
+		defer guard(s.c, &err)
+		text = string(s.s.ColumnRawBlob(i))
+		return nil
+	}()
+	if err != nil {
+		s.err = err
+	}
+	return text
+}
 
 // IsNull says whether a column is NULL.
 func (s *Stmt) IsNull(i int) bool { return s.s.ColumnType(i) == sqlite3.NULL }

@@ -23,11 +23,13 @@ const (
 	Lock
 	Delete
 	Open
+	Access
+	Size
 	ops
 )
 
 func (op Op) String() string {
-	return [ops]string{"read", "write", "sync", "truncate", "lock", "delete", "open"}[op]
+	return [ops]string{"read", "write", "sync", "truncate", "lock", "delete", "open", "access", "size"}[op]
 }
 
 // Fault plans failures. The zero Fault plans none.
@@ -77,7 +79,8 @@ func (fs *FS) Disarm() bool {
 
 // codes are SQLite's for an operation that failed.
 var codes = [ops]sqlite3.ExtendedErrorCode{sqlite3.IOERR_READ, sqlite3.IOERR_WRITE, sqlite3.IOERR_FSYNC, sqlite3.IOERR_TRUNCATE,
-	sqlite3.IOERR_LOCK, sqlite3.IOERR_DELETE, sqlite3.CANTOPEN_FULLPATH}
+	sqlite3.IOERR_LOCK, sqlite3.IOERR_DELETE, sqlite3.CANTOPEN_FULLPATH,
+	sqlite3.IOERR_ACCESS, sqlite3.IOERR_FSTAT}
 
 // fail returns the error of the operation at hand, and whether half of it takes place all the same.
 func (fs *FS) fail(op Op) (short bool, err error) {
@@ -116,4 +119,12 @@ func (fs *FS) Delete(name string, syncDir bool) error {
 		return err
 	}
 	return fs.VFSFilename.Delete(name, syncDir)
+}
+
+// Access looks whether a file is there.
+func (fs *FS) Access(name string, flags vfs.AccessFlag) (bool, error) {
+	if _, err := fs.fail(Access); err != nil {
+		return false, err
+	}
+	return fs.VFSFilename.Access(name, flags)
 }

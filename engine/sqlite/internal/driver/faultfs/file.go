@@ -51,6 +51,13 @@ func (f *file) Truncate(size int64) error {
 	return f.osFile.Truncate(size)
 }
 
+func (f *file) Size() (int64, error) {
+	if _, err := f.fs.fail(Size); err != nil {
+		return 0, err
+	}
+	return f.osFile.Size()
+}
+
 func (f *file) Lock(lock vfs.LockLevel) error {
 	if _, err := f.fs.fail(Lock); err != nil {
 		return err
