@@ -15,7 +15,15 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
+// openHeld opens a vault that remembers no values, so that each read needs a snapshot.
 func openHeld(t *testing.T, path string, o Options) *Store {
+	t.Helper()
+	s := openRemembering(t, path, o)
+	s.recent.limit = 0
+	return s
+}
+
+func openRemembering(t *testing.T, path string, o Options) *Store {
 	t.Helper()
 	o.BusyTimeout = time.Minute
 	s, err := Open(t.Context(), path, &o)

@@ -34,7 +34,7 @@ type recent struct {
 
 // get appends the value of key to dst if it is remembered. With the mark that is returned, add takes what was read instead.
 func (r *recent) get(dst []byte, key string) (value []byte, found bool, mark driver.Mark) {
-	if r.marks == nil {
+	if r.marks == nil || r.limit == 0 {
 		return nil, false, mark
 	}
 	mark, ok := r.marks.Latest()

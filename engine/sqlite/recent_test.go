@@ -42,7 +42,7 @@ func needMarks(t *testing.T) {
 func TestRememberedValueIsNeverStale(t *testing.T) {
 	needMarks(t)
 	path := filepath.Join(t.TempDir(), "v.kv")
-	a, b := openHeld(t, path, Options{}), openHeld(t, path, Options{Table: "kvault"})
+	a, b := openRemembering(t, path, Options{}), openRemembering(t, path, Options{Table: "kvault"})
 	apply := func(ops ...engine.Op) func(s *Store) error {
 		return func(s *Store) error { _, err := s.Apply(t.Context(), ops); return err }
 	}
@@ -94,7 +94,7 @@ func TestRememberedValueIsNeverStale(t *testing.T) {
 func TestRememberedValuesUnderLoad(t *testing.T) {
 	needMarks(t)
 	path := filepath.Join(t.TempDir(), "v.kv")
-	stores := []*Store{openHeld(t, path, Options{}), openHeld(t, path, Options{})}
+	stores := []*Store{openRemembering(t, path, Options{}), openRemembering(t, path, Options{})}
 	putNumber(t, stores[0], "n", 0)
 	var acknowledged, hits atomic.Int64
 	var stop atomic.Bool
@@ -129,7 +129,7 @@ func TestRememberedValuesUnderLoad(t *testing.T) {
 // What comes out is the caller's own.
 func TestRememberedValueIsACopy(t *testing.T) {
 	needMarks(t)
-	s := openHeld(t, filepath.Join(t.TempDir(), "v.kv"), Options{})
+	s := openRemembering(t, filepath.Join(t.TempDir(), "v.kv"), Options{})
 	putNumber(t, s, "k", 12345)
 	remembered(t, s, "k")
 	for range 2 {
@@ -144,7 +144,7 @@ func TestRememberedValueIsACopy(t *testing.T) {
 // The memory is bounded, and is given up where it does not help.
 func TestRememberedValuesAreBounded(t *testing.T) {
 	needMarks(t)
-	s := openHeld(t, filepath.Join(t.TempDir(), "v.kv"), Options{CacheKB: 16000})
+	s := openRemembering(t, filepath.Join(t.TempDir(), "v.kv"), Options{CacheKB: 16000})
 	const limit = 2_048_000
 	var ops []engine.Op
 	const n = 2 * recentTrial
@@ -185,18 +185,18 @@ func TestRememberedValuesAreBounded(t *testing.T) {
 func TestNothingIsRememberedWithoutALog(t *testing.T) {
 	dir := t.TempDir()
 	logged := filepath.Join(dir, "logged.kv")
-	s := openHeld(t, logged, Options{})
+	s := openRemembering(t, logged, Options{})
 	putNumber(t, s, "k", 1)
 	shm, err := os.ReadFile(logged + "-shm")
 	if err != nil {
 		t.Skip("the log's shared memory is not a file here")
 	}
 	path := filepath.Join(dir, "v.kv")
-	a, b := openHeld(t, path, Options{DisableWAL: true}), (*Store)(nil)
+	a, b := openRemembering(t, path, Options{DisableWAL: true}), (*Store)(nil)
 	if err := os.WriteFile(path+"-shm", shm, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b = openHeld(t, path, Options{DisableWAL: true})
+	b = openRemembering(t, path, Options{DisableWAL: true})
 	for i := range 3 {
 		putNumber(t, a, "k", i)
 		for range 2 * recentAfter {
