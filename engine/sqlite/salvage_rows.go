@@ -23,20 +23,23 @@ type rowCopier struct {
 	tried map[int64]bool
 	// broken are the keys of damaged values that have the length of a reference.
 	broken map[string]error
+	// told are keys that were told lost: a damaged file can name one in several places.
+	told map[string]bool
 	// unread says that the key of some row could not be read.
 	unread bool
 	batch  []engine.Op
 	size   int
 }
 
-// The bounds of one transaction on the new vault, and of how many contradictions the index is believed.
+// The bounds of one transaction on the new vault, of how many contradictions the index is believed, and of how many lost keys are told once only.
 const (
 	batchOps         = 256
 	maxContradiction = 1 << 16
 )
 
 func (s *salvage) copyTable(dst *Store, p *plan, kv *rawTable) error {
-	c := &rowCopier{salvage: s, rawTable: kv, dst: dst, plan: p, named: map[int64]string{}, tried: map[int64]bool{}, broken: map[string]error{}}
+	c := &rowCopier{salvage: s, rawTable: kv, dst: dst, plan: p, named: map[int64]string{}, tried: map[int64]bool{}, broken: map[string]error{},
+		told: map[string]bool{}}
 	c.compareKeys()
 	for rowid, r := range kv.rows.Rows() {
 		if err := s.ctx.Err(); err != nil {
@@ -125,6 +128,12 @@ func (c *rowCopier) unnamed(rowid int64, err error) {
 }
 
 func (c *rowCopier) loseKey(key string, copied bool, err error) {
+	if !copied && c.told[key] {
+		return
+	}
+	if !copied && len(c.told) < maxContradiction {
+		c.told[key] = true
+	}
 	c.lose(engine.Loss{Table: c.name, Key: key, Copied: copied, Err: err})
 }
 
