@@ -316,3 +316,18 @@ func TestBlobAfterIOError(t *testing.T) {
 		t.Errorf("read %q of another value", p)
 	}
 }
+
+// A connection that was left inside a transaction is replaced: the store can be written again.
+func TestWriterLeftInTransaction(t *testing.T) {
+	s := openVault(t, filepath.Join(t.TempDir(), "v.kv"), nil)
+	if err := s.writer.conn.Begin(true); err != nil {
+		t.Fatal(err)
+	}
+	put := []engine.Op{{Kind: engine.Put, Key: "k", Value: []byte("v")}}
+	if _, err := s.Apply(t.Context(), put); err == nil {
+		t.Error("a transaction began inside another")
+	}
+	if _, err := s.Apply(t.Context(), put); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+}

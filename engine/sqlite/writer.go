@@ -184,10 +184,12 @@ func (w *writer) transact(ctx context.Context, group []*request) (err error) {
 	}
 	w.conn.SetContext(ctx)
 	defer w.conn.SetContext(context.Background())
-	if err := w.syncLevel(lazy); err != nil {
-		return err
+	err = w.syncLevel(lazy)
+	if err == nil {
+		err = w.conn.Begin(true)
 	}
-	if err := w.conn.Begin(true); err != nil {
+	if err != nil {
+		w.repair() // it may be left from before, when no other connection could be had
 		return err
 	}
 	ses := &session{s: w.s, c: w.conn, t: w.s.layout()}
