@@ -365,3 +365,21 @@ func TestReadOnlyWithLeftoverLog(t *testing.T) {
 		}
 	}
 }
+
+// A table of another program may not keep its keys unique. Puts do not add a second row for one.
+func TestTableWithoutUniqueKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	foreign(t, path, `CREATE TABLE kvault(key BLOB NOT NULL, value BLOB NOT NULL)`, `INSERT INTO kvault VALUES(CAST('a' AS BLOB), x'00')`)
+	s := open(t, path, nil)
+	for _, value := range []string{"one", "two"} {
+		for _, key := range []string{"a", "b"} {
+			put(t, s, key, []byte(value))
+			if got := must[[]byte](t)(s.Get(t.Context(), key)); string(got) != value {
+				t.Errorf("%s holds %q, want %q", key, got, value)
+			}
+		}
+	}
+	if got := query(t, path, `SELECT count(*) FROM kvault`); got != "2" {
+		t.Errorf("%s rows", got)
+	}
+}

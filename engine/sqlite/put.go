@@ -34,7 +34,7 @@ func (ses *session) put(op *engine.Op, res *engine.Result) error {
 	if err != nil {
 		return err
 	}
-	if src.bound() && src.size <= ses.t.inlineLimit(ses.s.opt.OneRowLimit) {
+	if ses.t.sql.insertNew != "" && src.bound() && src.size <= ses.t.inlineLimit(ses.s.opt.OneRowLimit) {
 		rowid, err := ses.insertNew(e, src.bytes)
 		if err != nil {
 			return err

@@ -214,7 +214,10 @@ func describe(c *driver.Conn, name string) (*table, error) {
 	if _, err = c.Prepare(t.sql.rowOf); driver.KindOf(err) == driver.BadSchema {
 		err = fmt.Errorf("table %q has no row ids (%v); choose another table: %w", t.name, err, engine.ErrInvalid)
 	}
-	return t, err
+	if err != nil {
+		return t, err
+	}
+	return t, t.dropInsertNew(c)
 }
 
 // checkColumns refuses a table that is no key-value table.
@@ -298,5 +301,14 @@ DROP TABLE ` + quoted(t.meta()) + `;`
 	}
 	t.tracked, t.complete = true, true
 	t.sql = newStatements(t)
-	return nil
+	return t.dropInsertNew(c)
+}
+
+// dropInsertNew does without that statement where nothing makes the keys of a foreign table unique.
+func (t *table) dropInsertNew(c *driver.Conn) error {
+	_, err := c.Prepare(t.sql.insertNew)
+	if driver.KindOf(err) == driver.BadSchema {
+		t.sql.insertNew, err = "", nil
+	}
+	return err
 }

@@ -11,7 +11,8 @@ import (
 type statements struct {
 	get, find, rowOf       string
 	valueOf                string
-	insert, insertNew      string
+	insert                 string
+	insertNew              string // empty if the table may hold a key twice
 	update                 string
 	deleteRow, deleteMeta  string
 	putMeta, moveMeta      string
@@ -54,7 +55,7 @@ func newStatements(t *table) statements {
 		rowOf:      r.Replace(`SELECT rowid FROM {t} WHERE key = ?1`),
 		valueOf:    r.Replace(`SELECT value FROM {t} WHERE rowid = ?1`),
 		insert:     r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}?2)`),
-		insertNew:  r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}?2) ON CONFLICT DO NOTHING`),
+		insertNew:  r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}?2) ON CONFLICT(key) DO NOTHING`),
 		update:     r.Replace(`UPDATE {t} SET {sizeSet}value = ?2 WHERE rowid = ?1`),
 		deleteRow:  r.Replace(`DELETE FROM {t} WHERE rowid = ?1`),
 		deleteMeta: r.Replace(`DELETE FROM {m} WHERE id = ?1`),
