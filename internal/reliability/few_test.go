@@ -14,8 +14,8 @@ const (
 	// One of so many configurations of the model is tried, with so many seeds each.
 	modelStride = 13
 	// One of so many hostile files is tried.
-	hostileStride = 9
+	hostileStride = 9 * slowdown
 	// Damage lies so many bytes apart.
-	damageStride = 4001
+	damageStride = 4001 * slowdown
 	modelSeeds   = 1
 )

@@ -22,7 +22,7 @@ import (
 const hostileMemory = 600 << 20
 
 // hostileTime bounds what all calls on one file take together.
-const hostileTime = time.Minute
+const hostileTime = slowdown * time.Minute
 
 // makeVictim makes a small vault with values of each kind and columns of each layout, for a hostile hand to change.
 func makeVictim(ctx context.Context, path string) error {
