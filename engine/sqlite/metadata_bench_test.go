@@ -66,14 +66,21 @@ func openBench(b *testing.B, o Options) *Store {
 	return s
 }
 
-// applyBare stores values of new keys alone.
+// applyBare is Apply for new keys, without metadata and what makes it: the tag, the time and the checksum.
 func (s *Store) applyBare(ops []engine.Op) error {
-	return s.writer.do(&request{ctx: context.Background(), run: func(ses *session) error {
-		for _, op := range ops {
-			if _, err := ses.insertNew(engine.Entry{Key: op.Key, Size: int64(len(op.Value))}, op.Value); err != nil {
+	if err := checkOps(ops); err != nil {
+		return err
+	}
+	results := make([]engine.Result, len(ops))
+	err := s.writer.do(&request{ctx: context.Background(), run: func(ses *session) error {
+		for i, op := range ops {
+			results[i].Entry = engine.Entry{Key: op.Key, Size: int64(len(op.Value))}
+			if _, err := ses.insertNew(results[i].Entry, op.Value); err != nil {
 				return err
 			}
 		}
 		return nil
 	}})
+	markApplied(ops)
+	return err
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -69,7 +70,11 @@ func scanRow(st *driver.Stmt) (*row, error) {
 }
 
 // Tags are kept as integers.
-func formatTag(tag int64) string { return fmt.Sprintf("%016x", uint64(tag)) }
+func formatTag(tag int64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(tag))
+	return hex.EncodeToString(b[:])
+}
 
 func parseTag(tag string) (int64, error) {
 	n, err := strconv.ParseUint(tag, 16, 64)
@@ -104,17 +109,12 @@ func (ses *session) putMetaRow(rowid int64, e engine.Entry, value int64) error {
 	if err != nil {
 		return err
 	}
-	ses.bindMetaID(st, 1, rowid, e.Key).Int(2, tag).Int(3, e.Meta.ModTime.UnixNano()).Int(4, int64(e.Meta.Sum))
-	if value == 0 {
-		st.Null(5)
-	} else {
-		st.Int(5, value)
-	}
 	user, err := encodeUser(e.Meta.User)
 	if err != nil {
 		return err
 	}
-	return st.Text(6, e.Meta.ContentType).Text(7, user).Exec()
+	ses.bindMetaID(st, 1, rowid, e.Key).Int(2, tag).Int(3, e.Meta.ModTime.UnixNano()).Int(4, int64(e.Meta.Sum)).Int(5, value)
+	return st.Repeated(6, e.Meta.ContentType).Repeated(7, user).Exec()
 }
 
 func encodeUser(user map[string]string) (string, error) {

@@ -60,7 +60,7 @@ func newStatements(t *table) statements {
 		deleteRow:  r.Replace(`DELETE FROM {t} WHERE rowid = ?1`),
 		deleteMeta: r.Replace(`DELETE FROM {m} WHERE id = ?1`),
 		putMeta: r.Replace(`INSERT OR REPLACE INTO {m}(id, tag, mtime, sum, stage, type, user)
-			VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)`),
+			VALUES(?1, ?2, ?3, ?4, nullif(?5, 0), ?6, ?7)`),
 		moveMeta:  r.Replace(`UPDATE {m} SET id = ?2 WHERE id = ?1`),
 		renameRow: r.Replace(`UPDATE {t} SET key = ?2 WHERE rowid = ?1`),
 		count:     r.Replace(`SELECT count(*) FROM {t} WHERE key >= ?1 AND key < ?2`),

@@ -31,7 +31,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"engine/sqlite/internal/rawfile": {},
 	"engine/sqlite/internal/driver": {nil, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs",
 		"github.com/ncruces/go-sqlite3/vfs/mvcc"}},
-	"engine/sqlite/internal/driver/faultfs": {nil, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs"}},
+	"engine/sqlite/internal/driver/faultfs": {[]string{"engine/sqlite/internal/driver"}, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs"}},
 
 	"internal/backoff":     {},
 	"internal/writeback":   {[]string{"engine"}, []string{"github.com/tidwall/btree"}},

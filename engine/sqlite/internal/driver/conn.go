@@ -33,7 +33,7 @@ type Config struct {
 	// Mapped prepares the connection for a memory map. The driver maps past the end of the file, where looking ends the
 	// process, and SQLite may look a few bytes past the last page: set mmap_size to no more than the file's size.
 	Mapped bool
-	// VFS names the file system layer; empty is the driver's own, or one for maps if Mapped. Tests set it.
+	// VFS names the file system layer; empty is that of the operating system, with gathered logs. Tests set it.
 	VFS string
 	// BusyTimeout is how long one call waits for another process's lock.
 	BusyTimeout time.Duration
@@ -82,12 +82,11 @@ func (cfg Config) uri() string {
 		q.Set("vfs", "mvcc")
 		return "file:" + cfg.Path + "?" + q.Encode()
 	}
+	fallback := logVFS
 	if cfg.Mapped {
-		q.Set("vfs", mappedVFS)
+		fallback = mappedVFS
 	}
-	if cfg.VFS != "" {
-		q.Set("vfs", cfg.VFS)
-	}
+	q.Set("vfs", cmp.Or(cfg.VFS, fallback))
 	if cfg.Immutable {
 		q.Set("immutable", "1")
 	}

@@ -10,6 +10,8 @@ type Stmt struct {
 	s   *sqlite3.Stmt
 	c   *Conn
 	err error
+	// Parameters stay bound after a statement ran. repeated holds the text of those that Repeated has bound.
+	repeated map[int]string
 }
 
 // Int binds an integer.
@@ -21,6 +23,21 @@ func (s *Stmt) Text(i int, v string) *Stmt {
 		return s.Null(i)
 	}
 	return s.guarded(func() error { return s.s.BindText(i, v) })
+}
+
+// Repeated is Text for a parameter that nothing else binds and that is often the same again: binding it once is enough.
+func (s *Stmt) Repeated(i int, v string) *Stmt {
+	if old, ok := s.repeated[i]; ok && old == v {
+		return s
+	}
+	if s.repeated == nil {
+		s.repeated = make(map[int]string)
+	}
+	delete(s.repeated, i)
+	if s.Text(i, v); s.err == nil {
+		s.repeated[i] = v
+	}
+	return s
 }
 
 // Blob binds bytes; nil is the empty blob, never NULL.

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
 // Disk is a file system that can tell what a power cut would leave of it. Programs see every change at once; what was
@@ -49,7 +51,7 @@ func NewDisk(name string, files map[string][]byte, before func(*Still)) *Disk {
 		d.files[path] = &inode{synced: content}
 	}
 	d.synced = maps.Clone(d.files)
-	vfs.Register(name, d)
+	vfs.Register(name, driver.Gather(d))
 	return d
 }
 

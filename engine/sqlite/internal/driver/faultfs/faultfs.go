@@ -9,6 +9,8 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
 // Op is a kind of file operation.
@@ -58,7 +60,7 @@ type FS struct {
 // New registers a file system as name, under which SQLite finds it, over that of the operating system.
 func New(name string) *FS {
 	fs := &FS{VFSFilename: vfs.Find("os").(vfs.VFSFilename)}
-	vfs.Register(name, fs)
+	vfs.Register(name, driver.Gather(fs))
 	return fs
 }
 
