@@ -13,6 +13,7 @@ import (
 type chunkHandle struct {
 	blob      *driver.Blob // nil if there is none
 	id, chunk int64
+	row       int64
 }
 
 // letChunkGo closes the handle. What it wrote is in the transaction already.
@@ -20,6 +21,9 @@ func (ses *session) letChunkGo() {
 	if ses.chunk.blob != nil {
 		_ = ses.chunk.blob.Close()
 		ses.chunk.blob = nil
+	}
+	if ses.rest != nil {
+		ses.rest.close()
 	}
 }
 
@@ -41,7 +45,7 @@ func (x *tx) openChunk(ses *session, id, chunk int64) (*driver.Blob, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.id, h.chunk = id, chunk
+	h.id, h.chunk, h.row = id, chunk, row
 	return h.blob, nil
 }
 
@@ -149,8 +153,21 @@ const arrayPieceBytes = 512 << 10
 // ReadChunk reads a part of a chunk.
 func (x *tx) ReadChunk(ctx context.Context, id, chunk, off int64, p []byte) error {
 	return x.reading(ctx, func(ses *session) error {
-		return x.eachPiece(ses, id, chunk, off, p, (*driver.Blob).ReadAt)
+		return x.eachPiece(ses, id, chunk, off, p, func(b *driver.Blob, p []byte, off int64) error {
+			if !x.writable && len(p) >= restPiece && ses.readRest(p, off, b.Size()) {
+				return nil
+			}
+			return b.ReadAt(p, off)
+		})
 	})
+}
+
+// readRest reads a part of the chunk at hand past SQLite, if it can.
+func (ses *session) readRest(p []byte, off, size int64) bool {
+	if !ses.tried {
+		ses.rest, ses.tried = newRest(ses.c, arrayChunkTable, "data"), true
+	}
+	return ses.rest != nil && ses.rest.read(p, ses.chunk.row, off, size)
 }
 
 // WriteChunk writes a part of a chunk in place.

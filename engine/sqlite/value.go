@@ -18,6 +18,7 @@ type cursor struct {
 	at   int64 // the row that blob is open on
 	// bytes is the whole of a short value: another program may have written a number, which no blob opens on.
 	bytes []byte
+	rest  *rest // nil where it cannot help
 }
 
 // shortBytes is more than a number takes as text.
@@ -31,6 +32,7 @@ func (ses *session) cursor(r *row) (*cursor, error) {
 	}
 	cu := &cursor{c: ses.c, t: ses.t, row: *r}
 	if r.chunked || r.stored > shortBytes {
+		cu.findRest()
 		return cu, nil
 	}
 	st, err := ses.c.Prepare(ses.t.sql.valueOf)
@@ -99,6 +101,10 @@ func (cu *cursor) readAt(p []byte, off int64) error {
 			row, at = chunkRow(cu.row.ref.id, off/cu.row.ref.chunkBytes), off%cu.row.ref.chunkBytes
 			n = int(min(int64(n), cu.row.ref.chunkBytes-at))
 		}
+		if cu.readRest(p[:n], row, at) {
+			p, off = p[n:], off+int64(n)
+			continue
+		}
 		if err := cu.move(row); err != nil {
 			return err
 		}
@@ -118,6 +124,28 @@ func (cu *cursor) readAt(p []byte, off int64) error {
 		p, off = p[n:], off+int64(n)
 	}
 	return nil
+}
+
+// findRest makes ready to read large values from the file.
+func (cu *cursor) findRest() {
+	switch {
+	case cu.row.entry.Size < restValue:
+	case cu.row.chunked:
+		cu.rest = newRest(cu.c, chunksTable, "data")
+	default:
+		cu.rest = newRest(cu.c, cu.t.name, "value")
+	}
+}
+
+func (cu *cursor) readRest(p []byte, row, at int64) bool {
+	if cu.rest == nil || len(p) < restPiece {
+		return false
+	}
+	size := cu.row.stored
+	if ref := cu.row.ref; cu.row.chunked {
+		size = min(ref.chunkBytes, ref.size-(row-chunkRow(ref.id, 0))*ref.chunkBytes)
+	}
+	return cu.rest.read(p, row, at, size)
 }
 
 func (cu *cursor) damaged(how string) error {
@@ -148,6 +176,9 @@ func (cu *cursor) move(row int64) (err error) {
 }
 
 func (cu *cursor) close() {
+	if cu.rest != nil {
+		cu.rest.close()
+	}
 	if cu.blob != nil {
 		_ = cu.blob.Close() // a read handle has nothing to report
 		cu.blob = nil

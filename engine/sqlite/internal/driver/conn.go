@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/url"
 	"path/filepath"
@@ -47,6 +48,9 @@ type Conn struct {
 	// shared says that other connections may write the file, and leave their marks in the shared memory of its log.
 	shared bool
 	hold   hold
+	// begun counts transactions. file is the database, once AtRest has asked for it.
+	begun int64
+	file  io.ReaderAt
 	// broken says that the connection ran out of memory inside the driver and is to be discarded.
 	broken bool
 }
@@ -179,8 +183,13 @@ func (c *Conn) Prepare(sql string) (_ *Stmt, err error) {
 
 // Begin starts a transaction: one that takes the write lock at once, or one that reads.
 func (c *Conn) Begin(write bool) error {
+	c.begun++
+	c.hold.began = walState{}
 	if write {
 		return c.run("BEGIN IMMEDIATE")
+	}
+	if state, ok := c.latest(); ok {
+		c.hold.began = state
 	}
 	return c.run("BEGIN")
 }

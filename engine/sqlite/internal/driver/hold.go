@@ -26,6 +26,8 @@ type hold struct {
 	// state was the latest when the transaction at hand began, or else when the connection was last used; zero if unknown.
 	state  walState
 	period int64
+	// began was the latest before the transaction at hand began; zero if that is unknown, or one that writes.
+	began walState
 }
 
 // Resume makes ready to read the latest state: if the connection has kept a snapshot, it is still open afterwards, and of that

@@ -52,3 +52,8 @@ func (w *walIndex) state() (s walState, ok bool) {
 	}
 	return s, s != walState{}
 }
+
+// copied is how many pages of the log are in the database file, too: nBackfill, which follows both copies of the header.
+func (w *walIndex) copied() uint32 {
+	return atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[2*unsafe.Sizeof(walState{})])))
+}

@@ -12,3 +12,5 @@ func openWALIndex(string) (*walIndex, error) { return nil, errors.ErrUnsupported
 func (*walIndex) close() error { return nil }
 
 func (*walIndex) state() (s walState, ok bool) { return s, false }
+
+func (*walIndex) copied() uint32 { return 0 }

@@ -16,7 +16,8 @@ var ErrDamaged = errors.New("damaged")
 
 // File is an open file with the log or journal that lies beside it. It is for one goroutine at a time.
 type File struct {
-	main, beside *os.File
+	main, beside io.ReaderAt
+	closers      []io.Closer
 	pageSize     int
 	usable       int
 	pages        uint32
@@ -40,15 +41,15 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{main: main, overlay: map[uint32]int64{}, cache: map[uint32][]byte{}}
-	if err := f.prepare(path); err != nil {
+	f := &File{main: main, closers: []io.Closer{main}, overlay: map[uint32]int64{}, cache: map[uint32][]byte{}}
+	if err := f.prepare(path, main); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-func (f *File) prepare(path string) error {
-	info, err := f.main.Stat()
+func (f *File) prepare(path string, main *os.File) error {
+	info, err := main.Stat()
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (f *File) prepare(path string) error {
 		return fmt.Errorf("%s is no regular file", path)
 	}
 	header := make([]byte, 100)
-	if _, err := io.ReadFull(f.main, header); err != nil && info.Size() > 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := main.ReadAt(header, 0); err != nil && err != io.EOF {
 		return err
 	}
 	if err := f.readLog(path + "-wal"); err != nil {
@@ -78,11 +79,11 @@ func (f *File) prepare(path string) error {
 
 // Close releases the file.
 func (f *File) Close() error {
-	err := f.main.Close()
-	if f.beside != nil {
-		err = errors.Join(err, f.beside.Close())
+	var errs []error
+	for _, c := range f.closers {
+		errs = append(errs, c.Close())
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 // Pages is how many pages there are; they are counted from 1.

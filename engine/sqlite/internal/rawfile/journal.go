@@ -29,7 +29,7 @@ func (f *File) readJournal(path string) error {
 	if f.pageSize == 0 {
 		return journal.Close()
 	}
-	f.beside = journal
+	f.beside, f.closers = journal, append(f.closers, journal)
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (f *File) readLog(path string) error {
 	if f.pages == 0 {
 		return log.Close()
 	}
-	f.beside, f.pageSize = log, pageSize
+	f.beside, f.closers, f.pageSize = log, append(f.closers, log), pageSize
 	return nil
 }
 

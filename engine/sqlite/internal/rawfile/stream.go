@@ -1,0 +1,171 @@
+package rawfile
+
+import (
+	"fmt"
+	"io"
+	"sync"
+)
+
+// blockBytes is how much of a file a Stream reads at a time.
+const blockBytes = 256 << 10
+
+var blocks = sync.Pool{New: func() any { return new([blockBytes]byte) }}
+
+// View is the file of a database that is whole and has nothing in a log. It must not change while it is used. Files whose pages
+// have room for extensions of SQLite are refused, since what those do with a page cannot be known.
+func View(main io.ReaderAt) (*File, error) {
+	header := make([]byte, 100)
+	if _, err := main.ReadAt(header, 0); err != nil {
+		return nil, err
+	}
+	f := &File{main: main, pageSize: headerPageSize(header), pages: u32(header[28:]), cache: map[uint32][]byte{}}
+	f.usable = f.pageSize
+	if string(header[:len(magic)]) != magic || !validPageSize(f.pageSize) || header[20] != 0 {
+		return nil, fmt.Errorf("%w: no header of a database, or of one with extensions", ErrDamaged)
+	}
+	return f, nil
+}
+
+// Lookup finds a row of the table with the given root page by its id; nil if there is none.
+func (f *File) Lookup(root uint32, rowid int64) (*Record, error) {
+	for range maxDepth {
+		n, err := f.node(root)
+		if err != nil {
+			return nil, err
+		}
+		i, same, err := n.lowerBound(rowid)
+		switch {
+		case err != nil:
+			return nil, err
+		case n.kind == leafTable && !same:
+			return nil, nil
+		case n.kind == leafTable:
+			r := n.row(i)
+			return r.Record, r.Err
+		case n.kind != interiorTable:
+			return nil, fmt.Errorf("%w: page %d is of an index", ErrDamaged, root)
+		case i == len(n.cells):
+			root = n.right
+		default:
+			c, err := n.cell(i)
+			if err != nil {
+				return nil, err
+			}
+			root = c.child
+		}
+	}
+	return nil, fmt.Errorf("%w: a table is deeper than %d pages", ErrDamaged, maxDepth)
+}
+
+// lowerBound returns the first cell whose row id is not less than rowid, and whether it is the same.
+func (n *node) lowerBound(rowid int64) (i int, same bool, err error) {
+	low, high := 0, len(n.cells)
+	for low < high {
+		mid := (low + high) / 2
+		c, err := n.cell(mid)
+		if err != nil {
+			return 0, false, err
+		}
+		if c.rowid < rowid {
+			low = mid + 1
+		} else {
+			high, same = mid, c.rowid == rowid
+		}
+	}
+	return low, same, nil
+}
+
+// Stream reads a column from its start, many pages at a time. Close it when done.
+type Stream struct {
+	f    *File
+	left int64  // of the column
+	rest []byte // of the page at hand
+	next uint32
+	// block holds pages from the one numbered first on.
+	block *[blockBytes]byte
+	first uint32
+	held  int
+}
+
+// Stream begins to read a column.
+func (r *Record) Stream(i int) (*Stream, error) {
+	p := r.payload
+	s := &Stream{f: p.f, left: p.Size, rest: p.local, next: p.next}
+	if err := s.skip(r.fields[i].off); err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.left = r.fields[i].n
+	return s, nil
+}
+
+func (s *Stream) skip(n int64) error {
+	for n > 0 {
+		if err := s.more(n); err != nil {
+			return err
+		}
+		k := min(n, int64(len(s.rest)))
+		s.rest, s.left, n = s.rest[k:], s.left-k, n-k
+	}
+	return nil
+}
+
+// ReadFull fills p with what follows, which must be that much.
+func (s *Stream) ReadFull(p []byte) error {
+	if int64(len(p)) > s.left {
+		return io.ErrUnexpectedEOF
+	}
+	for len(p) > 0 {
+		if err := s.more(int64(len(p))); err != nil {
+			return err
+		}
+		n := copy(p, s.rest)
+		p, s.rest, s.left = p[n:], s.rest[n:], s.left-int64(n)
+	}
+	return nil
+}
+
+// more makes sure that there are bytes at hand. If pages must be read for it, it reads as many as want bytes take, since most chains
+// of pages lie in a row.
+func (s *Stream) more(want int64) error {
+	if len(s.rest) > 0 {
+		return nil
+	}
+	if s.next < s.first || s.next >= s.first+uint32(s.held) {
+		if err := s.read(want); err != nil {
+			return err
+		}
+	}
+	page := s.block[int(s.next-s.first)*s.f.pageSize:][:s.f.pageSize]
+	s.next = u32(page)
+	s.rest = page[4:min(int64(s.f.usable), 4+s.left)]
+	return nil
+}
+
+func (s *Stream) read(want int64) error {
+	if s.next < 2 || s.next > s.f.pages {
+		return fmt.Errorf("%w: page %d of %d", ErrDamaged, s.next, s.f.pages)
+	}
+	if s.block == nil {
+		s.block = blocks.Get().(*[blockBytes]byte)
+	}
+	held := (want-1)/int64(s.f.usable-4) + 1
+	if s.held > 0 {
+		held = s.left/int64(s.f.usable-4) + 1 // whoever read a block has use for more
+	}
+	held = min(held, int64(blockBytes/s.f.pageSize), int64(s.f.pages-s.next)+1)
+	s.first, s.held = s.next, 0
+	if _, err := s.f.main.ReadAt(s.block[:held*int64(s.f.pageSize)], int64(s.next-1)*int64(s.f.pageSize)); err != nil {
+		return err
+	}
+	s.held = int(held)
+	return nil
+}
+
+// Close lets the memory be used again.
+func (s *Stream) Close() {
+	if s.block != nil {
+		blocks.Put(s.block)
+		s.block, s.rest, s.held = nil, nil, 0
+	}
+}

@@ -1,0 +1,356 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver/faultfs"
+)
+
+// pattern is a value of which every 8 bytes tell the version and where they are.
+func pattern(version uint64, n int) []byte {
+	b := make([]byte, 0, n+8)
+	for at := uint64(0); len(b) < n; at++ {
+		b = binary.LittleEndian.AppendUint64(b, version*0x9e3779b97f4a7c15^at*0xbf58476d1ce4e5b9)
+	}
+	return b[:n]
+}
+
+func openRest(t testing.TB, path string, o Options) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), path, &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func putRest(t testing.TB, s *Store, key string, value []byte) {
+	t.Helper()
+	if _, err := s.Apply(context.Background(), []engine.Op{{Kind: engine.Put, Key: key, Value: value}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readsRest says whether a blob reads past SQLite by now.
+func readsRest(b engine.Blob) bool {
+	cu := b.(*blob).cursor
+	return cu != nil && cu.rest != nil && cu.rest.stream != nil
+}
+
+// Values come out the same past SQLite, whatever the pages, the rows and the pieces in which they are read.
+func TestReadPastSQLite(t *testing.T) {
+	for _, page := range []int{512, 1024, 8192, 65536} {
+		for _, rows := range []int64{100_000, 64 << 20} {
+			t.Run(fmt.Sprintf("page=%d/rows=%d", page, rows), func(t *testing.T) { readPastSQLite(t, page, rows) })
+		}
+	}
+}
+
+func readPastSQLite(t *testing.T, page int, rows int64) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	o := Options{PageSize: page, OneRowLimit: rows}
+	s := openRest(t, path, o)
+	values := map[string][]byte{}
+	for i, n := range []int{restValue - 1, restValue, 1<<20 + 1, 1<<20 - 1, 3<<20 + 12345} {
+		for _, key := range []string{fmt.Sprint("k", i), fmt.Sprint(string(bytes.Repeat([]byte("long"), 5000)), i)} {
+			values[key] = pattern(uint64(len(values)), n)
+			putRest(t, s, key, values[key])
+		}
+		putRest(t, s, "gone", pattern(0, n)) // so that the pages of values do not always lie in a row
+	}
+	swept(t, s) // sweeping is a change, after which the log is not empty
+	s.Close()
+	s = openRest(t, path, o)
+	for key, value := range values {
+		got, err := s.Get(context.Background(), key)
+		if err != nil || !bytes.Equal(got, value) {
+			t.Errorf("get of %d bytes: %d, %v", len(value), len(got), err)
+		}
+		for _, piece := range []int{1000, restPiece, 40_001, 1 << 20, len(value)} {
+			readRest(t, s, key, value, piece)
+		}
+	}
+}
+
+// swept waits until the sweeper has nothing left to do.
+func swept(t *testing.T, s *Store) {
+	t.Helper()
+	for range 1000 {
+		var left []string
+		err := s.read(t.Context(), s.reads, true, func(ses *session) (err error) {
+			left, err = texts(ses.c, `SELECT id FROM kvault_orphans`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the sweeper does not come to an end")
+}
+
+func readRest(t *testing.T, s *Store, key string, value []byte, piece int) {
+	t.Helper()
+	b, err := s.Open(context.Background(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	got, p, past := []byte(nil), make([]byte, piece), false
+	for {
+		n, err := b.ReadAt(context.Background(), p, int64(len(got)))
+		got = append(got, p[:n]...)
+		past = past || readsRest(b)
+		if err == io.EOF || len(got) == len(value) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(got, value) {
+		t.Errorf("%d bytes in pieces of %d: not what was put", len(value), piece)
+	}
+	if canTell(s) && len(value) > smallBytes && piece >= restPiece && !past {
+		t.Errorf("%d bytes in pieces of %d went through SQLite", len(value), piece)
+	}
+	for range 20 { // at random, which has to leave the way past SQLite and come back to it
+		at := rand.IntN(len(value))
+		if rand.IntN(3) == 0 {
+			at = 0
+		}
+		n := min(rand.IntN(100_000), len(value)-at)
+		if _, err := b.ReadAt(context.Background(), p[:min(n, piece)], int64(at)); err != nil || !bytes.Equal(p[:min(n, piece)], value[at:at+min(n, piece)]) {
+			t.Fatalf("%d bytes at %d of %d: %v", n, at, len(value), err)
+		}
+	}
+}
+
+// canTell says whether the mark of the latest commit can be told here, without which nothing is read past SQLite.
+func canTell(s *Store) bool { return s.recent.marks != nil }
+
+// What lies in the log is read through SQLite, and what was copied into the file from there past it.
+func TestReadPastSQLiteNeedsEmptyLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	s, other := openRest(t, path, Options{}), openRest(t, path, Options{})
+	version := uint64(0)
+	write := func(in *Store) {
+		version++
+		putRest(t, in, "k", pattern(version, 2<<20))
+	}
+	read := func(want bool) {
+		t.Helper()
+		b, err := s.Open(context.Background(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		got := make([]byte, 2<<20)
+		if _, err := b.ReadAt(context.Background(), got, 0); err != nil || !bytes.Equal(got, pattern(version, 2<<20)) {
+			t.Errorf("version %d is not what was read (%v)", version, err)
+		}
+		if want = want && canTell(s); readsRest(b) != want {
+			t.Errorf("read past SQLite: %t, want %t", !want, want)
+		}
+	}
+	checkpoint := func(in *Store) {
+		if _, _, err := in.writer.conn.Checkpoint(false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		write(s)
+		read(false)
+		checkpoint(s)
+		read(true)
+		write(other)
+		read(false)
+		write(s)
+		checkpoint(other)
+		read(true)
+	}
+}
+
+// Readers see one version from its first byte to its last, whoever writes and copies the log into the file meanwhile.
+func TestReadPastSQLiteAmongWriters(t *testing.T) {
+	const keys = 3
+	path := filepath.Join(t.TempDir(), "v.db")
+	o := Options{OneRowLimit: 1_200_000} // one key in chunk rows, two in one row each
+	s, other := openRest(t, path, o), openRest(t, path, o)
+	sizes := [keys]int{1_300_007, 1_100_001, restValue + 5}
+	version := atomic.Uint64{}
+	put := func(in *Store, k int) error {
+		_, err := in.Apply(context.Background(), []engine.Op{{Kind: engine.Put, Key: fmt.Sprint(k), Value: pattern(version.Add(1), sizes[k])}})
+		return err
+	}
+	for k := range keys {
+		if err := put(s, k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until := time.Now().Add(2 * time.Second)
+	var all sync.WaitGroup
+	fail := func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for _, in := range []*Store{s, other} {
+		all.Go(func() {
+			for time.Now().Before(until) {
+				fail(put(in, rand.IntN(keys)))
+				for range 20 {
+					_ = in.writer.passive() // in vain while a reader or the other one is in the way
+					time.Sleep(time.Duration(rand.IntN(3)) * time.Millisecond)
+				}
+			}
+		})
+	}
+	past := atomic.Int64{}
+	for range 2 {
+		all.Go(func() {
+			for time.Now().Before(until) {
+				k := rand.IntN(keys)
+				fail(readOneVersion(s, fmt.Sprint(k), sizes[k], &past))
+			}
+		})
+	}
+	all.Wait()
+	if canTell(s) && past.Load() == 0 {
+		t.Error("no read went past SQLite")
+	}
+	t.Logf("%d versions, %d pieces read past SQLite", version.Load(), past.Load())
+}
+
+// passive copies what it can of the log into the file.
+func (w *writer) passive() error {
+	if err := w.take(context.Background()); err != nil {
+		return err
+	}
+	defer w.release()
+	_, _, err := w.conn.Checkpoint(false)
+	return err
+}
+
+func readOneVersion(s *Store, key string, n int, past *atomic.Int64) error {
+	b, err := s.Open(context.Background(), key)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	p := make([]byte, n)
+	for at := 0; at < n; {
+		k, err := b.ReadAt(context.Background(), p[at:min(at+100_000, n)], int64(at))
+		if err != nil {
+			return err
+		}
+		if readsRest(b) {
+			past.Add(1)
+		}
+		at += k
+		if rand.IntN(20) == 0 {
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	first := binary.LittleEndian.Uint64(p)
+	for at := 0; at+8 <= n; at += 8 {
+		if got := binary.LittleEndian.Uint64(p[at:]); got != first^uint64(at/8)*0xbf58476d1ce4e5b9 {
+			return fmt.Errorf("the value of %s is of two versions from byte %d on", key, at)
+		}
+	}
+	return nil
+}
+
+// A read that fails is an error or is made good for, never wrong bytes.
+func TestReadPastSQLiteWithFaults(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	value := pattern(1, 2<<20)
+	s := openRest(t, path, Options{})
+	putRest(t, s, "k", value)
+	s.Close()
+	s = openRest(t, path, Options{vfs: "kvault-faulty"})
+	for _, forever := range []bool{false, true} {
+		fired := true
+		for f := (faultfs.Fault{Op: faultfs.Read, Nth: 1, Forever: forever}); fired; f.Nth += 1 + f.Nth/8 {
+			faulty.Arm(f)
+			got, err := s.Get(context.Background(), "k")
+			if fired = faulty.Disarm(); err == nil && !bytes.Equal(got, value) {
+				t.Fatalf("with fault %+v: wrong bytes", f)
+			}
+			if !fired && err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// Chunks of arrays, too, come out the same past SQLite.
+func TestReadArrayPastSQLite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	s := openRest(t, path, Options{})
+	ctx, data := t.Context(), pattern(7, 3<<20)
+	const chunk = 1 << 20
+	in := func(s *Store, write bool, fn func(x *tx) error) {
+		t.Helper()
+		x, err := s.Begin(ctx, write)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer x.Rollback()
+		if err = fn(x.(*tx)); err == nil && write {
+			err = x.Commit(ctx)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := int64(0)
+	in(s, true, func(x *tx) error {
+		a, err := x.CreateArray(ctx, engine.Array{Name: "a", Type: "i64", ElemSize: 8, MinChunk: chunk, MaxChunk: chunk})
+		id = a.ID
+		for i := int64(0); i < 3 && err == nil; i++ {
+			if err = x.ResizeChunk(ctx, id, i, chunk); err == nil {
+				err = x.WriteChunk(ctx, id, i, 0, data[i*chunk:(i+1)*chunk])
+			}
+		}
+		return err
+	})
+	s.Close()
+	s = openRest(t, path, Options{})
+	for _, piece := range []int{restPiece, 100_000, 512 << 10, chunk} {
+		in(s, false, func(x *tx) error {
+			past := false
+			for i := range int64(3) {
+				for at := 0; at < chunk; at += piece {
+					p := make([]byte, min(piece, chunk-at))
+					if err := x.ReadChunk(ctx, id, i, int64(at), p); err != nil {
+						return err
+					}
+					if !bytes.Equal(p, data[int(i)*chunk+at:][:len(p)]) {
+						t.Errorf("chunk %d differs from byte %d on, in pieces of %d", i, at, piece)
+					}
+					past = past || x.ses.rest != nil && x.ses.rest.stream != nil
+				}
+			}
+			if canTell(s) && !past {
+				t.Errorf("pieces of %d went through SQLite", piece)
+			}
+			return nil
+		})
+	}
+}
