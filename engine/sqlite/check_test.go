@@ -114,7 +114,7 @@ func checkNames(t *testing.T, name string, s *sqlite.Store, v *original) {
 		if found[array] != "" || found[""] != "" {
 			continue
 		}
-		if got, err := getArray(t, s, array); err != nil || !bytes.Equal(got, want) {
+		if got, err := getArray(t, s, array, true); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s: %s: %d bytes, %v, and Check found %q", name, array, len(got), err, found)
 		}
 	}
