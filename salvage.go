@@ -28,6 +28,9 @@ type SalvageReport struct {
 	Columns int64
 	// Unproven is how many of the values had no checksum to prove them, as those of other programs have none.
 	Unproven int64
+	// Unconfirmed is how many of the keys the index of keys does not confirm, because it is damaged there. Such a key can be an altered one:
+	// no checksum covers it. Each is told as a doubt, or one doubt of the table tells all if nothing is left of the index.
+	Unconfirmed int64
 	// Losses is how many losses were told. Doubts is how many of them are of something that was brought over all the same.
 	Losses, Doubts int64
 }
@@ -35,7 +38,8 @@ type SalvageReport struct {
 // Salvage copies what can be read of a damaged vault, the file src, into a new one, the file dst. src is only read; nobody may
 // write it meanwhile. Check says whether a vault needs it.
 //
-// Every value that is given back is whole, with its metadata, and was held against its checksum if it has one. OnLoss is told
+// Every value that is given back is whole, with its metadata, and was held against its checksum if it has one; its key was held against the
+// index of keys, as the name of a column is. OnLoss is told what is doubtful about a value, and
 // what could not be read: by key or column wherever anything in the file still names it, else as a range of rows. A column has no
 // checksum: it is lost unless all of it can be read, and bytes altered within go unseen. Tables of other programs are not copied,
 // but named.
@@ -47,5 +51,5 @@ func Salvage(ctx context.Context, src, dst string, o *SalvageOptions) (*SalvageR
 		o = &SalvageOptions{}
 	}
 	r, err := sqlite.Salvage(ctx, src, dst, &sqlite.SalvageOptions{Table: o.Table, OnLoss: o.OnLoss, Progress: o.Progress})
-	return &SalvageReport{r.Keys, r.Bytes, r.Columns, r.Unproven, r.Losses, r.Doubts}, fail("salvage", "", err)
+	return &SalvageReport{r.Keys, r.Bytes, r.Columns, r.Unproven, r.Unconfirmed, r.Losses, r.Doubts}, fail("salvage", "", err)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
@@ -72,7 +74,7 @@ func TestCheckNamesKeysOfLostPages(t *testing.T) {
 		}
 		s, err := sqlite.Open(t.Context(), path, &sqlite.Options{ReadOnly: true})
 		if err != nil {
-			if no > 20 {
+			if openable(t, path) {
 				t.Errorf("page %d: %v", no+1, err)
 			}
 			continue
@@ -86,6 +88,14 @@ func TestCheckNamesKeysOfLostPages(t *testing.T) {
 	if opened == 0 {
 		t.Error("no file could be opened")
 	}
+}
+
+// openable says whether SQLite itself can read what is needed to open a damaged file as a vault.
+func openable(t *testing.T, path string) bool {
+	t.Helper()
+	c := must[*sqlite3.Conn](t)(sqlite3.Open(path))
+	defer c.Close()
+	return c.Exec(`SELECT sql FROM sqlite_schema; SELECT value FROM kvault_layout`) == nil
 }
 
 func checkNames(t *testing.T, name string, s *sqlite.Store, v *original) {
@@ -104,7 +114,7 @@ func checkNames(t *testing.T, name string, s *sqlite.Store, v *original) {
 		if found[array] != "" || found[""] != "" {
 			continue
 		}
-		if got, err := getArray(t, s, array); err != nil || !bytes.Equal(got, want) {
+		if got, err := getArray(t, s, array, true); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s: %s: %d bytes, %v, and Check found %q", name, array, len(got), err, found)
 		}
 	}

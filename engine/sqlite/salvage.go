@@ -27,6 +27,8 @@ type SalvageReport struct {
 	Keys, Bytes, Columns int64
 	// Unproven is how many of the values had no checksum to prove them, as values of other programs have none.
 	Unproven int64
+	// Unconfirmed is how many of them have a key that stands in their row alone, because the index of keys is damaged there.
+	Unconfirmed int64
 	// Losses is how many losses were told, and Doubts how many of them are of something that was copied all the same.
 	Losses, Doubts int64
 }
@@ -34,12 +36,14 @@ type SalvageReport struct {
 // Salvage copies what can be read of the vault file src, however damaged, into the new vault file dst. It reads src without SQLite and never
 // changes it; nobody may write it meanwhile. What src's write-ahead log or rollback journal holds for it counts.
 //
-// Every value is whole, and was held against its checksum if it has one. What could not be read is told by OnLoss: by key where the row, the
+// Every value is whole, and was held against its checksum if it has one. A key has none: it is right if the file has it twice, and a doubt is told
+// of each value whose key stands in its row alone, or one of the table if nothing is left of its index. Rows whose keys are confirmed
+// come first, and no other takes their place. What could not be read is told by OnLoss: by key where the row, the
 // index of keys or the record of a large value still names it, else as a range of rows. A column has no checksum: it is
 // lost unless all its chunks can be read, and what was altered inside one goes unseen. Tables of other programs are
 // not copied.
 //
-// Memory is bounded by 24 bytes for each page of rows, and by what there is to tell.
+// Memory is bounded by 32 bytes for each page of rows, a bit for each row, and by what there is to tell.
 //
 // Errors: ErrNoVault if src does not exist, ErrInvalid if it is no file, ErrExists if dst is there, ErrCorrupt if
 // nothing of a vault was found; dst is not made then.

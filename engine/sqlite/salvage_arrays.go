@@ -16,6 +16,7 @@ import (
 type rawArrays struct {
 	meta, chunks *rawfile.Table
 	index        *rawfile.Index // of (col_id, chunk_idx)
+	names        *rawfile.Index // nil if the table of another program has none
 	bounded      bool           // col_meta has the bounds of chunks
 }
 
@@ -29,6 +30,8 @@ func isArrayChunk(r *rawfile.Record) bool {
 
 func isChunkEntry(r *rawfile.Record) bool { return isForm(r, intClass, intClass, intClass) }
 
+func isNameEntry(r *rawfile.Record) bool { return isForm(r, textClass, intClass) }
+
 const (
 	metaOfArrays   = "col_id name dtype elem_size length chunk_bytes min_chunk_bytes max_chunk_bytes"
 	chunksOfArrays = "col_id chunk_idx data actual_size"
@@ -41,15 +44,25 @@ func (sv *surveyor) findArrays() *rawArrays {
 	if !there && !chunksThere && sv.whole {
 		return nil
 	}
-	if chunksThere && !strings.HasPrefix(strings.Join(chunks.columns, " "), chunksOfArrays) {
+	// Either text of the schema can be damaged. If neither is as it should be, the tables are another program's.
+	ours := there && fits(o, "col_id name dtype") || chunksThere && fits(chunks, chunksOfArrays)
+	if !ours && (there || chunksThere) {
 		return nil
 	}
-	return &rawArrays{
+	raw := &rawArrays{
 		meta:    sv.table(arrayTable, metaOfArrays, true, isArrayMeta),
 		chunks:  sv.table(arrayChunkTable, "", true, isArrayChunk),
-		index:   sv.index(chunks, isChunkEntry),
+		index:   sv.index(chunks, "col_id chunk_idx", isChunkEntry),
 		bounded: !there || slices.Contains(o.columns, "max_chunk_bytes"),
 	}
+	if sv.indexed(o, "name") {
+		raw.names = sv.index(o, "name", isNameEntry)
+	}
+	return raw
+}
+
+func fits(o object, columns string) bool {
+	return strings.HasPrefix(strings.Join(o.columns, " "), columns)
 }
 
 // arrayCopier brings over the arrays.
@@ -59,25 +72,31 @@ type arrayCopier struct {
 	dst *Store
 	// rows are the chunks by array and number: the row ids, 0 for one that only the index knows.
 	rows map[int64]map[int64]int64
+	// indexed are the names that the index of names has for an array.
+	indexed map[int64][]string
 }
 
 func (s *salvage) copyArrays(dst *Store, p *plan) error {
 	if p.arrays == nil || s.opt.Table != "" && p.arrays.meta.Empty() {
 		return nil
 	}
-	c := &arrayCopier{salvage: s, rawArrays: p.arrays, dst: dst, rows: map[int64]map[int64]int64{}}
+	c := &arrayCopier{salvage: s, rawArrays: p.arrays, dst: dst, rows: map[int64]map[int64]int64{}, indexed: map[int64][]string{}}
 	c.collect()
+	c.collectNames()
 	arrays := c.arrays()
 	for _, a := range arrays {
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
 		if err := c.whole(&a); err != nil || c.partOfLost(a, arrays) {
-			c.loseColumn(a.Name, errors.Join(err))
+			c.loseColumn(a.Name, err)
 			continue
 		}
 		if err := c.copy(a); err != nil {
 			return err
+		}
+		if err := c.doubtName(a); err != nil {
+			c.lose(engine.Loss{Table: arrayTable, Column: a.Name, Copied: true, Err: err})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.rows)) {
@@ -86,6 +105,18 @@ func (s *salvage) copyArrays(dst *Store, p *plan) error {
 		}
 	}
 	return nil
+}
+
+// doubtName says what is doubtful about the name of an array. Like a key, it is right if the index has it, too.
+func (c *arrayCopier) doubtName(a engine.Array) error {
+	names := c.indexed[a.ID]
+	switch {
+	case c.names == nil || slices.Contains(names, a.Name):
+		return nil
+	case len(names) > 0:
+		return fmt.Errorf("the index of names has it under %q", names[0])
+	}
+	return fmt.Errorf("%w: no entry of the index of names confirms its name", rawfile.ErrDamaged)
 }
 
 func (c *arrayCopier) loseColumn(name string, err error) {
@@ -123,6 +154,23 @@ func (c *arrayCopier) collect() {
 		chunk, chunkErr := r.Int(1)
 		if err == nil && chunkErr == nil {
 			note(id, chunk, 0)
+		}
+	}
+}
+
+// collectNames reads the index of names.
+func (c *arrayCopier) collectNames() {
+	if c.names == nil {
+		return
+	}
+	for r := range c.names.Entries() {
+		if r.Err != nil || !isNameEntry(r.Record) {
+			continue
+		}
+		name, err := r.Bytes(0, MaxKey)
+		id, idErr := r.Int(1)
+		if err == nil && idErr == nil {
+			c.indexed[id] = append(c.indexed[id], string(name))
 		}
 	}
 }
@@ -166,7 +214,7 @@ func (c *arrayCopier) array(row int64, r rawfile.RowResult) (engine.Array, error
 		return a, err
 	}
 	a = engine.Array{ID: row, Name: string(name), Type: string(typ), ElemSize: n[3], Length: n[4], MinChunk: n[6], MaxChunk: n[7]}
-	if !c.bounded && a.ElemSize > 0 {
+	if !c.bounded && r.Len() <= 6 && a.ElemSize > 0 {
 		a.MinChunk = n[5] - n[5]%a.ElemSize
 		a.MaxChunk = a.MinChunk
 	}

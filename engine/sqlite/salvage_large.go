@@ -13,20 +13,45 @@ import (
 
 // copyChunks brings over a value that is kept in chunk rows. The reference has a checksum of its own, so the record of the
 // large value is needed only to prove that the chunks are this key's, and may be lost.
-func (c *rowCopier) copyChunks(e engine.Entry, ref reference, doubt error) error {
+func (c *rowCopier) copyChunks(v *found, ref reference) error {
 	c.tried[ref.id] = true
 	rec, err := c.record(ref.id)
 	switch {
-	case rec != nil && (rec.nonce != ref.nonce || rec.size != ref.size || rec.chunkBytes != ref.chunkBytes || rec.key != e.Key || rec.owned):
-		c.loseKey(e.Key, false, fmt.Errorf("%w: its value is a reference to chunk rows that are not its own", rawfile.ErrDamaged))
+	case rec != nil && (rec.nonce != ref.nonce || rec.size != ref.size || rec.chunkBytes != ref.chunkBytes || rec.owned):
+		c.loseValue(v, fmt.Errorf("%w: its value is a reference to chunk rows that are not its own", rawfile.ErrDamaged))
 		return nil
 	case rec == nil && err == nil:
-		c.loseKey(e.Key, false, fmt.Errorf("%w: its value is a reference to chunk rows that are not there", rawfile.ErrDamaged))
+		c.loseValue(v, fmt.Errorf("%w: its value is a reference to chunk rows that are not there", rawfile.ErrDamaged))
 		return nil
-	case rec != nil && !e.Meta.HasSum:
-		e.Meta.Sum, e.Meta.HasSum = uint32(rec.sum), true
+	case rec != nil && rec.key != v.Key && !c.chooseKey(v, rec.key):
+		return nil
+	case rec != nil && rec.key == v.Key:
+		v.unconfirmed = false
 	}
-	return c.copyStream(e, c.chunkReader(ref), doubt)
+	if rec != nil && !v.Meta.HasSum {
+		v.Meta.Sum, v.Meta.HasSum = uint32(rec.sum), true
+	}
+	return c.copyStream(v, c.chunkReader(ref))
+}
+
+// chooseKey chooses between the key of a row and that of its large value. The row's is right if it is confirmed, and its metadata,
+// which a row that another program has copied does not have, will prove the value. If nothing confirms it, the other is taken.
+func (c *rowCopier) chooseKey(v *found, key string) bool {
+	switch {
+	case !v.unconfirmed && v.Meta.HasSum:
+		v.doubt = also(v.doubt, fmt.Errorf("%w: the record of its chunk rows has the key %q", rawfile.ErrDamaged, key))
+	case !v.unconfirmed:
+		c.loseValue(v, fmt.Errorf("%w: its value is a reference to chunk rows of the key %q", rawfile.ErrDamaged, key))
+		return false
+	case key == "" || c.told[key]:
+		c.loseSecond(key, fmt.Errorf("%w: its row has the key %q", rawfile.ErrDamaged, v.Key))
+		return false
+	default:
+		v.doubt = also(v.doubt, fmt.Errorf("%w: its row has the key %q", rawfile.ErrDamaged, v.Key))
+		v.unconfirmed = v.other != key
+		v.Key = key
+	}
+	return true
 }
 
 // largeValue is a row of kvault_values.
@@ -149,8 +174,9 @@ func (c *rowCopier) copyUnreferenced() error {
 			continue
 		}
 		delete(c.broken, v.key)
-		e := engine.Entry{Key: v.key, Meta: engine.Meta{Sum: uint32(v.sum), HasSum: true}}
-		if err := c.copyStream(e, c.chunkReader(v.reference), errors.New("its row is lost, and its metadata with it")); err != nil {
+		lone := &found{Entry: engine.Entry{Key: v.key, Meta: engine.Meta{Sum: uint32(v.sum), HasSum: true}},
+			doubt: errors.New("its row is lost, and its metadata with it")}
+		if err := c.copyStream(lone, c.chunkReader(v.reference)); err != nil {
 			return err
 		}
 	}

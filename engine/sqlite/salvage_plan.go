@@ -113,6 +113,9 @@ func readObject(r rawfile.RowResult) (o object, err error) {
 	o = object{kind: text[0], name: text[1], table: text[2], root: uint32(root), sql: string(sql)}
 	if o.kind == "table" {
 		o.columns = columnNames(o.sql)
+		if o.name != o.table && strings.Contains(o.sql, o.table) { // the name stands in three places
+			o.name = o.table
+		}
 	}
 	return o, err
 }
@@ -173,20 +176,25 @@ func (sv *surveyor) table(name, columns string, expected bool, fits func(*rawfil
 	return t
 }
 
-// index walks the indexes of a table, of which one is enough.
-func (sv *surveyor) index(o object, fits func(*rawfile.Record) bool) *rawfile.Index {
-	root := uint32(0)
+// index walks an index of a table on the given columns; one is enough.
+func (sv *surveyor) index(o object, columns string, fits func(*rawfile.Record) bool) *rawfile.Index {
+	x := sv.scan.Index(sv.indexOf(o, columns), fits)
+	sv.indexes = append(sv.indexes, x)
+	return x
+}
+
+// indexOf returns the root page of an index of all rows of a table on the given columns, 0 if the schema has none. That of a constraint has no text.
+func (sv *surveyor) indexOf(o object, columns string) (root uint32) {
 	for _, x := range sv.objects {
-		if x.kind != "index" || !strings.EqualFold(x.table, o.name) || o.name == "" {
-			continue
-		}
-		if x.sql == "" || root == 0 { // the one without a text is that of the constraint
+		switch {
+		case x.kind != "index" || !strings.EqualFold(x.table, o.name) || o.name == "":
+		case x.sql == "":
+			return x.root
+		case strings.Join(columnNames(x.sql), " ") == columns && !strings.Contains(strings.ToUpper(x.sql), "WHERE"):
 			root = x.root
 		}
 	}
-	x := sv.scan.Index(root, fits)
-	sv.indexes = append(sv.indexes, x)
-	return x
+	return root
 }
 
 // rest walks what is no part of the vault, so that its pages are not taken for lost ones.
@@ -210,6 +218,9 @@ func (sv *surveyor) rest(p *plan) {
 
 func (sv *surveyor) isForeign(name string, p *plan) bool {
 	lower := strings.ToLower(name)
+	if p.arrays == nil && (lower == arrayTable || lower == arrayChunkTable) {
+		return sv.opt.Table == ""
+	}
 	return sv.opt.Table == "" && !slices.Contains(ownTables, lower) && !slices.Contains(sharedTables, lower) &&
 		!strings.HasPrefix(lower, "sqlite_") && !strings.HasSuffix(lower, metaSuffix) &&
 		!slices.ContainsFunc(p.tables, func(kv *rawTable) bool { return strings.EqualFold(kv.name, name) })

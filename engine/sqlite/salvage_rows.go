@@ -1,11 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
@@ -17,84 +14,81 @@ type rowCopier struct {
 	*rawTable
 	dst  *Store
 	plan *plan
+	// confirmed are the rows that the index has with the same key, and indexed says that it has any entry.
+	confirmed *rawfile.Marks
+	indexed   bool
 	// named are rows whose key the index knows by another name.
 	named map[int64]string
 	// tried are the large values that a row led to.
 	tried map[int64]bool
 	// broken are the keys of damaged values that have the length of a reference.
 	broken map[string]error
+	// unsure are the keys of other damaged values, if nothing confirmed them.
+	unsure map[string]error
 	// told are keys that were told lost: a damaged file can name one in several places.
 	told map[string]bool
 	// unread says that the key of some row could not be read.
 	unread bool
-	batch  []engine.Op
-	size   int
+	// unconfirmed counts the values that were copied under a key that nothing confirmed.
+	unconfirmed int64
+	batch       []*found
+	size        int
 }
 
-// The bounds of one transaction on the new vault, of how many contradictions the index is believed, and of how many lost keys are told once only.
-const (
-	batchOps         = 256
-	maxContradiction = 1 << 16
-)
+// found is a value on its way into the new vault.
+type found struct {
+	engine.Entry
+	value []byte
+	// doubt is what is doubtful about it all the same.
+	doubt error
+	// unconfirmed says that no other place in the file has its key, though one should; other is the one that the index has instead.
+	unconfirmed bool
+	other       string
+}
+
+func (v *found) op() engine.Op {
+	return engine.Op{Kind: engine.Put, Key: v.Key, Value: v.value, Meta: v.Meta, If: engine.Condition{Absent: true}}
+}
+
+// batchOps bounds one transaction on the new vault.
+const batchOps = 256
 
 func (s *salvage) copyTable(dst *Store, p *plan, kv *rawTable) error {
 	c := &rowCopier{salvage: s, rawTable: kv, dst: dst, plan: p, named: map[int64]string{}, tried: map[int64]bool{}, broken: map[string]error{},
-		told: map[string]bool{}}
+		unsure: map[string]error{}, told: map[string]bool{}}
 	c.compareKeys()
-	for rowid, r := range kv.rows.Rows() {
-		if err := s.ctx.Err(); err != nil {
+	// The keys that are confirmed come first, so that none of them is taken by a row whose own key was altered.
+	for _, confirmed := range []bool{true, false} {
+		if err := c.copyRows(confirmed); err != nil {
 			return err
+		}
+	}
+	if err := c.copyUnreferenced(); err != nil {
+		return err
+	}
+	if err := c.tellUnsure(); err != nil {
+		return err
+	}
+	c.tellUnconfirmed()
+	return c.tellMissing()
+}
+
+func (c *rowCopier) copyRows(confirmed bool) error {
+	if !confirmed && c.confirmed.All() {
+		return nil
+	}
+	for rowid, r := range c.rows.Rows() {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		if c.confirmed.Has(r.Record) != confirmed {
+			continue
 		}
 		if err := c.copyRow(rowid, r); err != nil {
 			return err
 		}
 	}
-	if err := c.flush(); err != nil {
-		return err
-	}
-	if err := c.copyUnreferenced(); err != nil {
-		return err
-	}
-	for _, key := range slices.Sorted(maps.Keys(c.broken)) {
-		c.loseKey(key, false, c.broken[key])
-	}
-	return c.tellMissing()
-}
-
-// compareKeys finds the rows whose key is not that which the index has for them: one of the two was altered.
-func (c *rowCopier) compareKeys() {
-	for rowid, key := range c.entries() {
-		rec, err := c.rows.Find(rowid)
-		if err != nil || rec == nil {
-			continue
-		}
-		if got, err := rec.Bytes(c.key, MaxKey); err == nil && !bytes.Equal(got, key) {
-			c.named[rowid] = string(key)
-		}
-		if len(c.named) > maxContradiction {
-			clear(c.named)
-			return
-		}
-	}
-}
-
-// entries goes through what the index of keys still holds.
-func (c *rowCopier) entries() func(yield func(int64, []byte) bool) {
-	return func(yield func(int64, []byte) bool) {
-		if c.keys == nil {
-			return
-		}
-		for r := range c.keys.Entries() {
-			if r.Err != nil || !isKeyEntry(r.Record) {
-				continue
-			}
-			key, err := r.Bytes(0, MaxKey)
-			rowid, idErr := r.Int(1)
-			if err == nil && idErr == nil && len(key) > 0 && !yield(rowid, key) {
-				return
-			}
-		}
-	}
+	return c.flush()
 }
 
 // copyRow brings over one row. A damaged one is told; an error says that the new vault cannot be written.
@@ -103,20 +97,34 @@ func (c *rowCopier) copyRow(rowid int64, r rawfile.RowResult) error {
 		c.unnamed(rowid, r.Err)
 		return nil
 	}
-	if r.Len() > 0 && r.Class(c.key) != rawfile.Blob { // of another program, whose key no kvault sees
+	if r.Len() > 0 && r.Class(c.key) != rawfile.Blob && !c.ours(rowid, r.Record) {
 		return nil
 	}
 	key, err := r.Bytes(c.key, MaxKey)
 	if err != nil || len(key) == 0 {
-		c.unnamed(rowid, errors.Join(err, fmt.Errorf("its key cannot be read")))
+		c.unnamed(rowid, also(errors.New("its key cannot be read"), err))
 		return nil
 	}
-	e := engine.Entry{Key: string(key)}
-	doubt := c.metadata(rowid, &e)
-	if other, named := c.named[rowid]; named {
-		doubt = errors.Join(doubt, fmt.Errorf("the index of keys has it under %q", other))
+	v := &found{Entry: engine.Entry{Key: string(key)}, unconfirmed: c.keys != nil && !c.confirmed.Has(r.Record), other: c.named[rowid]}
+	if v.unconfirmed && c.told[v.Key] {
+		c.loseSecond(v.Key, errUnconfirmed)
+		return nil
 	}
-	return c.copyValue(e, r.Record, doubt)
+	c.metadata(rowid, v)
+	return c.copyValue(v, r.Record)
+}
+
+// ours says that a row whose key is no blob has one that was altered. If neither the index nor metadata says so, it is of another program, and
+// no kvault sees it.
+func (c *rowCopier) ours(rowid int64, r *rawfile.Record) bool {
+	if c.meta == nil || c.confirmed.Has(r) {
+		return c.confirmed.Has(r)
+	}
+	rec, err := c.meta.Find(rowid)
+	if err != nil {
+		c.unnamed(rowid, fmt.Errorf("its key is no blob, and its metadata is lost: %w", err))
+	}
+	return rec != nil && err == nil
 }
 
 // unnamed tells the loss of a row whose key cannot be read, unless the index will name it.
@@ -127,20 +135,10 @@ func (c *rowCopier) unnamed(rowid int64, err error) {
 	}
 }
 
-func (c *rowCopier) loseKey(key string, copied bool, err error) {
-	if !copied && c.told[key] {
-		return
-	}
-	if !copied && len(c.told) < maxContradiction {
-		c.told[key] = true
-	}
-	c.lose(engine.Loss{Table: c.name, Key: key, Copied: copied, Err: err})
-}
-
 // add puts a small value into the batch.
-func (c *rowCopier) add(op engine.Op) error {
-	c.batch = append(c.batch, op)
-	if c.size += len(op.Value); len(c.batch) < batchOps && c.size < smallBytes {
+func (c *rowCopier) add(v *found) error {
+	c.batch = append(c.batch, v)
+	if c.size += len(v.value); len(c.batch) < batchOps && c.size < smallBytes {
 		return nil
 	}
 	return c.flush()
@@ -153,23 +151,24 @@ func (c *rowCopier) flush() error {
 	if len(batch) == 0 {
 		return nil
 	}
-	_, err := c.dst.Apply(c.ctx, batch)
-	if !refused(err) {
-		if err == nil {
-			c.count(batch)
+	ops := make([]engine.Op, len(batch))
+	for i, v := range batch {
+		ops[i] = v.op()
+	}
+	_, err := c.dst.Apply(c.ctx, ops)
+	if err == nil {
+		for _, v := range batch {
+			c.copied(v, int64(len(v.value)))
 		}
+	}
+	if !refused(err) {
 		return err
 	}
-	for _, op := range batch {
-		_, err := c.dst.Apply(c.ctx, []engine.Op{op})
-		if refused(err) {
-			c.loseKey(op.Key, false, fmt.Errorf("a second row: %w", err))
-			continue
-		}
-		if err != nil {
+	for i, v := range batch {
+		_, err := c.dst.Apply(c.ctx, ops[i:i+1])
+		if err := c.settle(v, int64(len(v.value)), err); err != nil {
 			return err
 		}
-		c.count([]engine.Op{op})
 	}
 	return nil
 }
@@ -179,52 +178,34 @@ func refused(err error) bool {
 	return errors.Is(err, engine.ErrExists) || errors.Is(err, engine.ErrInvalid) || errors.Is(err, engine.ErrTooLarge)
 }
 
-func (c *rowCopier) count(ops []engine.Op) {
-	for _, op := range ops {
-		size := int64(len(op.Value))
-		if op.Staged != nil {
-			size = op.Staged.Size()
-		}
-		c.report.Keys++
-		c.report.Bytes += size
-	}
-	c.progress()
-}
-
-// tellMissing tells the keys that the index names and the new vault does not hold, and, where the index itself is damaged,
-// the rows that nothing names.
-func (c *rowCopier) tellMissing() error {
-	for rowid, key := range c.entries() {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
-		rec, why := c.rows.Find(rowid)
-		if rec != nil {
-			got, err := rec.Bytes(c.key, MaxKey)
-			if err == nil && bytes.Equal(got, key) {
-				continue // told when the row was copied
-			}
-			if why = err; err == nil {
-				why = fmt.Errorf("%w: its row has the key %q", rawfile.ErrDamaged, got)
-			}
-		}
-		_, err := c.dst.Stat(c.ctx, string(key))
-		if !errors.Is(err, engine.ErrNotFound) {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if why == nil {
-			why = fmt.Errorf("%w: its row is not there", rawfile.ErrDamaged)
-		}
-		c.loseKey(string(key), false, why)
-	}
-	if c.keys != nil && c.keys.Whole() {
-		return nil
-	}
-	for _, g := range c.rows.Gaps {
-		c.lose(engine.Loss{Table: c.name, Err: fmt.Errorf("rows %d to %d: %w", g.First, g.Last, g.Err)})
+// settle counts a value if err, which came of writing it, is nil, and tells its loss if it was refused.
+func (c *rowCopier) settle(v *found, size int64, err error) error {
+	switch {
+	case err == nil:
+		c.copied(v, size)
+	case errors.Is(err, engine.ErrExists):
+		c.loseSecond(v.Key, also(v.doubt, err))
+	case refused(err):
+		c.loseKey(v.Key, err)
+	default:
+		return err
 	}
 	return nil
+}
+
+// copied counts a value that is in the new vault, and tells what is doubtful about it.
+func (c *rowCopier) copied(v *found, size int64) {
+	c.report.Keys++
+	c.report.Bytes += size
+	if !v.Meta.HasSum {
+		c.report.Unproven++
+	}
+	if v.unconfirmed {
+		c.report.Unconfirmed++
+		c.unconfirmed++
+	}
+	if err := c.doubts(v); err != nil {
+		c.lose(engine.Loss{Table: c.name, Key: v.Key, Copied: true, Err: err})
+	}
+	c.progress()
 }

@@ -62,7 +62,7 @@ type keyForm struct {
 }
 
 // The forms of key-value rows: ours, the old one of the Python package, and its later one.
-var keyForms = []keyForm{
+var keyForms = [...]keyForm{
 	{"id key size value", 1, 3, func(r *rawfile.Record) bool { return isForm(r, nullClass, blobClass, intClass, blobClass) }},
 	{"id key value size", 1, 2, func(r *rawfile.Record) bool { return isForm(r, nullClass, blobClass, blobClass, intClass) }},
 	{"id key value", 1, 2, func(r *rawfile.Record) bool { return isForm(r, nullClass, blobClass, blobClass) }},
@@ -77,13 +77,17 @@ func (kv *rawTable) guessed() bool { return kv.keys != nil && !kv.keys.Rooted() 
 // findTables finds the key-value tables that the schema names. If it names none, because it is damaged, rows of each form are looked for.
 func (sv *surveyor) findTables(ours bool) (list []*rawTable) {
 	for _, o := range sv.objects {
-		columns := strings.Join(o.columns, " ")
-		i := slices.IndexFunc(keyForms, func(f keyForm) bool { return f.columns == columns })
-		if o.kind != "table" || i < 0 || checkTable(o.name) != nil || strings.Contains(strings.ToUpper(o.sql), "WITHOUT ROWID") {
+		if o.kind != "table" || checkTable(o.name) != nil || sv.opt.Table != "" && !strings.EqualFold(o.name, sv.opt.Table) {
 			continue
 		}
-		if sv.opt.Table == "" || strings.EqualFold(o.name, sv.opt.Table) {
-			list = append(list, sv.keyTable(o, i, ours))
+		columns := strings.Join(o.columns, " ")
+		i := slices.IndexFunc(keyForms[:], func(f keyForm) bool { return f.columns == columns })
+		if i < 0 {
+			if kv := sv.disfigured(o); kv != nil {
+				list = append(list, kv)
+			}
+		} else if !strings.Contains(strings.ToUpper(o.sql), "WITHOUT ROWID") {
+			list = append(list, sv.keyTable(o, i, ours, sv.scan.Table(o.root)))
 		}
 	}
 	if len(list) > 0 || !ours {
@@ -97,20 +101,68 @@ func (sv *surveyor) findTables(ours bool) (list []*rawTable) {
 		if form.key == 0 && sv.opt.Table == "" {
 			name = pythonTable
 		}
-		kv := sv.keyTable(object{}, i, true)
+		kv := sv.keyTable(object{}, i, true, sv.scan.Table(0))
 		kv.name = name
 		list = append(list, kv)
 	}
 	return list
 }
 
-// keyTable walks a key-value table and what belongs to it.
-func (sv *surveyor) keyTable(o object, form int, ours bool) *rawTable {
+// disfigured is a key-value table whose text in the schema does not say so: it has a table of metadata, and rows of the right form.
+func (sv *surveyor) disfigured(o object) *rawTable {
+	if _, known := sv.find(o.name+metaSuffix, ""); !known {
+		return nil
+	}
+	rows := sv.scan.Table(o.root)
+	i := formOf(rows)
+	if i < 0 {
+		return nil
+	}
+	sv.whole = false
+	return sv.keyTable(o, i, true, rows)
+}
+
+// formOf returns which form most of the rows have that can be read, or -1.
+func formOf(t *rawfile.Table) int {
+	const enough = 1000
+	var counts [len(keyForms)]int
+	n := 0
+	for _, r := range t.Rows() {
+		if r.Err != nil {
+			continue
+		}
+		if i := slices.IndexFunc(keyForms[:], func(f keyForm) bool { return f.fits(r.Record) }); i >= 0 {
+			counts[i]++
+		}
+		if n++; n == enough {
+			break
+		}
+	}
+	most := slices.Max(counts[:])
+	if 2*most <= n {
+		return -1
+	}
+	return slices.Index(counts[:], most)
+}
+
+// indexed says that a table has an index of its keys or names, or had one. A table of another program need not.
+func (sv *surveyor) indexed(o object, column string) bool {
+	_, columns, _ := strings.Cut(strings.ToUpper(o.sql), "(")
+	if len(o.columns) > 0 && o.columns[0] != column {
+		_, columns, _ = strings.Cut(columns, ",") // the row id has no index
+	}
+	return !sv.whole || o.name == "" || strings.Contains(columns, "UNIQUE") || strings.Contains(columns, "PRIMARY KEY") || sv.indexOf(o, column) != 0
+}
+
+// keyTable finds what belongs to a key-value table.
+func (sv *surveyor) keyTable(o object, form int, ours bool, rows *rawfile.Table) *rawTable {
 	f := keyForms[form]
-	kv := &rawTable{name: o.name, key: f.key, value: f.value, rows: sv.scan.Table(o.root)}
+	kv := &rawTable{name: o.name, key: f.key, value: f.value, rows: rows}
 	// A foreign row may have other classes, but then no gap is likely to be filled by it.
 	sv.lost = append(sv.lost, rawfile.Lost{Table: kv.rows, Fits: f.fits})
-	kv.keys = sv.index(o, isKeyEntry)
+	if sv.indexed(o, "key") {
+		kv.keys = sv.index(o, "key", isKeyEntry)
+	}
 	if f.key == 1 {
 		kv.meta = sv.table(o.name+metaSuffix, metaColumns, ours, isMeta)
 		return kv

@@ -13,23 +13,24 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
-// metadata fills in what the file has beside a value. What is doubtful about it is the error.
-func (c *rowCopier) metadata(rowid int64, e *engine.Entry) error {
+// metadata fills in what the file has beside a value, and what is doubtful about it.
+func (c *rowCopier) metadata(rowid int64, v *found) {
 	var rec *rawfile.Record
 	var err error
 	switch {
 	case c.meta != nil:
 		rec, err = c.meta.Find(rowid)
 	case c.metaByKey != nil:
-		rec, err = c.metaByKey.Find([]byte(e.Key))
+		rec, err = c.metaByKey.Find([]byte(v.Key))
+		v.unconfirmed = v.unconfirmed && rec == nil
 	}
 	if rec != nil && err == nil {
-		err = readMeta(rec, &e.Meta)
+		err = readMeta(rec, &v.Meta)
 	}
-	if err != nil && !e.Meta.HasSum {
-		return fmt.Errorf("its metadata is lost, and nothing proves the value: %w", err)
+	if err != nil && !v.Meta.HasSum {
+		err = fmt.Errorf("its metadata is lost, and nothing proves the value: %w", err)
 	}
-	return err
+	v.doubt = err
 }
 
 // readMeta reads a row of a metadata table.
@@ -65,37 +66,37 @@ func readMeta(r *rawfile.Record, m *engine.Meta) error {
 }
 
 // copyValue brings over the value of one row.
-func (c *rowCopier) copyValue(e engine.Entry, r *rawfile.Record, doubt error) error {
+func (c *rowCopier) copyValue(v *found, r *rawfile.Record) error {
 	if r.Class(c.value) == rawfile.Blob && r.Size(c.value) == refLen {
 		b, err := r.Bytes(c.value, refLen)
 		if err == nil {
 			if ref, ok := parseReference(b); ok {
-				return c.copyChunks(e, ref, doubt)
+				return c.copyChunks(v, ref)
 			}
 		}
 	}
 	if r.Size(c.value) > smallBytes {
 		rd, err := r.Reader(c.value)
 		if err != nil {
-			c.loseKey(e.Key, false, err)
+			c.loseValue(v, err)
 			return nil
 		}
-		return c.copyStream(e, rd, doubt)
+		return c.copyStream(v, rd)
 	}
-	value, err := valueBytes(r, c.value)
-	if got := crc32.Checksum(value, castagnoli); err == nil && e.Meta.HasSum && got != e.Meta.Sum {
-		err = fmt.Errorf("%w: checksum %08x, stored with %08x", rawfile.ErrDamaged, got, e.Meta.Sum)
+	var err error
+	v.value, err = valueBytes(r, c.value)
+	if got := crc32.Checksum(v.value, castagnoli); err == nil && v.Meta.HasSum && got != v.Meta.Sum {
+		err = fmt.Errorf("%w: checksum %08x, stored with %08x", rawfile.ErrDamaged, got, v.Meta.Sum)
 	}
 	switch {
-	case err != nil && len(value) == refLen:
-		c.broken[e.Key] = err // perhaps a reference once, whose value can still be found
+	case err != nil && len(v.value) == refLen:
+		c.broken[v.Key] = err // perhaps a reference once, whose value can still be found
 		return nil
 	case err != nil:
-		c.loseKey(e.Key, false, err)
+		c.loseValue(v, err)
 		return nil
 	}
-	c.tellDoubt(e, doubt)
-	return c.add(engine.Op{Kind: engine.Put, Key: e.Key, Value: value, Meta: e.Meta, If: engine.Condition{Absent: true}})
+	return c.add(v)
 }
 
 // valueBytes returns a small value; one that is no blob as SQLite would write it out.
@@ -110,17 +111,8 @@ func valueBytes(r *rawfile.Record, i int) ([]byte, error) {
 	return r.Bytes(i, smallBytes)
 }
 
-func (c *rowCopier) tellDoubt(e engine.Entry, doubt error) {
-	if !e.Meta.HasSum {
-		c.report.Unproven++
-	}
-	if doubt != nil {
-		c.loseKey(e.Key, true, doubt)
-	}
-}
-
 // copyStream brings over a value in pieces. It becomes visible only if all of it could be read and its checksum is right.
-func (c *rowCopier) copyStream(e engine.Entry, r io.Reader, doubt error) error {
+func (c *rowCopier) copyStream(v *found, r io.Reader) error {
 	st, err := c.dst.Stage(c.ctx, engine.StageOptions{ChunkSize: pieceBytes, Size: -1})
 	if err != nil {
 		return err
@@ -130,7 +122,7 @@ func (c *rowCopier) copyStream(e engine.Entry, r io.Reader, doubt error) error {
 	for {
 		n, readErr := io.ReadFull(r, buf)
 		if readErr != nil && readErr != io.EOF && readErr != io.ErrUnexpectedEOF {
-			c.loseKey(e.Key, false, readErr)
+			c.loseValue(v, readErr)
 			return nil
 		}
 		if err := st.WriteChunk(c.ctx, buf[:n]); err != nil {
@@ -140,22 +132,15 @@ func (c *rowCopier) copyStream(e engine.Entry, r io.Reader, doubt error) error {
 			break
 		}
 	}
-	if e.Meta.HasSum && st.Sum() != e.Meta.Sum {
-		c.loseKey(e.Key, false, fmt.Errorf("%w: checksum %08x, stored with %08x", rawfile.ErrDamaged, st.Sum(), e.Meta.Sum))
+	if v.Meta.HasSum && st.Sum() != v.Meta.Sum {
+		c.loseValue(v, fmt.Errorf("%w: checksum %08x, stored with %08x", rawfile.ErrDamaged, st.Sum(), v.Meta.Sum))
 		return nil
 	}
 	if err := c.flush(); err != nil {
 		return err
 	}
-	op := engine.Op{Kind: engine.Put, Key: e.Key, Staged: st, Meta: e.Meta, If: engine.Condition{Absent: true}}
-	if _, err := c.dst.Apply(c.ctx, []engine.Op{op}); err != nil {
-		if refused(err) {
-			c.loseKey(e.Key, false, fmt.Errorf("a second row: %w", err))
-			return nil
-		}
-		return err
-	}
-	c.tellDoubt(e, doubt)
-	c.count([]engine.Op{op})
-	return nil
+	op := v.op()
+	op.Staged = st
+	_, err = c.dst.Apply(c.ctx, []engine.Op{op})
+	return c.settle(v, st.Size(), err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -25,8 +26,11 @@ Every loss is one line on standard output: the key, column or table, a tab,
 anything is lost or doubtful the exit code is 12, and DST is there. --table
 brings over only that table of keys.
 
-Values are held against their checksums; columns have none, so that bytes
-altered within a column go unseen.
+Values are held against their checksums, and keys and names of columns against
+their index: where that is damaged, a key that nothing confirms is doubtful,
+since it may have been altered. If nothing is left of the index of keys, one line
+says so for its table. Columns have no checksums, so that bytes altered within a
+column go unseen.
 
 ` + exitHelp(),
 		Example: `  kvault salvage broken.kv new.kv
@@ -75,14 +79,19 @@ func (a *app) salvaged(r *kvault.SalvageReport) error {
 			Bytes    int64 `json:"bytes"`
 			Columns  int64 `json:"columns"`
 			Unproven int64 `json:"unproven"`
-			Lost     int64 `json:"lost"`
-			Doubtful int64 `json:"doubtful"`
-		}{r.Keys, r.Bytes, r.Columns, r.Unproven, r.Losses - r.Doubts, r.Doubts})
+			// Unconfirmed keys are among the doubtful.
+			Unconfirmed int64 `json:"unconfirmed"`
+			Lost        int64 `json:"lost"`
+			Doubtful    int64 `json:"doubtful"`
+		}{r.Keys, r.Bytes, r.Columns, r.Unproven, r.Unconfirmed, r.Losses - r.Doubts, r.Doubts})
 	}
 	a.note("Salvaged %s (%s) and %s; %d lost, %d doubtful.", countInWords(r.Keys, "key"), humanize.IBytes(uint64(r.Bytes)),
 		countInWords(r.Columns, "array"), r.Losses-r.Doubts, r.Doubts)
 	if r.Unproven > 0 {
 		a.note("%s had no checksum to prove the value.", countInWords(r.Unproven, "key"))
+	}
+	if r.Unconfirmed > 0 {
+		a.note("%s had no entry in the index of keys to confirm the key.", countInWords(r.Unconfirmed, "value"))
 	}
 	return nil
 }
@@ -108,5 +117,5 @@ func (a *app) printLoss(l kvault.Loss) error {
 	case l.Column != "":
 		name = fmt.Sprintf("(column %s)", a.shown(l.Column))
 	}
-	return a.printf("%s\t%s\t%v\n", name, state, l.Err)
+	return a.printf("%s\t%s\t%s\n", name, state, strings.ReplaceAll(l.Err.Error(), "\n", "; "))
 }

@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"status":   scriptStatus,
 			"await":    scriptAwait,
 			"damage":   scriptDamage,
+			"wipe":     scriptWipe,
 			"sql":      scriptSQL,
 			"maketree": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(makeTree(ts.MkAbs(args[0]))) },
 			"cmptree":  scriptCompareTrees,
@@ -94,6 +95,23 @@ func scriptDamage(ts *testscript.TestScript, _ bool, args []string) {
 	changed := []byte(args[1])
 	changed[0] ^= 1
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.ReplaceAll(data, []byte(args[1]), changed), 0o666))
+}
+
+// scriptWipe clears the first page of a table or an index: wipe FILE NAME.
+func scriptWipe(ts *testscript.TestScript, _ bool, args []string) {
+	data := []byte(ts.ReadFile(args[0]))
+	c, err := sqlite3.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer c.Close()
+	st, _, err := c.Prepare(`SELECT (rootpage - 1) * page_size, page_size FROM sqlite_schema, pragma_page_size WHERE name = ?`)
+	ts.Check(err)
+	defer st.Close()
+	ts.Check(st.BindText(1, args[1]))
+	if !st.Step() {
+		ts.Fatalf("%s has no %s: %v", args[0], args[1], st.Err())
+	}
+	clear(data[st.ColumnInt(0):][:st.ColumnInt(1)])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o666))
 }
 
 // scriptSQL changes a file as another program would: sql FILE STATEMENT, with texts in double quotes.

@@ -113,15 +113,15 @@ func (f *File) page(no uint32) ([]byte, error) {
 	return p, nil
 }
 
-// bitset is a set of page numbers.
+// bitset is a set of numbers from 0 to a bound: of pages, or of rows.
 type bitset []uint64
 
-func newBitset(pages uint32) bitset { return make(bitset, pages/64+1) }
+func newBitset(last uint64) bitset { return make(bitset, last/64+1) }
 
-func (b bitset) has(no uint32) bool { return int(no/64) < len(b) && b[no/64]&(1<<(no%64)) != 0 }
+func (b bitset) has(no uint64) bool { return no/64 < uint64(len(b)) && b[no/64]&(1<<(no%64)) != 0 }
 
-func (b bitset) add(no uint32) {
-	if int(no/64) < len(b) {
+func (b bitset) add(no uint64) {
+	if no/64 < uint64(len(b)) {
 		b[no/64] |= 1 << (no % 64)
 	}
 }

@@ -40,7 +40,7 @@ func (s *Scan) walkIndex(x *Index, no uint32, depth int) {
 		x.lost++
 		return
 	}
-	s.seen.add(no)
+	s.seen.add(uint64(no))
 	x.pages = append(x.pages, no)
 	for i := range n.cells {
 		c, err := n.cell(i)
@@ -67,7 +67,7 @@ func (s *Scan) adoptIndex(n *node, indexes []*Index) {
 			all[i].cell = i
 		}
 		if n.fits(all, x.fits) {
-			s.seen.add(n.no)
+			s.seen.add(uint64(n.no))
 			x.pages = append(x.pages, n.no)
 			return
 		}

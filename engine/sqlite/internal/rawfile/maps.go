@@ -64,12 +64,12 @@ func (f *File) isMap(no uint32) bool { return f.mapped && no >= 2 && f.mapOf(no)
 
 // findFree notes the pages of the list of free pages, as far as it can be followed.
 func (f *File) findFree() {
-	f.free = newBitset(f.pages)
+	f.free = newBitset(uint64(f.pages))
 	first, err := f.page(1)
 	if err != nil || string(first[:len(magic)]) != magic {
 		return
 	}
-	for trunk := u32(first[32:]); trunk > 1 && trunk <= f.pages && !f.free.has(trunk); {
+	for trunk := u32(first[32:]); trunk > 1 && trunk <= f.pages && !f.free.has(uint64(trunk)); {
 		p, err := f.page(trunk)
 		if err != nil {
 			return
@@ -78,11 +78,11 @@ func (f *File) findFree() {
 		if kind, _ := f.entry(trunk); n > f.usable/4-2 || kind > 0 && kind != mapFree {
 			return
 		}
-		f.free.add(trunk)
+		f.free.add(uint64(trunk))
 		for i := range n {
 			no := u32(p[8+4*i:])
 			if kind, _ := f.entry(no); kind == 0 || kind == mapFree {
-				f.free.add(no)
+				f.free.add(uint64(no))
 			}
 		}
 		trunk = u32(p)
@@ -94,7 +94,7 @@ func (f *File) unused(no uint32) bool {
 	kind, _ := f.entry(no)
 	switch kind {
 	case 0:
-		return f.free.has(no)
+		return f.free.has(uint64(no))
 	case mapRoot, mapTree:
 		return false
 	}

@@ -89,6 +89,7 @@ type field struct {
 type Record struct {
 	payload Payload
 	fields  []field
+	place   uint64 // of a row of a table: how many rows are before it
 }
 
 // maxFields is more columns than any table here has.

@@ -21,7 +21,7 @@ func (s *Scan) Rescue(tables []Lost, indexes []*Index) {
 		return
 	}
 	for no := uint32(2); no <= s.f.pages && no > 0; no++ {
-		if s.seen.has(no) || s.f.isMap(no) || s.f.unused(no) {
+		if s.seen.has(uint64(no)) || s.f.isMap(no) || s.f.unused(no) {
 			continue
 		}
 		n, err := s.f.node(no)
@@ -51,8 +51,8 @@ func (s *Scan) adopt(n *node, tables []Lost) {
 		if len(rows) == 0 || !n.fits(rows, t.Fits) {
 			continue
 		}
-		if t.fill(leaf{rows[0].rowid, rows[len(rows)-1].rowid, n.no}) {
-			s.seen.add(n.no)
+		if t.fill(n.leafOf(rows)) {
+			s.seen.add(uint64(n.no))
 			if t.root == 0 && root != 0 {
 				t.root = root
 			}

@@ -19,9 +19,11 @@ type Gap struct {
 type leaf struct {
 	first, last int64
 	page        uint32
+	rows        uint32
+	before      uint64 // how many rows the pages before it have
 }
 
-// Table is the pages of one table, in memory: 24 bytes for each.
+// Table is the pages of one table, in memory: 32 bytes for each.
 type Table struct {
 	f      *File
 	root   uint32
@@ -37,7 +39,7 @@ type Scan struct {
 }
 
 // NewScan starts a scan.
-func NewScan(f *File) *Scan { return &Scan{f, newBitset(f.pages)} }
+func NewScan(f *File) *Scan { return &Scan{f, newBitset(uint64(f.pages))} }
 
 // Table walks the table with the given root page; 0 if that is not known, and all of the table is a gap.
 func (s *Scan) Table(root uint32) *Table {
@@ -54,6 +56,25 @@ func (s *Scan) Table(root uint32) *Table {
 func (t *Table) sort() {
 	slices.SortStableFunc(t.leaves, func(a, b leaf) int { return cmp.Compare(a.first, b.first) })
 	slices.SortStableFunc(t.Gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
+	t.Gaps = disjoint(t.Gaps)
+	n := uint64(0)
+	for i := range t.leaves {
+		t.leaves[i].before = n
+		n += uint64(t.leaves[i].rows)
+	}
+}
+
+// disjoint joins gaps that overlap.
+func disjoint(gaps []Gap) []Gap {
+	var list []Gap
+	for _, g := range gaps {
+		if n := len(list); n > 0 && g.First <= list[n-1].Last {
+			list[n-1].Last = max(list[n-1].Last, g.Last)
+			continue
+		}
+		list = append(list, g)
+	}
+	return list
 }
 
 func (t *Table) gap(first, last int64, page uint32, err error) {
@@ -70,53 +91,81 @@ func (s *Scan) walkTable(t *Table, no uint32, first, last int64, depth int) {
 		t.gap(first, last, no, err)
 		return
 	}
-	s.seen.add(no)
+	s.seen.add(uint64(no))
 	if n.leaf() {
 		t.addLeaf(n, first, last)
 		return
 	}
 	children, ordered := n.children(first, last)
-	for _, c := range children {
+	lost := false
+	for i, c := range children {
 		if !ordered {
 			c.first, c.last = first, last
 		}
-		s.walkTable(t, c.page, c.first, c.last, depth+1)
+		if lost = lost || c.page == 0; c.page == 0 && i < len(n.cells) {
+			continue
+		}
+		before := len(t.leaves)
+		if c.page != 0 {
+			s.walkTable(t, c.page, c.first, c.last, depth+1)
+		}
+		if lost {
+			t.gap(c.first, t.lastBefore(before, c.first, c.last), no, fmt.Errorf("%w: page %d does not say where its rows are", ErrDamaged, no))
+		}
+		lost = false
 	}
 }
 
+// lastBefore is the last row id before those of the leaves that were found since there were n; they are between first and last.
+func (t *Table) lastBefore(n int, first, last int64) int64 {
+	for _, l := range t.leaves[n:] {
+		last = min(last, below(l.first, first))
+	}
+	return last
+}
+
+// below is the row id before id, but not before first.
+func below(id, first int64) int64 {
+	if id > first {
+		return id - 1
+	}
+	return first
+}
+
 func (s *Scan) enter(no uint32, depth int) (*node, error) {
-	if depth > maxDepth || s.seen.has(no) || s.f.isMap(no) {
+	if depth > maxDepth || s.seen.has(uint64(no)) || s.f.isMap(no) {
 		return nil, fmt.Errorf("%w: page %d is in two places", ErrDamaged, no)
 	}
 	return s.f.node(no)
 }
 
-// children are the pages under an interior page of a table, each with its row ids. They are not in order if a row id was damaged.
+// children are the pages under an interior page of a table, each with its row ids; page 0 for one that cannot be read, whose row ids are
+// taken for those of the next. They are not in order if a row id was damaged.
 func (n *node) children(first, last int64) (list []leaf, ordered bool) {
 	ordered = true
 	from := first
 	for i := range n.cells {
 		c, err := n.cell(i)
-		if err != nil {
-			ordered = false
+		if err != nil || c.child == 0 {
+			list = append(list, leaf{})
 			continue
 		}
 		if c.rowid < from || c.rowid >= last {
 			ordered = false
 		}
-		list = append(list, leaf{from, c.rowid, c.child})
+		list = append(list, leaf{first: from, last: c.rowid, page: c.child})
 		if c.rowid < math.MaxInt64 {
 			from = c.rowid + 1
 		}
 	}
-	return append(list, leaf{from, last, n.right}), ordered
+	return append(list, leaf{first: from, last: last, page: n.right}), ordered
 }
 
-// addLeaf notes a leaf, and a gap around each of its cells that makes no sense.
+// addLeaf notes a leaf, a gap around each of its cells that makes no sense, and one for each row that should not be on this page.
 func (t *Table) addLeaf(n *node, first, last int64) {
 	rows := n.rows(first, last)
 	if len(rows) > 0 {
-		t.leaves = append(t.leaves, leaf{rows[0].rowid, rows[len(rows)-1].rowid, n.no})
+		t.leaves = append(t.leaves, n.leafOf(rows))
 	}
 	if len(rows) == len(n.cells) {
 		return
@@ -124,10 +173,19 @@ func (t *Table) addLeaf(n *node, first, last int64) {
 	from, at := first, -1
 	for _, r := range append(rows, row{rowid: last, cell: len(n.cells)}) {
 		if r.cell > at+1 && from <= r.rowid {
-			t.gap(from, r.rowid-min(1, r.rowid-from), n.no, fmt.Errorf("%w: page %d has rows that make no sense", ErrDamaged, n.no))
+			t.gap(from, below(r.rowid, from), n.no, fmt.Errorf("%w: page %d has rows that make no sense", ErrDamaged, n.no))
 		}
 		from, at = r.rowid+min(1, math.MaxInt64-r.rowid), r.cell
 	}
+	for i := range n.cells {
+		if c, err := n.cell(i); err == nil && (c.rowid < first || c.rowid > last) {
+			t.gap(c.rowid, c.rowid, n.no, fmt.Errorf("%w: page %d has a row of another", ErrDamaged, n.no))
+		}
+	}
+}
+
+func (n *node) leafOf(rows []row) leaf {
+	return leaf{first: rows[0].rowid, last: rows[len(rows)-1].rowid, page: n.no, rows: uint32(len(rows))}
 }
 
 type row struct {
@@ -184,8 +242,8 @@ func (t *Table) Rows() iter.Seq2[int64, RowResult] {
 			if err != nil {
 				continue // it could be read before
 			}
-			for _, r := range n.rows(l.first, l.last) {
-				if !yield(r.rowid, n.row(r.cell)) {
+			for i, r := range n.rows(l.first, l.last) {
+				if !yield(r.rowid, n.placed(r, l.before+uint64(i))) {
 					return
 				}
 			}
@@ -208,6 +266,14 @@ func (n *node) row(i int) RowResult {
 	return RowResult{rec, err}
 }
 
+func (n *node) placed(at row, place uint64) RowResult {
+	r := n.row(at.cell)
+	if r.Err == nil {
+		r.place = place
+	}
+	return r
+}
+
 // Find returns the row with the given id, or nil if there is none. An error says that what there is, or was, cannot be read.
 func (t *Table) Find(rowid int64) (*Record, error) {
 	i, exact := slices.BinarySearchFunc(t.leaves, rowid, func(l leaf, id int64) int { return cmp.Compare(l.first, id) })
@@ -222,7 +288,7 @@ func (t *Table) Find(rowid int64) (*Record, error) {
 		}
 		rows := n.rows(l.first, l.last)
 		if at, ok := slices.BinarySearchFunc(rows, rowid, func(r row, id int64) int { return cmp.Compare(r.rowid, id) }); ok {
-			r := n.row(rows[at].cell)
+			r := n.placed(rows[at], l.before+uint64(at))
 			return r.Record, r.Err
 		}
 	}
