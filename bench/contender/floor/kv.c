@@ -40,7 +40,13 @@ static uint64_t each(batch_fn *fn, conn *first) {
     return sum;
 }
 
-static int64_t target(int64_t op) { return is(P.workload, "replace") && !P.fill ? pick(op, P.keys) : op; }
+/* order is that in which a store is filled, if it is not that of the indexes. */
+static int64_t *order;
+
+static int64_t target(int64_t op) {
+    if (order) return order[op];
+    return is(P.workload, "replace") && !P.fill ? pick(op, P.keys) : op;
+}
 
 static void bind_row(sqlite3_stmt *st, const char *key, const uint8_t *value) {
     if (key) sqlite3_bind_blob(st, 1, key, 18, SQLITE_STATIC);
@@ -133,6 +139,7 @@ void put(void) {
         P.workers = 1;
         P.batch = (8 << 20) / (P.size ? P.size : 1);
         if (P.batch > 1000) P.batch = 1000;
+        if (P.ordered) order = key_order(P.keys);
     }
     conn *c = db_open(1);
     each(put_batch, c);

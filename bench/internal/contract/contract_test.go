@@ -25,7 +25,7 @@ func data(t *testing.T) *contract.Data {
 
 func TestParseReadsWhatArgsWrote(t *testing.T) {
 	want := contract.Params{Workload: "put", Via: "cached", Fill: true, Dir: "d", Pool: "p", Seed: 3, Keys: 4, Ops: 5, Warm: 6, Size: 7,
-		Batch: 8, Workers: 9, Full: true, Path: "x", CPUProfile: "y"}
+		Batch: 8, Workers: 9, Full: true, Ordered: true, Path: "x", CPUProfile: "y"}
 	got, err := contract.Parse(want.Args())
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
