@@ -56,11 +56,14 @@ sqlite3_stmt *db_prepare(conn *c, const char *sql);
 void db_run(conn *c, sqlite3_stmt *st);
 int is(const char *name, const char *workload);
 
-/* kv.c, bulk.c, column.c */
+/* kv.c, stream.c, column.c, tree.c */
+void put_row(conn *c, const void *key, int key_size, const void *value, int64_t size, int64_t tag);
+void finish(conn *c);
 void put(void);
 void get(void);
 void mixed(void);
 void list(void);
+void tree(void);
 void stream_in(void);
 void stream_fill(void);
 void stream_out(void);

@@ -111,5 +111,5 @@ func mixed(s Scale) []Case {
 func trees(Scale) []Case {
 	return []Case{{Name: "tree", Group: "Import of Go's source", Source: Tree,
 		Params:   contract.Params{Workload: "tree", Batch: 1000},
-		Entrants: with([]Entrant{"vault", "vault:cached"}, without(peers, "badger:vlog")...)}}
+		Entrants: with([]Entrant{"vault", "vault:cached", "floor"}, without(everyone, "badger:vlog", "kohakuvault-0.2.2")...)}}
 }

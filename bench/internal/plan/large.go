@@ -8,21 +8,26 @@ import (
 
 func streams(s Scale) []Case {
 	who := []Entrant{"vault", "floor", "files", "memory", "bbolt", "badger", "pebble"}
-	whoIn := with(who, "kohakuvault-0.8.6", "kohakuvault-0.2.2", "diskcache")
+	inPython := []Entrant{"kohakuvault-0.8.6", "kohakuvault-0.2.2", "diskcache"}
 	whoSyncs := without(who, "memory")
 	few := without(whoSyncs, "badger")
 	in := contract.Params{Workload: "streamin", Size: s.Stream}
 	durable := in
 	durable.Full = true
 	out := contract.Params{Workload: "streamout", Size: s.Stream, Keys: 1}
+	fewIn, fewOut := in, out // KohakuVault keeps a value in one row, of at most 1,000,000,000 bytes
+	fewIn.Size, fewOut.Size = s.FewStream, s.FewStream
 	ranges := contract.Params{Workload: "range", Size: s.Stream, Keys: 1, Ops: s.Ranges, Batch: 4 << 10}
 	return []Case{
-		{Name: "streamin/file", Group: "1 GiB in", Params: in, Entrants: whoIn, Source: File},
+		{Name: "streamin/file", Group: "1 GiB in", Params: in, Entrants: with(who, inPython...), Source: File},
 		{Name: "streamin/pipe", Group: "1 GiB in", Params: in, Entrants: few, Source: Pipe},
 		{Name: "streamin/file, durable", Group: "1 GiB in", Params: durable, Entrants: whoSyncs, Source: File},
-		{Name: "streamout/memory", Group: "1 GiB out", Params: out, Entrants: who, Filled: true},
+		{Name: "streamout/memory", Group: "1 GiB out", Params: out, Entrants: with(who, "diskcache"), Filled: true},
 		{Name: "streamout/pipe", Group: "1 GiB out", Params: out, Entrants: few, Filled: true, Source: Pipe},
 		{Name: "streamout/cold", Group: "1 GiB out", Params: out, Entrants: few, Filled: true, Cold: true},
+		{Name: "streamin/few", Group: Size(s.FewStream) + " in and out, beside Python", Params: fewIn, Entrants: with([]Entrant{"vault", "floor"}, inPython...), Source: File},
+		{Name: "streamout/few", Group: Size(s.FewStream) + " in and out, beside Python", Params: fewOut, Entrants: with([]Entrant{"vault", "floor"}, inPython...),
+			Filled: true},
 		{Name: "range/4 KiB", Group: "Range reads", Params: ranges, Entrants: who, Filled: true},
 	}
 }

@@ -60,8 +60,9 @@ type Scale struct {
 	// Keys bounds the keys of a filled store, and StoreBytes what it holds.
 	Keys, StoreBytes int64
 	Listed           int64
-	Stream           int64
-	Ranges           int64
+	// Stream is the length of the streamed value, and FewStream of the one that contenders in Python can take.
+	Stream, FewStream int64
+	Ranges            int64
 	// Elements of a column, and of one that contenders in Python can read in good time.
 	Elements, Few int64
 	Appends       int64
@@ -78,12 +79,12 @@ type Scale struct {
 
 // Scales are those that the command knows by name.
 var Scales = []Scale{
-	{Name: "smoke", Ops: 40, OpBytes: 4 << 20, Full: 8, Keys: 100, StoreBytes: 4 << 20, Listed: 1000, Stream: 5<<20 + 4321, Ranges: 50,
+	{Name: "smoke", Ops: 40, OpBytes: 4 << 20, Full: 8, Keys: 100, StoreBytes: 4 << 20, Listed: 1000, Stream: 5<<20 + 4321, FewStream: 3<<20 + 7, Ranges: 50,
 		Elements: 2<<20 + 777, Few: 5000, Appends: 50, Picks: 50, FewPicks: 20, Growth: []int64{100, 1000}, GrowthOfAll: 100, Rounds: 1, MinRounds: 1, Minutes: 1},
-	{Name: "default", Ops: 2000, OpBytes: 32 << 20, Full: 200, Keys: 20_000, StoreBytes: 64 << 20, Listed: 100_000, Stream: 1 << 30, Ranges: 20_000,
+	{Name: "default", Ops: 2000, OpBytes: 32 << 20, Full: 200, Keys: 20_000, StoreBytes: 64 << 20, Listed: 100_000, Stream: 1 << 30, FewStream: 256 << 20, Ranges: 20_000,
 		Elements: 100_000_000, Few: 100_000, Appends: 2000, Picks: 10_000, FewPicks: 300, Growth: []int64{10_000, 100_000, 1_000_000, 10_000_000},
 		GrowthOfAll: 1_000_000, Rounds: 7, MinRounds: 3, Minutes: 35},
-	{Name: "full", Ops: 20_000, OpBytes: 256 << 20, Full: 2000, Keys: 100_000, StoreBytes: 512 << 20, Listed: 100_000, Stream: 1 << 30, Ranges: 50_000,
+	{Name: "full", Ops: 20_000, OpBytes: 256 << 20, Full: 2000, Keys: 100_000, StoreBytes: 512 << 20, Listed: 100_000, Stream: 1 << 30, FewStream: 256 << 20, Ranges: 50_000,
 		Elements: 100_000_000, Few: 1_000_000, Appends: 10_000, Picks: 50_000, FewPicks: 1000, Growth: []int64{10_000, 100_000, 1_000_000, 10_000_000},
 		GrowthOfAll: 10_000_000, Rounds: 11, MinRounds: 5, Minutes: 150},
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -199,7 +200,7 @@ func (r *Race) run(ctx context.Context, c *plan.Case, command []string, p contra
 func (r *Race) feed(ctx context.Context, c *plan.Case, command []string, p contract.Params) (contract.Result, error) {
 	switch c.Source {
 	case plan.File:
-		p.Path = filepath.Join(r.Dir, "stream")
+		p.Path = filepath.Join(r.Dir, "stream-"+strconv.FormatInt(c.Size, 10))
 		if info, err := os.Stat(p.Path); err != nil || info.Size() != c.Size {
 			if err := writeStream(p.Path, r.data, c.Size); err != nil {
 				return contract.Result{}, err
