@@ -10,7 +10,7 @@ from kohakuvault.errors import KohakuVaultError
 import contract
 
 
-TOO_BIG = "values above 1,000,000,000 bytes, SQLite's limit for a row,"
+TOO_BIG = "values above 1,000,000,000 bytes (the limit of SQLite for a row)"
 
 
 class Store:

@@ -25,8 +25,8 @@ func streams(s Scale) []Case {
 		{Name: "streamout/memory", Group: "1 GiB out", Params: out, Entrants: with(who, "diskcache"), Filled: true},
 		{Name: "streamout/pipe", Group: "1 GiB out", Params: out, Entrants: few, Filled: true, Source: Pipe},
 		{Name: "streamout/cold", Group: "1 GiB out", Params: out, Entrants: few, Filled: true, Cold: true},
-		{Name: "streamin/few", Group: Size(s.FewStream) + " in and out, beside Python", Params: fewIn, Entrants: with([]Entrant{"vault", "floor"}, inPython...), Source: File},
-		{Name: "streamout/few", Group: Size(s.FewStream) + " in and out, beside Python", Params: fewOut, Entrants: with([]Entrant{"vault", "floor"}, inPython...),
+		{Name: "streamin/few", Group: "Streams beside Python", Params: fewIn, Entrants: with([]Entrant{"vault", "floor"}, inPython...), Source: File},
+		{Name: "streamout/few", Group: "Streams beside Python", Params: fewOut, Entrants: with([]Entrant{"vault", "floor"}, inPython...),
 			Filled: true},
 		{Name: "range/4 KiB", Group: "Range reads", Params: ranges, Entrants: who, Filled: true},
 	}
