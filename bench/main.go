@@ -104,7 +104,7 @@ func run(ctx context.Context, args []string) error {
 		return nil
 	}
 	if s.report {
-		log, err := race.OpenLog(s.results, s.scale.Name)
+		log, err := race.OpenLog(s.results, s.scale)
 		if err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func newRace(ctx context.Context, s *settings) (*race.Race, error) {
 
 // measure runs the cases and keeps what came of them, also of those before one that failed.
 func measure(ctx context.Context, r *race.Race, s settings, cases []plan.Case) ([]race.Record, error) {
-	log, err := race.OpenLog(s.results, s.scale.Name)
+	log, err := race.OpenLog(s.results, s.scale)
 	if err != nil {
 		return nil, err
 	}

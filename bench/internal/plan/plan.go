@@ -3,6 +3,7 @@ package plan
 
 import (
 	"fmt"
+	"hash/fnv"
 	"strings"
 
 	"github.com/kohakuvault/kvault/bench/internal/contract"
@@ -119,6 +120,15 @@ func Cases(s Scale) []Case {
 		all[i].Seed = Seed
 	}
 	return all
+}
+
+// Digest tells plans apart whose cases of the same name differ.
+func Digest(s Scale) string {
+	h := fnv.New64a()
+	for _, c := range Cases(s) {
+		fmt.Fprintf(h, "%s %+v %t %t %d\n", c.Name, c.Params, c.Filled, c.Cold, c.Source)
+	}
+	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // Size is a size as people write it.

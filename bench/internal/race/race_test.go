@@ -207,24 +207,27 @@ func TestCancel(t *testing.T) {
 
 func TestLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l, err := OpenLog(path, "smoke")
+	l, err := OpenLog(path, plan.Scale{Name: "smoke"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Record{Case: "c", Entrant: "e:v", Round: 2, Result: contract.Result{Ops: 3, Checksum: 4}}
+	want := Record{Case: "c", Entrant: "e:v", Round: 2, TookNS: 5, FillNS: 6, Result: contract.Result{Ops: 3, Checksum: 4}}
 	if err := errors.Join(l.Add(want), l.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if l, err = OpenLog(path, "smoke"); err != nil || len(l.Records()) != 1 || l.Records()[0] != want {
+	if l, err = OpenLog(path, plan.Scale{Name: "smoke"}); err != nil || len(l.Records()) != 1 || l.Records()[0] != want {
 		t.Fatalf("got %+v, %v", l, err)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenLog(path, "full"); err == nil || !strings.Contains(err.Error(), "smoke") {
+	if _, err := OpenLog(path, plan.Scale{Name: "full"}); err == nil || !strings.Contains(err.Error(), "smoke") {
 		t.Errorf("another scale: %v", err)
 	}
-	if _, err := OpenLog(t.TempDir(), "full"); err == nil {
+	if _, err := OpenLog(path, plan.Scale{Name: "smoke", Ops: 7}); err == nil || !strings.Contains(err.Error(), "older plan") {
+		t.Errorf("other sizes: %v", err)
+	}
+	if _, err := OpenLog(t.TempDir(), plan.Scale{Name: "full"}); err == nil {
 		t.Error("a folder: no error")
 	}
 }
