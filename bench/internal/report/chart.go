@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -20,27 +21,35 @@ import (
 	"github.com/kohakuvault/kvault/bench/internal/plan"
 )
 
-const chartWidth, chartHeight, legendWidth = 22 * vg.Centimeter, 12 * vg.Centimeter, 4.6 * vg.Centimeter
+const (
+	chartWidth, chartHeight = 22 * vg.Centimeter, 12 * vg.Centimeter
+	legendWidth             = 4.6 * vg.Centimeter
+	plotWidth               = chartWidth - legendWidth
+)
 
 // Charts draws the groups whose cases differ in the size of values or the number of keys: the time of an operation, a line for each
-// contender. It returns the names of the files by group.
+// contender; and those of streams: bytes in a second, a bar for each. It returns the names of the files by group.
 func Charts(dir string, tables []Table) (map[string]string, error) {
 	groups := map[string][]Table{}
 	for _, t := range tables {
-		if t.Case.Size > 0 && t.Case.Workload != "streamin" && t.Case.Workload != "streamout" {
+		if t.Case.Size > 0 {
 			groups[t.Case.Group] = append(groups[t.Case.Group], t)
 		}
 	}
 	files := map[string]string{}
 	for group, members := range groups {
-		if len(members) < 3 {
+		draw := lineChart
+		switch {
+		case strings.HasPrefix(members[0].Case.Workload, "stream"):
+			draw = barChart
+		case len(members) < 3:
 			continue
 		}
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
 		}
 		name := fileName(group)
-		if err := chart(filepath.Join(dir, name), group, members); err != nil {
+		if err := draw(filepath.Join(dir, name), group, members); err != nil {
 			return nil, err
 		}
 		files[group] = name
@@ -69,13 +78,21 @@ var styles = map[plan.Entrant]style{
 	"diskcache": {color.RGBA{0x9a, 0x9b, 0x10, 0xff}, true},
 }
 
-// chart draws one group: the plot, and the legend to the right of it, where no line runs.
-func chart(path, title string, tables []Table) error {
-	p := newPlot(title, tables)
-	legend := plot.NewLegend()
-	legend.TextStyle.Font = sans(10)
-	legend.Top, legend.Left, legend.YPosition = true, true, draw.PosCenter
-	legend.Padding, legend.ThumbnailWidth = vg.Points(3), vg.Points(24)
+func styleOf(e plan.Entrant) style {
+	if s, ok := styles[e]; ok {
+		return s
+	}
+	return style{color.RGBA{0x40, 0x40, 0x40, 0xff}, false}
+}
+
+func lineChart(path, title string, tables []Table) error {
+	p, legend := newPlot(title), newLegend()
+	p.X.Label.Text, p.Y.Label.Text = "size of a value", "time of an operation"
+	if strings.HasPrefix(tables[0].Name, "growth/") {
+		p.X.Label.Text = "keys in the store"
+	}
+	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
+	p.X.Tick.Marker, p.Y.Tick.Marker = plot.ConstantTicks(sizeTicks(tables)), durationTicks{}
 	for i, e := range drawn(tables) {
 		line, dots, err := lineOf(e, i, tables)
 		if err != nil {
@@ -85,11 +102,16 @@ func chart(path, title string, tables []Table) error {
 		legend.Add(string(e), line, dots)
 	}
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = p.X.Min/1.15, p.X.Max*1.15, p.Y.Min/1.2, p.Y.Max*1.2
+	return save(path, p, legend)
+}
+
+// save puts the legend to the right of the plot, where no line runs.
+func save(path string, p *plot.Plot, legend plot.Legend) error {
 	canvas := vgsvg.New(chartWidth, chartHeight)
 	whole := draw.New(canvas)
-	whole.FillPolygon(color.White, whole.ClipPolygonXY([]vg.Point{{}, {X: chartWidth}, {X: chartWidth, Y: chartHeight}, {Y: chartHeight}}))
+	whole.FillPolygon(color.White, []vg.Point{{}, {X: chartWidth}, {X: chartWidth, Y: chartHeight}, {Y: chartHeight}})
 	p.Draw(draw.Crop(whole, vg.Points(4), -legendWidth, vg.Points(4), -vg.Points(4)))
-	legend.Draw(draw.Crop(whole, chartWidth-legendWidth+vg.Points(8), 0, 0, -vg.Points(24)))
+	legend.Draw(draw.Crop(whole, plotWidth+vg.Points(8), 0, 0, -vg.Points(24)))
 	var text bytes.Buffer
 	if _, err := canvas.WriteTo(&text); err != nil {
 		return err
@@ -103,25 +125,24 @@ func sans(size float64) font.Font {
 	return font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Points(size)}
 }
 
-// newPlot has the axes.
-func newPlot(title string, tables []Table) *plot.Plot {
+func newLegend() plot.Legend {
+	l := plot.NewLegend()
+	l.TextStyle.Font = sans(10)
+	l.Top, l.Left, l.YPosition = true, true, draw.PosCenter
+	l.Padding, l.ThumbnailWidth = vg.Points(3), vg.Points(24)
+	return l
+}
+
+func newPlot(title string) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = color.White
 	p.Title.Text, p.Title.TextStyle.Font, p.Title.Padding = title, sans(13), vg.Points(6)
-	p.X.Label.Text, p.Y.Label.Text = "size of a value", "time of an operation"
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Label.TextStyle.Font, axis.Tick.Label.Font = sans(11), sans(10)
-		axis.Scale = plot.LogScale{}
 	}
-	if grows(tables) {
-		p.X.Label.Text = "keys in the store"
-	}
-	p.X.Tick.Marker, p.Y.Tick.Marker = plot.ConstantTicks(sizeTicks(tables)), durationTicks{}
 	p.Add(plotter.NewGrid())
 	return p
 }
-
-func grows(tables []Table) bool { return strings.HasPrefix(tables[0].Name, "growth/") }
 
 // abscissa is where a case lies, and what stands there.
 func abscissa(t Table) (x float64, label string) {
@@ -164,10 +185,7 @@ func lineOf(e plan.Entrant, i int, tables []Table) (*plotter.Line, *plotter.Scat
 	if err != nil {
 		return nil, nil, err
 	}
-	look, ok := styles[e]
-	if !ok {
-		look.color = color.RGBA{0x40, 0x40, 0x40, 0xff}
-	}
+	look := styleOf(e)
 	line.Color, dots.Color, dots.Shape, line.Width = look.color, look.color, plotutil.Shape(i), vg.Points(1.2)
 	if look.dashed {
 		line.Dashes = []vg.Length{vg.Points(5), vg.Points(3)}
@@ -181,11 +199,10 @@ func lineOf(e plan.Entrant, i int, tables []Table) (*plotter.Line, *plotter.Scat
 // drawn are the entrants with a line: one interface of each contender, or the picture would be a tangle.
 func drawn(tables []Table) []plan.Entrant {
 	var list []plan.Entrant
-	for _, e := range tables[0].Case.Entrants {
-		for _, t := range tables {
-			if _, ok := t.row(e); ok && e.Via() == "" {
-				list = append(list, e)
-				break
+	for _, t := range tables {
+		for _, r := range t.Rows {
+			if r.Rounds > 0 && r.Entrant.Via() == "" && !slices.Contains(list, r.Entrant) {
+				list = append(list, r.Entrant)
 			}
 		}
 	}

@@ -206,6 +206,9 @@ func TestPublish(t *testing.T) {
 	for name, size := range map[string]int64{"put/100 B": 100, "put/1 KiB": 1 << 10, "put/10 KiB": 10 << 10} {
 		tables = append(tables, sized(name, size, map[plan.Entrant]int64{"vault": 100 + size, "floor": 100})...)
 	}
+	stream := plan.Case{Name: "streamin/file", Group: "Some streams", Entrants: []plan.Entrant{"vault", "files", "memory"}}
+	stream.Size, stream.Workload = 1<<20, "streamin"
+	tables = append(tables, Tables([]plan.Case{stream}, records("streamin/file", map[plan.Entrant]int64{"vault": 3, "files": 2, "memory": 1}))...)
 	run := Run{Machine: Machine{CPU: "some processor", Cores: 2}, Scale: plan.Scale{Name: "smoke"}}
 	for range 2 { // the second time replaces the first
 		if err := Publish(docs, run, tables); err != nil {
@@ -223,6 +226,7 @@ func TestPublish(t *testing.T) {
 		}
 	}
 	checkXML(t, filepath.Join(docs, "performance", "some-puts.svg"))
+	checkXML(t, filepath.Join(docs, "performance", "some-streams.svg"))
 	if err := os.WriteFile(path, []byte("no marks"), 0o600); err != nil {
 		t.Fatal(err)
 	}
