@@ -68,6 +68,21 @@ func TestKeysAreDistinctAndScattered(t *testing.T) {
 	}
 }
 
+func TestKeyOrder(t *testing.T) {
+	d := data(t)
+	seen := map[int64]bool{}
+	order := d.KeyOrder(1000)
+	for n, i := range order {
+		if n > 0 && d.Key(i) <= d.Key(order[n-1]) || i < 0 || i >= 1000 || seen[i] {
+			t.Fatalf("index %d is number %d", i, n)
+		}
+		seen[i] = true
+	}
+	if len(order) != 1000 {
+		t.Errorf("%d indexes", len(order))
+	}
+}
+
 func TestFoldSeesChanges(t *testing.T) {
 	d := data(t)
 	value := bytes.Clone(d.Value(3, 10_000))

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -14,8 +15,7 @@ import (
 // barChart draws the cases of a group side by side, each with a bar for every contender that took part.
 func barChart(path, title string, tables []Table) error {
 	p, legend := newPlot(title), newLegend()
-	p.Y.Label.Text = "MB/s"
-	p.Y.Tick.Marker = plot.DefaultTicks{}
+	p.Y.Label.Text, p.Y.Scale, p.Y.Tick.Marker = "MB/s, logarithmic", logFromLeast{}, plot.LogTicks{Prec: -1}
 	var names []string
 	for _, t := range tables {
 		names = append(names, strings.TrimPrefix(t.Name, "stream"))
@@ -33,7 +33,7 @@ func barChart(path, title string, tables []Table) error {
 		legend.Add(string(e), bars)
 	}
 	p.NominalX(names...)
-	p.X.Min, p.X.Max, p.Y.Min = -0.5, float64(len(tables))-0.5, 0
+	p.X.Min, p.X.Max, p.Y.Min = -0.5, float64(len(tables))-0.5, decadeBelow(tables)
 	return save(path, p, legend)
 }
 
@@ -45,4 +45,24 @@ func speeds(e plan.Entrant, tables []Table) plotter.Values {
 		values = append(values, r.BytesPerSecond.Median/1e6)
 	}
 	return values
+}
+
+// logFromLeast is a logarithmic scale on which bars, which begin at zero, begin at the least value that is shown.
+type logFromLeast struct{}
+
+func (logFromLeast) Normalize(low, high, x float64) float64 {
+	return plot.LogScale{}.Normalize(low, high, max(x, low))
+}
+
+// decadeBelow is the power of ten below all speeds.
+func decadeBelow(tables []Table) float64 {
+	least := math.Inf(1)
+	for _, t := range tables {
+		for _, r := range t.Rows {
+			if r.Rounds > 0 {
+				least = min(least, r.BytesPerSecond.Median/1e6)
+			}
+		}
+	}
+	return math.Pow(10, math.Ceil(math.Log10(least))-1)
 }
