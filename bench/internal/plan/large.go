@@ -55,16 +55,16 @@ func columns(s Scale) []Case {
 
 // growth has stores that were loaded in the order of the keys: in another order the largest would take too long.
 func growth(s Scale) []Case {
-	var all []Case
+	var gets, puts []Case
 	for _, keys := range s.Growth {
 		who := []Entrant{"vault", "floor", "bbolt", "pebble"}
 		if keys > s.GrowthOfAll {
 			who = who[:2]
 		}
-		p := contract.Params{Workload: "get", Keys: keys, Ops: 2 * s.Ops, Warm: 2 * s.Ops, Size: 100, Ordered: true}
-		all = append(all, Case{Name: "growth/get at " + humanize.Comma(keys), Group: "Growth: gets", Params: p, Entrants: who, Filled: true})
-		p.Workload, p.Ops, p.Warm = "replace", s.Ops, s.Ops/2
-		all = append(all, Case{Name: "growth/put at " + humanize.Comma(keys), Group: "Growth: puts", Params: p, Entrants: who, Filled: true})
+		p := contract.Params{Workload: "get", Keys: keys, Ops: 10 * s.Ops, Warm: 5 * s.Ops, Size: 100, Ordered: true}
+		gets = append(gets, Case{Name: "growth/get at " + humanize.Comma(keys), Group: "Growth: gets", Params: p, Entrants: who, Filled: true})
+		p.Workload, p.Ops, p.Warm = "replace", 2*s.Ops, 0
+		puts = append(puts, Case{Name: "growth/put at " + humanize.Comma(keys), Group: "Growth: puts", Params: p, Entrants: who, Filled: true})
 	}
-	return all
+	return append(gets, puts...)
 }

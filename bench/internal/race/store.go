@@ -47,8 +47,15 @@ func (r *Race) fill(ctx context.Context, command []string, p contract.Params) (r
 	if res, err = start(ctx, command, p); err != nil || res.Unsupported != "" {
 		return res, true, errors.Join(err, os.RemoveAll(p.Dir))
 	}
-	return contract.Result{}, true, flush(p.Dir)
+	size, err := diskBytes(p.Dir)
+	if err == nil && size > worthFlushing {
+		err = flush(p.Dir)
+	}
+	return contract.Result{}, true, err
 }
+
+// worthFlushing is how large a store is whose pages, being written out, disturb others. To flush is to wait for the whole file system.
+const worthFlushing = 16 << 20
 
 // flush writes out what the system holds back, so that it does not do so while others are measured.
 func flush(dir string) error {
@@ -74,14 +81,14 @@ func heat(dir string) error {
 
 // cool drops the system's cached pages of all files below a folder, which must be on the disk for that.
 func cool(dir string) error {
-	if err := flush(dir); err != nil {
-		return err
-	}
 	return files(dir, func(path string, _ fs.FileInfo) error {
 		f, err := os.Open(path)
 		if err != nil {
 			return err
 		}
-		return errors.Join(unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close())
+		if err = f.Sync(); err == nil {
+			err = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+		}
+		return errors.Join(err, f.Close())
 	})
 }

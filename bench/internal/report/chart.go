@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"image/color"
 	"os"
 	"path/filepath"
@@ -166,7 +167,8 @@ type durationTicks struct{}
 func (durationTicks) Ticks(low, high float64) []plot.Tick {
 	ticks := plot.LogTicks{Prec: -1}.Ticks(low, high)
 	for i, t := range ticks {
-		if t.Label != "" {
+		first := fmt.Sprintf("%.0e", t.Value)[0]
+		if t.Label != "" || high/low < 300 && (first == '2' || first == '5') {
 			ticks[i].Label = Duration(t.Value * 1e3)
 		}
 	}
