@@ -48,22 +48,29 @@ func (r *Race) fill(ctx context.Context, command []string, p contract.Params) (r
 		return res, true, errors.Join(err, os.RemoveAll(p.Dir))
 	}
 	size, err := diskBytes(p.Dir)
-	if err == nil && size > worthFlushing {
-		err = flush(p.Dir)
+	if err == nil && size >= large {
+		err = flush(p.Dir, size) // or the system does so while others are measured
 	}
 	return contract.Result{}, true, err
 }
 
-// worthFlushing is how large a store is whose pages, being written out, disturb others. To flush is to wait for the whole file system.
-const worthFlushing = 16 << 20
+// large is a store for whose sake to wait for the whole file system. Below, its files are waited for one by one.
+const large = 16 << 20
 
-// flush writes out what the system holds back, so that it does not do so while others are measured.
-func flush(dir string) error {
-	f, err := os.Open(dir)
+// flush writes out what the system holds back of a store.
+func flush(dir string, size int64) error {
+	if size >= large {
+		return onFile(dir, unix.Syncfs)
+	}
+	return files(dir, func(path string, _ fs.FileInfo) error { return onFile(path, unix.Fsync) })
+}
+
+func onFile(path string, fn func(fd int) error) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
+	return errors.Join(fn(int(f.Fd())), f.Close())
 }
 
 // heat reads all files below a folder, so that the system has them in memory.
@@ -81,14 +88,14 @@ func heat(dir string) error {
 
 // cool drops the system's cached pages of all files below a folder, which must be on the disk for that.
 func cool(dir string) error {
+	size, err := diskBytes(dir)
+	if err == nil {
+		err = flush(dir, size)
+	}
+	if err != nil {
+		return err
+	}
 	return files(dir, func(path string, _ fs.FileInfo) error {
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		if err = f.Sync(); err == nil {
-			err = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
-		}
-		return errors.Join(err, f.Close())
+		return onFile(path, func(fd int) error { return unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED) })
 	})
 }
