@@ -39,7 +39,7 @@ type settings struct {
 	compare                        []plan.Entrant
 	dir, tree, results, json, docs string
 	profile                        string
-	list                           bool
+	list, report                   bool
 }
 
 func parse(args []string) (settings, error) {
@@ -49,14 +49,15 @@ func parse(args []string) (settings, error) {
 	smoke := f.Bool("smoke", false, "short for -scale smoke")
 	workload := f.String("workload", "", "measure only the cases whose name matches this regular expression")
 	compare := f.String("compare", "", "measure only these, as A,B with interfaces as in vault:cached; ratios are to the first")
-	rounds := f.Int("rounds", 0, "so many rounds exactly")
-	minutes := f.Float64("minutes", 0, "no further round once so long has passed, as a goal")
+	rounds := f.Int("rounds", 0, "so many rounds exactly, however long they take")
+	minutes := f.Float64("minutes", 0, "how long all may take; every case is run once even so (default that of the scale)")
 	f.StringVar(&s.dir, "dir", "", "folder for the stores, on the disk to be measured (default a temporary one)")
 	f.StringVar(&s.tree, "tree", "", "folder that is imported (default Go's own source)")
 	f.StringVar(&s.results, "results", "", "file that keeps every result; what it holds already is not measured again")
 	f.StringVar(&s.json, "json", "", "file to write all figures to")
 	f.StringVar(&s.docs, "docs", "", "folder whose performance.md and charts are to be brought up to date")
 	f.StringVar(&s.profile, "cpuprofile", "", "folder for CPU profiles of the vault in each case")
+	f.BoolVar(&s.report, "report", false, "measure nothing, and report what -results holds")
 	f.BoolVar(&s.list, "list", false, "print the cases and who takes part, and measure nothing")
 	if err := f.Parse(args); err != nil {
 		return s, err
@@ -102,13 +103,20 @@ func run(ctx context.Context, args []string) error {
 		}
 		return nil
 	}
+	if s.report {
+		log, err := race.OpenLog(s.results, s.scale)
+		if err != nil {
+			return err
+		}
+		return errors.Join(publish(s, os.TempDir(), all, cases, log.Records()), log.Close())
+	}
 	r, err := newRace(ctx, &s)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(r.Dir)
 	records, err := measure(ctx, r, s, cases)
-	return errors.Join(err, publish(s, r.Dir, cases, records))
+	return errors.Join(err, publish(s, r.Dir, all, cases, records))
 }
 
 // newRace prepares the folders. The one that it returns is the run's own, and is to be removed.
@@ -145,7 +153,7 @@ func newRace(ctx context.Context, s *settings) (*race.Race, error) {
 
 // measure runs the cases and keeps what came of them, also of those before one that failed.
 func measure(ctx context.Context, r *race.Race, s settings, cases []plan.Case) ([]race.Record, error) {
-	log, err := race.OpenLog(s.results, s.scale.Name)
+	log, err := race.OpenLog(s.results, s.scale)
 	if err != nil {
 		return nil, err
 	}
@@ -154,14 +162,14 @@ func measure(ctx context.Context, r *race.Race, s settings, cases []plan.Case) (
 	return log.Records(), errors.Join(err, log.Close())
 }
 
-func publish(s settings, dir string, cases []plan.Case, records []race.Record) error {
+func publish(s settings, dir string, all, cases []plan.Case, records []race.Record) error {
 	tables := report.Tables(cases, records)
 	if err := report.Text(os.Stdout, tables); err != nil {
 		return err
 	}
 	machine := report.ThisMachine(dir)
 	if s.docs != "" {
-		if err := report.Publish(s.docs, machine, s.scale.Name, tables); err != nil {
+		if err := report.Publish(s.docs, report.Run{Machine: machine, Scale: s.scale, Cases: all}, tables); err != nil {
 			return err
 		}
 	}

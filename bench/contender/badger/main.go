@@ -32,7 +32,7 @@ func open(p contract.Params) (load.Store, error) {
 		return nil, err
 	}
 	s := &store{db: db}
-	s.Chunked = load.Chunked{Batcher: s, Peeker: s}
+	s.Chunked = load.Chunked{Batcher: s, Peeker: s, Mapped: true}
 	return s, nil
 }
 

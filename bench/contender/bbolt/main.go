@@ -29,7 +29,7 @@ func open(p contract.Params) (load.Store, error) {
 		return nil, err
 	}
 	s := &store{db: db}
-	s.Chunked = load.Chunked{Batcher: s, Peeker: s}
+	s.Chunked = load.Chunked{Batcher: s, Peeker: s, Mapped: true}
 	return s, db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(bucket)
 		return err

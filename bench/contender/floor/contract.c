@@ -41,6 +41,7 @@ void parse(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "-fill=true")) { P.fill = 1; continue; }
         if (!strcmp(argv[i], "-full=true")) { P.full = 1; continue; }
+        if (!strcmp(argv[i], "-ordered=true")) { P.ordered = 1; continue; }
         if (i + 1 == argc) fail("%s needs a value", argv[i]);
         const char *name = argv[i], *v = argv[++i];
         if (!strcmp(name, "-workload")) P.workload = v;
@@ -80,6 +81,20 @@ void key_of(int64_t i, char out[18]) {
     out[0] = 'k';
     out[1] = '/';
     for (int j = 0; j < 16; j++) out[2 + j] = "0123456789abcdef"[x >> (60 - 4 * j) & 15];
+}
+
+static int by_key(const void *a, const void *b) {
+    uint64_t x = mix(P.seed + *(const uint64_t *)a), y = mix(P.seed + *(const uint64_t *)b);
+    return (x > y) - (x < y);
+}
+
+/* key_order is the indexes below n in the order of their keys. */
+int64_t *key_order(int64_t n) {
+    int64_t *order = malloc((size_t)n * sizeof *order);
+    if (!order) fail("no memory for the order of the keys");
+    for (int64_t i = 0; i < n; i++) order[i] = i;
+    qsort(order, (size_t)n, sizeof *order, by_key);
+    return order;
 }
 
 const uint8_t *value_of(int64_t i, int64_t size) {

@@ -15,7 +15,7 @@ typedef struct {
     const char *workload, *via, *dir, *pool, *path;
     uint64_t seed;
     int64_t keys, warm, ops, size, batch;
-    int workers, full, fill;
+    int workers, full, fill, ordered;
 } params;
 
 typedef struct {
@@ -33,6 +33,7 @@ void load_pool(void);
 void key_of(int64_t i, char out[18]);
 const uint8_t *value_of(int64_t i, int64_t size);
 int64_t pick(int64_t op, int64_t n);
+int64_t *key_order(int64_t n);
 uint64_t fold(int64_t i, const uint8_t *v, int64_t n);
 uint64_t fold_stream(int64_t at, const uint8_t *p, int64_t n);
 void compare_stream(int64_t at, const uint8_t *p, int64_t n);
@@ -55,11 +56,14 @@ sqlite3_stmt *db_prepare(conn *c, const char *sql);
 void db_run(conn *c, sqlite3_stmt *st);
 int is(const char *name, const char *workload);
 
-/* kv.c, bulk.c, column.c */
+/* kv.c, stream.c, column.c, tree.c */
+void put_row(conn *c, const void *key, int key_size, const void *value, int64_t size, int64_t tag);
+void finish(conn *c);
 void put(void);
 void get(void);
 void mixed(void);
 void list(void);
+void tree(void);
 void stream_in(void);
 void stream_fill(void);
 void stream_out(void);

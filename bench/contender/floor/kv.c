@@ -40,12 +40,17 @@ static uint64_t each(batch_fn *fn, conn *first) {
     return sum;
 }
 
-static int64_t target(int64_t op) { return is(P.workload, "replace") && !P.fill ? pick(op, P.keys) : op; }
+/* order is that in which a store is filled, if it is not that of the indexes. */
+static int64_t *order;
 
-static void bind_row(sqlite3_stmt *st, const char *key, const uint8_t *value) {
-    if (key) sqlite3_bind_blob(st, 1, key, 18, SQLITE_STATIC);
-    sqlite3_bind_blob64(st, 2, value, (sqlite3_uint64)P.size, SQLITE_STATIC);
-    sqlite3_bind_int64(st, 3, P.size);
+static int64_t target(int64_t op) {
+    if (order) return order[op];
+    return is(P.workload, "replace") && !P.fill ? pick(op, P.keys) : op;
+}
+
+static void bind_value(sqlite3_stmt *st, const void *value, int64_t size) {
+    sqlite3_bind_blob64(st, 2, value, (sqlite3_uint64)size, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 3, size);
 }
 
 static void put_meta(conn *c, int64_t rowid, int64_t tag) {
@@ -58,28 +63,34 @@ static void put_meta(conn *c, int64_t rowid, int64_t tag) {
     db_run(c, c->meta);
 }
 
+void put_row(conn *c, const void *key, int key_size, const void *value, int64_t size, int64_t tag) {
+    sqlite3_bind_blob(c->find, 1, key, key_size, SQLITE_STATIC);
+    int64_t rowid = sqlite3_step(c->find) == SQLITE_ROW ? sqlite3_column_int64(c->find, 0) : 0;
+    sqlite3_reset(c->find);
+    if (rowid) {
+        sqlite3_bind_int64(c->update, 1, rowid);
+        bind_value(c->update, value, size);
+        db_run(c, c->update);
+    } else {
+        sqlite3_bind_blob(c->insert, 1, key, key_size, SQLITE_STATIC);
+        bind_value(c->insert, value, size);
+        db_run(c, c->insert);
+        rowid = sqlite3_last_insert_rowid(c->db);
+    }
+    put_meta(c, rowid, tag);
+}
+
 static void put_one(conn *c, int64_t i) {
     char key[18];
     key_of(i, key);
     const uint8_t *value = value_of(i, P.size);
     if (is(P.via, "bare")) {
-        bind_row(c->replace, key, value);
+        sqlite3_bind_blob(c->replace, 1, key, sizeof key, SQLITE_STATIC);
+        bind_value(c->replace, value, P.size);
         db_run(c, c->replace);
         return;
     }
-    sqlite3_bind_blob(c->find, 1, key, 18, SQLITE_STATIC);
-    int64_t rowid = sqlite3_step(c->find) == SQLITE_ROW ? sqlite3_column_int64(c->find, 0) : 0;
-    sqlite3_reset(c->find);
-    if (rowid) {
-        sqlite3_bind_int64(c->update, 1, rowid);
-        bind_row(c->update, NULL, value);
-        db_run(c, c->update);
-    } else {
-        bind_row(c->insert, key, value);
-        db_run(c, c->insert);
-        rowid = sqlite3_last_insert_rowid(c->db);
-    }
-    put_meta(c, rowid, i + 1);
+    put_row(c, key, sizeof key, value, P.size, i + 1);
 }
 
 static void put_batch(conn *c, int64_t op, uint64_t *sum) {
@@ -119,7 +130,7 @@ static void get_batch(conn *c, int64_t op, uint64_t *sum) {
     if (P.batch > 1) db_run(c, c->commit);
 }
 
-static void finish(conn *c) {
+void finish(conn *c) {
     int64_t start = now_ns();
     db_close(c);
     R.close = now_ns() - start;
@@ -133,6 +144,7 @@ void put(void) {
         P.workers = 1;
         P.batch = (8 << 20) / (P.size ? P.size : 1);
         if (P.batch > 1000) P.batch = 1000;
+        if (P.ordered) order = key_order(P.keys);
     }
     conn *c = db_open(1);
     each(put_batch, c);

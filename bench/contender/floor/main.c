@@ -6,7 +6,7 @@ static const struct {
     void (*run)(void), (*fill)(void);
 } workloads[] = {
     {"put", put, put},           {"replace", put, put},       {"get", get, put},
-    {"mixed", mixed, put},       {"list", list, put},         {"streamin", stream_in, NULL},
+    {"mixed", mixed, put},       {"list", list, put},         {"tree", tree, NULL},  {"streamin", stream_in, NULL},
     {"streamout", stream_out, stream_fill}, {"range", stream_range, stream_fill}, {"extend", column_extend, NULL},
     {"append", column_extend, NULL}, {"scan", column_scan, column_fill}, {"element", column_element, column_fill},
 };

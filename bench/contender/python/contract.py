@@ -1,7 +1,7 @@
 """The contract of internal/contract for contenders in Python, and the workloads over a store of theirs.
 
 A store has put(key, value) and get(key) and may have batch(), a context in which puts are one transaction; listing(); put_stream(key, file)
-and get_stream(key, file); extend(list), scan(), at(index).
+and get_stream(key, file), and fill_stream(key, file) where put_stream does not do to fill a store; extend(list), scan(), at(index).
 """
 
 import json
@@ -84,6 +84,25 @@ class Folder:
 
     def total(self):
         return self.sum + 257 * self.n
+
+
+class Ring:
+    """A file that gives the pool again and again."""
+
+    def __init__(self, pool, size):
+        self.pool, self.size, self.at = pool, size, 0
+
+    def read(self, n=-1):
+        left = self.size - self.at
+        n = left if n < 0 else min(n, left)
+        parts = []
+        while n > 0:
+            start = self.at % POOL_BYTES
+            part = self.pool[start : start + n]
+            parts.append(part)
+            self.at += len(part)
+            n -= len(part)
+        return b"".join(parts)
 
 
 class Run:
@@ -170,8 +189,9 @@ class Run:
         if p.workload in ("scan", "element"):
             p.ops, p.batch = p.keys, BLOCK
             return self.extend()
-        if p.workload in ("streamout", "range"):
-            raise Unsupported("filling a stream")
+        if p.workload == "streamout":
+            self.need("get_stream")
+            return getattr(self.store, "fill_stream", self.store.put_stream)(b"stream", Ring(p.bytes, p.size))
         p.ops, p.workers = p.keys, 1
         p.batch = max(min(1000, (8 << 20) // max(p.size, 1)), 1) if hasattr(self.store, "batch") else 1
         return self.put()
@@ -207,6 +227,36 @@ class Run:
 
         self.measure(work, self.p.keys, 18 * self.p.keys)
 
+    def tree(self):
+        p, names = self.p, []
+        for folder, folders, found in os.walk(p.path):
+            folders.sort()
+            paths = [os.path.join(folder, name) for name in sorted(found)]
+            names += [path for path in paths if os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path)]
+        self.need("batch")
+
+        def read(path):
+            with open(path, "rb") as f:
+                return f.read()
+
+        def key(path):
+            return os.path.relpath(path, p.path).encode()
+
+        def work():
+            for at in range(0, len(names), p.batch):
+                with self.store.batch():
+                    for path in names[at : at + p.batch]:
+                        self.store.put(key(path), read(path))
+            self.flush()
+
+        self.measure(work, len(names), 0)
+        for path in names:
+            value = read(path)
+            if bytes(self.store.get(key(path))) != value:
+                raise ValueError("%s reads back different" % path)
+            self.checksum += fold(0, value)
+            self.result["bytes"] += len(value)
+
     def stream_in(self):
         self.need("put_stream")
         with open(self.p.path, "rb") as f:
@@ -214,6 +264,13 @@ class Run:
         out = Folder(self.p.bytes)
         self.store.get_stream(b"stream", out)
         self.checksum = out.total()
+
+    def stream_out(self):
+        self.need("get_stream")
+        out = Folder()
+        self.measure(lambda: self.store.get_stream(b"stream", out), 1, self.p.size)
+        self.checksum = out.total()
+        self.store.get_stream(b"stream", Folder(self.p.bytes))
 
     def extend(self):
         self.need("extend")
@@ -252,8 +309,8 @@ class Run:
         self.measure(work, p.ops, 8 * p.ops)
 
 
-WORKLOADS = {"put": Run.put, "replace": Run.put, "get": Run.get, "mixed": Run.get, "list": Run.list, "streamin": Run.stream_in,
-             "extend": Run.extend, "append": Run.extend, "scan": Run.scan, "element": Run.element}
+WORKLOADS = {"put": Run.put, "replace": Run.put, "get": Run.get, "mixed": Run.get, "list": Run.list, "tree": Run.tree, "streamin": Run.stream_in,
+             "streamout": Run.stream_out, "extend": Run.extend, "append": Run.extend, "scan": Run.scan, "element": Run.element}
 
 
 def main(version, open_store):

@@ -10,6 +10,9 @@ from kohakuvault.errors import KohakuVaultError
 import contract
 
 
+TOO_BIG = "values above 1,000,000,000 bytes (the limit of SQLite for a row)"
+
+
 class Store:
     def __init__(self, p):
         if p.full:
@@ -39,8 +42,18 @@ class Store:
         try:
             self.vault.put_file(key, file)
         except KohakuVaultError as error:
+            if "too big" in str(error):
+                raise contract.Unsupported(TOO_BIG) from error
             if version("kohakuvault") == "0.2.2" and "readonly" in str(error):
                 raise contract.Unsupported("put_file, which fails in this version") from error
+            raise
+
+    def fill_stream(self, key, file):
+        try:
+            self.vault[key] = file.read()
+        except KohakuVaultError as error:
+            if "too big" in str(error):
+                raise contract.Unsupported(TOO_BIG) from error
             raise
 
     def get_stream(self, key, file):

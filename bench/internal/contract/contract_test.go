@@ -25,7 +25,7 @@ func data(t *testing.T) *contract.Data {
 
 func TestParseReadsWhatArgsWrote(t *testing.T) {
 	want := contract.Params{Workload: "put", Via: "cached", Fill: true, Dir: "d", Pool: "p", Seed: 3, Keys: 4, Ops: 5, Warm: 6, Size: 7,
-		Batch: 8, Workers: 9, Full: true, Path: "x", CPUProfile: "y"}
+		Batch: 8, Workers: 9, Full: true, Ordered: true, Path: "x", CPUProfile: "y"}
 	got, err := contract.Parse(want.Args())
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
@@ -65,6 +65,21 @@ func TestKeysAreDistinctAndScattered(t *testing.T) {
 	}
 	if ascending < 4500 || ascending > 5500 {
 		t.Errorf("%d of 10000 keys are greater than the one before", ascending)
+	}
+}
+
+func TestKeyOrder(t *testing.T) {
+	d := data(t)
+	seen := map[int64]bool{}
+	order := d.KeyOrder(1000)
+	for n, i := range order {
+		if n > 0 && d.Key(i) <= d.Key(order[n-1]) || i < 0 || i >= 1000 || seen[i] {
+			t.Fatalf("index %d is number %d", i, n)
+		}
+		seen[i] = true
+	}
+	if len(order) != 1000 {
+		t.Errorf("%d indexes", len(order))
 	}
 }
 

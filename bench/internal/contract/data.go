@@ -2,11 +2,13 @@ package contract
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 )
 
 // PoolBytes is the length of the pool: bytes that do not compress, made from the seed, that all values are cut from.
@@ -62,6 +64,16 @@ func (d *Data) Key(i int64) string {
 		b[2+j] = digits[x>>(60-4*j)&15]
 	}
 	return string(b[:])
+}
+
+// KeyOrder is the indexes below n in the order of their keys.
+func (d *Data) KeyOrder(n int64) []int64 {
+	order := make([]int64, n)
+	for i := range order {
+		order[i] = int64(i)
+	}
+	slices.SortFunc(order, func(a, b int64) int { return cmp.Compare(mix(d.Seed+uint64(a)), mix(d.Seed+uint64(b))) })
+	return order
 }
 
 // Value is the value of index i.

@@ -28,6 +28,8 @@ type Params struct {
 	// Both are 1 if they are not given.
 	Size, Batch int64
 	Workers     int
+	// Ordered fills the store in the order of the keys.
+	Ordered bool
 	// Full makes each commit survive a power cut.
 	Full bool
 	// Path is a file, named pipe or folder outside the store that the workload reads or writes.
@@ -51,6 +53,7 @@ func (p *Params) flags() *flag.FlagSet {
 	f.Int64Var(&p.Batch, "batch", 0, "")
 	f.IntVar(&p.Workers, "workers", 0, "")
 	f.BoolFunc("full", "", func(s string) (err error) { p.Full, err = strconv.ParseBool(s); return err })
+	f.BoolFunc("ordered", "", func(s string) (err error) { p.Ordered, err = strconv.ParseBool(s); return err })
 	f.StringVar(&p.Path, "path", "", "")
 	f.StringVar(&p.CPUProfile, "cpuprofile", "", "")
 	return f
@@ -95,6 +98,9 @@ func (p Params) Args() []string {
 	add("cpuprofile", p.CPUProfile)
 	if p.Fill {
 		args = append(args, "-fill=true")
+	}
+	if p.Ordered {
+		args = append(args, "-ordered=true")
 	}
 	if p.Full {
 		args = append(args, "-full=true")

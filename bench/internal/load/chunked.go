@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 )
 
 // Peeker lends a value to fn without a copy.
@@ -16,6 +17,8 @@ type Peeker interface {
 type Chunked struct {
 	Batcher
 	Peeker
+	// Mapped says that what Peek lends lies in a mapped file, and has to be copied by whoever wants it in memory.
+	Mapped bool
 }
 
 const (
@@ -55,10 +58,16 @@ func (c Chunked) putChunks(key string, r io.Reader, from int64) (end bool, err e
 
 // GetStream writes all chunks to w.
 func (c Chunked) GetStream(key string, w io.Writer) error {
+	var buf []byte
+	_, copies := w.(*os.File)
 	for n := int64(0); ; n++ {
 		got := 0
 		err := c.Peek(chunkKey(key, n), func(value []byte) error {
 			got = len(value)
+			if c.Mapped && !copies {
+				buf = append(buf[:0], value...)
+				value = buf
+			}
 			_, err := w.Write(value)
 			return err
 		})

@@ -221,6 +221,34 @@ func TestDamageIsFound(t *testing.T) {
 	}
 }
 
+// keeper keeps what it is given, without a copy.
+type keeper struct{ parts [][]byte }
+
+func (k *keeper) Write(p []byte) (int, error) {
+	k.parts = append(k.parts, p)
+	return len(p), nil
+}
+
+// TestMappedStreamsAreCopied has a store that lends the same memory always, as a mapped file does.
+func TestMappedStreamsAreCopied(t *testing.T) {
+	values, lent := map[string][]byte{}, []byte("lent")
+	f := newFake(values, nil)
+	f.hurt = func([]byte) []byte { return lent }
+	if err := f.PutStream("s", bytes.NewReader([]byte("some")), 4); err != nil {
+		t.Fatal(err)
+	}
+	for _, mapped := range []bool{false, true} {
+		f.Mapped = mapped
+		k := &keeper{}
+		if err := f.GetStream("s", k); err != nil || len(k.parts) != 1 || string(k.parts[0]) != "lent" {
+			t.Fatalf("%q, %v", k.parts, err)
+		}
+		if copied := &k.parts[0][0] != &lent[0]; copied != mapped {
+			t.Errorf("mapped is %v, and copied %v", mapped, copied)
+		}
+	}
+}
+
 func TestWhatAStoreDoesNotOffer(t *testing.T) {
 	w := newWorkbench(t)
 	for _, c := range smokeCases(t) {

@@ -55,6 +55,8 @@ type run struct {
 	*contract.Data
 	store Store
 	res   contract.Result
+	// order is that in which a store is filled, if it is not that of the indexes.
+	order []int64
 }
 
 var workloads = map[string]func(*run) error{
@@ -111,6 +113,9 @@ func (r *run) fill() error {
 		return r.fillColumn()
 	}
 	r.Ops, r.Workers = r.Keys, 1
+	if r.Ordered {
+		r.order = r.KeyOrder(r.Keys)
+	}
 	r.Batch = 1
 	if _, ok := r.store.(Batcher); ok {
 		r.Batch = max(min(1000, 8<<20/max(r.Size, 1)), 1)

@@ -10,7 +10,10 @@ import (
 
 // target is the index that operation op writes: a new key, or one of those that the store holds.
 func (r *run) target(op int64) int64 {
-	if r.Workload == "replace" && !r.Fill {
+	switch {
+	case r.order != nil:
+		return r.order[op]
+	case r.Workload == "replace" && !r.Fill:
 		return r.Pick(op, r.Keys)
 	}
 	return op

@@ -97,19 +97,19 @@ func listings(s Scale) []Case {
 	p := contract.Params{Workload: "list", Keys: s.Listed, Size: 100}
 	who := with([]Entrant{"vault", "floor"}, without(everyone, "badger:vlog")...)
 	return []Case{
-		{Name: "list/warm", Group: "All keys in order", Params: p, Entrants: who, Filled: true, Weight: 2},
-		{Name: "list/cold", Group: "All keys in order", Params: p, Entrants: who, Filled: true, Cold: true, Weight: 2},
+		{Name: "list/warm", Group: "All keys in order", Params: p, Entrants: who, Filled: true},
+		{Name: "list/cold", Group: "All keys in order", Params: p, Entrants: who, Filled: true, Cold: true},
 	}
 }
 
 func mixed(s Scale) []Case {
-	return []Case{{Name: "mixed/1 KiB", Group: "90/10 with 8 goroutines", Filled: true, Weight: 2,
+	return []Case{{Name: "mixed/1 KiB", Group: "90/10 with 8 goroutines", Filled: true,
 		Params:   contract.Params{Workload: "mixed", Keys: s.Keys, Ops: 5 * s.Ops, Size: 1 << 10, Workers: 8},
 		Entrants: with([]Entrant{"vault", "vault:cached", "floor"}, without(everyone, "badger:vlog")...)}}
 }
 
 func trees(Scale) []Case {
-	return []Case{{Name: "tree", Group: "Import of Go's source", Source: Tree, Weight: 4,
+	return []Case{{Name: "tree", Group: "Import of Go's source", Source: Tree,
 		Params:   contract.Params{Workload: "tree", Batch: 1000},
-		Entrants: with([]Entrant{"vault", "vault:cached"}, without(peers, "badger:vlog")...)}}
+		Entrants: with([]Entrant{"vault", "vault:cached", "floor"}, without(everyone, "badger:vlog", "kohakuvault-0.2.2")...)}}
 }

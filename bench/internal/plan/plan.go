@@ -2,8 +2,8 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
+	"hash/fnv"
 	"strings"
 
 	"github.com/kohakuvault/kvault/bench/internal/contract"
@@ -49,8 +49,6 @@ type Case struct {
 	// Cold drops the system's cached pages of the store before each run.
 	Cold   bool
 	Source Source
-	// Weight is the case's share of the time that the whole may take.
-	Weight float64
 }
 
 // Scale is how large everything is.
@@ -63,28 +61,33 @@ type Scale struct {
 	// Keys bounds the keys of a filled store, and StoreBytes what it holds.
 	Keys, StoreBytes int64
 	Listed           int64
-	Stream           int64
-	Ranges           int64
-	// Elements of a column, and of one that contenders in Python can fill in good time.
+	// Stream is the length of the streamed value, and FewStream of the one that contenders in Python can take.
+	Stream, FewStream int64
+	Ranges            int64
+	// Elements of a column, and of one that contenders in Python can read in good time.
 	Elements, Few int64
 	Appends       int64
-	Picks         int64
-	Growth        []int64
-	// Rounds is how many there are unless the time is up, but at least MinRounds; one, if that takes three times the case's share.
+	// Picks are how many elements are read at random, and FewPicks how many by those in Python.
+	Picks, FewPicks int64
+	// Growth are the numbers of keys; up to GrowthOfAll all who grow take part, beyond only the vault and the floor.
+	Growth      []int64
+	GrowthOfAll int64
+	// Rounds is how many there are unless the time is up. All cases come up to MinRounds before any goes on, if there is time for that.
 	Rounds, MinRounds int
-	// Minutes is how long all cases may take, roughly.
+	// Minutes is how long all may take. Every case has one round even so.
 	Minutes float64
 }
 
 // Scales are those that the command knows by name.
 var Scales = []Scale{
-	{Name: "smoke", Ops: 40, OpBytes: 4 << 20, Full: 8, Keys: 100, StoreBytes: 4 << 20, Listed: 1000, Stream: 5<<20 + 4321, Ranges: 50,
-		Elements: 2<<20 + 777, Few: 5000, Appends: 50, Picks: 50, Growth: []int64{100, 1000}, Rounds: 1, MinRounds: 1, Minutes: 1},
-	{Name: "default", Ops: 2000, OpBytes: 32 << 20, Full: 200, Keys: 20_000, StoreBytes: 64 << 20, Listed: 100_000, Stream: 1 << 30, Ranges: 20_000,
-		Elements: 100_000_000, Few: 1_000_000, Appends: 2000, Picks: 10_000, Growth: []int64{10_000, 100_000, 1_000_000}, Rounds: 7, MinRounds: 3, Minutes: 20},
-	{Name: "full", Ops: 20_000, OpBytes: 256 << 20, Full: 2000, Keys: 100_000, StoreBytes: 512 << 20, Listed: 100_000, Stream: 1 << 30, Ranges: 50_000,
-		Elements: 100_000_000, Few: 1_000_000, Appends: 10_000, Picks: 50_000, Growth: []int64{10_000, 100_000, 1_000_000, 10_000_000}, Rounds: 11, MinRounds: 5,
-		Minutes: 150},
+	{Name: "smoke", Ops: 40, OpBytes: 4 << 20, Full: 8, Keys: 100, StoreBytes: 4 << 20, Listed: 1000, Stream: 5<<20 + 4321, FewStream: 3<<20 + 7, Ranges: 50,
+		Elements: 2<<20 + 777, Few: 5000, Appends: 50, Picks: 50, FewPicks: 20, Growth: []int64{100, 1000}, GrowthOfAll: 100, Rounds: 1, MinRounds: 1, Minutes: 1},
+	{Name: "default", Ops: 2000, OpBytes: 32 << 20, Full: 200, Keys: 20_000, StoreBytes: 64 << 20, Listed: 100_000, Stream: 1 << 30, FewStream: 256 << 20, Ranges: 20_000,
+		Elements: 100_000_000, Few: 100_000, Appends: 2000, Picks: 10_000, FewPicks: 300, Growth: []int64{10_000, 100_000, 1_000_000, 10_000_000},
+		GrowthOfAll: 1_000_000, Rounds: 7, MinRounds: 3, Minutes: 35},
+	{Name: "full", Ops: 20_000, OpBytes: 256 << 20, Full: 2000, Keys: 100_000, StoreBytes: 512 << 20, Listed: 100_000, Stream: 1 << 30, FewStream: 256 << 20, Ranges: 50_000,
+		Elements: 100_000_000, Few: 1_000_000, Appends: 10_000, Picks: 50_000, FewPicks: 1000, Growth: []int64{10_000, 100_000, 1_000_000, 10_000_000},
+		GrowthOfAll: 10_000_000, Rounds: 11, MinRounds: 5, Minutes: 150},
 }
 
 // ScaleOf finds a scale.
@@ -115,9 +118,17 @@ func Cases(s Scale) []Case {
 	}
 	for i := range all {
 		all[i].Seed = Seed
-		all[i].Weight = cmp.Or(all[i].Weight, 1) * float64(len(all[i].Entrants))
 	}
 	return all
+}
+
+// Digest tells plans apart whose cases of the same name differ.
+func Digest(s Scale) string {
+	h := fnv.New64a()
+	for _, c := range Cases(s) {
+		fmt.Fprintf(h, "%s %+v %t %t %d\n", c.Name, c.Params, c.Filled, c.Cold, c.Source)
+	}
+	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // Size is a size as people write it.

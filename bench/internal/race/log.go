@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/kohakuvault/kvault/bench/internal/plan"
 )
 
 // Log keeps records, in a file if it has one: a line for the scale, and one for each record.
@@ -17,11 +19,13 @@ type Log struct {
 
 type logHeader struct {
 	Scale string `json:"scale"`
+	// Plan is the digest of what the scale measures.
+	Plan string `json:"plan"`
 }
 
-// OpenLog opens the log in the file at path, or makes it; an empty path is a log in memory. Records of another scale are an error,
-// since they cannot be compared.
-func OpenLog(path, scale string) (*Log, error) {
+// OpenLog opens the log in the file at path, or makes it; an empty path is a log in memory. Records of another scale, or of one whose sizes
+// were others, are an error, since they cannot be compared.
+func OpenLog(path string, scale plan.Scale) (*Log, error) {
 	l := &Log{}
 	if path == "" {
 		return l, nil
@@ -37,16 +41,19 @@ func OpenLog(path, scale string) (*Log, error) {
 	return l, nil
 }
 
-func (l *Log) load(scale string) error {
+func (l *Log) load(scale plan.Scale) error {
 	var h logHeader
+	want := logHeader{scale.Name, plan.Digest(scale)}
 	dec := json.NewDecoder(bufio.NewReader(l.file))
 	switch err := dec.Decode(&h); {
 	case errors.Is(err, io.EOF):
-		return json.NewEncoder(l.file).Encode(logHeader{scale})
+		return json.NewEncoder(l.file).Encode(want)
 	case err != nil:
 		return err
-	case h.Scale != scale:
-		return fmt.Errorf("these results are of scale %q, not %q; name another file", h.Scale, scale)
+	case h.Scale != want.Scale:
+		return fmt.Errorf("these results are of scale %q, not %q; name another file", h.Scale, want.Scale)
+	case h.Plan != want.Plan:
+		return errors.New("these results are of an older plan, whose cases had other sizes; name another file")
 	}
 	for {
 		var r Record

@@ -7,13 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/kohakuvault/kvault/bench/internal/contract"
 )
@@ -65,20 +62,5 @@ func files(dir string, fn func(path string, info fs.FileInfo) error) error {
 			return err
 		}
 		return fn(path, info)
-	})
-}
-
-// cool drops the system's cached pages of all files below a folder, which must be on the disk for that.
-func cool(dir string) error {
-	return files(dir, func(path string, _ fs.FileInfo) error {
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		err = f.Sync()
-		if err == nil {
-			err = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
-		}
-		return errors.Join(err, f.Close())
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ type Record struct {
 	Entrant plan.Entrant    `json:"entrant"`
 	Round   int             `json:"round"`
 	Result  contract.Result `json:"result"`
+	// TookNS is how long the run kept the machine, with opening, warming and comparing. FillNS is what filling its store took before, if it was.
+	TookNS int64 `json:"took_ns"`
+	FillNS int64 `json:"fill_ns,omitempty"`
 }
 
 // Race is a run of several cases.
@@ -38,10 +42,15 @@ type Race struct {
 
 	data *contract.Data
 	pool string
+	// sums are the checksums of cases, and refused is what entrants cannot do.
+	sums    map[string]contract.Checksum
+	refused map[string]contract.Result
 }
 
-// Run runs the cases in order. The first entrant that fails ends it.
+// Run runs the cases within the scale's time; each of them once, even if that takes longer. The first entrant that fails ends it.
 func (r *Race) Run(ctx context.Context, cases []plan.Case) error {
+	deadline := time.Now().Add(time.Duration(r.Scale.Minutes * float64(time.Minute)))
+	r.sums, r.refused = map[string]contract.Checksum{}, map[string]contract.Result{}
 	r.pool = filepath.Join(r.Dir, "pool")
 	if err := contract.WritePool(r.pool, plan.Seed); err != nil {
 		return err
@@ -53,21 +62,20 @@ func (r *Race) Run(ctx context.Context, cases []plan.Case) error {
 	if err := r.build(ctx, cases); err != nil {
 		return err
 	}
-	total, start := 0.0, time.Now()
-	for _, c := range cases {
-		total += c.Weight
-	}
-	budget := time.Duration(r.Scale.Minutes * float64(time.Minute))
-	for i, c := range cases {
-		share := max(time.Duration(float64(budget-time.Since(start))*c.Weight/total), 0)
-		total -= c.Weight
-		began := time.Now()
-		if err := r.runCase(ctx, c, share); err != nil {
-			return fmt.Errorf("%s: %w", c.Name, err)
+	all := standings(cases, r.Done)
+	for {
+		s := next(all, r.Scale, time.Until(deadline))
+		if s == nil {
+			return nil
 		}
-		r.Progress("%3d/%d %s: %.1f s", i+1, len(cases), c.Name, time.Since(began).Seconds())
+		began, round := time.Now(), s.due()
+		took, err := r.round(ctx, &s.Case, round)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+		s.finish(round, took)
+		r.Progress("%s: round %d took %.1f s; %.1f minutes are left", s.Name, round+1, time.Since(began).Seconds(), time.Until(deadline).Minutes())
 	}
-	return nil
 }
 
 // build builds all contenders before the first measurement.
@@ -85,120 +93,114 @@ func (r *Race) build(ctx context.Context, cases []plan.Case) error {
 	return nil
 }
 
-// rounds are the numbers of those that all entrants have finished in an earlier run.
-func (r *Race) rounds(c *plan.Case) map[int]bool {
-	count := map[int]int{}
-	for _, rec := range r.Done {
-		if rec.Case == c.Name {
-			count[rec.Round]++
-		}
-	}
-	done := map[int]bool{}
-	for round, n := range count {
-		done[round] = n >= len(c.Entrants)
-	}
-	return done
-}
-
-// enough says whether no further round is due: share is how long the case may take.
-func (r *Race) enough(round int, began time.Time, share time.Duration) bool {
-	took := time.Since(began)
-	return round >= r.Scale.MinRounds && took > share || round >= 1 && took > 3*share
-}
-
-func (r *Race) runCase(ctx context.Context, c plan.Case, share time.Duration) (err error) {
-	began, done := time.Now(), r.rounds(&c)
-	dir, err := os.MkdirTemp(r.Dir, "case")
+// round lets each entrant run once, in random order, and returns how long that took, filling stores not included.
+func (r *Race) round(ctx context.Context, c *plan.Case, round int) (took time.Duration, err error) {
+	want, err := r.expect(c)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	for _, i := range rand.Perm(len(c.Entrants)) {
+		rec := Record{Case: c.Name, Entrant: c.Entrants[i], Round: round}
+		if err := r.one(ctx, c, &rec); err != nil {
+			return took, fmt.Errorf("%s: %w", rec.Entrant, err)
+		}
+		if rec.Result.Unsupported == "" && rec.Result.Checksum != want {
+			return took, fmt.Errorf("%s read something else: checksum %016x, want %016x", rec.Entrant, uint64(rec.Result.Checksum), uint64(want))
+		}
+		if err := r.Save(rec); err != nil {
+			return took, err
+		}
+		took += time.Duration(rec.TookNS)
+	}
+	return took, nil
+}
+
+// expect is what every entrant must have read.
+func (r *Race) expect(c *plan.Case) (contract.Checksum, error) {
 	if c.Source == plan.Tree {
 		c.Path = r.Tree
 	}
-	var want *contract.Checksum
-	for round := range r.Scale.Rounds {
-		if done[round] {
-			continue
-		}
-		if r.enough(round, began, share) {
-			break
-		}
-		if want == nil {
-			sum, err := c.Expect(r.data)
-			if err != nil {
-				return err
-			}
-			want = &sum
-		}
-		if err := r.round(ctx, c, dir, round, *want); err != nil {
-			return err
-		}
+	if sum, ok := r.sums[c.Name]; ok {
+		return sum, nil
 	}
-	return nil
+	sum, err := c.Expect(r.data)
+	if err == nil {
+		r.sums[c.Name] = sum
+	}
+	return sum, err
 }
 
-// round lets each entrant run once, in random order.
-func (r *Race) round(ctx context.Context, c plan.Case, dir string, round int, want contract.Checksum) error {
-	for _, i := range rand.Perm(len(c.Entrants)) {
-		e := c.Entrants[i]
-		res, err := r.one(ctx, c, e, filepath.Join(dir, strings.ReplaceAll(string(e), ":", "-")))
+// one is one entrant's run on a store of its own, which stays for the next round if it was filled. What a contender cannot do it is asked once.
+func (r *Race) one(ctx context.Context, c *plan.Case, rec *Record) error {
+	command, err := r.Programs.Command(ctx, rec.Entrant.Program())
+	if err != nil {
+		return err
+	}
+	asked := c.Name + " " + string(rec.Entrant)
+	if res, ok := r.refused[asked]; ok {
+		rec.Result = res
+		return nil
+	}
+	p, began := c.Params, time.Now()
+	p.Via, p.Dir, p.Pool = rec.Entrant.Via(), r.folder(c, rec.Entrant), r.pool
+	if c.Filled {
+		res, filled, err := r.fill(ctx, command, p)
 		if err != nil {
-			return fmt.Errorf("%s: %w", e, err)
+			return fmt.Errorf("filling: %w", err)
 		}
-		if res.Unsupported == "" && res.Checksum != want {
-			return fmt.Errorf("%s read something else: checksum %016x, want %016x", e, uint64(res.Checksum), uint64(want))
+		if filled {
+			rec.FillNS = time.Since(began).Nanoseconds()
 		}
-		if err := r.Save(Record{Case: c.Name, Entrant: e, Round: round, Result: res}); err != nil {
-			return err
+		if rec.Result = res; res.Unsupported != "" {
+			r.refused[asked] = res
+			return nil
 		}
 	}
+	began = time.Now()
+	if rec.Result, err = r.run(ctx, c, command, p); err != nil {
+		return err
+	}
+	if rec.Result.Unsupported != "" {
+		r.refused[asked] = rec.Result
+	}
+	rec.TookNS = time.Since(began).Nanoseconds()
 	return nil
 }
 
-// one is one entrant's run on a store of its own, which stays for the next round if it was filled.
-func (r *Race) one(ctx context.Context, c plan.Case, e plan.Entrant, dir string) (res contract.Result, err error) {
-	command, err := r.Programs.Command(ctx, e.Program())
+// run is the measurement on the store in its folder.
+func (r *Race) run(ctx context.Context, c *plan.Case, command []string, p contract.Params) (res contract.Result, err error) {
+	switch {
+	case c.Cold:
+		err = cool(p.Dir)
+	case c.Filled:
+		err = heat(p.Dir)
+	default:
+		err = os.MkdirAll(p.Dir, 0o700)
+	}
 	if err != nil {
 		return res, err
 	}
-	p := c.Params
-	p.Via, p.Dir, p.Pool = e.Via(), dir, r.pool
-	if _, err := os.Stat(dir); err != nil {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return res, err
+	if r.CPUProfile != "" && filepath.Base(command[0]) == "vault" {
+		name := strings.NewReplacer("/", "-", " ", "", ",", "").Replace(c.Name + "-vault")
+		if p.Via != "" {
+			name += "-" + p.Via
 		}
-		if c.Filled {
-			fill := p
-			fill.Fill, fill.Full, fill.Path = true, false, ""
-			if res, err = start(ctx, command, fill); err != nil || res.Unsupported != "" {
-				return res, err
-			}
-		}
-	}
-	if c.Cold {
-		if err := cool(dir); err != nil {
-			return res, err
-		}
-	}
-	if r.CPUProfile != "" && e.Program() == "vault" {
-		name := strings.NewReplacer("/", "-", " ", "", ",", "").Replace(c.Name+"-"+string(e)) + ".pprof"
-		p.CPUProfile = filepath.Join(r.CPUProfile, strings.ReplaceAll(name, ":", "-"))
+		p.CPUProfile = filepath.Join(r.CPUProfile, name+".pprof")
 	}
 	if res, err = r.feed(ctx, c, command, p); err != nil {
 		return res, err
 	}
-	if res.DiskBytes, err = diskBytes(dir); err != nil || c.Filled {
+	if res.DiskBytes, err = diskBytes(p.Dir); err != nil || c.Filled {
 		return res, err
 	}
-	return res, os.RemoveAll(dir)
+	return res, os.RemoveAll(p.Dir)
 }
 
 // feed runs the contender with the file or the pipe that the case needs.
-func (r *Race) feed(ctx context.Context, c plan.Case, command []string, p contract.Params) (contract.Result, error) {
+func (r *Race) feed(ctx context.Context, c *plan.Case, command []string, p contract.Params) (contract.Result, error) {
 	switch c.Source {
 	case plan.File:
-		p.Path = filepath.Join(r.Dir, "stream")
+		p.Path = filepath.Join(r.Dir, "stream-"+strconv.FormatInt(c.Size, 10))
 		if info, err := os.Stat(p.Path); err != nil || info.Size() != c.Size {
 			if err := writeStream(p.Path, r.data, c.Size); err != nil {
 				return contract.Result{}, err

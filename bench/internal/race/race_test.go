@@ -82,7 +82,7 @@ func newTestRace(t *testing.T) (*Race, *[]Record) {
 }
 
 func testCase(entrants ...plan.Entrant) plan.Case {
-	return plan.Case{Name: "test", Entrants: entrants, Weight: 1, Params: contract.Params{Workload: "put", Ops: 5, Size: 100, Seed: plan.Seed}}
+	return plan.Case{Name: "test", Entrants: entrants, Params: contract.Params{Workload: "put", Ops: 5, Size: 100, Seed: plan.Seed}}
 }
 
 func TestRounds(t *testing.T) {
@@ -135,23 +135,64 @@ func TestResume(t *testing.T) {
 }
 
 func TestTimeIsUp(t *testing.T) {
-	for _, c := range []struct {
-		round       int
-		took, share time.Duration
-		enough      bool
-	}{
-		{0, time.Hour, 0, false}, {1, time.Hour, 0, true}, {1, 2 * time.Second, time.Second, false}, {1, 4 * time.Second, time.Second, true},
-		{2, 2 * time.Second, time.Second, true}, {2, time.Second / 2, time.Second, false},
-	} {
-		r := &Race{Scale: plan.Scale{MinRounds: 2}}
-		if got := r.enough(c.round, time.Now().Add(-c.took), c.share); got != c.enough {
-			t.Errorf("round %d after %v of %v: enough is %v", c.round, c.took, c.share, got)
-		}
-	}
 	r, records := newTestRace(t)
 	r.Scale.Minutes = 0
-	if err := r.Run(context.Background(), []plan.Case{testCase("good")}); err != nil || len(*records) != 1 {
-		t.Errorf("%d rounds, want one; %v", len(*records), err)
+	other := testCase("good")
+	other.Name = "other"
+	if err := r.Run(context.Background(), []plan.Case{testCase("good"), other}); err != nil || len(*records) != 2 {
+		t.Errorf("%d records, want one round of each case; %v", len(*records), err)
+	}
+}
+
+func TestNext(t *testing.T) {
+	scale := plan.Scale{Rounds: 5, MinRounds: 3}
+	at := func(name string, rounds int, each time.Duration) *standing {
+		s := &standing{Case: plan.Case{Name: name}, done: map[int]bool{}}
+		for round := range rounds {
+			s.finish(round, each)
+		}
+		return s
+	}
+	for what, c := range map[string]struct {
+		all  []*standing
+		left time.Duration
+		want string
+	}{
+		"each case once":              {[]*standing{at("a", 1, 1), at("b", 0, 0)}, 0, "b"},
+		"in the order of the plan":    {[]*standing{at("a", 0, 0), at("b", 0, 0)}, 0, "a"},
+		"fewest rounds":               {[]*standing{at("a", 2, 1), at("b", 1, 9)}, 100, "b"},
+		"the cheaper":                 {[]*standing{at("a", 1, 9), at("b", 1, 5)}, 100, "b"},
+		"what still fits":             {[]*standing{at("a", 2, 9), at("b", 1, 50)}, 10, "a"},
+		"the least time, later":       {[]*standing{at("a", 3, 9), at("b", 4, 5)}, 100, "b"},
+		"not beyond all rounds":       {[]*standing{at("a", 5, 1), at("b", 4, 5)}, 100, "b"},
+		"nothing fits":                {[]*standing{at("a", 1, 9), at("b", 2, 5)}, 4, ""},
+		"filling again is counted in": {[]*standing{{Case: plan.Case{Name: "a"}, done: map[int]bool{0: true}, spent: 1, refill: 9}}, 5, ""},
+	} {
+		got := ""
+		if s := next(c.all, scale, c.left); s != nil {
+			got = s.Name
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", what, got, c.want)
+		}
+	}
+}
+
+func TestFilledStoresAreShared(t *testing.T) {
+	r, _ := newTestRace(t)
+	filled := func(workload string, keys int64) *plan.Case {
+		return &plan.Case{Name: workload, Filled: true, Params: contract.Params{Workload: workload, Keys: keys, Size: 100}}
+	}
+	if r.folder(filled("get", 5), "e") != r.folder(filled("replace", 5), "e") {
+		t.Error("reading and replacing do not share a store")
+	}
+	for what, other := range map[string]string{
+		"another entrant": r.folder(filled("get", 5), "e:v"), "another number": r.folder(filled("get", 6), "e"),
+		"a mixed load": r.folder(filled("mixed", 5), "e"),
+	} {
+		if other == r.folder(filled("get", 5), "e") {
+			t.Errorf("%s has the same store", what)
+		}
 	}
 }
 
@@ -166,24 +207,27 @@ func TestCancel(t *testing.T) {
 
 func TestLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l, err := OpenLog(path, "smoke")
+	l, err := OpenLog(path, plan.Scale{Name: "smoke"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Record{Case: "c", Entrant: "e:v", Round: 2, Result: contract.Result{Ops: 3, Checksum: 4}}
+	want := Record{Case: "c", Entrant: "e:v", Round: 2, TookNS: 5, FillNS: 6, Result: contract.Result{Ops: 3, Checksum: 4}}
 	if err := errors.Join(l.Add(want), l.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if l, err = OpenLog(path, "smoke"); err != nil || len(l.Records()) != 1 || l.Records()[0] != want {
+	if l, err = OpenLog(path, plan.Scale{Name: "smoke"}); err != nil || len(l.Records()) != 1 || l.Records()[0] != want {
 		t.Fatalf("got %+v, %v", l, err)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenLog(path, "full"); err == nil || !strings.Contains(err.Error(), "smoke") {
+	if _, err := OpenLog(path, plan.Scale{Name: "full"}); err == nil || !strings.Contains(err.Error(), "smoke") {
 		t.Errorf("another scale: %v", err)
 	}
-	if _, err := OpenLog(t.TempDir(), "full"); err == nil {
+	if _, err := OpenLog(path, plan.Scale{Name: "smoke", Ops: 7}); err == nil || !strings.Contains(err.Error(), "older plan") {
+		t.Errorf("other sizes: %v", err)
+	}
+	if _, err := OpenLog(t.TempDir(), plan.Scale{Name: "full"}); err == nil {
 		t.Error("a folder: no error")
 	}
 }

@@ -8,13 +8,23 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/kohakuvault/kvault/bench/internal/plan"
 )
 
 // Page is the document that Publish brings up to date.
 const Page = "performance.md"
 
+// Run is what the figures are of.
+type Run struct {
+	Machine Machine
+	Scale   plan.Scale
+	// Cases are all that the scale has, measured or not.
+	Cases []plan.Case
+}
+
 // Publish replaces the generated parts of the page in a folder, and its charts.
-func Publish(docs string, m Machine, scale string, tables []Table) error {
+func Publish(docs string, run Run, tables []Table) error {
 	path := filepath.Join(docs, Page)
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -26,7 +36,7 @@ func Publish(docs string, m Machine, scale string, tables []Table) error {
 	}
 	page := string(text)
 	for name, body := range map[string]string{
-		"machine": machineText(m, scale, tables), "bars": barsText(Judge(tables)), "figures": figuresText(tables, charts),
+		"run": runText(run, tables), "machine": machineText(run.Machine, tables), "bars": barsText(Judge(tables)), "figures": figuresText(tables, charts),
 	} {
 		if page, err = replace(page, name, body); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
@@ -46,9 +56,9 @@ func replace(page, name, body string) (string, error) {
 	return before + begin + body + end + after, nil
 }
 
-func machineText(m Machine, scale string, tables []Table) string {
+func machineText(m Machine, tables []Table) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Scale `%s`, on %s: %s, %d cores, %s of memory, file system %s; %s.\n\n", scale, m.OS, m.CPU, m.Cores,
+	fmt.Fprintf(&b, "%s: %s, %d cores, %s of memory, file system %s; %s.\n\n", m.OS, m.CPU, m.Cores,
 		humanize.IBytes(uint64(m.Memory)), m.Disk, m.Go)
 	fmt.Fprintln(&b, "| contender | version |\n| --- | --- |")
 	versions := map[string]string{}
@@ -76,15 +86,6 @@ func machineText(m Machine, scale string, tables []Table) string {
 	return b.String()
 }
 
-func barsText(verdicts []Verdict) string {
-	var b strings.Builder
-	fmt.Fprintln(&b, "| aim | result | where not: the vault's time, or memory, over the other's |\n| --- | --- | --- |")
-	for _, v := range verdicts {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", v.Aim, v, strings.Join(v.Misses, "; "))
-	}
-	return b.String()
-}
-
 // figuresText is one section for each group of cases.
 func figuresText(tables []Table, charts map[string]string) string {
 	var b strings.Builder
@@ -97,16 +98,16 @@ func figuresText(tables []Table, charts map[string]string) string {
 				fmt.Fprintf(&b, "![%s](performance/%s)\n\n", group, file)
 			}
 		}
-		fmt.Fprintf(&b, "%s:\n\n", t.Name)
-		fmt.Fprintln(&b, "| | ratio | least to most | time/op | CPU/op | MB/s | peak MiB | disk MiB | rounds |")
-		fmt.Fprintln(&b, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+		fmt.Fprintf(&b, "%s (%s):\n\n", t.Name, t.Case.Facts())
+		fmt.Fprintln(&b, "| | ratio | least to most | CPU ratio | time/op | CPU/op | MB/s | peak MiB | disk MiB | rounds |")
+		fmt.Fprintln(&b, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
 		for _, r := range t.Rows {
 			if r.Rounds == 0 {
-				fmt.Fprintf(&b, "| %s | %s | | | | | | | |\n", r.Entrant, r.Unsupported)
+				fmt.Fprintf(&b, "| %s | %s | | | | | | | | |\n", r.Entrant, r.Unsupported)
 				continue
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s to %s | %s | %s | %.1f | %.1f | %.1f | %d |\n", r.Entrant, ratio(r.Ratio.Median), ratio(r.Ratio.Min),
-				ratio(r.Ratio.Max), Duration(r.NSPerOp.Median), Duration(r.CPUPerOp.Median), r.BytesPerSecond.Median/1e6, mib(r.PeakBytes),
+			fmt.Fprintf(&b, "| %s | %s | %s to %s | %s | %s | %s | %.1f | %.1f | %.1f | %d |\n", r.Entrant, ratio(r.Ratio.Median), ratio(r.Ratio.Min),
+				ratio(r.Ratio.Max), ratio(r.CPURatio.Median), Duration(r.NSPerOp.Median), Duration(r.CPUPerOp.Median), r.BytesPerSecond.Median/1e6, mib(r.PeakBytes),
 				mib(r.DiskBytes), r.Rounds)
 		}
 		fmt.Fprintln(&b)

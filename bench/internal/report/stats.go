@@ -3,6 +3,7 @@ package report
 
 import (
 	"slices"
+	"time"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -55,13 +56,28 @@ type Row struct {
 	// PeakBytes is the resident memory less the pool, and DiskBytes the space on disk: the greatest of all rounds.
 	PeakBytes int64 `json:"peak_bytes"`
 	DiskBytes int64 `json:"disk_bytes"`
+
+	rounds map[int]contract.Result
 }
 
 // Table is what came of one case.
 type Table struct {
 	Case plan.Case `json:"-"`
 	Name string    `json:"case"`
-	Rows []Row     `json:"rows"`
+	// Took is how long all rounds of all entrants took together, filling stores included.
+	Took time.Duration `json:"took_ns"`
+	Rows []Row         `json:"rows"`
+}
+
+// Rounds is how many all entrants have that can take part.
+func (t Table) Rounds() int {
+	least := 0
+	for _, r := range t.Rows {
+		if r.Rounds > 0 && (least == 0 || r.Rounds < least) {
+			least = r.Rounds
+		}
+	}
+	return least
 }
 
 // Tables sorts records by case and entrant. Cases without records are left out.
@@ -69,14 +85,19 @@ func Tables(cases []plan.Case, records []race.Record) []Table {
 	var all []Table
 	for _, c := range cases {
 		t := Table{Case: c, Name: c.Name}
-		first := map[int]contract.Result{}
+		rounds := map[plan.Entrant]map[int]contract.Result{}
 		for _, r := range records {
-			if r.Case == c.Name && r.Entrant == c.Entrants[0] {
-				first[r.Round] = r.Result
+			if r.Case != c.Name {
+				continue
 			}
+			if rounds[r.Entrant] == nil {
+				rounds[r.Entrant] = map[int]contract.Result{}
+			}
+			rounds[r.Entrant][r.Round] = r.Result // that of a round begun again replaces the one before
+			t.Took += time.Duration(r.TookNS + r.FillNS)
 		}
 		for _, e := range c.Entrants {
-			if row := rowOf(c.Name, e, records, first); row.Rounds > 0 || row.Unsupported != "" {
+			if row := rowOf(e, rounds[e], rounds[c.Entrants[0]]); row.Rounds > 0 || row.Unsupported != "" {
 				t.Rows = append(t.Rows, row)
 			}
 		}
@@ -87,31 +108,38 @@ func Tables(cases []plan.Case, records []race.Record) []Table {
 	return all
 }
 
-func rowOf(name string, e plan.Entrant, records []race.Record, first map[int]contract.Result) Row {
-	row := Row{Entrant: e}
-	var ns, cpu, bytes, ratios, cpuRatios []float64
-	for _, rec := range records {
-		r := rec.Result
-		if rec.Case != name || rec.Entrant != e {
-			continue
-		}
+func rowOf(e plan.Entrant, rounds, first map[int]contract.Result) Row {
+	row := Row{Entrant: e, rounds: map[int]contract.Result{}}
+	var ns, cpu, bytes []float64
+	for round, r := range rounds {
 		row.Version = r.Version
 		if r.Unsupported != "" || r.Ops == 0 || r.ElapsedNS == 0 {
 			row.Unsupported = r.Unsupported
 			continue
 		}
 		row.Rounds++
+		row.rounds[round] = r
 		ns = append(ns, float64(r.ElapsedNS)/float64(r.Ops))
 		cpu = append(cpu, float64(r.UserNS+r.SysNS)/float64(r.Ops))
 		bytes = append(bytes, float64(r.Bytes)/float64(r.ElapsedNS)*1e9)
-		if f, ok := first[rec.Round]; ok && f.ElapsedNS > 0 {
-			ratios = append(ratios, float64(r.ElapsedNS)/float64(f.ElapsedNS))
-			cpuRatios = append(cpuRatios, float64(r.UserNS+r.SysNS)/float64(max(f.UserNS+f.SysNS, 1)))
-		}
 		row.PeakBytes = max(row.PeakBytes, r.PeakBytes-contract.PoolBytes)
 		row.DiskBytes = max(row.DiskBytes, r.DiskBytes)
 	}
-	row.NSPerOp, row.CPUPerOp, row.BytesPerSecond, row.Ratio = spread(ns), spread(cpu), spread(bytes), spread(ratios)
-	row.CPURatio = spread(cpuRatios)
+	row.NSPerOp, row.CPUPerOp, row.BytesPerSecond = spread(ns), spread(cpu), spread(bytes)
+	row.Ratio, row.CPURatio = ratios(row.rounds, first)
 	return row
+}
+
+// ratios are of the time by the clock, and of the processors' time, each in the rounds that both have.
+func ratios(own, other map[int]contract.Result) (clock, cpu Spread) {
+	var clocks, cpus []float64
+	for round, a := range own {
+		b, ok := other[round]
+		if !ok || b.ElapsedNS == 0 {
+			continue
+		}
+		clocks = append(clocks, float64(a.ElapsedNS)/float64(b.ElapsedNS))
+		cpus = append(cpus, float64(a.UserNS+a.SysNS)/float64(max(b.UserNS+b.SysNS, 1)))
+	}
+	return spread(clocks), spread(cpus)
 }
