@@ -62,7 +62,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// IOError is a failure of the source or target of a stream, or of the disk under the vault.
+// IOError is a failure of the source or target of a stream, or of the disk under the vault. If that is full, it matches syscall.ENOSPC;
+// nothing was changed then, and the vault goes on when there is room again.
 type IOError = engine.IOError
 
 // LayoutError says that something in the file, such as a column, is kept in a layout of another program that is not known here, and what can

@@ -48,7 +48,8 @@ func (e *OpError) Error() string { return fmt.Sprintf("op %d on %q: %v", e.Index
 // Unwrap returns the cause.
 func (e *OpError) Unwrap() error { return e.Err }
 
-// IOError is a failure outside the store's own logic: the source or target of a stream, or the disk.
+// IOError is a failure outside the store's own logic: the source or target of a stream, or the disk. A disk that is full, a quota that
+// is used up and a limit on the length of files match syscall.ENOSPC.
 type IOError struct {
 	// Op is what was being done, such as "read source".
 	Op  string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -22,6 +21,9 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	if ctxErr := ctx.Err(); ctxErr != nil && (de.Kind == driver.Interrupted || de.Kind == driver.Busy) {
 		return context.Cause(ctx)
 	}
+	if driver.NoRoom(err) {
+		return ioError("write "+s.path, err)
+	}
 	switch de.Kind {
 	case driver.Busy:
 		who := "another process has"
@@ -30,8 +32,6 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		}
 		return fmt.Errorf("%w: %s locked %s for longer than %v; try again or raise the busy timeout (%v)",
 			engine.ErrBusy, who, s.path, max(s.opt.BusyTimeout, 0), de)
-	case driver.Full:
-		return &engine.IOError{Op: "write " + s.path, Err: fmt.Errorf("%w; free some space and try again (%v)", syscall.ENOSPC, de)}
 	case driver.IO, driver.CannotOpen:
 		return &engine.IOError{Op: "use " + s.path, Err: de}
 	case driver.Corrupt:

@@ -51,7 +51,7 @@ func (s *Store) Optimize(ctx context.Context) error {
 		// A file that another program made without it gets auto-vacuum here, so that Shrink works from now on.
 		for _, sql := range []string{`PRAGMA auto_vacuum=INCREMENTAL`, `VACUUM`, `PRAGMA optimize=0x10002`} {
 			if err := s.execWithTempFile(c, sql); err != nil {
-				return err
+				return s.rebuildError(err)
 			}
 		}
 		return s.truncateLog(c)
@@ -188,7 +188,7 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	if path == "" {
 		return fmt.Errorf("backup path is empty: %w", engine.ErrInvalid)
 	}
-	return makeFile("back up", path, func(tmp string) error { return s.copyTo(ctx, tmp, progress) })
+	return makeFile("back up", path, func(tmp string) error { return s.copyTo(ctx, path, tmp, progress) })
 }
 
 // makeFile lets fill write to an empty file beside path, and gives it that name once it is complete.
@@ -197,29 +197,56 @@ func makeFile(op, path string, fill func(tmp string) error) error {
 		if _, err := os.Lstat(path + suffix); err == nil {
 			return fmt.Errorf("%s is there already; choose another name or remove it: %w", path+suffix, engine.ErrExists)
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			return &engine.IOError{Op: op, Err: err}
+			return ioError(op, err)
 		}
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.partial")
 	if err != nil {
-		return &engine.IOError{Op: op, Err: err}
+		return ioError(op, err)
 	}
 	defer removeDatabase(tmp.Name())
 	if err := tmp.Close(); err != nil {
-		return &engine.IOError{Op: op, Err: err}
+		return ioError(op, err)
 	}
 	if err := fill(tmp.Name()); err != nil {
 		return err
 	}
+	if err := foldLog(tmp.Name()); err != nil {
+		return ioError(op+" to "+path, err)
+	}
 	if err := publishFile(tmp.Name(), path); err != nil {
-		return &engine.IOError{Op: op, Err: err}
+		return ioError(op, err)
 	}
 	return nil
 }
 
-// copyTo copies from one snapshot: with it held, the online backup need not start again when somebody writes.
-func (s *Store) copyTo(ctx context.Context, path string, progress func(done, total int64)) error {
+// foldLog copies the log of a closed database into it, if there is one. SQLite's own attempt to, when the last connection closes, fails
+// without a word, and the file alone would be a part of what was written.
+func foldLog(path string) error {
+	if info, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return nil
+	}
 	abs, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	c, err := driver.Open(context.Background(), driver.Config{Path: abs})
+	if err != nil {
+		return err
+	}
+	log, done := 0, 0
+	if err = c.Exec(`SELECT 1 FROM sqlite_schema LIMIT 1`); err == nil { // before its first look a connection knows of no log
+		log, done, err = c.Checkpoint(true)
+	}
+	if err == nil && done < log {
+		err = fmt.Errorf("%d of %d pages of its log could not be copied into it", log-done, log)
+	}
+	return errors.Join(err, c.Close())
+}
+
+// copyTo copies from one snapshot into tmp, for path: with it held, the online backup need not start again when somebody writes.
+func (s *Store) copyTo(ctx context.Context, path, tmp string, progress func(done, total int64)) error {
+	abs, err := filepath.Abs(tmp)
 	if err != nil {
 		return &engine.IOError{Op: "back up", Err: err}
 	}
@@ -231,12 +258,16 @@ func (s *Store) copyTo(ctx context.Context, path string, progress func(done, tot
 		if err != nil {
 			return err
 		}
-		return ses.c.Backup(abs, backupPages, func(remaining, total int) error {
+		err = ses.c.Backup(abs, backupPages, func(remaining, total int) error {
 			if progress != nil {
 				progress(int64(total-remaining)*size, int64(total)*size)
 			}
 			return ctx.Err()
 		})
+		if driver.NoRoom(err) { // only the copy is written
+			return ioError("back up to "+path, err)
+		}
+		return err
 	})
 }
 

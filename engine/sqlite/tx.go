@@ -190,7 +190,7 @@ func (x *tx) Open(ctx context.Context, key string) (engine.Blob, error) {
 			// The transaction may yet overwrite the row, which would take the value from under the blob.
 			if err := b.spill(); err != nil {
 				b.letGo()
-				return &engine.IOError{Op: "copy value to a temporary file", Err: err}
+				return err
 			}
 		}
 		x.blobs[b] = struct{}{}

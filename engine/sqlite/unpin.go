@@ -56,10 +56,15 @@ func (b *blob) advance() bool {
 func (b *blob) spill() error {
 	f, err := newTempFile("kvault-reader-*")
 	if err != nil {
-		return err
+		return tempError(err)
 	}
 	b.cursor.c.SetContext(context.Background())
-	err = b.cursor.each(func(p []byte) error { _, err := f.Write(p); return err })
+	err = b.cursor.each(func(p []byte) error {
+		if _, err := f.Write(p); err != nil {
+			return tempError(err)
+		}
+		return nil
+	})
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}

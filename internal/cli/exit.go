@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"syscall"
 
@@ -115,6 +116,10 @@ func (a *app) reportFailure(cmd *cobra.Command, err error, code int) {
 // hintFor is the way out of a failure, if there is one to name.
 func hintFor(cmd *cobra.Command, code int, err error) string {
 	switch code {
+	case exitFailure:
+		if file := (*fs.PathError)(nil); errors.As(err, &file) && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
+			return "Free some space where it is written to, and run the command again."
+		}
 	case exitUsage:
 		return fmt.Sprintf("See '%s --help'.", cmd.CommandPath())
 	case exitNoVault:

@@ -95,6 +95,12 @@ func (w *batchWriter) flush(ctx context.Context) error {
 		return nil
 	}
 	if _, err := w.vault.FlushCache(ctx); err != nil {
+		if ctx.Err() == nil {
+			// Nobody tries again, and what is pending would keep the vault from closing. The next run imports it.
+			w.pending, w.bytes = nil, 0
+			_, discarded := w.vault.DiscardCache(ctx)
+			err = errors.Join(err, discarded)
+		}
 		return err
 	}
 	for _, e := range w.pending {

@@ -18,4 +18,9 @@ const (
 	// Damage lies so many bytes apart.
 	damageStride = 4001 * slowdown
 	modelSeeds   = 1
+	defaultRoom  = 8 * slowdown
+	// One of so many calls is made while a lock is held.
+	lockStride = 4 * slowdown
+	// At so many places a log is cut and overwritten.
+	logCuts = 40 / slowdown
 )

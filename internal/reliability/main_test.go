@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/kohakuvault/kvault"
@@ -49,13 +50,19 @@ type child struct {
 
 func startChild(t *testing.T, part, path string, args ...any) *child {
 	t.Helper()
+	return startChildIn(t, nil, part, path, args...)
+}
+
+// startChildIn starts a child with attributes of its own.
+func startChildIn(t *testing.T, attr *syscall.SysProcAttr, part, path string, args ...any) *child {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &child{Cmd: exec.CommandContext(t.Context(), exe)}
 	c.Env = append(os.Environ(), childEnv+"="+part+"\n"+path+"\n"+fmt.Sprintln(args...))
-	c.Stderr = os.Stderr
+	c.Stderr, c.SysProcAttr = os.Stderr, attr
 	out, outErr := c.StdoutPipe()
 	in, inErr := c.StdinPipe()
 	if err := errors.Join(outErr, inErr); err != nil {

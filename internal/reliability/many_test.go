@@ -18,4 +18,9 @@ const (
 	// Damage lies so many bytes apart.
 	damageStride = 97
 	modelSeeds   = 4
+	defaultRoom  = 1
+	// One of so many calls is made while a lock is held.
+	lockStride = 1
+	// At so many places a log is cut and overwritten.
+	logCuts = 1000
 )

@@ -85,6 +85,9 @@ func wrap(err error) error {
 	if errors.As(err, &e) {
 		return err
 	}
+	if errors.Is(err, sqlite3.IOERR_SHMSIZE) { // the log's shared memory cannot become longer; the cause is lost
+		return &Error{Kind: Full, err: err}
+	}
 	var code sqlite3.ErrorCode
 	if errors.As(err, &code) {
 		return &Error{Kind: kinds[code], err: err}

@@ -5,7 +5,7 @@ import "github.com/ncruces/go-sqlite3/vfs"
 // logVFS is the file system layer for connections that write.
 const logVFS = "kvault"
 
-func init() { vfs.Register(logVFS, Gather(vfs.Find("os").(vfs.VFSFilename))) }
+func init() { vfs.Register(logVFS, Gather(plainVFS{vfs.Find("os").(vfs.VFSFilename)})) }
 
 // Gather is v with write-ahead logs whose frames reach the file a commit at a time. SQLite writes each frame as a header and a
 // page; as one write, the pages of a small commit cost half as much.

@@ -8,7 +8,7 @@ import (
 // mappedVFS is the file system layer for connections with a memory map.
 const mappedVFS = "kvault-mapped"
 
-func init() { vfs.Register(mappedVFS, wholePageVFS{Gather(vfs.Find("os").(vfs.VFSFilename))}) }
+func init() { vfs.Register(mappedVFS, wholePageVFS{Gather(plainVFS{vfs.Find("os").(vfs.VFSFilename)})}) }
 
 // wholePageVFS makes SQLite read whole pages through its page cache and memory map. With IOCAP_SUBPAGE_READ set, as the
 // driver's own VFS has it, reads of overflow pages bypass the map, and a large value takes several times as long.
@@ -23,18 +23,6 @@ func (v wholePageVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.
 		return wholePageFile{mf}, flags, nil
 	}
 	return f, flags, nil
-}
-
-// mappedFile is all that the driver's file can do where files can be mapped; a wrapper that left one out would
-// silently switch a feature of SQLite off.
-type mappedFile interface {
-	vfs.FileLockState
-	vfs.FileHasMoved
-	vfs.FileSizeHint
-	vfs.FilePersistWAL
-	vfs.FilePowersafeOverwrite
-	vfs.FileSharedMemory
-	vfs.FileMemoryMapper
 }
 
 type wholePageFile struct{ mappedFile }

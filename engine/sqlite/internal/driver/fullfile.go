@@ -1,0 +1,80 @@
+package driver
+
+import (
+	"errors"
+	"slices"
+	"syscall"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
+)
+
+// plainVFS is the system's files, with a full disk told as one: the driver looks for the bare error number, which comes wrapped, and
+// reports an I/O error of unknown cause.
+type plainVFS struct{ vfs.VFSFilename }
+
+func (v plainVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	f, flags, err := v.VFSFilename.OpenFilename(name, flags)
+	if err != nil {
+		return nil, flags, fullError(err)
+	}
+	switch f := f.(type) {
+	case mappedFile:
+		return plainMappedFile{f}, flags, nil
+	case systemFile:
+		return plainFile{f}, flags, nil
+	}
+	return f, flags, nil
+}
+
+// systemFile is all that the driver's file can do where there is shared memory, and mappedFile where files can be mapped besides; a
+// wrapper that left one out would silently switch a feature of SQLite off.
+type systemFile interface {
+	vfs.FileLockState
+	vfs.FileHasMoved
+	vfs.FileSizeHint
+	vfs.FilePersistWAL
+	vfs.FilePowersafeOverwrite
+	vfs.FileSharedMemory
+}
+
+type mappedFile interface {
+	systemFile
+	vfs.FileMemoryMapper
+}
+
+type plainFile struct{ systemFile }
+
+func (f plainFile) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.systemFile.WriteAt(p, off)
+	return n, fullError(err)
+}
+
+// DeviceCharacteristics leaves batch atomic writes out, which need methods that the wrapper does not forward.
+func (f plainFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
+	return f.systemFile.DeviceCharacteristics() &^ vfs.IOCAP_BATCH_ATOMIC
+}
+
+type plainMappedFile struct{ mappedFile }
+
+func (f plainMappedFile) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.mappedFile.WriteAt(p, off)
+	return n, fullError(err)
+}
+
+func (f plainMappedFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
+	return f.mappedFile.DeviceCharacteristics() &^ vfs.IOCAP_BATCH_ATOMIC
+}
+
+// fullError makes SQLite see that the disk is full.
+func fullError(err error) error {
+	if NoRoom(err) {
+		return vfs.SystemError(err, sqlite3.FULL)
+	}
+	return err
+}
+
+// NoRoom says whether err is of a disk that is full, a quota that is used up, or a file that is as long as it may become.
+func NoRoom(err error) bool {
+	return KindOf(err) == Full || slices.ContainsFunc(noRoom, func(why syscall.Errno) bool { return errors.Is(err, why) })
+}

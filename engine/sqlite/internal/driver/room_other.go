@@ -1,0 +1,7 @@
+//go:build !windows
+
+package driver
+
+import "syscall"
+
+var noRoom = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}
