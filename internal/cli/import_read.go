@@ -93,7 +93,7 @@ func (it *item) load(l *lane) (err error) {
 	if err != nil {
 		return err
 	}
-	f, err := dir.Open(base)
+	f, err := dir.OpenFile(base, os.O_RDONLY|dontWait, 0)
 	if err != nil {
 		return err
 	}

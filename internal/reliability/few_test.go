@@ -16,11 +16,10 @@ const (
 	// One of so many hostile files is tried.
 	hostileStride = 9 * slowdown
 	// Damage lies so many bytes apart.
-	damageStride = 4001 * slowdown
-	modelSeeds   = 1
-	defaultRoom  = 8 * slowdown
-	// One of so many calls is made while a lock is held.
-	lockStride = 4 * slowdown
+	damageStride    = 4001 * slowdown
+	modelSeeds      = 1
+	defaultRoom     = 8 * slowdown
+	defaultLockStep = 4 * slowdown
 	// At so many places a log is cut and overwritten.
 	logCuts = 40 / slowdown
 )

@@ -16,11 +16,10 @@ const (
 	// One of so many hostile files is tried.
 	hostileStride = 1
 	// Damage lies so many bytes apart.
-	damageStride = 97
-	modelSeeds   = 4
-	defaultRoom  = 1
-	// One of so many calls is made while a lock is held.
-	lockStride = 1
+	damageStride    = 97
+	modelSeeds      = 4
+	defaultRoom     = 1
+	defaultLockStep = 1
 	// At so many places a log is cut and overwritten.
 	logCuts = 1000
 )

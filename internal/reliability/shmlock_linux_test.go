@@ -3,6 +3,7 @@ package reliability
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/kohakuvault/kvault"
 )
+
+var lockStep = flag.Int("lockstep", defaultLockStep, "one of so many calls is made while a lock in shared memory is held")
 
 // shmLocks are the bytes of a log's shared memory that SQLite locks, and what for.
 // https://sqlite.org/walformat.html#wal_locks says more.
@@ -65,7 +68,7 @@ func TestSharedMemoryLocks(t *testing.T) {
 		for _, lock := range shmLocks {
 			for _, exclusive := range []bool{false, true} {
 				for i, c := range fullCases {
-					if i%lockStride != int(lock.at)%lockStride || c.name == "import" || c.name == "export" || lockStride > 1 && lock.n > 1 {
+					if i%(*lockStep) != int(lock.at)%(*lockStep) || c.name == "import" || c.name == "export" || *lockStep > 1 && lock.n > 1 {
 						continue
 					}
 					opt := opt
