@@ -1,4 +1,4 @@
-//go:build !reliability
+//go:build !reliability && !race
 
 package sqlite_test
 

@@ -16,7 +16,7 @@ const (
 	staleAfter = time.Hour
 )
 
-// owner names a process: its host, its id there, and a token, since ids are used again.
+// owner names a process: its host, and where on it the id counts; its id there; and a token, since ids are used again.
 type owner struct {
 	host  string
 	pid   int
@@ -28,7 +28,7 @@ var self = func() owner {
 	if err != nil {
 		host = "localhost"
 	}
-	return owner{strings.ReplaceAll(host, "|", "-"), os.Getpid(), rand.Text()[:16]}
+	return owner{strings.ReplaceAll(host+scope(), "|", "-"), os.Getpid(), rand.Text()[:16]}
 }()
 
 func (o owner) String() string { return fmt.Sprintf("%s|%d|%s", o.host, o.pid, o.token) }
