@@ -21,5 +21,5 @@ const (
 	defaultRoom     = 8 * slowdown
 	defaultLockStep = 4 * slowdown
 	// At so many places a log is cut and overwritten.
-	logCuts = 40 / slowdown
+	defaultLogCuts = 40 / slowdown
 )

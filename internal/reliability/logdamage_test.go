@@ -2,6 +2,7 @@ package reliability
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/kohakuvault/kvault"
 )
+
+var logCuts = flag.Int("logcuts", defaultLogCuts, "at how many places a log is cut and overwritten")
 
 // crashed is a vault whose process died: its file, its log and its shared memory, and what it held when the log had each length.
 type crashed struct {
@@ -114,7 +117,7 @@ func TestDamagedLog(t *testing.T) {
 	c.reopens(t, "log garbage", garbage, nil, c.states[0])
 	c.reopens(t, "garbage behind the log", append(append([]byte(nil), c.log...), garbage...), c.shm, c.states[len(c.states)-1])
 	cuts := 0
-	for n := 0; n <= len(c.log); n += 1 + len(c.log)/logCuts {
+	for n := 0; n <= len(c.log); n += 1 + len(c.log)/(*logCuts) {
 		c.reopens(t, fmt.Sprint("log cut at ", n), c.log[:n], c.shm, c.state(n))
 		damaged := append([]byte(nil), c.log...)
 		copy(damaged[n:], garbage[:100])

@@ -21,5 +21,5 @@ const (
 	defaultRoom     = 1
 	defaultLockStep = 1
 	// At so many places a log is cut and overwritten.
-	logCuts = 1000
+	defaultLogCuts = 1000
 )
