@@ -134,5 +134,24 @@ func encodeJSON(v any) ([]byte, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
+	if err == nil && replacedText(b.Bytes()) {
+		err = errNotUTF8
+	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// replacedText says whether JSON that encoding/json wrote has text in the place of one that was not UTF-8. It writes the replacement
+// character so, as an escape, only then.
+func replacedText(b []byte) bool {
+	const escape = "ufffd"
+	for {
+		at := bytes.IndexByte(b, '\\')
+		if at < 0 || at+1 == len(b) {
+			return false
+		}
+		if b = b[at+1:]; bytes.HasPrefix(b, []byte(escape)) {
+			return true
+		}
+		b = b[1:] // a backslash that was escaped begins nothing
+	}
 }
