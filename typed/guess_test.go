@@ -1,10 +1,13 @@
 package typed
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
 	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -72,5 +75,29 @@ func TestTextInJSONIsUTF8(t *testing.T) {
 		if v, err := Decode(b); err != nil || v.Data != s {
 			t.Errorf("%q came back as %q, %v", s, v.Data, err)
 		}
+	}
+}
+
+// What stands in for NaN must not grow with the payload.
+func TestManyNaNsTakeLittleMemory(t *testing.T) {
+	for _, digits := range []string{strings.Repeat("1", 20_000), strings.Repeat("0", 20_000)} {
+		payload := []byte("[0e" + digits + strings.Repeat(",NaN", 5_000) + "]")
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		v, err := Decode(append(AppendHeader(nil, JSON), payload...))
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := v.Data.([]any)
+		if f, ok := list[5000].(float64); !ok || !math.IsNaN(f) || list[0] != 0.0 {
+			t.Errorf("%v, %v", list[0], list[5000])
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 100*uint64(len(payload)) {
+			t.Errorf("it took %d bytes to decode %d", took, len(payload))
+		}
+	}
+	if v, err := Decode(append(AppendHeader(nil, JSON), bytes.Repeat([]byte("NaN"), 1)...)); err != nil || !math.IsNaN(v.Data.(float64)) {
+		t.Errorf("%v, %v", v.Data, err)
 	}
 }

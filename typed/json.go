@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -91,9 +92,10 @@ func strictJSON(b []byte) ([]byte, json.Number) {
 	if !bytes.Contains(b, []byte(nanWord)) && !bytes.Contains(b, []byte(infinityWord)) {
 		return b, ""
 	}
-	nan := "0e1"
-	for bytes.Contains(b, []byte(nan)) {
-		nan += "1"
+	// Which number that is cannot be told beforehand: else a payload could have all of them that are short.
+	nan := ""
+	for nan == "" || bytes.Contains(b, []byte(nan)) {
+		nan = "0e" + strconv.FormatUint(rand.Uint64(), 10)
 	}
 	out := make([]byte, 0, len(b)+len(nan))
 	for len(b) > 0 {
