@@ -55,7 +55,7 @@ func newArrowDecoder(r io.Reader) (_ decoder, err error) {
 	}
 	d := &binaryDecoder{done: func() { in.Close() }}
 	for _, f := range in.Schema().Fields() {
-		d.heads = append(d.heads, heading{f.Name, typeOf(f.Type)})
+		d.heads = append(d.heads, heading{name: f.Name, typ: typeOf(f.Type)})
 	}
 	n := 0
 	d.read = func() (arrow.RecordBatch, error) {
@@ -88,7 +88,7 @@ func newParquetDecoder(ctx context.Context, r io.Reader) (_ decoder, err error) 
 	}
 	d := &binaryDecoder{done: records.Release}
 	for _, f := range records.Schema().Fields() {
-		d.heads = append(d.heads, heading{f.Name, typeOf(f.Type)})
+		d.heads = append(d.heads, heading{name: f.Name, typ: typeOf(f.Type)})
 	}
 	d.read = func() (arrow.RecordBatch, error) {
 		if !records.Next() {
