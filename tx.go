@@ -2,6 +2,8 @@ package kvault
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -17,6 +19,9 @@ type Tx struct {
 	pending writeback.Overlay // what was in the cache when a read-only transaction began
 	writes  bool
 	done    atomic.Bool
+	// atomic is held by who changes arrays, and guards halfDone: why the transaction cannot be committed.
+	atomic   sync.Mutex
+	halfDone error
 }
 
 var _ scope = (*Tx)(nil)
@@ -27,6 +32,8 @@ var _ scope = (*Tx)(nil)
 //
 // Use only the Tx inside fn. A method of the Vault that writes would wait for the transaction that is waiting for it, until
 // its context ends.
+//
+// If a call of the transaction fails halfway, and fn goes on all the same, Update fails with ErrTxDone.
 //
 // An engine without transactions gives ErrUnsupported.
 func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) error {
@@ -54,11 +61,24 @@ func (v *Vault) runUpdate(ctx context.Context, t engine.Transactor, fn func(*Tx)
 	if err := fn(tx); err != nil {
 		return &ownError{err}
 	}
+	if err := tx.whole(); err != nil {
+		return err
+	}
 	commit := func() error { return retry(ctx, &v.opt, func() error { return begun.Commit(ctx) }) }
 	if around != nil {
 		return around(commit)
 	}
 	return commit()
+}
+
+// whole refuses to commit half of a change.
+func (t *Tx) whole() error {
+	t.atomic.Lock()
+	defer t.atomic.Unlock()
+	if t.halfDone == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: it was rolled back, since a call in it failed halfway: %w", ErrTxDone, t.halfDone)
 }
 
 // View runs fn on a snapshot of the vault, cached writes included, that nothing changes while fn runs. Writers go on

@@ -2,6 +2,7 @@ package kvault
 
 import (
 	"context"
+	"errors"
 
 	"github.com/kohakuvault/kvault/engine"
 )
@@ -18,20 +19,53 @@ func (t *Tx) Arrays() (engine.Arrays, error) {
 	if !ok {
 		return nil, fail("arrays", "", ErrUnsupported)
 	}
-	return &txArrays{t, a}, nil
+	return &txArrays{t: t, a: a}, nil
 }
 
 // txArrays attempts each call again while the database is busy, and ends with its transaction.
 type txArrays struct {
 	t *Tx
 	a engine.Arrays
+	// changed, if not nil, takes whether anything was changed.
+	changed *bool
 }
+
+// Atomic runs fn, which reads or changes arrays by several calls, and no other such function of the transaction meanwhile. If fn fails
+// after it changed something, the transaction ends, as if it had been rolled back: what it would commit has half of a change in it.
+// A savepoint for each would cost as much as a small change itself.
+func (x *txArrays) Atomic(fn func(engine.Arrays) error) error {
+	if !x.t.writes {
+		return fn(x)
+	}
+	x.t.atomic.Lock()
+	defer x.t.atomic.Unlock()
+	changed, err := false, errPanicked
+	defer func() {
+		if err != nil && changed {
+			x.t.halfDone = err
+			x.t.end()
+		}
+	}()
+	err = fn(&txArrays{x.t, x.a, &changed})
+	return err
+}
+
+var errPanicked = errors.New("a panic")
 
 // Pending are the elements of the cache that come behind those of a column, in the order in which they do.
 func (x *txArrays) Pending(target string) []engine.Append { return x.t.pending.Appends(target) }
 
 func (x *txArrays) do(ctx context.Context, fn func() error) error {
 	return x.t.do(ctx, func(engine.Reader) error { return fn() })
+}
+
+// change is do for what changes something, unless it fails.
+func (x *txArrays) change(ctx context.Context, fn func() error) error {
+	err := x.do(ctx, fn)
+	if err == nil && x.changed != nil {
+		*x.changed = true
+	}
+	return err
 }
 
 func (x *txArrays) Arrays(ctx context.Context) (list []engine.Array, err error) {
@@ -45,20 +79,20 @@ func (x *txArrays) Array(ctx context.Context, name string) (a engine.Array, err 
 }
 
 func (x *txArrays) CreateArray(ctx context.Context, a engine.Array) (made engine.Array, err error) {
-	err = x.do(ctx, func() error { made, err = x.a.CreateArray(ctx, a); return err })
+	err = x.change(ctx, func() error { made, err = x.a.CreateArray(ctx, a); return err })
 	return made, err
 }
 
 func (x *txArrays) DropArray(ctx context.Context, id int64) error {
-	return x.do(ctx, func() error { return x.a.DropArray(ctx, id) })
+	return x.change(ctx, func() error { return x.a.DropArray(ctx, id) })
 }
 
 func (x *txArrays) RenameArray(ctx context.Context, id int64, name string) error {
-	return x.do(ctx, func() error { return x.a.RenameArray(ctx, id, name) })
+	return x.change(ctx, func() error { return x.a.RenameArray(ctx, id, name) })
 }
 
 func (x *txArrays) SetArrayLength(ctx context.Context, id, length int64) error {
-	return x.do(ctx, func() error { return x.a.SetArrayLength(ctx, id, length) })
+	return x.change(ctx, func() error { return x.a.SetArrayLength(ctx, id, length) })
 }
 
 func (x *txArrays) ChunkSize(ctx context.Context, id, chunk int64) (size int64, err error) {
@@ -72,7 +106,7 @@ func (x *txArrays) ChunkUsed(ctx context.Context, id, chunk int64) (used int64, 
 }
 
 func (x *txArrays) SetChunkUsed(ctx context.Context, id, chunk, used int64, deleted bool) error {
-	return x.do(ctx, func() error { return x.a.SetChunkUsed(ctx, id, chunk, used, deleted) })
+	return x.change(ctx, func() error { return x.a.SetChunkUsed(ctx, id, chunk, used, deleted) })
 }
 
 func (x *txArrays) Chunks(ctx context.Context, id int64) (n int64, err error) {
@@ -85,15 +119,18 @@ func (x *txArrays) ReadChunk(ctx context.Context, id, chunk, off int64, p []byte
 }
 
 func (x *txArrays) WriteChunk(ctx context.Context, id, chunk, off int64, p []byte) error {
+	if x.changed != nil {
+		*x.changed = true // if it fails, perhaps in part
+	}
 	return x.do(ctx, func() error { return x.a.WriteChunk(ctx, id, chunk, off, p) })
 }
 
 func (x *txArrays) ResizeChunk(ctx context.Context, id, chunk, size int64) error {
-	return x.do(ctx, func() error { return x.a.ResizeChunk(ctx, id, chunk, size) })
+	return x.change(ctx, func() error { return x.a.ResizeChunk(ctx, id, chunk, size) })
 }
 
 func (x *txArrays) TruncateChunks(ctx context.Context, id, n int64) error {
-	return x.do(ctx, func() error { return x.a.TruncateChunks(ctx, id, n) })
+	return x.change(ctx, func() error { return x.a.TruncateChunks(ctx, id, n) })
 }
 
 // ForeignArrays lists the arrays that other programs keep in a layout of their own, if the engine can tell.

@@ -45,17 +45,25 @@ func (c *Column[T]) with(ctx context.Context, a engine.Arrays, fn func(layout) e
 	return fn(l)
 }
 
-// within runs fn on the arrays of tx, or of a transaction of its own if tx is nil.
+// within runs fn on the arrays of tx, as one of its calls, or of a transaction of its own if tx is nil.
 func within(ctx context.Context, tx *kvault.Tx, begin func(context.Context, func(*kvault.Tx) error) error, fn func(engine.Arrays) error) error {
-	run := func(tx *kvault.Tx) error {
-		a, err := tx.Arrays()
-		if err != nil {
-			return err
-		}
-		return fn(a)
+	if tx == nil {
+		return begin(ctx, func(tx *kvault.Tx) error {
+			a, err := tx.Arrays()
+			if err != nil {
+				return err
+			}
+			return fn(a)
+		})
 	}
-	if tx != nil {
-		return run(tx)
+	a, err := tx.Arrays()
+	if err != nil {
+		return err
 	}
-	return begin(ctx, run)
+	return a.(atomically).Atomic(fn)
+}
+
+// atomically are the arrays of a transaction of the caller's, who may go on after a call that failed, and may make several at once.
+type atomically interface {
+	Atomic(fn func(engine.Arrays) error) error
 }

@@ -107,16 +107,26 @@ func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o 
 		return err
 	}
 	if size > 0 {
-		if err := alone(ctx, a, made[0]); err != nil {
-			return err
-		}
+		err = alone(ctx, a, made[0])
+	} else {
+		err = freeParts(ctx, a, name)
 	}
 	for _, arr := range made {
-		_, err := a.CreateArray(ctx, arr)
-		if errors.Is(err, engine.ErrExists) {
-			return &worded{"its part " + arr.Name + " would be a column that exists", kvault.ErrExists}
-		}
 		if err != nil {
+			return err
+		}
+		_, err = a.CreateArray(ctx, arr)
+	}
+	return err
+}
+
+// freeParts reports an error if a part of a column by that name would be another column.
+func freeParts(ctx context.Context, a engine.Arrays, name string) error {
+	for _, suffix := range []string{dataSuffix, indexSuffix} {
+		switch _, err := a.Array(ctx, name+suffix); {
+		case err == nil:
+			return &worded{"its part " + name + suffix + " would be a column that exists", kvault.ErrExists}
+		case !errors.Is(err, engine.ErrNotFound):
 			return err
 		}
 	}

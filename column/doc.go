@@ -20,6 +20,10 @@
 //		return sizes.In(tx).Append(ctx, int64(len(jpeg)))
 //	})
 //
+// Calls of one transaction may be made at the same time; one runs after the other. One that fails halfway, as for lack of disk space or because
+// the column is damaged, ends the transaction, which cannot be committed then. Most fail before they change anything: an index out of range, an
+// element that does not fit, a name that is taken.
+//
 // Nothing of a column is remembered between calls, so any number of programs may append to one: their elements interleave, and none is
 // lost. A transaction for each element costs far more than the element; Extend, or a transaction around many calls, does not.
 //

@@ -78,6 +78,13 @@ func kindNamed(typ string) (*kind, error) {
 	return k, nil
 }
 
+// KnownType says whether typ is the name of a type that this package has a codec for: see Types. What the Python package would ignore
+// behind one is not.
+func KnownType(typ string) bool {
+	_, err := kindNamed(typ)
+	return err == nil && strings.Count(typ, ":") <= strings.Count(canonical(typ), ":")
+}
+
 // fits says whether an element of a fixed size can be in a chunk. A hostile file may say anything.
 func (n *typeName) fits() bool {
 	elements := 1

@@ -68,3 +68,15 @@ func TestUnknownType(t *testing.T) {
 	must(t, err)
 	wantSlice(t, list, column.Info{Name: "odd", Type: "complex128", Size: 16})
 }
+
+func TestKnownType(t *testing.T) {
+	for typ, want := range map[string]bool{
+		"i64": true, "str": true, "string": true, "str:utf-8": true, "str:4:latin1": true, "bytes:5": true, "vec:f32": true, "vec:float32:2:3": true,
+		"msgpack:10": true, "": false, "i65": false, "i64:i64": false, "bytes:5:6": false, "bytes:0": false, "vec": false, "vec:f32:0": false,
+		"vec:f32:x": false, "str:ebcdic": false, "age:i64": false, ":i64": false, "vec:f64:1000000:1000000": false,
+	} {
+		if got := column.KnownType(typ); got != want {
+			t.Errorf("%q: %v", typ, got)
+		}
+	}
+}

@@ -57,15 +57,31 @@ func (j *joined) read(ctx context.Context, from, to int64, r *run) error {
 }
 
 func (j *joined) append(ctx context.Context, r *run) error {
-	used := j.data.arr.Length
+	end, err := j.lastEnd(ctx)
+	if err != nil {
+		return err
+	}
 	list := &run{size: 8}
 	for i := range r.len() {
-		list.data = binary.LittleEndian.AppendUint64(list.data, uint64(used)+uint64(r.start(i+1)))
+		list.data = binary.LittleEndian.AppendUint64(list.data, uint64(end)+uint64(r.start(i+1)))
 	}
-	if err := j.splice(ctx, used, used, r.data); err != nil {
+	if err := j.splice(ctx, end, j.data.arr.Length, r.data); err != nil {
 		return err
 	}
 	return j.index.append(ctx, list)
+}
+
+// lastEnd is where the last element ends. There may be more data: the package wrote them before the index, in a transaction of their own.
+func (j *joined) lastEnd(ctx context.Context) (int64, error) {
+	n := j.length()
+	if n == 0 {
+		return 0, nil
+	}
+	list, err := j.ends(ctx, n-1, n)
+	if err != nil {
+		return 0, err
+	}
+	return list[1], nil
 }
 
 func (j *joined) set(ctx context.Context, i int64, b []byte) error {

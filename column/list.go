@@ -2,10 +2,8 @@ package column
 
 import (
 	"context"
-	"errors"
 	"strings"
 
-	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
 )
 
@@ -123,6 +121,9 @@ func Rename[S Scope](ctx context.Context, s S, from, to string) error {
 			}
 			return p.rename(ctx, a, to, "")
 		}
+		if err := freeParts(ctx, a, to); err != nil {
+			return err
+		}
 		return p.rename(ctx, a, to+dataSuffix, to+indexSuffix)
 	}))
 }
@@ -135,9 +136,7 @@ func (p *parts) rename(ctx context.Context, a engine.Arrays, data, index string)
 		if part.arr == nil {
 			continue
 		}
-		if err := a.RenameArray(ctx, part.arr.ID, part.name); errors.Is(err, engine.ErrExists) {
-			return &worded{"its part " + part.name + " would be a column that exists", kvault.ErrExists}
-		} else if err != nil {
+		if err := a.RenameArray(ctx, part.arr.ID, part.name); err != nil {
 			return err
 		}
 	}

@@ -56,11 +56,16 @@ func (s *scattered) tail(ctx context.Context) (tail, error) {
 		err := s.data.trim(ctx, 0) // the package leaves chunks behind
 		return tail{fresh: true}, err
 	}
-	last, err := s.entries(ctx, s.length()-1, s.length())
+	list, err := s.entries(ctx, s.length()-1, s.length())
 	if err != nil {
 		return tail{}, err
 	}
-	return s.behind(ctx, last[0])
+	last := list[0]
+	t, err := s.behind(ctx, last)
+	if err == nil && last.size() > 0 {
+		err = s.data.holds(t.chunk, t.size, last.end)
+	}
+	return t, err
 }
 
 // behind is the chunk in which e is the last element, from where it ends.

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/kohakuvault/kvault"
-	"github.com/kohakuvault/kvault/engine"
 )
 
 // scattered is the layout of the package's version 0.4 and later: each entry of the index says in which chunk an element lies, and
@@ -92,11 +91,11 @@ func (s *scattered) readEntry(ctx context.Context, r *run, e entry) error {
 		return nil
 	}
 	size, err := s.data.a.ChunkSize(ctx, s.data.arr.ID, e.chunk)
-	if err == nil && e.end > size {
-		err = fmt.Errorf("chunk %d has %d bytes, not %d: %w", e.chunk, size, e.end, engine.ErrInvalid)
-	}
 	if err != nil {
 		return s.data.damaged(err)
+	}
+	if err := s.data.holds(e.chunk, size, e.end); err != nil {
+		return err
 	}
 	at := len(r.data)
 	r.data = slices.Grow(r.data, int(e.size()))[:at+int(e.size())]
@@ -145,6 +144,9 @@ func (s *scattered) set(ctx context.Context, i int64, b []byte) error {
 func (s *scattered) lengthen(ctx context.Context, i int64, e entry, b []byte) (entry, error) {
 	if i == s.length()-1 { // all that is in its chunk lies before it
 		t, err := s.behind(ctx, e)
+		if err == nil {
+			err = s.data.holds(t.chunk, t.size, e.start)
+		}
 		if err != nil {
 			return e, err
 		}
@@ -274,6 +276,7 @@ func (s *scattered) compact(ctx context.Context) error {
 	old := s.data.arr
 	next := old
 	next.Name += " compacted"
+	next.Length = 0 // it means nothing in this layout
 	next, err := s.data.a.CreateArray(ctx, next)
 	if err != nil {
 		return err

@@ -70,6 +70,15 @@ func (s *stream) damaged(err error) error {
 	return err
 }
 
+// holds refuses a chunk that is shorter than what is said to be in it. To make such a one longer would give its elements values that they
+// never had.
+func (s *stream) holds(chunk, size, used int64) error {
+	if used <= size {
+		return nil
+	}
+	return s.damaged(fmt.Errorf("chunk %d has %d bytes, not %d: %w", chunk, size, used, engine.ErrInvalid))
+}
+
 // extend makes room for r bytes behind the first used.
 func (s *stream) extend(ctx context.Context, used, r int64) error {
 	if r == 0 {
@@ -105,6 +114,9 @@ func (s *stream) grow(ctx context.Context, chunk, at, r int64) (room int64, err 
 	size, err := s.a.ChunkSize(ctx, s.arr.ID, chunk)
 	if err != nil {
 		return 0, s.damaged(err)
+	}
+	if err := s.holds(chunk, size, at); err != nil {
+		return 0, err
 	}
 	if at+r <= size || size >= longest {
 		return min(size, longest) - at, nil

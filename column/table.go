@@ -1,6 +1,7 @@
 package column
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -21,8 +22,8 @@ type Table[R any] struct {
 // Field is a column as one field of the rows of a Table. Bind makes one.
 type Field[R any] interface {
 	column() (v *kvault.Vault, tx *kvault.Tx, name string)
-	// pending makes of the field of rows what the vault's cache takes.
-	pending(rows []R) (engine.Append, error)
+	// pending encodes the field of rows.
+	pending(rows []R) (*pending, error)
 	in(tx *kvault.Tx) boundField[R]
 }
 
@@ -32,7 +33,6 @@ type boundField[R any] interface {
 	length(ctx context.Context) (int64, error)
 	// read fills the field of rows with the elements from number from on, and returns of how many: at least one.
 	read(ctx context.Context, from int64, rows []R) (int, error)
-	append(ctx context.Context, rows []R) error
 }
 
 // Bind says which field of a row takes the elements of a column: at returns where it is.
@@ -69,20 +69,16 @@ func (f *field[R, T]) read(ctx context.Context, from int64, rows []R) (n int, er
 	return n, err
 }
 
-func (f *field[R, T]) append(ctx context.Context, rows []R) error { return f.c.Extend(ctx, f.of(rows)) }
-
-func (f *field[R, T]) pending(rows []R) (engine.Append, error) {
-	r, err := encode(f.c.codec, f.of(rows)...)
-	return f.c.pending(r), fail("append", f.c.name, err)
-}
-
-// of is the field of each row.
-func (f *field[R, T]) of(rows []R) []T {
+func (f *field[R, T]) pending(rows []R) (*pending, error) {
 	xs := make([]T, len(rows))
 	for i := range rows {
 		xs[i] = *f.at(&rows[i])
 	}
-	return xs
+	r, err := encode(f.c.codec, xs...)
+	if err != nil {
+		return nil, fail("append", f.c.name, err)
+	}
+	return f.c.pending(r), nil
 }
 
 // NewTable makes a table of columns of one vault, or of one transaction, of which the table is a part then. There must be at least
@@ -115,9 +111,8 @@ func (t *Table[R]) In(tx *kvault.Tx) *Table[R] { return &Table[R]{t.v, tx, t.fie
 // rowsAtOnce bounds the rows of a block, beside what a page of each column holds.
 const rowsAtOnce = 4096
 
-// within runs fn on the fields in one transaction, with their common length.
-func (t *Table[R]) within(ctx context.Context, op string, begin func(context.Context, func(*kvault.Tx) error) error,
-	fn func(fields []boundField[R], n int64) error) error {
+// view runs fn on the fields in one transaction, with their common length.
+func (t *Table[R]) view(ctx context.Context, op string, fn func(fields []boundField[R], n int64) error) error {
 	var own error
 	run := func(tx *kvault.Tx) error {
 		own = func() error {
@@ -136,15 +131,11 @@ func (t *Table[R]) within(ctx context.Context, op string, begin func(context.Con
 	if t.tx != nil {
 		return run(t.tx)
 	}
-	if err := begin(ctx, run); err != nil && own == nil {
+	if err := t.v.View(ctx, run); err != nil && own == nil {
 		_, _, name := t.fields[0].column()
 		return fail(op, name, err)
 	}
 	return own
-}
-
-func (t *Table[R]) view(ctx context.Context, op string, fn func(fields []boundField[R], n int64) error) error {
-	return t.within(ctx, op, t.v.View, fn)
 }
 
 func commonLength[R any](ctx context.Context, op string, fields []boundField[R]) (int64, error) {
@@ -158,11 +149,14 @@ func commonLength[R any](ctx context.Context, op string, fields []boundField[R])
 			first = n
 		}
 		if n != first {
-			return 0, fail(op, f.name(), invalid("it has %d elements, but %q has %d: columns of a table are of one length", n,
-				fields[0].name(), first))
+			return 0, fail(op, f.name(), unequal(n, fields[0].name(), first))
 		}
 	}
 	return first, nil
+}
+
+func unequal(n int64, other string, length int64) error {
+	return invalid("it has %d elements, but %q has %d: columns of a table are of one length", n, other, length)
 }
 
 // readRows reads rows from number from on, at least one and as many as a page of each column holds.
@@ -181,35 +175,60 @@ func readRows[R any](ctx context.Context, fields []boundField[R], from int64, ro
 // Append adds rows at the end of all columns, or, on an error, of none. With the vault's cache on and outside a transaction they go
 // there, as with Column.Append.
 func (t *Table[R]) Append(ctx context.Context, rows ...R) error {
-	if t.tx == nil && len(rows) > 0 && t.v.CacheStats().Enabled {
-		if cached, err := t.cache(ctx, rows); cached || err != nil {
+	list := make([]*pending, len(t.fields))
+	for i, f := range t.fields {
+		var err error
+		if list[i], err = f.pending(rows); err != nil {
 			return err
 		}
 	}
-	return t.within(ctx, "append", t.v.Update, func(fields []boundField[R], _ int64) error {
-		for _, f := range fields {
-			if err := f.append(ctx, rows); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// cache hands rows to the vault's cache. If it does not report cached, they belong in the file itself.
-func (t *Table[R]) cache(ctx context.Context, rows []R) (cached bool, err error) {
-	list := make([]engine.Append, len(t.fields))
-	for i, f := range t.fields {
-		if list[i], err = f.pending(rows); err != nil {
-			return false, err
+	if t.tx == nil && len(rows) > 0 && t.v.CacheStats().Enabled {
+		if cached, err := t.cache(ctx, list); cached || err != nil {
+			return err
 		}
 	}
+	var own error
+	err := within(ctx, t.tx, t.v.Update, func(a engine.Arrays) error {
+		own = appendAll(ctx, a, list)
+		return own
+	})
+	return cmp.Or(own, fail("append", list[0].name, err))
+}
+
+// cache hands elements for each column to the vault's cache. If it does not report cached, they belong in the file itself.
+func (t *Table[R]) cache(ctx context.Context, list []*pending) (cached bool, err error) {
 	if _, err := t.Len(ctx); err != nil { // as when the columns are of different lengths
 		return false, err
 	}
-	cached, err = t.v.CacheAppends(ctx, list...)
-	_, _, name := t.fields[0].column()
-	return cached, fail("append", name, err)
+	appends := make([]engine.Append, len(list))
+	for i, p := range list {
+		appends[i] = p
+	}
+	cached, err = t.v.CacheAppends(ctx, appends...)
+	return cached, fail("append", list[0].name, err)
+}
+
+// appendAll adds as many elements to each of some columns of equal length.
+func appendAll(ctx context.Context, a engine.Arrays, list []*pending) error {
+	layouts := make([]layout, len(list))
+	for i, p := range list {
+		l, err := open(ctx, a, p.name, p.typ, p.size)
+		if err != nil {
+			return fail("append", p.name, err)
+		}
+		if layouts[i] = l; l.length() != layouts[0].length() {
+			return fail("append", p.name, unequal(l.length(), list[0].name, layouts[0].length()))
+		}
+	}
+	for i, p := range list {
+		if p.run.len() == 0 {
+			continue
+		}
+		if err := layouts[i].append(ctx, p.run); err != nil {
+			return fail("append", p.name, err)
+		}
+	}
+	return nil
 }
 
 // Len returns the number of rows.

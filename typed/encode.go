@@ -9,7 +9,7 @@ import (
 
 // Encode encodes v as the Python package encodes such a value, header included:
 //
-//	[]byte                          raw, with a header only if it needs one
+//	[]byte, and types made of it    raw, with a header only if it needs one
 //	string                          Text
 //	integers                        DataPacker, or MessagePack where that would be read as another number
 //	float32, float64                the same
@@ -28,6 +28,9 @@ func Encode(v any) ([]byte, error) {
 		return EncodeAs(Text, x)
 	case Vector:
 		return EncodeAs(DataPacker, x)
+	}
+	if b, ok := rawBytes(v); ok {
+		return EncodeAs(Raw, b)
 	}
 	if b, exact := encodeNumber(v); b != nil {
 		if !exact {
@@ -50,7 +53,7 @@ func EncodeAs(e Encoding, v any) ([]byte, error) {
 	var err error
 	switch e {
 	case Raw:
-		b, ok := v.([]byte)
+		b, ok := rawBytes(v)
 		if !ok {
 			return nil, badValue(e, "%T is not bytes", v)
 		}
@@ -73,6 +76,15 @@ func EncodeAs(e Encoding, v any) ([]byte, error) {
 		return nil, badValue(e, "%w", err)
 	}
 	return append(AppendHeader(make([]byte, 0, HeaderSize+len(payload)), e), payload...), nil
+}
+
+// rawBytes takes types that are made of []byte too, such as json.RawMessage. A pickle has an encoding of its own.
+func rawBytes(v any) ([]byte, bool) {
+	r := reflect.ValueOf(v)
+	if _, pickle := v.(Pickled); pickle || !r.IsValid() || r.Kind() != reflect.Slice || r.Type().Elem() != reflect.TypeFor[byte]() {
+		return nil, false
+	}
+	return r.Bytes(), true
 }
 
 func pickleBytes(v any) ([]byte, error) {
@@ -117,7 +129,7 @@ func encodePacked(v any) ([]byte, error) {
 	} else if b != nil && v == 0.0 && !math.Signbit(v.(float64)) {
 		return b, nil // the integer 0 is the same number
 	} else if b != nil {
-		return nil, fmt.Errorf("%v would be read back as another number; encode it as MessagePack", v)
+		return nil, fmt.Errorf("%v would be read back as another number, or as an array; encode it as MessagePack", v)
 	}
 	vec, ok := v.(Vector)
 	if !ok {
@@ -144,8 +156,11 @@ func encodePacked(v any) ([]byte, error) {
 // mixed says that the Python package would read numbers by way of floats, since no other type of numpy's holds all of them.
 func mixed(data any) bool {
 	small, large := false, false
-	numbers, _ := data.([]uint64)
-	for _, n := range numbers {
+	unsigned, slice := reflect.TypeFor[[]uint64](), reflect.ValueOf(data)
+	if !slice.CanConvert(unsigned) {
+		return false
+	}
+	for _, n := range slice.Convert(unsigned).Interface().([]uint64) {
 		small = small || n <= math.MaxInt64
 		large = large || n > math.MaxInt64
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -91,9 +92,10 @@ func strictJSON(b []byte) ([]byte, json.Number) {
 	if !bytes.Contains(b, []byte(nanWord)) && !bytes.Contains(b, []byte(infinityWord)) {
 		return b, ""
 	}
-	nan := "0e1"
-	for bytes.Contains(b, []byte(nan)) {
-		nan += "1"
+	// Which number that is cannot be told beforehand: else a payload could have all of them that are short.
+	nan := ""
+	for nan == "" || bytes.Contains(b, []byte(nan)) {
+		nan = "0e" + strconv.FormatUint(rand.Uint64(), 10)
 	}
 	out := make([]byte, 0, len(b)+len(nan))
 	for len(b) > 0 {
@@ -134,5 +136,24 @@ func encodeJSON(v any) ([]byte, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
+	if err == nil && replacedText(b.Bytes()) {
+		err = errNotUTF8
+	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// replacedText says whether JSON that encoding/json wrote has text in the place of one that was not UTF-8. It writes the replacement
+// character so, as an escape, only then.
+func replacedText(b []byte) bool {
+	const escape = "ufffd"
+	for {
+		at := bytes.IndexByte(b, '\\')
+		if at < 0 || at+1 == len(b) {
+			return false
+		}
+		if b = b[at+1:]; bytes.HasPrefix(b, []byte(escape)) {
+			return true
+		}
+		b = b[1:] // a backslash that was escaped begins nothing
+	}
 }

@@ -43,21 +43,27 @@ func guessNumber(bits uint64) any {
 // plainNaN says that a NaN carries nothing, as those that computations make.
 func plainNaN(bits uint64) bool { return bits<<13 == 0 }
 
-// encodeInt returns the bytes of an integer. It reports false if here or in Python they would be taken for another number.
+// encodeInt returns the bytes of an integer. It reports false if here or in Python they would be taken for something else.
 func encodeInt(n int64) (b []byte, exact bool) {
-	_, here := guessNumber(uint64(n)).(int64)
-	return numberBytes(uint64(n)), here && pythonReadsInt(uint64(n))
+	b = numberBytes(uint64(n))
+	return b, readBackAs[int64](b) && pythonReadsInt(uint64(n))
 }
 
-// encodeFloat returns the bytes of a float. It reports false if here or in Python they would be taken for another number, or for
-// an integer: 0.0 is taken for 0.
+// encodeFloat returns the bytes of a float. It reports false if here or in Python they would be taken for something else: 0.0 is taken
+// for the integer 0, and a few for arrays of one or two numbers.
 func encodeFloat(f float64) (b []byte, exact bool) {
 	bits := math.Float64bits(f)
 	if math.IsNaN(f) {
 		bits = 0x7FF8 << 48 // Go's own NaN is not plain
 	}
-	_, here := guessNumber(bits).(float64)
-	return numberBytes(bits), here && !pythonReadsInt(bits)
+	b = numberBytes(bits)
+	return b, readBackAs[float64](b) && !pythonReadsInt(bits)
+}
+
+func readBackAs[T any](b []byte) bool {
+	v, err := decodePacked(b)
+	_, same := v.(T)
+	return err == nil && same
 }
 
 // Int64 returns the number of a DataPacker value whose writer is known to have stored an integer, and false for every other value.

@@ -19,8 +19,9 @@ import (
 type form[T any] struct {
 	text   func(dst []byte, x T) []byte
 	json   func(dst []byte, x T) []byte
-	quoted bool // the text may need quotes in CSV
-	picky  bool // a column of the type need not take every x
+	quoted bool            // the text may need quotes in CSV
+	picky  bool            // a column of the type need not take every x
+	refuse func(x T) error // if not nil, says which x cannot be written
 	arrow  arrow.DataType
 	build  func(b array.Builder, xs []T)
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
@@ -53,8 +54,9 @@ func Import(ctx context.Context, v *kvault.Vault, r io.Reader, f Format, o *Impo
 
 // heading is a column of the table that is read.
 type heading struct {
-	name string
-	typ  string // or empty
+	name  string
+	typ   string // or empty
+	label bool   // the name may have been meant as name:type, of a type that is not known
 }
 
 // decoder reads rows of one of the formats.
@@ -88,6 +90,9 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 		return 0, err
 	}
 	for {
+		if err := ctx.Err(); err != nil {
+			return 0, failed("import", "", err)
+		}
 		n, err := in.next(sinks)
 		rows += int64(n)
 		if err != nil && err != io.EOF {
@@ -145,6 +150,9 @@ func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions) (co
 	typ := h.typ
 	if given, ok := o.Types[h.name]; ok {
 		typ = given
+	}
+	if name, unknown, typed := strings.Cut(h.name, ":"); typ == "" && h.label && typed {
+		return column.CreateAny(ctx, tx, name, unknown, nil) // which says what types there are
 	}
 	if typ == "" {
 		return nil, failed("import", h.name, fmt.Errorf("there is no such column, and no type to make it of: create it, or give its type: %w", kvault.ErrNotFound))

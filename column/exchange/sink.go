@@ -27,6 +27,9 @@ type gathering[T any] struct {
 	buf   []byte
 }
 
+// elementBytes is about what an element takes in memory beside its bytes.
+const elementBytes = 24
+
 func (g *gathering[T]) name() string { return g.c.Name() }
 
 func (g *gathering[T]) add(x T, err error) error {
@@ -37,7 +40,7 @@ func (g *gathering[T]) add(x T, err error) error {
 		return failed("import", g.c.Name(), err)
 	}
 	g.xs = append(g.xs, x)
-	g.bytes += g.form.size(x)
+	g.bytes += elementBytes + g.form.size(x)
 	return nil
 }
 

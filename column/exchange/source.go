@@ -55,8 +55,23 @@ func (w *window[T]) ready() (int, error) {
 		if w.page, err, _ = w.next(); err != nil {
 			return 0, err
 		}
+		if err := w.refuse(); err != nil {
+			return 0, err
+		}
 	}
 	return len(w.page), nil
+}
+
+func (w *window[T]) refuse() error {
+	if w.form.refuse == nil {
+		return nil
+	}
+	for _, x := range w.page {
+		if err := w.form.refuse(x); err != nil {
+			return failed("export", w.name(), err)
+		}
+	}
+	return nil
 }
 
 func (w *window[T]) appendText(dst []byte, i int) []byte { return w.form.text(dst, w.page[i]) }

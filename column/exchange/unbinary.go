@@ -49,13 +49,13 @@ func newArrowDecoder(r io.Reader) (_ decoder, err error) {
 	if err != nil {
 		return nil, err
 	}
-	in, err := ipc.NewFileReader(at)
+	in, err := ipc.NewFileReader(at, ipc.WithAllocator(bounded{memory.DefaultAllocator}))
 	if err != nil {
 		return nil, unreadable(Arrow, err)
 	}
 	d := &binaryDecoder{done: func() { in.Close() }}
 	for _, f := range in.Schema().Fields() {
-		d.heads = append(d.heads, heading{f.Name, typeOf(f.Type)})
+		d.heads = append(d.heads, heading{name: f.Name, typ: typeOf(f.Type)})
 	}
 	n := 0
 	d.read = func() (arrow.RecordBatch, error) {
@@ -88,7 +88,7 @@ func newParquetDecoder(ctx context.Context, r io.Reader) (_ decoder, err error) 
 	}
 	d := &binaryDecoder{done: records.Release}
 	for _, f := range records.Schema().Fields() {
-		d.heads = append(d.heads, heading{f.Name, typeOf(f.Type)})
+		d.heads = append(d.heads, heading{name: f.Name, typ: typeOf(f.Type)})
 	}
 	d.read = func() (arrow.RecordBatch, error) {
 		if !records.Next() {
@@ -102,6 +102,28 @@ func newParquetDecoder(ctx context.Context, r io.Reader) (_ decoder, err error) 
 		return rec, nil
 	}
 	return d, nil
+}
+
+// largestBuffer is the most that an Arrow file may say that one of its buffers takes. It is what the offsets of most types reach.
+const largestBuffer = 2 << 30
+
+// bounded panics, for guard, instead of taking the memory that a damaged file claims: to run out of it cannot be recovered from.
+type bounded struct{ memory.Allocator }
+
+func (b bounded) Allocate(size int) []byte {
+	refuse(size)
+	return b.Allocator.Allocate(size)
+}
+
+func (b bounded) Reallocate(size int, buf []byte) []byte {
+	refuse(size)
+	return b.Allocator.Reallocate(size, buf)
+}
+
+func refuse(size int) {
+	if size > largestBuffer {
+		panic(fmt.Sprintf("a buffer of %d bytes, at most %d are possible", size, largestBuffer))
+	}
 }
 
 // guard makes an error of a panic: the readers of these formats were not made for files that are damaged on purpose.

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column"
 )
 
 // batch calls row for rows until it is time to see whether what they hold has to be written. row returns io.EOF behind the last.
@@ -41,13 +43,19 @@ func newCSVDecoder(r io.Reader) (decoder, error) {
 		return nil, failed("import", "", explainCSV(err))
 	}
 	for _, label := range first {
-		h := heading{name: label}
-		if name, typ, typed := strings.Cut(label, ":"); typed {
-			h = heading{name, typ}
-		}
-		d.heads = append(d.heads, h)
+		d.heads = append(d.heads, labeled(label))
 	}
 	return d, nil
+}
+
+// labeled takes a label apart that is name:type. Both may have colons; only what is a type counts as one.
+func labeled(label string) heading {
+	for i := range len(label) {
+		if label[i] == ':' && column.KnownType(label[i+1:]) {
+			return heading{name: label[:i], typ: label[i+1:]}
+		}
+	}
+	return heading{name: label, label: true}
 }
 
 // skipMark skips the byte order mark that spreadsheets put before UTF-8.
@@ -95,6 +103,8 @@ func (d *csvDecoder) next(sinks []sink) (int, error) {
 type jsonDecoder struct {
 	r     *json.Decoder
 	heads []heading
+	// whole says that an object has no other keys than the headings, which are those of the first.
+	whole bool
 	// first is the row that told the names.
 	first map[string]any
 }
@@ -103,7 +113,7 @@ func newJSONDecoder(r io.Reader, columns []string) (decoder, error) {
 	d := &jsonDecoder{r: json.NewDecoder(bufio.NewReaderSize(r, bufferBytes))}
 	d.r.UseNumber()
 	names := columns
-	if len(names) == 0 {
+	if d.whole = len(names) == 0; d.whole {
 		var err error
 		if d.first, err = d.read(); err == io.EOF {
 			return nil, invalid("", "the table is empty, so its columns are not known: name them")
@@ -111,10 +121,7 @@ func newJSONDecoder(r io.Reader, columns []string) (decoder, error) {
 		if err != nil {
 			return nil, failed("import", "", fmt.Errorf("row 1: %w", err))
 		}
-		for name := range d.first {
-			names = append(names, name)
-		}
-		slices.Sort(names)
+		names = slices.Sorted(maps.Keys(d.first))
 	}
 	for _, name := range names {
 		d.heads = append(d.heads, heading{name: name})
@@ -161,8 +168,21 @@ func (d *jsonDecoder) next(sinks []sink) (int, error) {
 				return 0, err
 			}
 		}
+		if d.whole && len(row) > len(d.heads) {
+			return 0, failed("import", d.other(row), fmt.Errorf("it is missing from the first object: put it there, or name the columns to read: %w", kvault.ErrInvalid))
+		}
 		return int(d.r.InputOffset() - before), nil
 	})
+}
+
+// other is a key of row that is none of the headings.
+func (d *jsonDecoder) other(row map[string]any) string {
+	for _, name := range slices.Sorted(maps.Keys(row)) {
+		if !slices.ContainsFunc(d.heads, func(h heading) bool { return h.name == name }) {
+			return name
+		}
+	}
+	return ""
 }
 
 // lineDecoder reads elements that are separated by tabs, or one a line for a single column, which may hold tabs then.

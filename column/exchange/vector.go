@@ -3,6 +3,7 @@ package exchange
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -46,6 +47,7 @@ func tensorForm[E column.Number](string) *form[column.Tensor[E]] {
 	f := &form[column.Tensor[E]]{
 		json:     func(dst []byte, x column.Tensor[E]) []byte { return appendNested(dst, x.Shape, x.Data) },
 		quoted:   true,
+		refuse:   func(x column.Tensor[E]) error { return refuseShape(x.Shape) },
 		arrow:    arrow.BinaryTypes.String,
 		fromJSON: func(v any) (column.Tensor[E], error) { return made(nestedJSON[E](v)) },
 		size:     func(x column.Tensor[E]) int { return len(x.Data)*binary.Size(*new(E)) + 4*len(x.Shape) },
@@ -60,6 +62,24 @@ func tensorForm[E column.Number](string) *form[column.Tensor[E]] {
 		return made(nestedArrow[E](a, i))
 	}
 	return f
+}
+
+// refuseShape refuses an array without numbers that is a great many empty lists: its shape takes a few bytes, the lists any number.
+func refuseShape(shape []int) error {
+	const most = 1 << 20
+	lists := 1
+	for at, d := range shape {
+		if d > most/lists {
+			if slices.Contains(shape[at:], 0) {
+				return fmt.Errorf("an array of the shape %d is more than %d empty lists: %w", shape, most, kvault.ErrTooLarge)
+			}
+			return nil
+		}
+		if lists *= d; lists == 0 {
+			return nil
+		}
+	}
+	return nil
 }
 
 func nestedJSON[E column.Number](v any) (x nested[E], err error) {

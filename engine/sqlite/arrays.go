@@ -41,18 +41,7 @@ func (x *tx) Arrays(ctx context.Context) (list []engine.Array, err error) {
 		if err != nil || !there {
 			return err
 		}
-		st, err := ses.c.Prepare(ses.arrays.selectArray() + ` ORDER BY col_id`)
-		if err != nil {
-			return err
-		}
-		defer st.Reset()
-		for {
-			row, err := st.Step()
-			if err != nil || !row {
-				return err
-			}
-			list = append(list, ses.arrays.scan(st))
-		}
+		return ses.each(ses.arrays.selectArray()+` ORDER BY col_id`, func(st *driver.Stmt) { list = append(list, ses.arrays.scan(st)) })
 	})
 	if err != nil {
 		return nil, err
@@ -176,6 +165,42 @@ func (x *tx) SetArrayLength(ctx context.Context, id, length int64) error {
 		}
 		return ses.updateOne(`UPDATE col_meta SET length = ?2 WHERE col_id = ?1`, id, length)
 	})
+}
+
+// each runs a query and scan on each of its rows.
+func (ses *session) each(sql string, scan func(*driver.Stmt)) error {
+	st, err := ses.c.Prepare(sql)
+	if err != nil {
+		return err
+	}
+	defer st.Reset()
+	for {
+		row, err := st.Step()
+		if err != nil || !row {
+			return err
+		}
+		scan(st)
+	}
+}
+
+// one runs a query and scan on its row, which must be there.
+func (ses *session) one(sql string, scan func(*driver.Stmt), args ...int64) error {
+	st, err := ses.c.Prepare(sql)
+	if err != nil {
+		return err
+	}
+	defer st.Reset()
+	for i, arg := range args {
+		st.Int(i+1, arg)
+	}
+	there, err := st.Step()
+	if err == nil && !there {
+		err = engine.ErrNotFound
+	}
+	if err == nil {
+		scan(st)
+	}
+	return err
 }
 
 // update runs a statement that changes rows, and returns how many.

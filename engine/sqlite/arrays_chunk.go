@@ -53,20 +53,10 @@ func (x *tx) openChunk(ses *session, id, chunk int64) (*driver.Blob, error) {
 func (ses *session) chunkRow(id, chunk int64) (row, size int64, err error) {
 	// actual_size lies behind the data, so reading it costs a walk through them. Only in a chunk that the package grew as a
 	// text it differs from the length.
-	st, err := ses.c.Prepare(`SELECT rowid, CASE WHEN typeof(data) = 'blob' THEN octet_length(data)
-		ELSE min(actual_size, octet_length(data)) END FROM ` + arrayChunkTable + ` WHERE col_id = ?1 AND chunk_idx = ?2`)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer st.Reset()
-	there, err := st.Int(1, id).Int(2, chunk).Step()
-	if err == nil && !there {
-		err = engine.ErrNotFound
-	}
-	if err != nil {
-		return 0, 0, err
-	}
-	return st.ColInt(0), st.ColInt(1), nil
+	err = ses.one(`SELECT rowid, CASE WHEN typeof(data) = 'blob' THEN octet_length(data)
+		ELSE min(actual_size, octet_length(data)) END FROM `+arrayChunkTable+` WHERE col_id = ?1 AND chunk_idx = ?2`,
+		func(st *driver.Stmt) { row, size = st.ColInt(0), st.ColInt(1) }, id, chunk)
+	return row, size, err
 }
 
 // ChunkSize returns the length of a chunk.
@@ -83,19 +73,8 @@ func (x *tx) ChunkUsed(ctx context.Context, id, chunk int64) (used int64, delete
 			_, used, err = ses.chunkRow(id, chunk)
 			return err
 		}
-		st, err := ses.c.Prepare(`SELECT bytes_used, has_deleted FROM ` + arrayChunkTable + ` WHERE col_id = ?1 AND chunk_idx = ?2`)
-		if err != nil {
-			return err
-		}
-		defer st.Reset()
-		there, err := st.Int(1, id).Int(2, chunk).Step()
-		if err == nil && !there {
-			err = engine.ErrNotFound
-		}
-		if err == nil {
-			used, deleted = st.ColInt(0), st.ColInt(1) != 0
-		}
-		return err
+		return ses.one(`SELECT bytes_used, has_deleted FROM `+arrayChunkTable+` WHERE col_id = ?1 AND chunk_idx = ?2`,
+			func(st *driver.Stmt) { used, deleted = st.ColInt(0), st.ColInt(1) != 0 }, id, chunk)
 	})
 	return used, deleted, err
 }
@@ -129,21 +108,10 @@ func (x *tx) Chunks(ctx context.Context, id int64) (n int64, err error) {
 	return n, err
 }
 
-func (ses *session) countChunks(id int64) (int64, error) {
-	st, err := ses.c.Prepare(`SELECT (SELECT max(chunk_idx) + 1 FROM ` + arrayChunkTable + ` WHERE col_id = ?1)
-		FROM ` + arrayTable + ` WHERE col_id = ?1`)
-	if err != nil {
-		return 0, err
-	}
-	defer st.Reset()
-	there, err := st.Int(1, id).Step()
-	if err == nil && !there {
-		err = engine.ErrNotFound
-	}
-	if err != nil {
-		return 0, err
-	}
-	return st.ColInt(0), nil
+func (ses *session) countChunks(id int64) (n int64, err error) {
+	err = ses.one(`SELECT (SELECT max(chunk_idx) + 1 FROM `+arrayChunkTable+` WHERE col_id = ?1) FROM `+arrayTable+` WHERE col_id = ?1`,
+		func(st *driver.Stmt) { n = st.ColInt(0) }, id)
+	return n, err
 }
 
 // arrayPieceBytes is how much of a chunk passes through SQLite's memory at a time: it stays in the processor's cache between the two

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
 // The tables in which versions 1.x of the Python package keep columns. They share nothing with those of 0.x.
@@ -23,18 +24,9 @@ func (x *tx) ForeignArrays(ctx context.Context) (list []engine.Array, err error)
 		if there, err := ses.foreignThere(); err != nil || !there {
 			return err
 		}
-		st, err := ses.c.Prepare(`SELECT name, dtype, elem_size, length FROM ` + blockArrayTable + ` ORDER BY col_id`)
-		if err != nil {
-			return err
-		}
-		defer st.Reset()
-		for {
-			row, err := st.Step()
-			if err != nil || !row {
-				return err
-			}
+		return ses.each(`SELECT name, dtype, elem_size, length FROM `+blockArrayTable+` ORDER BY col_id`, func(st *driver.Stmt) {
 			list = append(list, engine.Array{Name: st.ColString(0), Type: st.ColString(1), ElemSize: st.ColInt(2), Length: st.ColInt(3)})
-		}
+		})
 	})
 	return list, err
 }

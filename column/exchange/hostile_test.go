@@ -1,0 +1,103 @@
+package exchange_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/column/exchange"
+)
+
+// A shape takes a few bytes, whatever it says.
+func TestEmptyTensorOfManyLists(t *testing.T) {
+	for _, shape := range [][]int{{1 << 24, 0}, {1 << 20, 1 << 20, 0}, {1<<32 - 1, 0}} {
+		v := open(t)
+		fill(t, v, "t", column.Tensors[float32](), column.Tensor[float32]{Shape: shape, Data: []float32{}})
+		for _, f := range exchange.Formats {
+			w := &limited{left: 1 << 20}
+			_, err := exchange.Export(t.Context(), v, w, f, []string{"t"}, nil)
+			if !errors.Is(err, kvault.ErrTooLarge) || !strings.Contains(err.Error(), `"t"`) {
+				t.Errorf("%v as %s: error %v", shape, f, err)
+			}
+		}
+	}
+}
+
+type limited struct{ left int }
+
+func (w *limited) Write(p []byte) (int, error) {
+	if w.left -= len(p); w.left < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return len(p), nil
+}
+
+// Elements without bytes take memory too.
+func TestEmptyElementsAreNotGathered(t *testing.T) {
+	const rows = 3 << 20
+	v, ctx := open(t), t.Context()
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, most := heap(), uint64(0)
+	_, err := exchange.Import(ctx, v, io.LimitReader(newlines{}, rows), exchange.Lines, &exchange.ImportOptions{
+		Columns: []string{"c"}, Types: map[string]string{"c": "bytes"}, Progress: func(n int64) {
+			if n%(1<<18) == 0 {
+				most = max(most, heap())
+			}
+		}})
+	must(t, err)
+	if most > before+48<<20 {
+		t.Errorf("%d rows of nothing took %d MiB", rows, (most-before)>>20)
+	}
+}
+
+type newlines struct{}
+
+func (newlines) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '\n'
+	}
+	return len(p), nil
+}
+
+// A compressed buffer says how long it is when it is not. To take so much memory would end the process.
+func TestArrowBufferOfAnyLength(t *testing.T) {
+	schema := arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}}, nil)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	b.Field(0).(*array.Int64Builder).AppendValues(make([]int64, 1000), nil)
+	rec := b.NewRecordBatch()
+	var file bytes.Buffer
+	w, err := ipc.NewFileWriter(&file, ipc.WithSchema(schema), ipc.WithZstd())
+	must(t, err)
+	must(t, w.Write(rec))
+	must(t, w.Close())
+	for _, claim := range []uint64{1 << 36, 1 << 46, 1 << 62, 1<<64 - 2} {
+		length := binary.LittleEndian.AppendUint64(nil, 8000)
+		damaged := bytes.Replace(file.Bytes(), append(length, 0x28, 0xb5, 0x2f, 0xfd), append(binary.LittleEndian.AppendUint64(nil, claim), 0x28, 0xb5, 0x2f, 0xfd), 1)
+		if bytes.Equal(damaged, file.Bytes()) {
+			t.Fatal("the test does not find the buffer")
+		}
+		_, err := exchange.Import(t.Context(), open(t), bytes.NewReader(damaged), exchange.Arrow, nil)
+		if !errors.Is(err, kvault.ErrInvalid) {
+			t.Errorf("%d bytes: error %v", claim, err)
+		}
+	}
+	n, err := exchange.Import(t.Context(), open(t), bytes.NewReader(file.Bytes()), exchange.Arrow, nil)
+	if err != nil || n != 1000 {
+		t.Errorf("%d rows, %v", n, err)
+	}
+}
