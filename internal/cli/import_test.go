@@ -95,6 +95,30 @@ func TestImportReportsNothingBeforeItIsStored(t *testing.T) {
 	}
 }
 
+func TestImportLeavesOutAnImpossibleTime(t *testing.T) {
+	s := newSession(t)
+	dir := t.TempDir()
+	for _, name := range []string{"a", "odd", "z"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late := time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := os.Chtimes(filepath.Join(dir, "odd"), late, late); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "odd")); err != nil || !info.ModTime().Equal(late) {
+		t.Skipf("this file system has no such times: %v", err)
+	}
+	o := s.run("", "import", dir)
+	if o.code != exitSome || !strings.Contains(o.err, `"odd": modification time`) || !strings.Contains(o.err, "2 files imported") {
+		t.Errorf("%+v", o)
+	}
+	if o := s.must("", "ls"); o.out != "a\nz\n" {
+		t.Errorf("stored: %q", o.out)
+	}
+}
+
 func TestSourceThatChanges(t *testing.T) {
 	grow := func(t *testing.T, name string) {
 		if err := os.WriteFile(name, make([]byte, smallFile+100), 0o666); err != nil {
