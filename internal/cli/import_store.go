@@ -95,6 +95,9 @@ func (w *batchWriter) flush(ctx context.Context) error {
 		return nil
 	}
 	if _, err := w.vault.FlushCache(ctx); err != nil {
+		if ctx.Err() == nil {
+			w.giveUp(ctx)
+		}
 		return err
 	}
 	for _, e := range w.pending {
@@ -104,6 +107,14 @@ func (w *batchWriter) flush(ctx context.Context) error {
 	}
 	w.pending, w.bytes = w.pending[:0], 0
 	return nil
+}
+
+// giveUp throws away what is held, after a flush that failed: the vault would else try it again at each step of its closing, wait for
+// the same lock again, and report the same failure.
+func (w *batchWriter) giveUp(ctx context.Context) {
+	w.pending, w.bytes = nil, 0
+	// If even this fails, closing the vault says what there is to say.
+	_, _ = w.vault.DiscardCache(ctx)
 }
 
 // sourceError is a failure of the file that was to be imported.
