@@ -79,14 +79,22 @@ func (w *batchWriter) stream(ctx context.Context, key string, it *item) error {
 	if err := w.flush(ctx); err != nil {
 		return err
 	}
-	e, err := w.vault.PutReader(ctx, key, w.progress.reader(it.large), w.options(it))
+	to, err := w.vault.NewWriter(ctx, key, w.options(it))
 	if err != nil {
 		return err
 	}
+	defer to.Abort()
+	if _, err := to.ReadFrom(w.progress.reader(it.large)); err != nil {
+		return err
+	}
+	// Asked before Close, so that the old value stays in place of one that may be of no one version.
 	if err := unchangedSince(it.large, it.info); err != nil {
 		return &sourceError{err}
 	}
-	return w.did(&w.tally, "imported", key, e.Size)
+	if err := to.Close(); err != nil {
+		return err
+	}
+	return w.did(&w.tally, "imported", key, to.Entry().Size)
 }
 
 // flush makes what is held part of the vault, and only then reports it.

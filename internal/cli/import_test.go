@@ -143,12 +143,18 @@ func TestSourceThatChanges(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer v.Close()
+			if err := v.Put(t.Context(), "f", []byte("old")); err != nil {
+				t.Fatal(err)
+			}
 			w := batchWriter{importer: &importer{app: a, vault: v, root: root}}
 			if err := w.store(t.Context(), it); err != nil {
 				t.Fatal(err)
 			}
 			if w.tally.failed != 1 || w.tally.done != 0 || errs.Len() == 0 {
 				t.Errorf("failed %d, done %d: %q", w.tally.failed, w.tally.done, errs)
+			}
+			if got, err := v.Get(t.Context(), "f"); string(got) != "old" {
+				t.Errorf("it was stored all the same: %d bytes, %v", len(got), err)
 			}
 		})
 	}
