@@ -58,7 +58,11 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 	}
 	var ops []engine.Op
 	for key, value := range items {
-		if err := checkKey(key); err != nil {
+		err := ctx.Err()
+		if err == nil {
+			err = checkKey(key)
+		}
+		if err != nil {
 			return fail("put", key, err)
 		}
 		// A copy, because an iterator may use one buffer for all values.

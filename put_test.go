@@ -1,7 +1,9 @@
 package kvault_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"testing"
@@ -172,6 +174,21 @@ func TestPutAllWithABadKeyStoresNothing(t *testing.T) {
 		wantErr(t, err, kvault.ErrInvalid)
 		wantMissing(t, v, "a")
 	})
+}
+
+func TestPutAllLeavesItsItemsWhenItIsCancelled(t *testing.T) {
+	v := newVault(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := 0
+	err := v.PutAll(ctx, func(yield func(string, []byte) bool) {
+		for seen = 0; seen < 1000 && yield(fmt.Sprint(seen), nil); seen++ {
+			cancel()
+		}
+	})
+	wantErr(t, err, context.Canceled)
+	if seen > 1 {
+		t.Errorf("%d items were taken after the end of the context", seen)
+	}
 }
 
 func TestPutAllFailsAsAWhole(t *testing.T) {
