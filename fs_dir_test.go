@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 	"testing/fstest"
-
 )
 
 func TestFSReadDir(t *testing.T) {
