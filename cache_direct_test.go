@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -149,4 +150,26 @@ func TestCachedWritersWaitForADirectWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.wantStored(t, "a", "later")
+}
+
+// The same if the cache was still off when the direct write began.
+func TestCachedWritersWaitForAnEarlierDirectWrite(t *testing.T) {
+	v, f := newFaultyVault(t, quick)
+	put(t, v, "a", "old")
+	reached, release := f.block("apply")
+	renamed := make(chan error)
+	go func() { renamed <- v.Rename(t.Context(), "a", "b", nil) }()
+	<-reached
+	enable(t, v, 1000, 1000)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	wantErr(t, v.Put(ctx, "a", []byte("early")), context.DeadlineExceeded)
+	wantGet(t, v, "a", "old")
+	release()
+	if err := <-renamed; err != nil {
+		t.Fatal(err)
+	}
+	put(t, v, "a", "new")
+	wantGet(t, v, "a", "new")
+	wantGet(t, v, "b", "old")
 }

@@ -106,11 +106,19 @@ func TestPutReportsTheFlushThatItCaused(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Write([]byte("1"))
-	wantErr(t, w.Close(), errBoom)
+	for range 2 {
+		wantErr(t, w.Close(), errBoom)
+	}
 	if w.Entry().Size != 1 {
 		t.Errorf("the writer's value was accepted, but its entry is %+v", w.Entry())
 	}
 	wantGet(t, v, "w", "1")
+	e, err := v.PutReader(t.Context(), "r", strings.NewReader("12"), nil)
+	wantErr(t, err, errBoom)
+	if e.Size != 2 {
+		t.Errorf("the stream's value was accepted, but its entry is %+v", e)
+	}
+	wantGet(t, v, "r", "12")
 	// One that does not fit is not accepted.
 	wantErr(t, v.Put(t.Context(), "b", make([]byte, 95)), errBoom)
 	wantMissing(t, v, "b")
@@ -118,7 +126,7 @@ func TestPutReportsTheFlushThatItCaused(t *testing.T) {
 	if _, err := v.FlushCache(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f.wantStored(t, "a", "0123456789", "w", "1")
+	f.wantStored(t, "a", "0123456789", "r", "12", "w", "1")
 }
 
 func TestReadersAreNotBlockedByAFlush(t *testing.T) {

@@ -47,6 +47,7 @@ func (c *cache) background(stop <-chan struct{}) {
 		}
 		select {
 		case <-stop:
+			c.nudge() // the last wake that was taken may have been for the background that follows
 			return
 		case <-c.wake:
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"maps"
 	"strings"
 	"testing"
@@ -38,6 +39,8 @@ func TestAfterCloseEveryCallReturnsErrClosed(t *testing.T) {
 			"NewReader":    func() error { _, err := v.NewReader(ctx, "a"); return err }(),
 			"GetOr":        func() error { _, err := v.GetOr(ctx, "a", nil); return err }(),
 			"Count":        func() error { _, err := v.Count(ctx, nil); return err }(),
+			"empty Count":  func() error { _, err := v.Count(ctx, &kvault.ListOptions{Start: "b", End: "a"}); return err }(),
+			"empty Keys":   lastError(v.Keys(ctx, &kvault.ListOptions{Prefix: "b", End: "a"})),
 			"Check":        func() error { _, err := v.Check(ctx, nil); return err }(),
 			"PutWith":      func() error { _, err := v.PutWith(ctx, "a", nil, nil); return err }(),
 			"DeleteIf":     v.DeleteIf(ctx, "a", "x"),
@@ -56,6 +59,14 @@ func TestAfterCloseEveryCallReturnsErrClosed(t *testing.T) {
 			t.Errorf("the store was closed %d times", n)
 		}
 	})
+}
+
+// lastError is how a listing ends.
+func lastError[T any](list iter.Seq2[T, error]) (last error) {
+	for _, err := range list {
+		last = err
+	}
+	return last
 }
 
 func TestCloseFlushes(t *testing.T) {

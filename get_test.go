@@ -94,6 +94,16 @@ func TestGetReturnsACopy(t *testing.T) {
 			value[2] = 'X'
 		}
 		wantGet(t, v, "a", "value")
+		given := []byte("default")
+		got, _, err = v.SetDefault(t.Context(), "b", given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[0], given[1] = 'X', 'X'
+		wantGet(t, v, "b", "default")
+		if string(given) != "dXfault" {
+			t.Errorf("the caller's own slice is %q", given)
+		}
 	})
 }
 

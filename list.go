@@ -84,11 +84,7 @@ func count(ctx context.Context, s scope, o *ListOptions) (int64, error) {
 	if o == nil {
 		o = &ListOptions{}
 	}
-	r := o.keyRange()
-	if r.Empty() {
-		return 0, nil
-	}
-	n, err := s.count(ctx, r)
+	n, err := s.count(ctx, o.keyRange())
 	return n, fail("count", o.Prefix, err)
 }
 
@@ -128,7 +124,8 @@ func walk(ctx context.Context, s scope, o *ListOptions, want what, yield func(It
 	if o.Delimiter != "" {
 		w.size = folderPage
 	}
-	for !w.q.Empty() {
+	// Asked at least once, though the range may be empty: a closed vault says so.
+	for {
 		w.q.Limit = w.size
 		if o.Limit > 0 {
 			w.q.Limit = min(w.size, o.Limit-w.shown)
@@ -209,5 +206,5 @@ func (w *walker) advance(next engine.Range) bool {
 		}
 	}
 	w.q.Range = next
-	return true
+	return !next.Empty()
 }

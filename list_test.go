@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -333,6 +334,11 @@ func TestListIsNotStarvedByFlushes(t *testing.T) {
 				t.Error(err)
 			}
 			put(t, v, "a", fmt.Sprint(flushed))
+		} else if call == "list" {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			defer cancel()
+			_, err := v.FlushCache(ctx)
+			wantErr(t, err, context.DeadlineExceeded)
 		}
 		return nil
 	})

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"path"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gabriel-vasile/mimetype"
 
@@ -27,9 +28,9 @@ type PutOptions struct {
 	ChunkSize int
 	// ContentType is a MIME type. If empty it goes by the key's extension, and else by the first bytes of the value.
 	ContentType string
-	// ModTime is when the value was made; zero means now. PutFile takes the file's.
+	// ModTime is when the value was made, in a year from 1678 to 2261; zero means now. PutFile takes the file's.
 	ModTime time.Time
-	// User is metadata of your own.
+	// User is metadata of your own: text in UTF-8.
 	User map[string]string
 	// IfAbsent stores only what is not there yet: ErrExists.
 	IfAbsent bool
@@ -57,7 +58,11 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 	}
 	var ops []engine.Op
 	for key, value := range items {
-		if err := checkKey(key); err != nil {
+		err := ctx.Err()
+		if err == nil {
+			err = checkKey(key)
+		}
+		if err != nil {
 			return fail("put", key, err)
 		}
 		// A copy, because an iterator may use one buffer for all values.
@@ -117,7 +122,24 @@ func (o *PutOptions) checked(key string) (*PutOptions, error) {
 	case c.IfAbsent && c.IfTag != "":
 		return nil, invalid("IfAbsent and IfTag exclude each other")
 	}
+	if err := c.checkMeta(); err != nil {
+		return nil, err
+	}
 	return &c, checkKey(key)
+}
+
+// checkMeta refuses metadata that an engine cannot keep. It must be refused here: in the cache it would fail the flush, and with it
+// every other write that is pending, for ever.
+func (o *PutOptions) checkMeta() error {
+	if y := o.ModTime.UTC().Year(); !o.ModTime.IsZero() && (y < 1678 || y > 2261) {
+		return invalid("modification time %v: want a year from 1678 to 2261", o.ModTime)
+	}
+	for name, value := range o.User {
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			return invalid("user metadata %q is not UTF-8 text; encode it first", name)
+		}
+	}
+	return nil
 }
 
 func (o *PutOptions) condition() engine.Condition {

@@ -1,8 +1,11 @@
 package kvault_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -93,6 +96,10 @@ func TestPutOptionsAreChecked(t *testing.T) {
 		"both conditions":     {IfAbsent: true, IfTag: "x"},
 		"another size":        {Size: 4},
 		"an empty one's size": {SizeKnown: true},
+		"an early time":       {ModTime: time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"a late time":         {ModTime: time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"a name in bytes":     {User: map[string]string{"\xff": "x"}},
+		"metadata in bytes":   {User: map[string]string{"x": "\xff"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := v.PutWith(t.Context(), "a", []byte("123"), &o)
@@ -102,6 +109,33 @@ func TestPutOptionsAreChecked(t *testing.T) {
 	}
 	if _, err := v.PutWith(t.Context(), "a", []byte("123"), &kvault.PutOptions{Size: 3}); err != nil {
 		t.Error(err)
+	}
+}
+
+// What no flush could write must not be cached: it would keep everything else from being written too.
+func TestOddMetadataDoesNotBlockTheCache(t *testing.T) {
+	v := openFile(t, filepath.Join(t.TempDir(), "a.kv"), nil)
+	enable(t, v, 1000, 1000)
+	put(t, v, "before", "1")
+	for name, o := range map[string]*kvault.PutOptions{
+		"time":  {ModTime: time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"bytes": {User: map[string]string{"x": "\xff"}},
+	} {
+		_, err := v.PutWith(t.Context(), name, nil, o)
+		wantErr(t, err, kvault.ErrInvalid)
+	}
+	put(t, v, "after", "2")
+	for name, o := range map[string]*kvault.PutOptions{
+		"first day":    {ModTime: time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"last day":     {ModTime: time.Date(2261, 12, 31, 23, 59, 59, 0, time.UTC)},
+		"content type": {ContentType: "\xff\x00"},
+	} {
+		if _, err := v.PutWith(t.Context(), name, nil, o); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n, err := v.FlushCache(t.Context()); n != 5 || err != nil {
+		t.Errorf("FlushCache = %d, %v", n, err)
 	}
 }
 
@@ -140,6 +174,21 @@ func TestPutAllWithABadKeyStoresNothing(t *testing.T) {
 		wantErr(t, err, kvault.ErrInvalid)
 		wantMissing(t, v, "a")
 	})
+}
+
+func TestPutAllLeavesItsItemsWhenItIsCancelled(t *testing.T) {
+	v := newVault(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := 0
+	err := v.PutAll(ctx, func(yield func(string, []byte) bool) {
+		for seen = 0; seen < 1000 && yield(fmt.Sprint(seen), nil); seen++ {
+			cancel()
+		}
+	})
+	wantErr(t, err, context.Canceled)
+	if seen > 1 {
+		t.Errorf("%d items were taken after the end of the context", seen)
+	}
 }
 
 func TestPutAllFailsAsAWhole(t *testing.T) {

@@ -63,10 +63,8 @@ func putReader(ctx context.Context, s scope, key string, r io.Reader, o *PutOpti
 	if _, err := w.ReadFrom(r); err != nil {
 		return Entry{}, err
 	}
-	if err := w.Close(); err != nil {
-		return Entry{}, err
-	}
-	return w.Entry(), nil
+	err = w.Close()
+	return w.Entry(), err
 }
 
 // maxEmptyReads is how many reads in a row may give neither bytes nor an error.

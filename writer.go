@@ -27,13 +27,14 @@ type Writer struct {
 	o     *PutOptions
 	chunk int
 
-	buf   []byte // at most a chunk, and one byte more inside ReadFrom
-	head  []byte // the first bytes of a staged value
-	stage engine.Stage
-	size  int64
-	entry Entry
-	done  bool
-	err   error // the first failure, or what calls after the end get
+	buf    []byte // at most a chunk, and one byte more inside ReadFrom
+	head   []byte // the first bytes of a staged value
+	stage  engine.Stage
+	size   int64
+	entry  Entry
+	done   bool
+	err    error // the first failure, or what calls after the end get
+	closed error // what Close returned, if it has published the value
 }
 
 var (
@@ -186,7 +187,7 @@ func (w *Writer) emit() error {
 func (w *Writer) Close() error {
 	if w.done {
 		if w.err == errWriterClosed {
-			return nil
+			return w.closed
 		}
 		return w.err
 	}
@@ -200,7 +201,7 @@ func (w *Writer) Close() error {
 	if err != nil && !isKept(err) {
 		return w.broken(err)
 	}
-	w.entry = entry
+	w.entry, w.closed = entry, err
 	w.end(errWriterClosed)
 	return err
 }

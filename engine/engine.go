@@ -59,14 +59,14 @@ type Meta struct {
 	// Tag names this version of the value and no other of the same key; 16 lower-case hexadecimal digits when the vault
 	// made it. A store that assigns its own tags ignores the one it is given. Empty: not known.
 	Tag string
-	// ModTime is when the value was written; zero if not known.
+	// ModTime is when the value was written, in a year from 1678 to 2261; zero if not known.
 	ModTime time.Time
 	// ContentType is a MIME type, or empty.
 	ContentType string
 	// Sum is the CRC-32 (Castagnoli) of the value; valid if HasSum.
 	Sum    uint32
 	HasSum bool
-	// User is the user's own metadata; nil if there is none.
+	// User is the user's own metadata, text in UTF-8; nil if there is none.
 	User map[string]string
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -63,11 +62,7 @@ On a terminal, characters that would control it are shown as "?".
 				if a.flags.json {
 					format = exchange.NDJSON
 				}
-				var w io.Writer = a.out
-				if a.terminal(a.sys.Out) {
-					w = &harmless{w: w}
-				}
-				_, err := exchange.Export(ctx, v, w, format, names, o)
+				_, err := exchange.Export(ctx, v, a.tamed(a.out, a.sys.Out), format, names, o)
 				return err
 			})
 		}),
@@ -87,30 +82,4 @@ func columnNames(cmd *cobra.Command, args []string) error {
 		}
 	}
 	return nil
-}
-
-// harmless replaces what would control a terminal: the control characters of ASCII but tab and line feed, and those that
-// UTF-8 writes as C2 80 to C2 9F.
-type harmless struct {
-	w io.Writer
-	// lead says that the last byte was C2.
-	lead bool
-}
-
-func (h *harmless) Write(p []byte) (int, error) {
-	clean := make([]byte, 0, len(p))
-	for _, b := range p {
-		switch {
-		case h.lead && b >= 0x80 && b < 0xa0:
-			b = 0xbf // C2 BF is an inverted question mark
-		case b < ' ' && b != '\t' && b != '\n', b == 0x7f:
-			b = '?'
-		}
-		h.lead = b == 0xc2
-		clean = append(clean, b)
-	}
-	if _, err := h.w.Write(clean); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }

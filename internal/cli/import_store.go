@@ -79,14 +79,22 @@ func (w *batchWriter) stream(ctx context.Context, key string, it *item) error {
 	if err := w.flush(ctx); err != nil {
 		return err
 	}
-	e, err := w.vault.PutReader(ctx, key, w.progress.reader(it.large), w.options(it))
+	to, err := w.vault.NewWriter(ctx, key, w.options(it))
 	if err != nil {
 		return err
 	}
+	defer to.Abort()
+	if _, err := to.ReadFrom(w.progress.reader(it.large)); err != nil {
+		return err
+	}
+	// Asked before Close, so that the old value stays in place of one that may be of no one version.
 	if err := unchangedSince(it.large, it.info); err != nil {
 		return &sourceError{err}
 	}
-	return w.did(&w.tally, "imported", key, e.Size)
+	if err := to.Close(); err != nil {
+		return err
+	}
+	return w.did(&w.tally, "imported", key, to.Entry().Size)
 }
 
 // flush makes what is held part of the vault, and only then reports it.
@@ -96,10 +104,7 @@ func (w *batchWriter) flush(ctx context.Context) error {
 	}
 	if _, err := w.vault.FlushCache(ctx); err != nil {
 		if ctx.Err() == nil {
-			// Nobody tries again, and what is pending would keep the vault from closing. The next run imports it.
-			w.pending, w.bytes = nil, 0
-			_, discarded := w.vault.DiscardCache(ctx)
-			err = errors.Join(err, discarded)
+			w.giveUp(ctx)
 		}
 		return err
 	}
@@ -110,6 +115,14 @@ func (w *batchWriter) flush(ctx context.Context) error {
 	}
 	w.pending, w.bytes = w.pending[:0], 0
 	return nil
+}
+
+// giveUp throws away what is held, after a flush that failed: the vault would else try it again at each step of its closing, wait for
+// the same lock again, and report the same failure.
+func (w *batchWriter) giveUp(ctx context.Context) {
+	w.pending, w.bytes = nil, 0
+	// If even this fails, closing the vault says what there is to say.
+	_, _ = w.vault.DiscardCache(ctx)
 }
 
 // sourceError is a failure of the file that was to be imported.

@@ -20,9 +20,11 @@ import (
 type faulty struct {
 	engine.Transactor
 	apply, stat, stage error
+	applied            int // calls of Apply
 }
 
 func (f *faulty) Apply(ctx context.Context, ops []engine.Op) ([]engine.Result, error) {
+	f.applied++
 	if f.apply != nil {
 		return nil, f.apply
 	}
@@ -87,11 +89,16 @@ func TestImportReportsNothingBeforeItIsStored(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "f"), []byte("x"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	a, _ := memApp(&faulty{Transactor: mem.New(), apply: engine.ErrBusy})
+	store := &faulty{Transactor: mem.New(), apply: engine.ErrBusy}
+	a, errs := memApp(store)
 	var out strings.Builder
 	a.out.Reset(&out)
 	if code := a.run(t.Context(), []string{"-f", "v", "--json", "import", dir}); code != exitBusy || out.String() != "" {
 		t.Errorf("exit code %d, %q", code, out.String())
+	}
+	// Each further attempt would wait for --busy-timeout again, and tell the same once more.
+	if n := strings.Count(errs.String(), "busy"); store.applied != 1 || n != 1 {
+		t.Errorf("written %d times, told %d times: %s", store.applied, n, errs)
 	}
 }
 
@@ -136,12 +143,18 @@ func TestSourceThatChanges(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer v.Close()
+			if err := v.Put(t.Context(), "f", []byte("old")); err != nil {
+				t.Fatal(err)
+			}
 			w := batchWriter{importer: &importer{app: a, vault: v, root: root}}
 			if err := w.store(t.Context(), it); err != nil {
 				t.Fatal(err)
 			}
 			if w.tally.failed != 1 || w.tally.done != 0 || errs.Len() == 0 {
 				t.Errorf("failed %d, done %d: %q", w.tally.failed, w.tally.done, errs)
+			}
+			if got, err := v.Get(t.Context(), "f"); string(got) != "old" {
+				t.Errorf("it was stored all the same: %d bytes, %v", len(got), err)
 			}
 		})
 	}

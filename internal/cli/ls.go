@@ -146,9 +146,9 @@ func (a *app) entryPrinter(flags lsFlags) func(kvault.Entry) error {
 			name = "\x1b[1;34m" + name + "\x1b[0m"
 		}
 		if !flags.long {
-			return a.printf("%s%s", name, end)
+			return a.printRaw("%s%s", name, end)
 		}
-		return a.printf("%s  %s%s", longColumns(e, flags.bytes), name, end)
+		return a.printRaw("%s  %s%s", longColumns(e, flags.bytes), name, end)
 	}
 }
 

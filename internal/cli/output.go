@@ -71,11 +71,18 @@ func encodeLine(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// printf writes data to standard output.
+// printf writes text to standard output. On a terminal nothing in it can control that, wherever it came from.
 func (a *app) printf(format string, args ...any) error {
+	return a.print(a.tamed(a.out, a.sys.Out), format, args...)
+}
+
+// printRaw is printf for what may control a terminal.
+func (a *app) printRaw(format string, args ...any) error { return a.print(a.out, format, args...) }
+
+func (a *app) print(w io.Writer, format string, args ...any) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, err := fmt.Fprintf(a.out, format, args...); err != nil || a.bar == nil {
+	if _, err := fmt.Fprintf(w, format, args...); err != nil || a.bar == nil {
 		return err
 	}
 	a.bar.clear()
@@ -118,5 +125,5 @@ func (a *app) tell(format string, args ...any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.bar.clear()
-	fmt.Fprintf(a.sys.Err, format, args...)
+	fmt.Fprintf(a.tamed(a.sys.Err, a.sys.Err), format, args...)
 }

@@ -25,7 +25,8 @@ func (a *app) rmCommand() *cobra.Command {
 		Short:   "Delete keys",
 		Long: `Delete the KEYs, or every key that starts with PREFIX. With --prefix it asks
 first; where there is no terminal to ask on, --yes is needed. The exit code is
-4 if none of the keys existed and 3 if some did not.
+4 if none of the keys existed and 3 if some did not. Those that exist are deleted
+in one transaction.
 
 The vault's file keeps its size, and uses the space again; 'kvault optimize'
 gives it back.
@@ -56,13 +57,13 @@ gives it back.
 	return cmd
 }
 
-// rmKeys deletes keys in few transactions, whose number does not depend on that of the keys.
+// rmKeys deletes keys in one transaction: all that are there, or on a failure none.
 func (a *app) rmKeys(ctx context.Context, v *kvault.Vault, keys []string) error {
 	found := make([]bool, len(keys))
-	err := v.WithCache(ctx, nil, func() (err error) {
+	err := v.Update(ctx, func(tx *kvault.Tx) (err error) {
 		for i, key := range keys {
-			if found[i], err = v.Delete(ctx, key); err != nil {
-				return err
+			if found[i], err = tx.Delete(ctx, key); err != nil {
+				return named("rm", key, err)
 			}
 		}
 		return nil

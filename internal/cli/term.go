@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"strconv"
 	"strings"
 	"unicode"
@@ -47,4 +48,38 @@ func looksBinary(start []byte) bool {
 		start = start[n:]
 	}
 	return false
+}
+
+// tamed is w, on the way to stream, as a harmless writer if that is a terminal.
+func (a *app) tamed(w io.Writer, stream any) io.Writer {
+	if a.terminal(stream) {
+		return &harmless{w: w}
+	}
+	return w
+}
+
+// harmless replaces what would control a terminal: the control characters of ASCII but tab and line feed, and those that
+// UTF-8 writes as C2 80 to C2 9F.
+type harmless struct {
+	w io.Writer
+	// lead says that the last byte was C2.
+	lead bool
+}
+
+func (h *harmless) Write(p []byte) (int, error) {
+	clean := make([]byte, 0, len(p))
+	for _, b := range p {
+		switch {
+		case h.lead && b >= 0x80 && b < 0xa0:
+			b = 0xbf // C2 BF is an inverted question mark
+		case b < ' ' && b != '\t' && b != '\n', b == 0x7f:
+			b = '?'
+		}
+		h.lead = b == 0xc2
+		clean = append(clean, b)
+	}
+	if _, err := h.w.Write(clean); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

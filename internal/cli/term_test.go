@@ -133,6 +133,27 @@ func TestKeysOnTerminal(t *testing.T) {
 	}
 }
 
+// What a vault or a directory from elsewhere holds must not control the terminal: not only keys are shown.
+func TestNothingControlsTheTerminal(t *testing.T) {
+	s := newSession(t)
+	dir := t.TempDir()
+	if err := os.Symlink("x", filepath.Join(dir, "\x1b[31mlink")); err != nil {
+		t.Fatal(err)
+	}
+	s.must("x", "put", "k", "--type", "text/\x1b[2Jplain")
+	if o := s.must("", "stat", "k"); !strings.Contains(o.out, "text/\x1b[2Jplain") {
+		t.Errorf("stat into a pipe: %q", o.out)
+	}
+	s.outTerm, s.errTerm = true, true
+	if o := s.must("", "stat", "k"); !strings.Contains(o.out, "text/?[2Jplain") {
+		t.Errorf("stat: %q", o.out)
+	}
+	o := s.run("", "import", dir)
+	if strings.Contains(o.err, "\x1b[31m") || !strings.Contains(o.err, "?[31mlink is a symbolic link") {
+		t.Errorf("import: %q", o.err)
+	}
+}
+
 func TestRemovePrefixAsks(t *testing.T) {
 	s := newSession(t)
 	s.inTerm, s.errTerm = true, true
