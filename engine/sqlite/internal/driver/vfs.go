@@ -8,7 +8,9 @@ import (
 // mappedVFS is the file system layer for connections with a memory map.
 const mappedVFS = "kvault-mapped"
 
-func init() { vfs.Register(mappedVFS, wholePageVFS{Gather(plainVFS{vfs.Find("os").(vfs.VFSFilename)})}) }
+func init() {
+	vfs.Register(mappedVFS, wholePageVFS{Gather(plainVFS{vfs.Find("os").(vfs.VFSFilename)})})
+}
 
 // wholePageVFS makes SQLite read whole pages through its page cache and memory map. With IOCAP_SUBPAGE_READ set, as the
 // driver's own VFS has it, reads of overflow pages bypass the map, and a large value takes several times as long.
