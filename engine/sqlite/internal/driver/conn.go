@@ -7,13 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/url"
 	"path/filepath"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
 )
 
 // maxMemory bounds one connection's linear memory. It holds the memory map too, so the driver's default of 256 MiB
@@ -48,9 +48,9 @@ type Conn struct {
 	// shared says that other connections may write the file, and leave their marks in the shared memory of its log.
 	shared bool
 	hold   hold
-	// begun counts transactions. file is the database, once AtRest has asked for it.
+	// begun counts transactions. file is the database, once mainFile was called.
 	begun int64
-	file  io.ReaderAt
+	file  vfs.File
 	// broken says that the connection ran out of memory inside the driver and is to be discarded.
 	broken bool
 }
@@ -195,7 +195,13 @@ func (c *Conn) Begin(write bool) error {
 }
 
 // Commit ends the transaction and keeps its changes.
-func (c *Conn) Commit() error { return c.run("COMMIT") }
+func (c *Conn) Commit() error {
+	if log := c.log(); log != nil {
+		log.begin()
+		defer log.end()
+	}
+	return c.run("COMMIT")
+}
 
 // Rollback ends the transaction, if there is one, even when the context has ended.
 func (c *Conn) Rollback() (err error) {

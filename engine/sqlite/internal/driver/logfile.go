@@ -1,6 +1,11 @@
 package driver
 
-import "github.com/ncruces/go-sqlite3/vfs"
+import (
+	"sync"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
+)
 
 // logVFS is the file system layer for connections that write.
 const logVFS = "kvault"
@@ -16,10 +21,15 @@ type gatherVFS struct{ vfs.VFSFilename }
 func (v gatherVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	isLog := flags&vfs.OPEN_WAL != 0
 	f, flags, err := v.VFSFilename.OpenFilename(name, flags)
-	if err == nil && isLog {
-		f = &logFile{File: f, next: -1}
+	if err != nil || !isLog || f.DeviceCharacteristics()&vfs.IOCAP_POWERSAFE_OVERWRITE == 0 {
+		return f, flags, err // without that, SQLite writes parts of frames
 	}
-	return f, flags, err
+	if database := name.DatabaseFile(); database != nil {
+		log := &logFile{File: f, of: database}
+		logs.Store(database, log)
+		f = log
+	}
+	return f, flags, nil
 }
 
 const (
@@ -30,28 +40,45 @@ const (
 	gatherBytes = 128 << 10
 )
 
-// logFile is a write-ahead log that keeps frames in memory until they are many or the last one of a commit has come. SQLite tells
+// logFile is a write-ahead log that keeps the frames of a commit in memory until they are many or the last one has come. SQLite tells
 // others of a commit only after that frame was written, so nobody looks for a frame that is still here. An error comes
 // out at that frame at the latest, and the commit fails.
 //
-// Only frames that continue where the last write ended are kept; all else, such as headers that are written anew because a page
-// changed twice in a transaction, goes to the file at once, after what was kept.
+// It keeps nothing but while Conn.Commit runs: pages that leave the cache before may belong to a transaction that is undone without
+// a word to this file, and they must not be written when the log is somebody else's. Of a commit it keeps only frames that
+// continue where the last write ended; all else, such as headers that are written anew because a page changed twice, goes to the file at
+// once, after what was kept.
 type logFile struct {
 	vfs.File
-	buf  []byte
-	next int64 // where the last write ended, gathered or not; -1 if that is not known
-	// inFrame says that a header was gathered and its page comes next, commit that the frame ends a commit.
-	inFrame, commit bool
+	of         vfs.File // the database
+	buf        []byte
+	committing bool  // says that Commit runs
+	next       int64 // where the last write of the commit ended, gathered or not; -1 if that is not known
+	// inFrame says that a header was gathered and its page comes next, last that the frame ends the commit.
+	inFrame, last bool
+}
+
+// begin has frames gathered until end is called.
+func (f *logFile) begin() { f.committing, f.next = true, -1 }
+
+// end throws away what a commit left that failed. SQLite has undone it.
+func (f *logFile) end() { f.committing, f.inFrame, f.buf = false, false, f.buf[:0] }
+
+func (f *logFile) Close() error {
+	logs.CompareAndDelete(f.of, f)
+	return f.File.Close()
 }
 
 func (f *logFile) WriteAt(p []byte, off int64) (int, error) {
 	switch {
-	case off != f.next:
-	case f.inFrame:
-		return f.gather(p, f.commit || len(f.buf)+len(p) >= gatherBytes)
-	case len(p) == frameHeader:
+	case !f.committing:
+		return f.File.WriteAt(p, off)
+	case f.inFrame && off == f.next:
+		return f.gather(p, f.last || len(f.buf)+len(p) >= gatherBytes)
+	case len(p) == frameHeader && (off == f.next || f.next < 0):
+		f.next = off
 		n, err := f.gather(p, false)
-		f.inFrame, f.commit = true, p[4]|p[5]|p[6]|p[7] != 0
+		f.inFrame, f.last = true, p[4]|p[5]|p[6]|p[7] != 0
 		return n, err
 	}
 	if err := f.flush(); err != nil {
@@ -59,9 +86,6 @@ func (f *logFile) WriteAt(p []byte, off int64) (int, error) {
 	}
 	n, err := f.File.WriteAt(p, off)
 	f.next = off + int64(len(p))
-	if err != nil {
-		f.next = -1
-	}
 	return n, err
 }
 
@@ -78,7 +102,7 @@ func (f *logFile) gather(p []byte, last bool) (int, error) {
 	return len(p), nil
 }
 
-// flush writes what was gathered. If that fails it is gone, as the transaction is that it belongs to.
+// flush writes what was gathered. If that fails it is gone, as the commit is that it belongs to.
 func (f *logFile) flush() error {
 	f.inFrame = false
 	if len(f.buf) == 0 {
@@ -86,9 +110,6 @@ func (f *logFile) flush() error {
 	}
 	_, err := f.File.WriteAt(f.buf, f.next-int64(len(f.buf)))
 	f.buf = f.buf[:0]
-	if err != nil {
-		f.next = -1
-	}
 	return err
 }
 
@@ -103,7 +124,6 @@ func (f *logFile) Truncate(size int64) error {
 	if err := f.flush(); err != nil {
 		return err
 	}
-	f.next = -1
 	return f.File.Truncate(size)
 }
 
@@ -119,4 +139,27 @@ func (f *logFile) Size() (int64, error) {
 		return 0, err
 	}
 	return f.File.Size()
+}
+
+// logs are the open logs, by the file of their database.
+var logs sync.Map
+
+// log is the write-ahead log of the connection, or nil if it has none open.
+func (c *Conn) log() *logFile {
+	if f, ok := logs.Load(c.mainFile()); ok {
+		return f.(*logFile)
+	}
+	return nil
+}
+
+// mainFile is the file of the database.
+func (c *Conn) mainFile() vfs.File {
+	if c.file == nil {
+		file, err := c.c.FileControl("main", sqlite3.FCNTL_FILE_POINTER)
+		if err != nil {
+			return nil
+		}
+		c.file, _ = file.(vfs.File)
+	}
+	return c.file
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -49,7 +50,8 @@ type log struct {
 
 func newLog(t *testing.T) log {
 	r := &recorder{}
-	l := log{t, &logFile{File: r, next: -1}, r}
+	l := log{t, &logFile{File: r}, r}
+	l.begin()
 	l.write(0, make([]byte, 32))
 	return l
 }
@@ -151,6 +153,19 @@ func TestLogFileKeepsOrder(t *testing.T) {
 	}
 }
 
+// What a commit left that failed is not written by the next, nor is anything gathered between them.
+func TestLogFileForgetsFailedCommits(t *testing.T) {
+	l := newLog(t)
+	l.frames(0, false, false)
+	l.end()
+	l.write(32, header(false))
+	l.write(32+frameHeader, make([]byte, 512))
+	l.begin()
+	l.frames(1, true)
+	l.end()
+	l.want("0+32", "32+24", "56+512", "568+536")
+}
+
 // A disk that fails is reported at the end of the commit, and by whatever else needs the frames on disk before; nothing of
 // them comes after it.
 func TestLogFileReportsFailure(t *testing.T) {
@@ -227,20 +242,30 @@ func TestCommitReachesTheLog(t *testing.T) {
 	}
 	run(`PRAGMA page_size=1024; PRAGMA journal_mode=WAL; CREATE TABLE t(id INTEGER PRIMARY KEY, x BLOB, n INTEGER); CREATE INDEX i ON t(n)`)
 	run(`WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000) INSERT INTO t SELECT n, randomblob(400), n FROM c`)
-	run(`UPDATE t SET n = n - 1 WHERE id = 7`) // the log may begin anew here, with a header
+	commit := func(sql string) {
+		t.Helper()
+		if err := conn.Begin(true); err != nil {
+			t.Fatal(err)
+		}
+		run(sql)
+		if err := conn.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit(`UPDATE t SET n = n - 1 WHERE id = 7`) // the log may begin anew here, with a header
 	before := c.writes
-	run(`UPDATE t SET x = randomblob(400), n = -n WHERE id IN (1, 1000)`)
+	commit(`UPDATE t SET x = randomblob(400), n = -n WHERE id IN (1, 1000)`)
 	if n := c.writes - before; n != 1 {
 		t.Errorf("a commit of a few pages took %d writes of the log, want 1", n)
 	}
 	run(`PRAGMA cache_size=10; PRAGMA wal_autocheckpoint=0`)
 	for round, sql := range []string{
-		`BEGIN; UPDATE t SET n = n + 1; UPDATE t SET n = n * 3; UPDATE t SET x = randomblob(380) WHERE id % 7 = 0; COMMIT`,
-		`BEGIN; UPDATE t SET n = n + 1; SAVEPOINT s; UPDATE t SET x = randomblob(10); ROLLBACK TO s; UPDATE t SET n = n - 5; COMMIT`,
-		`BEGIN; UPDATE t SET n = 5; ROLLBACK; UPDATE t SET n = n + 2 WHERE id < 900`,
-		`BEGIN; UPDATE t SET n = n + 1 WHERE id < 5; UPDATE t SET x = randomblob(300); UPDATE t SET n = n + 1 WHERE id < 5; COMMIT`,
+		`UPDATE t SET n = n + 1; UPDATE t SET n = n * 3; UPDATE t SET x = randomblob(380) WHERE id % 7 = 0`,
+		`UPDATE t SET n = n + 1; SAVEPOINT s; UPDATE t SET x = randomblob(10); ROLLBACK TO s; UPDATE t SET n = n - 5`,
+		`UPDATE t SET n = n + 2 WHERE id < 900`,
+		`UPDATE t SET n = n + 1 WHERE id < 5; UPDATE t SET x = randomblob(300); UPDATE t SET n = n + 1 WHERE id < 5`,
 	} {
-		run(sql)
+		commit(sql)
 		copied := filepath.Join(dir, fmt.Sprintf("copy%d.db", round))
 		for _, suffix := range []string{"", "-wal"} { // not the shared memory: its index of the log is made anew from the log
 			data, err := os.ReadFile(path + suffix)
@@ -259,6 +284,48 @@ func TestCommitReachesTheLog(t *testing.T) {
 			t.Errorf("after round %d the files hold %s, want %s", round, got, want)
 		}
 		other.Close()
+	}
+}
+
+// Pages that left the cache of a transaction that was undone are not written once the log is somebody else's.
+func TestUndonePagesStayOutOfTheLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	var conns [2]*Conn
+	for i := range conns {
+		c, err := Open(t.Context(), Config{Path: path, Create: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		conns[i] = c
+	}
+	a, b := conns[0], conns[1]
+	write := func(c *Conn, end func() error, sql string) {
+		t.Helper()
+		if err := errors.Join(c.Begin(true), c.Exec(sql), end()); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	if err := a.Exec(`PRAGMA page_size=1024; PRAGMA journal_mode=WAL; PRAGMA cache_size=10; PRAGMA wal_autocheckpoint=0;
+		CREATE TABLE t(id INTEGER PRIMARY KEY, x BLOB, n INTEGER)`); err != nil {
+		t.Fatal(err)
+	}
+	write(a, a.Commit, `WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 500) INSERT INTO t SELECT n, zeroblob(400), n FROM c`)
+	// New rows, so that no page is read on the way, few enough not to be written for being many.
+	const undone = `WITH RECURSIVE c(n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM c WHERE n < 1100) INSERT INTO t SELECT n, randomblob(400), n FROM c`
+	for range 3 {
+		write(a, a.Rollback, undone)
+		write(b, b.Commit, `UPDATE t SET n = n + 1, x = zeroblob(400)`)
+		want := contents(t, b)
+		if got := contents(t, a); got != want || !strings.HasPrefix(got, "ok") {
+			t.Errorf("one sees %.200s, the other %.200s", got, want)
+		}
+		write(a, a.Rollback, undone)
+		write(b, b.Commit, `UPDATE t SET n = n - 3 WHERE id < 100`)
+		write(a, a.Commit, `UPDATE t SET n = n + 1 WHERE id < 200`)
+		if got, want := contents(t, a), contents(t, b); got != want || !strings.HasPrefix(got, "ok") {
+			t.Errorf("one sees %.200s, the other %.200s", got, want)
+		}
 	}
 }
 

@@ -1,10 +1,6 @@
 package driver
 
-import (
-	"io"
-
-	"github.com/ncruces/go-sqlite3"
-)
+import "io"
 
 // Rest is the file of a database whose snapshot needs nothing of the log. Until the snapshot ends no byte of it changes that
 // belongs to a page of the snapshot: a checkpoint copies no frame that is later than a snapshot in use, and none at all
@@ -31,13 +27,11 @@ func (c *Conn) AtRest() *Rest {
 	if state, ok = c.latest(); !ok || state != c.hold.began { // or the log may have begun anew
 		return nil
 	}
-	if c.file == nil {
-		file, err := c.c.FileControl("main", sqlite3.FCNTL_FILE_POINTER)
-		if c.file, ok = file.(io.ReaderAt); err != nil || !ok {
-			return nil
-		}
+	file := c.mainFile()
+	if file == nil {
+		return nil
 	}
-	return &Rest{c.file, c, c.begun}
+	return &Rest{file, c, c.begun}
 }
 
 // Valid says that the snapshot has not ended.
