@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,23 +91,29 @@ func pick[T any](t *tape, from []T) T { return from[t.next(len(from))] }
 
 // Random calls give what they would on a map and some slices, however the vault is kept, cached and shared.
 func TestModel(t *testing.T) {
-	calls, vaults := 0, 0
-	for i, c := range modelConfigs() {
-		if i%modelStride != 0 {
-			continue
-		}
-		for seed := range modelSeeds {
-			name := fmt.Sprintf("%v, seed %d", c, seed)
-			choices := make([]byte, 600)
-			rand.NewChaCha8([32]byte{byte(seed), byte(i), byte(i >> 8)}).Read(choices)
-			m := runModel(t, name, c, &tape{choices})
-			calls, vaults = calls+m.calls, vaults+1
-			if t.Failed() {
-				t.Fatal(name)
+	const parts = 4
+	var calls, vaults atomic.Int64
+	t.Cleanup(func() { t.Logf("%d calls on %d vaults", calls.Load(), vaults.Load()) })
+	configs := modelConfigs()
+	for part := range parts {
+		t.Run(fmt.Sprint("part ", part), func(t *testing.T) {
+			t.Parallel()
+			for n := part; n*modelStride < len(configs); n += parts {
+				i := n * modelStride
+				for seed := range modelSeeds {
+					name := fmt.Sprintf("%v, seed %d", configs[i], seed)
+					choices := make([]byte, 600)
+					rand.NewChaCha8([32]byte{byte(seed), byte(i), byte(i >> 8)}).Read(choices)
+					m := runModel(t, name, configs[i], &tape{choices})
+					calls.Add(int64(m.calls))
+					vaults.Add(1)
+					if t.Failed() {
+						t.Fatal(name)
+					}
+				}
 			}
-		}
+		})
 	}
-	t.Logf("%d calls on %d vaults", calls, vaults)
 }
 
 // FuzzModel lets the fuzzer choose the configuration and the calls.
