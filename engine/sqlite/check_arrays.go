@@ -144,16 +144,7 @@ func (c *checker) readThrough(b *driver.Blob) error {
 
 // checkStrays reports chunks of arrays that are not there.
 func (c *checker) checkStrays(ses *session) error {
-	st, err := ses.c.Prepare(`SELECT col_id, count(*) FROM ` + arrayChunkTable + ` WHERE col_id NOT IN (SELECT col_id FROM ` + arrayTable + `) GROUP BY col_id`)
-	if err != nil {
-		return err
-	}
-	defer st.Reset()
-	for {
-		there, err := st.Step()
-		if err != nil || !there {
-			return err
-		}
+	return ses.each(`SELECT col_id, count(*) FROM `+arrayChunkTable+` WHERE col_id NOT IN (SELECT col_id FROM `+arrayTable+`) GROUP BY col_id`, func(st *driver.Stmt) {
 		c.report(engine.Problem{Err: fmt.Errorf("%w: %d chunks belong to column number %d, which is not there", engine.ErrCorrupt, st.ColInt(1), st.ColInt(0))})
-	}
+	})
 }

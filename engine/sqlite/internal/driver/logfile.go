@@ -7,7 +7,7 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// logVFS is the file system layer for connections that write.
+// logVFS is the file system layer for connections without a memory map.
 const logVFS = "kvault"
 
 func init() { vfs.Register(logVFS, Gather(plainVFS{vfs.Find("os").(vfs.VFSFilename)})) }
