@@ -124,14 +124,7 @@ func (s *Store) Shrink(ctx context.Context, budget time.Duration) (int64, error)
 	}
 	err = s.writer.sweep(limited)
 	for free := int64(1); err == nil && free > 0; {
-		err = s.alone(limited, func(c *driver.Conn) error {
-			if err := c.Exec(fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, shrinkPages)); err != nil {
-				return err
-			}
-			free, err = pragma(c, "freelist_count")
-			s.writer.checkpoint()
-			return err
-		})
+		free, err = s.shrinkStep(limited, shrinkPages)
 	}
 	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 		return 0, err
@@ -141,6 +134,19 @@ func (s *Store) Shrink(ctx context.Context, budget time.Duration) (int64, error)
 	}
 	after, err := s.freePages(ctx)
 	return max(0, (before.total-after.total)*before.size), err
+}
+
+// shrinkStep gives back so many pages, and returns how many are free still.
+func (s *Store) shrinkStep(ctx context.Context, pages int) (free int64, err error) {
+	err = s.alone(ctx, func(c *driver.Conn) error {
+		if err := c.Exec(fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, pages)); err != nil {
+			return err
+		}
+		free, err = pragma(c, "freelist_count")
+		s.writer.checkpoint()
+		return err
+	})
+	return free, err
 }
 
 func (s *Store) shrinkable(ctx context.Context) error {
