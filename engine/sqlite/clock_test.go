@@ -17,7 +17,10 @@ func (c *clock) time(fn func() error) {
 	if err := fn(); err != nil && c.err == nil {
 		c.err = err
 	}
-	d := time.Since(start)
+	c.add(time.Since(start))
+}
+
+func (c *clock) add(d time.Duration) {
 	c.total += d
 	c.each = append(c.each, d)
 }
