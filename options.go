@@ -38,7 +38,7 @@ type Options struct {
 	// commit is as durable, and as slow, as with Full: nothing less keeps such a file sound in a power cut.
 	DisableWAL bool
 	// PageSize is the page size in bytes of a file that is created, a power of two from 512 to 65536. Default 8192: the reference's
-	// 32768 reads streams about a tenth faster, and takes almost twice as long for each small put.
+	// 32768 reads streams about a fifth faster, and takes almost twice as long for each small put.
 	PageSize int
 	// MmapSize is how many bytes of the file are mapped to memory for reading. Default none: reading large values is then about
 	// half as fast, but no file can end the process. Map only what nothing cuts off while it is open: Shrink, Optimize and

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,7 +14,7 @@ import (
 // BenchmarkPageSize puts and reads values of several sizes in vaults of several page sizes, in alternating rounds: a put by itself, puts in
 // batches of 100, and a whole read. It reports the median time of each, and how many bytes of file a byte of value takes.
 //
-//	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench PageSize -benchtime 500x
+//	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench 'PageSize$' -benchtime 1000x
 func BenchmarkPageSize(b *testing.B) {
 	pages := []int{4096, 8192, 16384, 32768, 65536}
 	for _, size := range []int{100, 1 << 10, 10 << 10, 100 << 10, 1 << 20} {
@@ -50,10 +51,9 @@ func BenchmarkPageSize(b *testing.B) {
 			}
 			for i, s := range stores {
 				t := &times[i]
-				if t.put.err != nil || t.batch.err != nil || t.get.err != nil {
-					b.Fatal(t.put.err, t.batch.err, t.get.err)
+				if err := errors.Join(t.put.err, t.batch.err, t.get.err, settle(s)); err != nil {
+					b.Fatal(err)
 				}
-				s.writer.conn.Checkpoint(true)
 				info, err := os.Stat(s.path)
 				if err != nil {
 					b.Fatal(err)
@@ -70,7 +70,7 @@ func benchKey(i int) string { return fmt.Sprintf("photos/%08x.jpg", uint32(i)*26
 // BenchmarkPageSizeStream writes and reads a value of 256 MiB in vaults of several page sizes, in alternating rounds, and reports the median
 // speeds.
 //
-//	go test ./engine/sqlite -run '^$' -bench PageSizeStream -benchtime 5x
+//	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench PageSizeStream -benchtime 5x
 func BenchmarkPageSizeStream(b *testing.B) {
 	const size, chunk = 256 << 20, 1 << 20
 	pages := []int{4096, 8192, 16384, 32768, 65536}
@@ -83,12 +83,15 @@ func BenchmarkPageSizeStream(b *testing.B) {
 	for b.Loop() {
 		for i, s := range stores {
 			times[i].put.time(func() error { return streamIn(s, "k", piece, size/chunk) })
+			if err := settle(s); err != nil {
+				b.Fatal(err)
+			}
 			times[i].get.time(func() error { return streamOut(s, "k", piece) })
 		}
 	}
 	for i, t := range times {
-		if t.put.err != nil || t.get.err != nil {
-			b.Fatal(t.put.err, t.get.err)
+		if err := errors.Join(t.put.err, t.get.err); err != nil {
+			b.Fatal(err)
 		}
 		b.Logf("page %5d: in %.0f MB/s, out %.0f MB/s", pages[i], size*1e3/t.put.median(), size*1e3/t.get.median())
 	}
