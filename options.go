@@ -51,7 +51,8 @@ type Options struct {
 	BusyTimeout time.Duration
 	// OneRowLimit is the largest value in bytes that is kept as one row, which the Python package can read too. Larger
 	// ones are kept in chunks. Default 64 MiB, at most MaxOneRowLimit, which is 10^9 bytes less 1 MiB: that keeps all it could hold
-	// readable there. Relayout moves the values that are there already.
+	// readable there. Where no other program reads the file, 4 MiB is faster: long rows are slower to read than chunks, and keep other
+	// writers waiting. Relayout moves the values that are there already.
 	OneRowLimit int64
 	// ReadOnly opens an existing vault and never writes to it.
 	ReadOnly bool
