@@ -39,7 +39,7 @@ func newRest(c *driver.Conn, table, column string) *rest {
 	if err != nil || !there {
 		return nil
 	}
-	file, err := rawfile.View(of)
+	file, err := rawfile.View(of.ReaderAt)
 	if err != nil {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -298,6 +299,32 @@ func TestReadPastSQLiteWithFaults(t *testing.T) {
 		}
 	}
 	readRest(t, s, "k", value, 1<<20) // which fails if this file system keeps reads from going past SQLite
+	if readsInParts(t, s, "k") {
+		t.Error("this file system does not see what is read in parts")
+	}
+	s.Close()
+	s = openRest(t, path, Options{})
+	if want := canTell(s) && runtime.GOOS == "linux"; readsInParts(t, s, "k") != want {
+		t.Errorf("read in parts: %t, want %t", !want, want)
+	}
+}
+
+// readsInParts says whether a value is read from the file straight to where it belongs.
+func readsInParts(t *testing.T, s *Store, key string) bool {
+	t.Helper()
+	b, err := s.Open(context.Background(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	r := b.(*blob).cursor.rest
+	if r == nil {
+		return false
+	}
+	_, ok := r.of.ReaderAt.(interface {
+		ReadPartsAt([][]byte, int64) (int, error)
+	})
+	return ok
 }
 
 // Chunks of arrays, too, come out the same past SQLite.

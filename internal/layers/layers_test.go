@@ -30,7 +30,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"engine/sqlite":                  {[]string{"engine", "engine/sqlite/internal/driver", "engine/sqlite/internal/rawfile"}, nil},
 	"engine/sqlite/internal/rawfile": {},
 	"engine/sqlite/internal/driver": {nil, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs",
-		"github.com/ncruces/go-sqlite3/vfs/mvcc"}},
+		"github.com/ncruces/go-sqlite3/vfs/mvcc", "golang.org/x/sys/unix"}},
 	"engine/sqlite/internal/driver/faultfs": {[]string{"engine/sqlite/internal/driver"}, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs"}},
 
 	"internal/backoff":     {},

@@ -36,6 +36,7 @@ type systemFile interface {
 	vfs.FilePersistWAL
 	vfs.FilePowersafeOverwrite
 	vfs.FileSharedMemory
+	syscall.Conn
 }
 
 type mappedFile interface {

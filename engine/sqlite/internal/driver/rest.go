@@ -31,7 +31,7 @@ func (c *Conn) AtRest() *Rest {
 	if file == nil {
 		return nil
 	}
-	return &Rest{file, c, c.begun}
+	return &Rest{inParts(file), c, c.begun}
 }
 
 // Valid says that the snapshot has not ended.

@@ -25,8 +25,13 @@ type File struct {
 	free         bitset
 	// overlay says where in the file beside it the current version of a page begins.
 	overlay map[uint32]int64
-	cache   map[uint32][]byte
-	recent  []uint32
+	// cache holds pages, recent their numbers in the order they came, and keep is how many bytes of them there may be.
+	cache  map[uint32][]byte
+	recent []uint32
+	keep   int
+	// parts is main, if it can be read into many places at once.
+	parts partsReader
+	list  partsList
 }
 
 const (
@@ -41,7 +46,7 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{main: main, closers: []io.Closer{main}, overlay: map[uint32]int64{}, cache: map[uint32][]byte{}}
+	f := &File{main: main, closers: []io.Closer{main}, overlay: map[uint32]int64{}, cache: map[uint32][]byte{}, keep: cacheBytes}
 	if err := f.prepare(path, main); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -105,7 +110,7 @@ func (f *File) page(no uint32) ([]byte, error) {
 	if _, err := from.ReadAt(p, off); err != nil {
 		return nil, fmt.Errorf("%w: page %d cannot be read: %w", ErrDamaged, no, err)
 	}
-	if len(f.recent) >= max(cacheBytes/f.pageSize, 1) {
+	if len(f.recent) >= max(f.keep/f.pageSize, 1) {
 		delete(f.cache, f.recent[0])
 		f.recent = f.recent[1:]
 	}

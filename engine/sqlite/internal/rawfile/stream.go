@@ -6,8 +6,12 @@ import (
 	"sync"
 )
 
-// blockBytes is how much of a file a Stream reads at a time.
-const blockBytes = 256 << 10
+const (
+	// blockBytes is how much of a file a Stream reads at a time where it does so through memory of its own.
+	blockBytes = 256 << 10
+	// viewBytes is how many bytes of pages of trees a View keeps.
+	viewBytes = 1 << 20
+)
 
 var blocks = sync.Pool{New: func() any { return new([blockBytes]byte) }}
 
@@ -18,7 +22,8 @@ func View(main io.ReaderAt) (*File, error) {
 	if _, err := main.ReadAt(header, 0); err != nil {
 		return nil, err
 	}
-	f := &File{main: main, pageSize: headerPageSize(header), pages: u32(header[28:]), cache: map[uint32][]byte{}}
+	f := &File{main: main, pageSize: headerPageSize(header), pages: u32(header[28:]), cache: map[uint32][]byte{}, keep: viewBytes}
+	f.parts, _ = main.(partsReader)
 	f.usable = f.pageSize
 	if string(header[:len(magic)]) != magic || !validPageSize(f.pageSize) || header[20] != 0 {
 		return nil, fmt.Errorf("%w: no header of a database, or of one with extensions", ErrDamaged)
@@ -81,16 +86,17 @@ type Stream struct {
 	left int64  // of the column
 	rest []byte // of the page at hand
 	next uint32
-	// block holds pages from the one numbered first on.
+	// block holds pages from the one numbered first on, or the end of one page if held is 0.
 	block *[blockBytes]byte
 	first uint32
 	held  int
+	run   int // how many pages are taken to lie in a row
 }
 
 // Stream begins to read a column.
 func (r *Record) Stream(i int) (*Stream, error) {
 	p := r.payload
-	s := &Stream{f: p.f, left: p.Size, rest: p.local, next: p.next}
+	s := &Stream{f: p.f, left: p.Size, rest: p.local, next: p.next, run: maxRun}
 	if err := s.skip(r.fields[i].off); err != nil {
 		s.Close()
 		return nil, err
@@ -115,12 +121,20 @@ func (s *Stream) ReadFull(p []byte) error {
 	if int64(len(p)) > s.left {
 		return io.ErrUnexpectedEOF
 	}
+	large := len(p) >= scatterBytes
 	for len(p) > 0 {
-		if err := s.more(int64(len(p))); err != nil {
-			return err
+		n := 0
+		if large {
+			n = s.scatter(p)
 		}
-		n := copy(p, s.rest)
-		p, s.rest, s.left = p[n:], s.rest[n:], s.left-int64(n)
+		if n == 0 {
+			if err := s.more(int64(len(p))); err != nil {
+				return err
+			}
+			n = copy(p, s.rest)
+			s.rest = s.rest[n:]
+		}
+		p, s.left = p[n:], s.left-int64(n)
 	}
 	return nil
 }
@@ -131,7 +145,7 @@ func (s *Stream) more(want int64) error {
 	if len(s.rest) > 0 {
 		return nil
 	}
-	if s.next < s.first || s.next >= s.first+uint32(s.held) {
+	if !s.holds(s.next) {
 		if err := s.read(want); err != nil {
 			return err
 		}
@@ -142,13 +156,20 @@ func (s *Stream) more(want int64) error {
 	return nil
 }
 
+// holds says whether a page is in the block.
+func (s *Stream) holds(page uint32) bool { return page >= s.first && page < s.first+uint32(s.held) }
+
+func (s *Stream) takeBlock() {
+	if s.block == nil {
+		s.block = blocks.Get().(*[blockBytes]byte)
+	}
+}
+
 func (s *Stream) read(want int64) error {
 	if s.next < 2 || s.next > s.f.pages {
 		return fmt.Errorf("%w: page %d of %d", ErrDamaged, s.next, s.f.pages)
 	}
-	if s.block == nil {
-		s.block = blocks.Get().(*[blockBytes]byte)
-	}
+	s.takeBlock()
 	held := (want-1)/int64(s.f.usable-4) + 1
 	if s.held > 0 {
 		held = s.left/int64(s.f.usable-4) + 1 // whoever read a block has use for more

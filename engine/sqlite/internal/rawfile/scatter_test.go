@@ -1,0 +1,303 @@
+package rawfile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// image is a database file in memory: two rows in one table, and what there is to know of the first.
+type image struct {
+	data  []byte
+	size  int // of a page
+	value []byte
+	chain []uint32 // the overflow pages of the row, in order
+}
+
+const imageRow, imageColumn = 7, 2
+
+// newImage has SQLite make a file with a row of that many bytes, of which some are before the column.
+func newImage(t testing.TB, pageSize, before, n int) *image {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "v.db")
+	c, err := driver.Open(t.Context(), driver.Config{Path: path, Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	img := &image{size: pageSize, value: make([]byte, n)}
+	r := rand.NewChaCha8([32]byte{byte(n)})
+	_, _ = r.Read(img.value)
+	exec := func(sql string) {
+		t.Helper()
+		if err := c.Exec(sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(fmt.Sprintf("PRAGMA page_size = %d; CREATE TABLE t (id INTEGER PRIMARY KEY, a, b, c)", pageSize))
+	for _, row := range []int64{imageRow, imageRow + 1} {
+		st, err := c.Prepare("INSERT INTO t VALUES(?1, ?2, ?3, 'behind')")
+		if err == nil {
+			err = st.Int(1, row).Blob(2, make([]byte, before)).Blob(3, img.value).Exec()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if img.data, err = os.ReadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	f, err := View(bytes.NewReader(img.data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := img.lookup(t, f)
+	for next := rec.payload.next; next != 0; next = u32(img.page(next)) {
+		img.chain = append(img.chain, next)
+	}
+	return img
+}
+
+func (img *image) page(no uint32) []byte { return img.data[int(no-1)*img.size:][:img.size] }
+
+func (img *image) link(i int, to uint32) { binary.BigEndian.PutUint32(img.page(img.chain[i]), to) }
+
+func (img *image) clone() *image {
+	c := *img
+	c.data, c.chain = slices.Clone(img.data), slices.Clone(img.chain)
+	return &c
+}
+
+func (img *image) lookup(t testing.TB, f *File) *Record {
+	t.Helper()
+	rec, err := f.Lookup(2, imageRow) // the root of the only table
+	if err != nil || rec == nil {
+		t.Fatalf("the row is %v, %v", rec, err)
+	}
+	return rec
+}
+
+// reorder has the chain go through the same pages in the order that shuffle makes. The first page stays, since the row names it.
+func (img *image) reorder(shuffle func(pages []uint32)) *image {
+	old := img.clone()
+	img = img.clone()
+	shuffle(img.chain[1:])
+	for i, no := range img.chain {
+		copy(img.page(no), old.page(old.chain[i]))
+	}
+	for i := range img.chain[1:] {
+		img.link(i, img.chain[i+1])
+	}
+	return img
+}
+
+// partsFile reads an image in parts and counts how. Once it is to fail, it does what answer says instead.
+type partsFile struct {
+	*bytes.Reader
+	inParts, plain int // bytes
+	answer         func(n int) (int, error)
+	failed         int
+}
+
+func (f *partsFile) ReadAt(p []byte, off int64) (int, error) {
+	f.plain += len(p)
+	return f.Reader.ReadAt(p, off)
+}
+
+func (f *partsFile) ReadPartsAt(parts [][]byte, off int64) (n int, err error) {
+	if len(parts) > maxParts {
+		return 0, errors.New("too many parts")
+	}
+	for _, p := range parts {
+		k, err := f.Reader.ReadAt(p, off)
+		if n, off = n+k, off+int64(k); err != nil && err != io.EOF {
+			return n, err
+		}
+	}
+	if f.answer != nil {
+		f.failed++
+		return f.answer(n)
+	}
+	f.inParts += n
+	return n, nil
+}
+
+// read reads the column in pieces of the lengths that piece returns, through main.
+func (img *image) read(t testing.TB, main io.ReaderAt, piece func() int) ([]byte, error) {
+	t.Helper()
+	f, err := View(main)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := img.lookup(t, f).Stream(imageColumn)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	got := make([]byte, len(img.value))
+	for at := 0; at < len(got); {
+		n := min(piece(), len(got)-at)
+		if err := s.ReadFull(got[at : at+n]); err != nil {
+			return got[:at], err
+		}
+		at += n
+	}
+	if err := s.ReadFull(make([]byte, 1)); err != io.ErrUnexpectedEOF {
+		t.Errorf("a byte behind the end: %v", err)
+	}
+	return got, nil
+}
+
+func (img *image) parts() *partsFile { return &partsFile{Reader: bytes.NewReader(img.data)} }
+
+func always(n int) func() int { return func() int { return n } }
+
+// A column comes out of its pages whatever their size and order, and the pieces in which it is read.
+func TestScatter(t *testing.T) {
+	orders := map[string]func([]uint32){
+		"in a row":  func([]uint32) {},
+		"backwards": func(p []uint32) { slices.Reverse(p) },
+		"halves":    func(p []uint32) { copy(p, append(slices.Clone(p[len(p)/2:]), p[:len(p)/2]...)) },
+		"pairs": func(p []uint32) {
+			for i := 0; i+1 < len(p); i += 2 {
+				p[i], p[i+1] = p[i+1], p[i]
+			}
+		},
+		"runs": func(p []uint32) {
+			runs := slices.Collect(slices.Chunk(slices.Clone(p), 20))
+			slices.Reverse(runs)
+			copy(p, slices.Concat(runs...))
+		},
+		"any": func(p []uint32) {
+			rand.New(rand.NewPCG(1, 2)).Shuffle(len(p), func(i, j int) { p[i], p[j] = p[j], p[i] })
+		},
+	}
+	for _, pageSize := range []int{512, 4096, 8192, 65536} {
+		for _, before := range []int{10, 3000, 200_000} {
+			made := newImage(t, pageSize, before, 1_500_000)
+			for name, order := range orders {
+				img := made.reorder(order)
+				for _, n := range []int{2 * scatterBytes, 100_000, 512 << 10, len(img.value)} {
+					main := img.parts()
+					got, err := img.read(t, main, always(n))
+					if err != nil || !bytes.Equal(got, img.value) {
+						t.Errorf("pages of %d, %s, behind %d bytes, in pieces of %d: wrong bytes (%v)", pageSize, name, before, n, err)
+					}
+					if n >= 3*pageSize && main.inParts < len(img.value)/2 {
+						t.Errorf("pages of %d, %s, behind %d bytes, in pieces of %d: only %d bytes were read in parts", pageSize, name, before, n, main.inParts)
+					}
+					if name == "in a row" && main.inParts+main.plain > len(img.value)+before+len(img.value)/4+4*blockBytes {
+						t.Errorf("pages of %d, behind %d bytes, in pieces of %d: %d bytes were read", pageSize, before, n, main.inParts+main.plain)
+					}
+				}
+				r := rand.New(rand.NewPCG(3, 4))
+				mixed := func() int { return 1 + r.IntN([]int{100, 20_000, 300_000}[r.IntN(3)]) }
+				if got, err := img.read(t, img.parts(), mixed); err != nil || !bytes.Equal(got, img.value) {
+					t.Errorf("pages of %d, %s, behind %d bytes, in mixed pieces: wrong bytes (%v)", pageSize, name, before, err)
+				}
+			}
+		}
+	}
+}
+
+// Pages that lie anyhow cost reads in vain, but not many times as many bytes.
+func TestScatterReadsLittleInVain(t *testing.T) {
+	img := newImage(t, 8192, 10, 8<<20).reorder(slices.Reverse[[]uint32])
+	main := img.parts()
+	if _, err := img.read(t, main, always(1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if most := 5 * len(img.value); main.inParts > most {
+		t.Errorf("%d bytes were read for %d", main.inParts, len(img.value))
+	}
+}
+
+// A chain that ends early or leaves the file is an error, wherever it does so, whatever is read at once.
+func TestScatterBrokenChain(t *testing.T) {
+	made := newImage(t, 4096, 10, 700_000)
+	last := len(made.chain) - 1
+	pages := uint32(len(made.data) / made.size)
+	for _, at := range []int{0, 1, 20, last / 2, last - 1} {
+		for _, to := range []uint32{0, 1, pages + 1, 1<<32 - 1} {
+			img := made.clone()
+			img.link(at, to)
+			for _, n := range []int{1000, scatterBytes, 300_000, len(img.value)} {
+				got, err := img.read(t, img.parts(), always(n))
+				if !errors.Is(err, ErrDamaged) {
+					t.Errorf("link %d of %d to page %d, pieces of %d: %v", at, last, to, n, err)
+				}
+				if !bytes.Equal(got, img.value[:len(got)]) {
+					t.Errorf("link %d of %d to page %d, pieces of %d: wrong bytes before the error", at, last, to, n)
+				}
+			}
+		}
+	}
+	for _, to := range []uint32{1, 2, pages, pages + 1} { // nobody follows the last one
+		img := made.clone()
+		img.link(last, to)
+		if got, err := img.read(t, img.parts(), always(len(img.value))); err != nil || !bytes.Equal(got, img.value) {
+			t.Errorf("the last link to page %d: %v", to, err)
+		}
+	}
+}
+
+// A file that cannot be read in parts, or only in fewer than there are, is read the other way.
+func TestScatterFails(t *testing.T) {
+	img := newImage(t, 8192, 10, 1<<20)
+	failure := errors.New("no such luck")
+	for name, answer := range map[string]func(n int) (int, error){
+		"short":   func(n int) (int, error) { return n - 1, nil },
+		"nothing": func(int) (int, error) { return 0, nil },
+		"fails":   func(int) (int, error) { return 0, failure },
+		"halfway": func(n int) (int, error) { return n / 2, failure },
+	} {
+		main := img.parts()
+		main.answer = answer
+		got, err := img.read(t, main, always(300_000))
+		if err != nil || !bytes.Equal(got, img.value) {
+			t.Errorf("%s: wrong bytes (%v)", name, err)
+		}
+		if main.failed != 1 {
+			t.Errorf("%s: tried %d times", name, main.failed)
+		}
+	}
+	cut := img.clone()
+	cut.data = cut.data[:int(cut.chain[90]-1)*cut.size+100]
+	if got, err := cut.read(t, cut.parts(), always(1<<20)); err == nil {
+		t.Errorf("%d bytes came out of a file that was cut off", len(got))
+	}
+}
+
+// FuzzScatter damages links between pages and holds what comes out in parts against what comes out without.
+func FuzzScatter(f *testing.F) {
+	made := newImage(f, 512, 10, 300_000)
+	f.Add(uint64(1), uint16(0), uint32(0), uint16(1), uint32(1))
+	f.Add(uint64(2), uint16(5), uint32(9), uint16(300), uint32(20))
+	f.Add(uint64(3), uint16(100), uint32(500), uint16(500), uint32(100))
+	f.Add(uint64(4), uint16(580), uint32(1<<31), uint16(7), uint32(1190))
+	f.Fuzz(func(t *testing.T, seed uint64, at uint16, to uint32, at2 uint16, to2 uint32) {
+		img := made.clone()
+		img.link(int(at)%len(img.chain), to)
+		img.link(int(at2)%len(img.chain), to2)
+		pieces := func() func() int {
+			r := rand.New(rand.NewPCG(seed, 0))
+			return func() int { return 1 + r.IntN(200_000) }
+		}
+		want, wantErr := img.read(t, bytes.NewReader(img.data), pieces())
+		got, err := img.read(t, img.parts(), pieces())
+		if (err == nil) != (wantErr == nil) || !bytes.Equal(got, want) {
+			t.Errorf("in parts %d bytes and %v, else %d and %v", len(got), err, len(want), wantErr)
+		}
+	})
+}
