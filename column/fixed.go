@@ -13,9 +13,6 @@ func (f *fixed) byteAt(i int64) int64 { return i * f.arr.ElemSize }
 func (f *fixed) read(ctx context.Context, from, to int64, r *run) error {
 	start := f.byteAt(from)
 	page := int64(pageBytes)
-	if r.space != nil {
-		page = directBytes
-	}
 	if f.arr.MaxChunk < pageBytes {
 		page = f.arr.MaxChunk - start%f.arr.MaxChunk
 	}

@@ -27,8 +27,8 @@ func (c *Column[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// Blocks visits the elements in order, many at a time: about 1 MiB, 4 MiB of numbers, or a chunk if that is less. It is the fastest way through
-// a column, and else like All. The slice is reused for the next block.
+// Blocks visits the elements in order, many at a time: about 1 MiB, or a chunk if that is less. It is the fastest way through a column, and else
+// like All. The slice is reused for the next block.
 func (c *Column[T]) Blocks(ctx context.Context) iter.Seq2[[]T, error] {
 	return c.BlocksOf(ctx, 0, math.MaxInt64)
 }

@@ -24,12 +24,8 @@ type layout interface {
 	compact(ctx context.Context) error
 }
 
-// pageBytes is about how much is read at a time, and directBytes if it is not decoded from there: the larger page halves what
-// the transactions of a scan cost.
-const (
-	pageBytes   = 1 << 20
-	directBytes = 4 << 20
-)
+// pageBytes is about how much is read at a time: what a processor keeps close at hand.
+const pageBytes = 1 << 20
 
 // The names of the two arrays of a column whose elements differ in size, and what the one that says where they lie is called in the
 // layout of version 0.4 of the Python package.

@@ -40,12 +40,12 @@ func (s *stream) read(ctx context.Context, off int64, p []byte) error {
 
 // readRun reads n bytes into r. Memory for many is taken as they come: the numbers by which they are found may be damaged.
 func (s *stream) readRun(ctx context.Context, off, n int64, r *run) error {
-	if n <= directBytes {
+	if n <= pageBytes {
 		return s.read(ctx, off, r.fill(n))
 	}
 	r.data = r.data[:0]
 	for n > 0 {
-		at, more := len(r.data), int(min(n, directBytes))
+		at, more := len(r.data), int(min(n, pageBytes))
 		r.data = slices.Grow(r.data, more)[:at+more]
 		if err := s.read(ctx, off, r.data[at:]); err != nil {
 			return err

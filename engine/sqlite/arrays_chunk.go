@@ -22,9 +22,6 @@ func (ses *session) letChunkGo() {
 		_ = ses.chunk.blob.Close()
 		ses.chunk.blob = nil
 	}
-	if ses.rest != nil {
-		ses.rest.close()
-	}
 }
 
 // openChunk returns a handle on a chunk, for writing if the transaction may write. It stays the session's.
@@ -121,21 +118,34 @@ const arrayPieceBytes = 512 << 10
 // ReadChunk reads a part of a chunk.
 func (x *tx) ReadChunk(ctx context.Context, id, chunk, off int64, p []byte) error {
 	return x.reading(ctx, func(ses *session) error {
-		return x.eachPiece(ses, id, chunk, off, p, func(b *driver.Blob, p []byte, off int64) error {
-			if !x.writable && len(p) >= restPiece && ses.readRest(p, off, b.Size()) {
-				return nil
-			}
-			return b.ReadAt(p, off)
-		})
+		if !x.writable && len(p) >= restPiece && ses.readRest(id, chunk, off, p) {
+			return nil
+		}
+		return x.eachPiece(ses, id, chunk, off, p, (*driver.Blob).ReadAt)
 	})
 }
 
-// readRest reads a part of the chunk at hand past SQLite, if it can.
-func (ses *session) readRest(p []byte, off, size int64) bool {
+// readRest reads a part of a chunk past SQLite, if it can. It leaves all errors to SQLite.
+func (ses *session) readRest(id, chunk, off int64, p []byte) bool {
 	if !ses.tried {
-		ses.rest, ses.tried = newRest(ses.c, arrayChunkTable, "data"), true
+		ses.rest, ses.tried = chunksRest(ses.c), true
 	}
-	return ses.rest != nil && ses.rest.read(p, ses.chunk.row, off, size)
+	r := ses.rest
+	if r == nil {
+		return false
+	}
+	if r.array != id || r.chunk != chunk {
+		if off != 0 { // it could not begin there
+			return false
+		}
+		row, size, err := ses.chunkRow(id, chunk)
+		if err != nil {
+			return false
+		}
+		r.close()
+		r.array, r.chunk, r.row, r.size = id, chunk, row, size
+	}
+	return off >= 0 && int64(len(p)) <= r.size-off && r.read(p, r.row, off, r.size)
 }
 
 // WriteChunk writes a part of a chunk in place.

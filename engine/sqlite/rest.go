@@ -16,11 +16,26 @@ const (
 type rest struct {
 	of     *driver.Rest
 	file   *rawfile.File
-	root   uint32 // of the table
-	column int    // of the record
+	place  restPlace
 	stream *rawfile.Stream
 	row    int64 // that stream reads, up to at
 	at     int64
+	// array, chunk and size tell which chunk of an array the row is, once one was looked for.
+	array, chunk, size int64
+}
+
+// restPlace is where a column of a table is found.
+type restPlace struct {
+	root   uint32 // of the table
+	column int    // of the record
+}
+
+// restNote is what a connection knows of the file for as long as nobody commits.
+type restNote struct {
+	file   *rawfile.File
+	places map[[2]string]restPlace
+	// chunks reads chunks of arrays. It stays where it is between transactions: a column is read in many of them.
+	chunks *rest
 }
 
 // newRest reads the given column of a table; it returns nil if that cannot be done.
@@ -29,21 +44,48 @@ func newRest(c *driver.Conn, table, column string) *rest {
 	if of == nil {
 		return nil
 	}
+	note, ok := of.Note().(*restNote)
+	if !ok {
+		file, err := rawfile.View(of.ReaderAt)
+		if err != nil {
+			return nil
+		}
+		note = &restNote{file: file, places: map[[2]string]restPlace{}}
+		of.SetNote(note)
+	}
+	place, ok := note.places[[2]string{table, column}]
+	if !ok {
+		if place, ok = findPlace(c, table, column); !ok {
+			return nil
+		}
+		note.places[[2]string{table, column}] = place
+	}
+	return &rest{of: of, file: note.file, place: place, array: -1}
+}
+
+// chunksRest reads chunks of arrays; it goes on where the connection's last transaction was.
+func chunksRest(c *driver.Conn) *rest {
+	r := newRest(c, arrayChunkTable, "data")
+	if r == nil {
+		return nil
+	}
+	note := r.of.Note().(*restNote)
+	if note.chunks == nil {
+		note.chunks = r
+	}
+	note.chunks.of = r.of
+	return note.chunks
+}
+
+func findPlace(c *driver.Conn, table, column string) (place restPlace, ok bool) {
 	st, err := c.Prepare(`SELECT s.rootpage, c.cid FROM sqlite_schema s, pragma_table_info(s.name) c
 		WHERE s.type = 'table' AND s.name = ?1 AND c.name = ?2 COLLATE NOCASE`)
 	if err != nil {
-		return nil
+		return place, false
 	}
 	defer st.Reset()
 	there, err := st.Text(1, table).Text(2, column).Step()
-	if err != nil || !there {
-		return nil
-	}
-	file, err := rawfile.View(of.ReaderAt)
-	if err != nil {
-		return nil
-	}
-	return &rest{of: of, file: file, root: uint32(st.ColInt(0)), column: int(st.ColInt(1))}
+	return restPlace{uint32(st.ColInt(0)), int(st.ColInt(1))}, err == nil && there
 }
 
 // read fills p with a part of a row's column, which holds size bytes, or says that it cannot.
@@ -64,14 +106,14 @@ func (r *rest) read(p []byte, row, at, size int64) bool {
 
 func (r *rest) begin(row, size int64) {
 	r.close()
-	rec, err := r.file.Lookup(r.root, row)
+	rec, err := r.file.Lookup(r.place.root, row)
 	if err != nil || rec == nil {
 		return
 	}
-	if rec.Class(r.column) != rawfile.Blob || rec.Size(r.column) != size {
+	if rec.Class(r.place.column) != rawfile.Blob || rec.Size(r.place.column) != size {
 		return
 	}
-	if r.stream, err = rec.Stream(r.column); err == nil {
+	if r.stream, err = rec.Stream(r.place.column); err == nil {
 		r.row, r.at = row, 0
 	}
 }

@@ -51,6 +51,9 @@ type Conn struct {
 	// begun counts transactions. file is the database, once mainFile was called.
 	begun int64
 	file  vfs.File
+	// note is the caller's, of the file at rest as of the state noted.
+	note  any
+	noted walState
 	// broken says that the connection ran out of memory inside the driver and is to be discarded.
 	broken bool
 }

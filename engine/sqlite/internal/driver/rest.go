@@ -31,8 +31,18 @@ func (c *Conn) AtRest() *Rest {
 	if file == nil {
 		return nil
 	}
+	if c.noted != c.hold.began {
+		c.noted, c.note = c.hold.began, nil
+	}
 	return &Rest{inParts(file), c, c.begun}
 }
+
+// Note is what the caller noted of the file on this connection, nil if nothing. A note lasts for as long as nobody commits,
+// through any number of snapshots: they all have the same pages.
+func (r *Rest) Note() any { return r.c.note }
+
+// SetNote replaces the note.
+func (r *Rest) SetNote(note any) { r.c.note = note }
 
 // Valid says that the snapshot has not ended.
 func (r *Rest) Valid() bool { return r.c.begun == r.begun && r.c.InTransaction() }

@@ -97,31 +97,33 @@ const maxFields = 64
 
 // record reads the header of a record, and holds it against the record's length.
 func (p Payload) record() (*Record, error) {
-	bad := fmt.Errorf("%w: a record of %d bytes has an impossible header", ErrDamaged, p.Size)
+	bad := func() (*Record, error) {
+		return nil, fmt.Errorf("%w: a record of %d bytes has an impossible header", ErrDamaged, p.Size)
+	}
 	head := make([]byte, min(p.Size, 9*maxFields))
 	if _, err := io.ReadFull(p.reader(), head); err != nil {
 		return nil, err
 	}
 	size, at := varint(head, 0)
 	if at == 0 || size > uint64(len(head)) || size < uint64(at) {
-		return nil, bad
+		return bad()
 	}
 	r := &Record{payload: p}
 	off := int64(size)
 	for at < int(size) {
 		var serial uint64
 		if serial, at = varint(head[:size], at); at == 0 || len(r.fields) == maxFields {
-			return nil, bad
+			return bad()
 		}
 		f, ok := fieldOf(serial)
 		if f.off = off; !ok || f.n > p.Size-off {
-			return nil, bad
+			return bad()
 		}
 		off += f.n
 		r.fields = append(r.fields, f)
 	}
 	if off != p.Size {
-		return nil, bad
+		return bad()
 	}
 	return r, nil
 }

@@ -10,7 +10,7 @@ const (
 	// blockBytes is how much of a file a Stream reads at a time where it does so through memory of its own.
 	blockBytes = 256 << 10
 	// viewBytes is how many bytes of pages of trees a View keeps.
-	viewBytes = 1 << 20
+	viewBytes = 256 << 10
 )
 
 var blocks = sync.Pool{New: func() any { return new([blockBytes]byte) }}
