@@ -1,0 +1,217 @@
+package sqlite
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+const restChunk = 1 << 20
+
+// restTx runs fn in a transaction and keeps what it did.
+func restTx(t testing.TB, s *Store, write bool, fn func(x *tx) error) error {
+	begun, err := s.Begin(t.Context(), write)
+	if err != nil {
+		return err
+	}
+	defer begun.Rollback()
+	if err := fn(begun.(*tx)); err != nil || !write {
+		return err
+	}
+	return begun.Commit(t.Context())
+}
+
+// newRestArray makes an array of some chunks that hold data.
+func newRestArray(t testing.TB, s *Store, data []byte) (id int64) {
+	t.Helper()
+	err := restTx(t, s, true, func(x *tx) error {
+		a, err := x.CreateArray(t.Context(), engine.Array{Name: "a", Type: "i64", ElemSize: 8, MinChunk: restChunk, MaxChunk: restChunk})
+		if err != nil {
+			return err
+		}
+		id = a.ID
+		for i := range int64(len(data) / restChunk) {
+			if err := x.ResizeChunk(t.Context(), id, i, restChunk); err != nil {
+				return err
+			}
+		}
+		return writeRestArray(t, x, id, data)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func writeRestArray(t testing.TB, x *tx, id int64, data []byte) error {
+	for i := range int64(len(data) / restChunk) {
+		if err := x.WriteChunk(t.Context(), id, i, 0, data[i*restChunk:][:restChunk]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wentOn says whether the last read of a transaction went past SQLite.
+func wentOn(x *tx, at int64) bool {
+	return x.ses.rest != nil && x.ses.rest.stream != nil && x.ses.rest.at == at
+}
+
+// A chunk that one transaction after the other reads on in is read past SQLite all the way, unless somebody commits.
+func TestReadArrayPastSQLiteAcrossTransactions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	s := openRest(t, path, Options{})
+	id := newRestArray(t, s, pattern(1, 2*restChunk))
+	checkpoint := func() {
+		t.Helper()
+		if err := s.writer.passive(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(version uint64, chunk, off int64, n int, past bool) {
+		t.Helper()
+		p := make([]byte, n)
+		err := restTx(t, s, false, func(x *tx) error {
+			err := x.ReadChunk(t.Context(), id, chunk, off, p)
+			if past = past && canTell(s); err == nil && wentOn(x, off+int64(n)) != past {
+				t.Errorf("%d bytes at %d of chunk %d were read past SQLite: %t, want %t", n, off, chunk, !past, past)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := pattern(version, 2*restChunk)[int(chunk)*restChunk+int(off):][:n]; !bytes.Equal(p, want) {
+			t.Errorf("%d bytes at %d of chunk %d are not of version %d", n, off, chunk, version)
+		}
+	}
+	checkpoint()
+	read(1, 0, 0, 100_000, true)
+	read(1, 0, 100_000, 400_000, true)
+	read(1, 0, 500_000, restChunk-500_000, true)
+	read(1, 1, 0, 40_000, true)
+	read(1, 1, 50_000, 40_000, false) // nobody was there
+	read(1, 1, 0, 40_000, true)
+	if err := restTx(t, s, true, func(x *tx) error { return writeRestArray(t, x, id, pattern(2, 2*restChunk)) }); err != nil {
+		t.Fatal(err)
+	}
+	read(2, 1, 40_000, 40_000, false)
+	checkpoint()
+	read(2, 1, 80_000, 40_000, false) // the stream was of version 1
+	read(2, 1, 0, 40_000, true)
+	putRest(t, s, "k", []byte("another table"))
+	checkpoint()
+	read(2, 1, 40_000, 40_000, false)
+}
+
+// What is not there is reported as ever.
+func TestReadArrayPastSQLiteErrors(t *testing.T) {
+	s := openRest(t, filepath.Join(t.TempDir(), "v.db"), Options{})
+	id := newRestArray(t, s, pattern(1, restChunk))
+	if err := s.writer.passive(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		id, chunk, off int64
+		n              int
+		want           error
+	}{
+		{id, 0, 0, restChunk + 1, engine.ErrInvalid},
+		{id, 0, restChunk - 10, restPiece, engine.ErrInvalid},
+		{id, 0, -1, restPiece, engine.ErrInvalid},
+		{id, 1, 0, restPiece, engine.ErrNotFound},
+		{id + 1, 0, 0, restPiece, engine.ErrNotFound},
+	} {
+		err := restTx(t, s, false, func(x *tx) error {
+			if err := x.ReadChunk(t.Context(), id, 0, 0, make([]byte, restPiece)); err != nil {
+				t.Error(err)
+			}
+			return x.ReadChunk(t.Context(), c.id, c.chunk, c.off, make([]byte, c.n))
+		})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%d bytes at %d of chunk %d of array %d: %v, want %v", c.n, c.off, c.chunk, c.id, err, c.want)
+		}
+	}
+}
+
+// A transaction that goes on where another stopped sees its own version, whoever writes and copies the log into the file meanwhile.
+func TestReadArrayPastSQLiteAmongWriters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	s, other := openRest(t, path, Options{}), openRest(t, path, Options{})
+	id := newRestArray(t, s, pattern(1, 2*restChunk))
+	var version atomic.Uint64
+	version.Store(1)
+	until := time.Now().Add(2 * time.Second)
+	var all sync.WaitGroup
+	fail := func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for _, in := range []*Store{s, other} {
+		all.Go(func() {
+			for time.Now().Before(until) {
+				data := pattern(version.Add(1), 2*restChunk)
+				fail(restTx(t, in, true, func(x *tx) error { return writeRestArray(t, x, id, data) }))
+				for range 20 {
+					_ = in.writer.passive()
+					time.Sleep(time.Duration(rand.IntN(3)) * time.Millisecond)
+				}
+			}
+		})
+	}
+	var past atomic.Int64
+	for range 2 {
+		all.Go(func() {
+			for time.Now().Before(until) {
+				for off := int64(0); off < restChunk; off += restChunk / 4 {
+					fail(restTx(t, s, false, func(x *tx) error {
+						if err := readOneArrayVersion(t, x, id, off); err != nil {
+							return err
+						}
+						if wentOn(x, off+restChunk/4) {
+							past.Add(1)
+						}
+						return nil
+					}))
+				}
+			}
+		})
+	}
+	all.Wait()
+	if canTell(s) && past.Load() == 0 {
+		t.Error("no read went past SQLite")
+	}
+	t.Logf("%d versions, %d quarters read past SQLite", version.Load(), past.Load())
+}
+
+// readOneArrayVersion reads a few bytes of the second chunk through SQLite and then a quarter of the first: both are to be of one
+// version.
+func readOneArrayVersion(t testing.TB, x *tx, id, off int64) error {
+	short, p := make([]byte, 8), make([]byte, restChunk/4)
+	if err := x.ReadChunk(t.Context(), id, 1, 0, short); err != nil {
+		return err
+	}
+	if err := x.ReadChunk(t.Context(), id, 0, off, p); err != nil {
+		return err
+	}
+	version := func(b []byte, at int64) uint64 {
+		return binary.LittleEndian.Uint64(b) ^ uint64(at/8)*0xbf58476d1ce4e5b9
+	}
+	want := version(short, restChunk)
+	for at := int64(0); at < int64(len(p)); at += 8 {
+		if version(p[at:], off+at) != want {
+			return fmt.Errorf("the array is of two versions from byte %d on", off+at)
+		}
+	}
+	return nil
+}
