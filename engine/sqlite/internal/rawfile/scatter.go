@@ -31,7 +31,7 @@ func (s *Stream) scatter(p []byte) int {
 	if f.parts == nil || len(s.rest) > 0 || s.holds(s.next) || s.next < 2 || s.next > f.pages {
 		return 0
 	}
-	n := min((len(p)-1)/each+1, s.run, int(f.pages-s.next)+1)
+	n := int(min(int64(len(p)-1)/int64(each)+1, int64(s.run), int64(f.pages-s.next)+1))
 	p = p[:min(len(p), n*each)]
 	rest := s.lay(p, n)
 	if !f.readParts(int64(s.next-1) * int64(f.pageSize)) {

@@ -272,6 +272,15 @@ func TestScatterFails(t *testing.T) {
 			t.Errorf("%s: tried %d times", name, main.failed)
 		}
 	}
+	boast := img.clone() // more pages than there can be
+	binary.BigEndian.PutUint32(boast.data[28:], 1<<32-1)
+	boast.link(50, 1<<31)
+	if got, err := boast.read(t, boast.parts(), always(1<<20)); err == nil {
+		t.Errorf("%d bytes came out of pages that are not there", len(got))
+	}
+	if got, err := boast.read(t, bytes.NewReader(boast.data), always(1<<20)); err == nil {
+		t.Errorf("%d bytes came out of pages that are not there", len(got))
+	}
 	cut := img.clone()
 	cut.data = cut.data[:int(cut.chain[90]-1)*cut.size+100]
 	if got, err := cut.read(t, cut.parts(), always(1<<20)); err == nil {
