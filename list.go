@@ -61,7 +61,8 @@ func list(ctx context.Context, s scope, o *ListOptions) iter.Seq2[Entry, error] 
 
 func keys(ctx context.Context, s scope, o *ListOptions) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		walk(ctx, s, o, keysOnly, func(it Item, err error) bool { return yield(it.Key, err) })
+		w := walker{yieldKey: func(key string) bool { return yield(key, nil) }}
+		w.walk(ctx, s, o, keysOnly, func(it Item, err error) bool { return yield(it.Key, err) })
 	}
 }
 
@@ -112,6 +113,10 @@ const (
 
 // walk yields the items that o asks for.
 func walk(ctx context.Context, s scope, o *ListOptions, want what, yield func(Item, error) bool) {
+	new(walker).walk(ctx, s, o, want, yield)
+}
+
+func (w *walker) walk(ctx context.Context, s scope, o *ListOptions, want what, yield func(Item, error) bool) {
 	if o == nil {
 		o = &ListOptions{}
 	}
@@ -119,8 +124,8 @@ func walk(ctx context.Context, s scope, o *ListOptions, want what, yield func(It
 		yield(Item{}, fail("list", "", invalid("limit %d is negative", o.Limit)))
 		return
 	}
-	w := walker{o: o, yield: yield, want: want, size: firstPage}
-	w.q = engine.Query{Range: o.keyRange(), Reverse: o.Reverse, KeysOnly: want == keysOnly, Values: want > entriesOnly, MaxBytes: bytesPerPage}
+	w.o, w.yield, w.want, w.size = o, yield, want, firstPage
+	w.q = engine.Query{Range: o.keyRange(), Reverse: o.Reverse, Values: want > entriesOnly, MaxBytes: bytesPerPage}
 	if o.Delimiter != "" {
 		w.size = folderPage
 	}
@@ -130,12 +135,12 @@ func walk(ctx context.Context, s scope, o *ListOptions, want what, yield func(It
 		if o.Limit > 0 {
 			w.q.Limit = min(w.size, o.Limit-w.shown)
 		}
-		p, err := s.page(ctx, w.q)
+		p, err := s.page(ctx, w.q, want)
 		if err != nil {
 			yield(Item{}, fail("list", o.Prefix, err))
 			return
 		}
-		if !w.show(p.items) || !p.more || !w.advance(p.next) {
+		if !w.show(p) || !p.more || !w.advance(p.next) {
 			return
 		}
 	}
@@ -146,33 +151,45 @@ type walker struct {
 	o     *ListOptions
 	q     engine.Query
 	yield func(Item, error) bool
-	want  what
-	size  int // of the next page
-	shown int
+	// yieldKey is for pages of keys.
+	yieldKey func(string) bool
+	want     what
+	size     int // of the next page
+	shown    int
 	// folder is the last folder that was yielded, empty if none was.
 	folder string
 }
 
 // show yields a page and reports whether to go on.
-func (w *walker) show(items []engine.Item) bool {
+func (w *walker) show(p page) bool {
 	before := w.shown
-	for _, it := range items {
-		if w.folder != "" && strings.HasPrefix(it.Key, w.folder) {
+	for _, it := range p.items {
+		if w.inFolder(it.Key) {
 			continue
 		}
-		item := w.item(it)
+		item := Item{Entry: entryOf(it.Entry), Value: it.Value}
+		if w.enters(it.Key) {
+			item = Item{Entry: Entry{Key: w.folder, Folder: true}}
+		}
 		if item.Folder && w.want == valuesOnly {
 			continue
 		}
-		if !w.yield(item, nil) {
-			return false
-		}
-		w.shown++
-		if w.shown == w.o.Limit {
+		if !w.yield(item, nil) || w.isLast() {
 			return false
 		}
 	}
-	if (w.shown-before)*4 >= len(items) {
+	for _, key := range p.keys {
+		if w.inFolder(key) {
+			continue
+		}
+		if w.enters(key) {
+			key = w.folder
+		}
+		if !w.yieldKey(key) || w.isLast() {
+			return false
+		}
+	}
+	if (w.shown-before)*4 >= len(p.items)+len(p.keys) {
 		w.size = min(w.size*2, largestPage)
 	} else {
 		w.size = folderPage
@@ -180,16 +197,26 @@ func (w *walker) show(items []engine.Item) bool {
 	return true
 }
 
-// item is what stands for it: itself, or the folder that it is in.
-func (w *walker) item(it engine.Item) Item {
-	if w.o.Delimiter != "" {
-		inner := it.Key[len(w.o.Prefix):]
-		if i := strings.Index(inner, w.o.Delimiter); i >= 0 {
-			w.folder = it.Key[:len(w.o.Prefix)+i+len(w.o.Delimiter)]
-			return Item{Entry: Entry{Key: w.folder, Folder: true}}
-		}
+// isLast counts what was yielded, and says whether that is all.
+func (w *walker) isLast() bool {
+	w.shown++
+	return w.shown == w.o.Limit
+}
+
+// inFolder says whether a key is in the folder that was yielded last.
+func (w *walker) inFolder(key string) bool { return w.folder != "" && strings.HasPrefix(key, w.folder) }
+
+// enters says whether a key is in a folder, which stands for it, and makes that the last folder.
+func (w *walker) enters(key string) bool {
+	if w.o.Delimiter == "" {
+		return false
 	}
-	return Item{Entry: entryOf(it.Entry), Value: it.Value}
+	inner := key[len(w.o.Prefix):]
+	i := strings.Index(inner, w.o.Delimiter)
+	if i >= 0 {
+		w.folder = key[:len(w.o.Prefix)+i+len(w.o.Delimiter)]
+	}
+	return i >= 0
 }
 
 // advance narrows the query to next, past the rest of the last folder, and reports whether anything can be left.

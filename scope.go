@@ -15,7 +15,7 @@ type scope interface {
 	// lookup finds what is pending for key. It is asked inside do, before the reader is.
 	lookup(key string) (writeback.Entry, bool)
 	// page lists with pending writes merged in.
-	page(ctx context.Context, q engine.Query) (page, error)
+	page(ctx context.Context, q engine.Query, want what) (page, error)
 	// count counts with pending writes merged in.
 	count(ctx context.Context, r engine.Range) (int64, error)
 	// apply makes one change, which may stay pending if it is a plain put or delete.
@@ -26,15 +26,19 @@ type scope interface {
 	chunkSize() int
 }
 
-// page is one merged page of a listing; if more, next is what remains to be visited.
+// page is one merged page of a listing, of items or of keys alone; if more, next is what remains to be visited.
 type page struct {
 	items []engine.Item
+	keys  []string
 	next  engine.Range
 	more  bool
 }
 
 // readPage asks r for one page and lays over onto it.
-func readPage(ctx context.Context, r engine.Reader, over writeback.Overlay, q engine.Query) (page, error) {
+func readPage(ctx context.Context, r engine.Reader, over writeback.Overlay, q engine.Query, want what) (page, error) {
+	if l, ok := r.(engine.KeyLister); ok && want == keysOnly && over.Empty() {
+		return readKeys(ctx, l, q)
+	}
 	stored, err := r.List(ctx, q)
 	if err != nil {
 		return page{}, err
@@ -42,6 +46,16 @@ func readPage(ctx context.Context, r engine.Reader, over writeback.Overlay, q en
 	var p page
 	p.items, p.next, p.more = over.Merge(q, stored)
 	return p, nil
+}
+
+// readKeys asks l for the keys of one page.
+func readKeys(ctx context.Context, l engine.KeyLister, q engine.Query) (p page, err error) {
+	p.keys, p.more, err = l.ListKeys(ctx, q)
+	if p.more = p.more && len(p.keys) > 0; p.more {
+		p.next = q.After(p.keys[len(p.keys)-1], q.Reverse)
+		p.more = !p.next.Empty()
+	}
+	return p, err
 }
 
 // countOver counts the keys of rng in r, which must be one snapshot, as they would be with pending written to it.

@@ -58,9 +58,9 @@ func (v *Vault) do(ctx context.Context, fn func(engine.Reader) error) error {
 
 func (v *Vault) lookup(key string) (writeback.Entry, bool) { return v.cache.lookup(key) }
 
-func (v *Vault) page(ctx context.Context, q engine.Query) (p page, err error) {
+func (v *Vault) page(ctx context.Context, q engine.Query, want what) (p page, err error) {
 	err = v.consistent(ctx, q.Range, func(over writeback.Overlay) error {
-		p, err = readPage(ctx, v.store, over, q)
+		p, err = readPage(ctx, v.store, over, q, want)
 		return err
 	})
 	return p, err

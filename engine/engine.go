@@ -4,8 +4,8 @@
 // which takes effect whole or not at all. Large values are written ahead of time into a [Stage], which nobody can
 // see, and become visible when an [Op] that names the stage is applied.
 //
-// What not every store can do is an optional interface that a store implements or does not: [Transactor], [ValueAppender], [Backuper],
-// [Optimizer], [Checker], [Statser], [Layouter]. A caller asks with a type assertion, so no store has to pretend.
+// What not every store can do is an optional interface that a store implements or does not: [Transactor], [ValueAppender], [KeyLister],
+// [Backuper], [Optimizer], [Checker], [Statser], [Layouter]. A caller asks with a type assertion, so no store has to pretend.
 //
 // Package engine/enginetest holds the tests that every implementation passes.
 package engine
@@ -81,8 +81,6 @@ type Query struct {
 	Reverse bool
 	// Limit is the most items of one page; at least 1.
 	Limit int
-	// KeysOnly says that the keys alone are wanted: the store may leave out all else, if that is faster.
-	KeysOnly bool
 	// Values asks for the values too. A page then ends early, after at least one item, before the values it holds
 	// exceed MaxBytes (if MaxBytes is above 0).
 	Values   bool
@@ -221,6 +219,13 @@ type Tagger interface {
 type ValueAppender interface {
 	// AppendValue appends the whole value of key to dst, and returns the extended slice. It does not keep dst.
 	AppendValue(ctx context.Context, dst []byte, key string) ([]byte, error)
+}
+
+// KeyLister is a store, or a transaction, that lists keys alone faster than whole items.
+type KeyLister interface {
+	// ListKeys returns the keys of the items that List would, and whether there may be further ones. q.Values and q.MaxBytes do
+	// not count. Several keys may lie in one piece of memory of a few KiB, which is kept as long as any of them is.
+	ListKeys(ctx context.Context, q Query) (keys []string, more bool, err error)
 }
 
 // Backuper is a store that can be copied while in use.

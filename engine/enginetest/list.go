@@ -59,10 +59,25 @@ func testListRanges(t *testing.T, x target) {
 			if err != nil {
 				t.Fatalf("List(%s): %v", show(q), err)
 			}
-			if got, want := keysOf(page.Items), within(binaryKeys, q); !slices.Equal(got, want) {
+			want := within(binaryKeys, q)
+			if got := keysOf(page.Items); !slices.Equal(got, want) {
 				t.Fatalf("List(%s): %q, want %q", show(q), got, want)
 			}
+			wantKeys(t, x, q, want, false)
 		}
+	}
+}
+
+// wantKeys asks for keys alone, if the store can tell them.
+func wantKeys(t *testing.T, x target, q engine.Query, want []string, more bool) {
+	t.Helper()
+	l, ok := x.(engine.KeyLister)
+	if !ok {
+		return
+	}
+	got, gotMore, err := l.ListKeys(t.Context(), q)
+	if err != nil || !slices.Equal(got, want) || more && !gotMore || gotMore && len(got) < q.Limit {
+		t.Fatalf("ListKeys(%s): %q, more %v, %v; want %q, more %v", show(q), got, gotMore, err, want, more)
 	}
 }
 
@@ -83,6 +98,8 @@ func testListPages(t *testing.T, x target) {
 				if err != nil || len(page.Items) != min(limit, len(within(keys, q))) {
 					t.Errorf("List(%s): %d items, error %v", show(q), len(page.Items), err)
 				}
+				want := within(keys, q)
+				wantKeys(t, x, q, want[:min(limit, len(want))], limit < len(want))
 			}
 		}
 	}
@@ -176,6 +193,10 @@ func testListLimit(t *testing.T, x target) {
 	for _, limit := range []int{0, -1} {
 		_, err := x.List(t.Context(), engine.Query{Limit: limit})
 		wantErr(t, fmt.Sprintf("List with limit %d", limit), err, engine.ErrInvalid)
+		if l, ok := x.(engine.KeyLister); ok {
+			_, _, err := l.ListKeys(t.Context(), engine.Query{Limit: limit})
+			wantErr(t, fmt.Sprintf("ListKeys with limit %d", limit), err, engine.ErrInvalid)
+		}
 	}
 }
 

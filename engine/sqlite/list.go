@@ -28,9 +28,6 @@ func (ses *session) list(q engine.Query) (page engine.Page, err error) {
 	if q.Range.Empty() {
 		return page, nil
 	}
-	if q.KeysOnly && !q.Values {
-		return ses.listKeys(q)
-	}
 	st, err := ses.c.Prepare(ses.t.list(q))
 	if err != nil {
 		return page, err
@@ -71,25 +68,47 @@ func (ses *session) list(q engine.Query) (page engine.Page, err error) {
 	}
 }
 
-// listKeys reads the index alone.
-func (ses *session) listKeys(q engine.Query) (page engine.Page, err error) {
-	st, err := ses.c.Prepare(ses.t.list(q))
+// ListKeys lists keys, from their index alone.
+func (s *Store) ListKeys(ctx context.Context, q engine.Query) (keys []string, more bool, err error) {
+	err = s.read(ctx, s.reads, false, func(ses *session) error {
+		keys, more, err = ses.listKeys(q)
+		return err
+	})
+	return keys, more, err
+}
+
+func (ses *session) listKeys(q engine.Query) (keys []string, more bool, err error) {
+	if q.Limit < 1 {
+		return nil, false, fmt.Errorf("limit %d: want at least 1: %w", q.Limit, engine.ErrInvalid)
+	}
+	if q.Range.Empty() {
+		return nil, false, nil
+	}
+	if keys, more, err = ses.listDirect(q); err == nil {
+		return keys, more, nil
+	}
+	return ses.keysThrough(q)
+}
+
+// keysThrough is listKeys through SQLite.
+func (ses *session) keysThrough(q engine.Query) (keys []string, more bool, err error) {
+	q.Values = false
+	st, err := ses.c.Prepare(ses.t.listKeys(q))
 	if err != nil {
-		return page, err
+		return nil, false, err
 	}
 	defer st.Reset()
 	bindQuery(st, q, 0)
-	page.Items = make([]engine.Item, 0, min(q.Limit, plannedItems))
+	keys = make([]string, 0, min(q.Limit, plannedItems))
 	for {
 		there, err := st.Step()
 		if err != nil || !there {
-			return page, err
+			return keys, false, err
 		}
-		if len(page.Items) == q.Limit {
-			page.More = true
-			return page, nil
+		if len(keys) == q.Limit {
+			return keys, true, nil
 		}
-		page.Items = append(page.Items, engine.Item{Entry: engine.Entry{Key: st.ColString(0)}})
+		keys = append(keys, st.ColString(0))
 	}
 }
 

@@ -257,7 +257,7 @@ func (s *Store) copyTo(ctx context.Context, path, tmp string, progress func(done
 		return &engine.IOError{Op: "back up", Err: err}
 	}
 	return s.read(ctx, s.streams, true, func(ses *session) error {
-		if err := takeSnapshot(ses.c); err != nil {
+		if err := ses.c.TakeSnapshot(); err != nil {
 			return err
 		}
 		size, err := pragma(ses.c, "page_size")

@@ -109,6 +109,23 @@ func (s *Store) AppendValue(ctx context.Context, dst []byte, key string) (value 
 
 // getSmall appends a value that one statement can read to dst, or says that the value needs more.
 func (ses *session) getSmall(dst []byte, key string) (value []byte, large bool, err error) {
+	value, large, found, err := ses.getDirect(dst, key)
+	switch {
+	case err != nil:
+		return ses.getThrough(dst, key)
+	case !found:
+		return nil, false, engine.ErrNotFound
+	case !large:
+		_, large = parseReference(value[len(dst):])
+	}
+	if large {
+		value = nil
+	}
+	return value, large, nil
+}
+
+// getThrough is getSmall through SQLite.
+func (ses *session) getThrough(dst []byte, key string) (value []byte, large bool, err error) {
 	st, err := ses.c.Prepare(ses.t.sql.get)
 	if err != nil {
 		return nil, false, err

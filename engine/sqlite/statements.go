@@ -75,28 +75,28 @@ func newStatements(t *table) statements {
 	}
 }
 
-// list is the text of a keyset page: ordered by key, from ?1 up to but not including ?2 where there is an end, at most ?3. Keys alone
-// are in an index.
+// list is the text of a keyset page: ordered by key, from ?1 up to but not including ?2 where there is an end, at most ?3.
 func (t *table) list(q engine.Query) string {
-	var b strings.Builder
-	from := t.from()
-	switch {
-	case q.Values:
-		b.WriteString(`SELECT ` + t.findColumns() + `, CASE WHEN octet_length(k.value) <= ?4 THEN k.value END`)
-	case q.KeysOnly:
-		b.WriteString(`SELECT k.key`)
-		from = ` FROM ` + quoted(t.name) + ` k`
-	default:
-		b.WriteString(`SELECT ` + t.findColumns())
+	columns := t.findColumns()
+	if q.Values {
+		columns += `, CASE WHEN octet_length(k.value) <= ?4 THEN k.value END`
 	}
-	b.WriteString(from + ` WHERE k.key >= ?1`)
+	return page(`SELECT `+columns+t.from(), q)
+}
+
+// listKeys is the same of keys alone, which are in an index.
+func (t *table) listKeys(q engine.Query) string {
+	return page(`SELECT k.key FROM `+quoted(t.name)+` k`, q)
+}
+
+func page(query string, q engine.Query) string {
+	query += ` WHERE k.key >= ?1`
 	if q.End != "" {
-		b.WriteString(` AND k.key < ?2`)
+		query += ` AND k.key < ?2`
 	}
-	b.WriteString(` ORDER BY k.key`)
+	query += ` ORDER BY k.key`
 	if q.Reverse {
-		b.WriteString(` DESC`)
+		query += ` DESC`
 	}
-	b.WriteString(` LIMIT ?3`)
-	return b.String()
+	return query + ` LIMIT ?3`
 }

@@ -29,6 +29,7 @@ type Store struct {
 
 	arrays atomic.Pointer[knownArrays]
 	recent recent
+	direct direct
 
 	// spools counts the values that are coming in and are still outside the file.
 	spools atomic.Int64
@@ -45,6 +46,8 @@ var (
 	_ engine.Transactor    = (*Store)(nil)
 	_ engine.ValueAppender = (*Store)(nil)
 	_ engine.ValueAppender = (*tx)(nil)
+	_ engine.KeyLister     = (*Store)(nil)
+	_ engine.KeyLister     = (*tx)(nil)
 	_ engine.Tagger        = (*Store)(nil)
 	_ engine.Tagger        = (*tx)(nil)
 	_ engine.Backuper      = (*Store)(nil)

@@ -68,12 +68,6 @@ func (s *Store) beginWrite(ctx context.Context) (*driver.Conn, error) {
 	return w.conn, nil
 }
 
-// takeSnapshot makes a transaction that reads begin now: SQLite's own BEGIN waits for the first look at a table.
-func takeSnapshot(c *driver.Conn) error {
-	_, err := hasObject(c, "table", layoutTable)
-	return err
-}
-
 // beginRead begins a snapshot as of now.
 func (s *Store) beginRead(ctx context.Context) (*driver.Conn, error) {
 	conn, err := s.reads.get(ctx)
@@ -84,7 +78,7 @@ func (s *Store) beginRead(ctx context.Context) (*driver.Conn, error) {
 		err = conn.Begin(false)
 	}
 	if err == nil {
-		err = takeSnapshot(conn)
+		err = conn.TakeSnapshot()
 	}
 	if err != nil {
 		s.reads.put(conn)
@@ -168,6 +162,12 @@ func (x *tx) Tag(ctx context.Context, key string) (tag string, err error) {
 func (x *tx) List(ctx context.Context, q engine.Query) (page engine.Page, err error) {
 	err = x.in(ctx, func(ses *session) error { page, err = ses.list(q); return err })
 	return page, err
+}
+
+// ListKeys lists keys as the transaction sees them.
+func (x *tx) ListKeys(ctx context.Context, q engine.Query) (keys []string, more bool, err error) {
+	err = x.in(ctx, func(ses *session) error { keys, more, err = ses.listKeys(q); return err })
+	return keys, more, err
 }
 
 // Count returns how many keys of r the transaction sees.

@@ -47,6 +47,14 @@ func (o Overlay) Lookup(key string) (Entry, bool) {
 	return Entry{}, false
 }
 
+// Empty says that there are no entries.
+func (o Overlay) Empty() bool {
+	for range o.ascend() {
+		return false
+	}
+	return true
+}
+
 // Len is the number of entries. It visits them all.
 func (o Overlay) Len() int {
 	n := 0

@@ -51,9 +51,10 @@ type Conn struct {
 	// begun counts transactions. file is the database, once mainFile was called.
 	begun int64
 	file  vfs.File
-	// note is the caller's, of the file at rest as of the state noted.
+	// rest is the file at rest in the transaction at hand, if that was found out. note is the caller's, of the state noted.
+	rest  *Rest
 	note  any
-	noted walState
+	noted Mark
 	// broken says that the connection ran out of memory inside the driver and is to be discarded.
 	broken bool
 }
@@ -187,14 +188,25 @@ func (c *Conn) Prepare(sql string) (_ *Stmt, err error) {
 // Begin starts a transaction: one that takes the write lock at once, or one that reads.
 func (c *Conn) Begin(write bool) error {
 	c.begun++
-	c.hold.began = walState{}
+	c.hold.began, c.hold.logless = walState{}, false
 	if write {
 		return c.run("BEGIN IMMEDIATE")
 	}
 	if state, ok := c.latest(); ok {
-		c.hold.began = state
+		c.hold.began, c.hold.logless = state, c.fileHolds(state)
 	}
 	return c.run("BEGIN")
+}
+
+// TakeSnapshot makes a transaction that reads begin now: SQLite's own BEGIN waits for the first look at a table.
+func (c *Conn) TakeSnapshot() error {
+	s, err := c.Prepare(`SELECT 1 FROM sqlite_schema LIMIT 1`)
+	if err != nil {
+		return err
+	}
+	defer s.Reset()
+	_, err = s.Step()
+	return err
 }
 
 // Commit ends the transaction and keeps its changes.

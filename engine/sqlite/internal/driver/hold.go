@@ -7,7 +7,8 @@ import "time"
 // other processes, leaves in the shared memory of the write-ahead log.
 //
 // A snapshot that is kept stands in the way of whoever empties the log. So all of them are given up at the same moments, in
-// the last part of each period.
+// the last part of each period; but one that began when the log held nothing that was not in the file uses nothing of the log, and
+// is in nobody's way before the next commit.
 const (
 	holdPeriod = 50 * time.Millisecond
 	holdPause  = 5 * time.Millisecond
@@ -19,6 +20,9 @@ const HoldPeriod = holdPeriod
 // walState is the header of the shared memory: the length of the log, the checksum of its end, and a count of commits.
 type walState [12]uint32
 
+// fileID tells the files of shared memory apart: two databases may be in states that look the same.
+type fileID struct{ device, inode uint64 }
+
 // hold is the snapshot that a connection keeps.
 type hold struct {
 	index *walIndex // nil if there is none
@@ -26,8 +30,10 @@ type hold struct {
 	// state was the latest when the transaction at hand began, or else when the connection was last used; zero if unknown.
 	state  walState
 	period int64
-	// began was the latest before the transaction at hand began; zero if that is unknown, or one that writes.
-	began walState
+	// began was the latest before the transaction at hand began; zero if that is unknown, or one that writes. logless says that the
+	// file held all of it by then.
+	began   walState
+	logless bool
 }
 
 // Resume makes ready to read the latest state: if the connection has kept a snapshot, it is still open afterwards, and of that
@@ -35,17 +41,18 @@ type hold struct {
 func (c *Conn) Resume() error {
 	now, may := holdTime()
 	state, ok := c.latest()
-	same := ok && may && state == c.hold.state
+	same := ok && state == c.hold.state
 	if c.InTransaction() {
-		if same && now == c.hold.period {
+		if same && c.mayKeep(now, may) {
 			return nil
 		}
 		if err := c.Rollback(); err != nil {
 			return err
 		}
 	}
+	may = ok && (may || c.fileHolds(state))
 	c.hold.state, c.hold.period = walState{}, now
-	if !ok || !may {
+	if !may {
 		return nil
 	}
 	c.hold.state = state
@@ -59,12 +66,20 @@ func (c *Conn) Resume() error {
 func (c *Conn) Keep() error {
 	if c.InTransaction() {
 		now, may := holdTime()
-		if state, ok := c.latest(); ok && may && state == c.hold.state && now == c.hold.period {
+		if state, ok := c.latest(); ok && state == c.hold.state && c.mayKeep(now, may) {
 			return nil
 		}
 	}
 	return c.Rollback()
 }
+
+// mayKeep says whether the snapshot at hand may be kept now, which is so in its period, or is in nobody's way.
+func (c *Conn) mayKeep(period int64, may bool) bool {
+	return c.hold.logless || may && period == c.hold.period
+}
+
+// fileHolds says whether all of a state was copied from the log.
+func (c *Conn) fileHolds(state walState) bool { return c.hold.index.copied() >= state.frames() }
 
 // holdTime is the present period, and whether snapshots may be kept now.
 func holdTime() (period int64, may bool) {

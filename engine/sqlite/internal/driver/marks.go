@@ -1,7 +1,13 @@
 package driver
 
-// Mark stands for a state of the database: every commit, of any process, changes the latest before it can be seen.
-type Mark struct{ state walState }
+// Mark stands for a state of a database: every commit, of any process, changes the latest before it can be seen.
+type Mark struct {
+	state walState
+	file  fileID
+}
+
+// SameFile says that both marks are of one database.
+func (m Mark) SameFile(other Mark) bool { return m.file == other.file }
 
 // Marks tells the latest mark. It is safe for concurrent use.
 type Marks struct{ index *walIndex }
@@ -24,7 +30,7 @@ func OpenMarks(c *Conn) *Marks {
 // Latest is the mark of the latest commit, unless it cannot be told at this moment.
 func (m *Marks) Latest() (Mark, bool) {
 	state, ok := m.index.state()
-	return Mark{state}, ok
+	return Mark{state, m.index.file}, ok
 }
 
 // Close releases the marks.

@@ -12,7 +12,8 @@ import (
 // walIndex is a look at the shared memory of a write-ahead log, where every commit of any process leaves its mark.
 // https://sqlite.org/walformat.html#the_wal_index_file_format says what is where.
 type walIndex struct {
-	mem []byte
+	mem  []byte
+	file fileID
 }
 
 // openWALIndex maps the shared memory of the database at path. There is none if the database has no log. The caller's connection
@@ -34,7 +35,11 @@ func openWALIndex(path string) (*walIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &walIndex{mem}, nil
+	w := &walIndex{mem: mem}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		w.file = fileID{uint64(stat.Dev), stat.Ino}
+	}
+	return w, nil
 }
 
 func (w *walIndex) close() error { return syscall.Munmap(w.mem) }

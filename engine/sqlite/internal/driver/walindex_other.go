@@ -5,7 +5,7 @@ package driver
 import "errors"
 
 // walIndex is not to be had where the driver does not keep it in a file.
-type walIndex struct{}
+type walIndex struct{ file fileID }
 
 func openWALIndex(string) (*walIndex, error) { return nil, errors.ErrUnsupported }
 

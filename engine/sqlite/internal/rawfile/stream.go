@@ -18,17 +18,31 @@ var blocks = sync.Pool{New: func() any { return new([blockBytes]byte) }}
 // View is the file of a database that is whole and has nothing in a log. It must not change while it is used. Files whose pages
 // have room for extensions of SQLite are refused, since what those do with a page cannot be known.
 func View(main io.ReaderAt) (*File, error) {
-	header := make([]byte, 100)
-	if _, err := main.ReadAt(header, 0); err != nil {
+	h, err := readHeader(main)
+	if err != nil {
 		return nil, err
 	}
-	f := &File{main: main, pageSize: headerPageSize(header), pages: u32(header[28:]), cache: map[uint32][]byte{}, keep: viewBytes}
+	f := &File{main: main, pageSize: h.pageSize, usable: h.pageSize, pages: h.pages, cache: map[uint32][]byte{}, keep: viewBytes}
 	f.parts, _ = main.(partsReader)
-	f.usable = f.pageSize
-	if string(header[:len(magic)]) != magic || !validPageSize(f.pageSize) || header[20] != 0 {
-		return nil, fmt.Errorf("%w: no header of a database, or of one with extensions", ErrDamaged)
-	}
 	return f, nil
+}
+
+// header is what the first page says of a whole file.
+type header struct {
+	pageSize      int
+	pages, cookie uint32
+}
+
+func readHeader(main io.ReaderAt) (h header, err error) {
+	b := make([]byte, 100)
+	if _, err := main.ReadAt(b, 0); err != nil {
+		return h, err
+	}
+	h = header{headerPageSize(b), u32(b[28:]), u32(b[40:])}
+	if string(b[:len(magic)]) != magic || !validPageSize(h.pageSize) || b[20] != 0 || h.pages == 0 {
+		return h, fmt.Errorf("%w: no header of a database, or of one with extensions", ErrDamaged)
+	}
+	return h, nil
 }
 
 // Lookup finds a row of the table with the given root page by its id; nil if there is none.

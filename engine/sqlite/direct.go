@@ -1,0 +1,140 @@
+package sqlite
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
+)
+
+// errElsewhere says that something is to be read by SQLite.
+var errElsewhere = rawfile.ErrElsewhere
+
+// direct reads keys and small values from the pages of the file, without a statement of SQLite. It can where the snapshot needs
+// nothing of the log. Whatever it does not like, it leaves to SQLite, which knows what to make of it.
+type direct struct {
+	room int64 // in bytes, for pages that are remembered
+
+	now atomic.Pointer[still]
+	mu  sync.Mutex // held while now is made anew
+}
+
+// still is the file in a state in which it needs nothing of the log.
+type still struct {
+	mark  driver.Mark
+	pages *rawfile.Pages
+	trees trees
+}
+
+// trees are the root pages of the key-value table and of the index of its keys, and which column of the table's records the value is.
+// They are what they were as long as the schema is.
+type trees struct {
+	usable       bool
+	table, index uint32
+	column       int
+}
+
+// reader reads one snapshot; close it when done.
+type reader struct {
+	rawfile.Reader
+	trees
+}
+
+// direct returns a reader of the snapshot, or false if SQLite is to read it.
+func (ses *session) direct() (r reader, ok bool) {
+	rest := ses.c.AtRest()
+	if rest == nil {
+		return r, false
+	}
+	d := &ses.s.direct
+	now := d.now.Load()
+	if now == nil || now.mark != rest.Mark() {
+		if now = d.look(ses, rest); now == nil {
+			return r, false
+		}
+	}
+	if !now.trees.usable {
+		return r, false
+	}
+	return reader{now.pages.Reader(rest), now.trees}, true
+}
+
+// look makes ready for another state of the file, unless somebody is about it already.
+func (d *direct) look(ses *session, rest *driver.Rest) *still {
+	if !d.mu.TryLock() {
+		return nil
+	}
+	defer d.mu.Unlock()
+	old := d.now.Load()
+	pages, err := rawfile.NewPages(rest, d.room)
+	if err != nil {
+		return nil
+	}
+	now := &still{mark: rest.Mark(), pages: pages}
+	if old != nil && old.mark.SameFile(now.mark) && old.pages.Cookie() == pages.Cookie() {
+		now.trees = old.trees
+	} else if now.trees, err = ses.findTrees(); err != nil {
+		return nil
+	}
+	d.now.Store(now)
+	return now
+}
+
+// findTrees finds out where keys and values are. Not every table of another program has them where they can be read without SQLite.
+func (ses *session) findTrees() (t trees, err error) {
+	st, err := ses.c.Prepare(`SELECT s.rootpage,
+		(SELECT i.rootpage FROM pragma_index_list(s.name) l JOIN sqlite_schema i ON i.type = 'index' AND i.name = l.name
+			WHERE l."unique" AND NOT l.partial AND (SELECT count(*) FROM pragma_index_xinfo(l.name)) = 2
+			AND EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) WHERE seqno = 0 AND name = 'key' COLLATE NOCASE AND NOT "desc" AND coll = 'BINARY')
+			AND EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) WHERE seqno = 1 AND cid = -1)),
+		(SELECT cid FROM pragma_table_xinfo(s.name) WHERE name = 'value' COLLATE NOCASE),
+		(SELECT max(hidden) FROM pragma_table_xinfo(s.name))
+		FROM sqlite_schema s WHERE s.type = 'table' AND s.name = ?1`)
+	if err != nil {
+		return t, err
+	}
+	defer st.Reset()
+	there, err := st.Text(1, ses.t.name).Step()
+	if err != nil || !there || st.IsNull(1) || st.IsNull(2) || st.ColInt(3) != 0 {
+		return t, err
+	}
+	return trees{true, uint32(st.ColInt(0)), uint32(st.ColInt(1)), int(st.ColInt(2))}, nil
+}
+
+// getDirect appends a value to dst, or says with errElsewhere that SQLite is to read it.
+func (ses *session) getDirect(dst []byte, key string) (value []byte, large, found bool, err error) {
+	r, ok := ses.direct()
+	if !ok {
+		return nil, false, false, errElsewhere
+	}
+	defer r.Close()
+	row, found, err := r.FindKey(r.index, []byte(key))
+	if err != nil || !found {
+		return nil, false, false, err
+	}
+	v, found, err := r.FindRow(r.table, row, r.column)
+	switch {
+	case err != nil:
+		return nil, false, false, err
+	case !found:
+		return nil, false, false, errElsewhere // damage
+	case v.Size > smallBytes:
+		return nil, true, true, nil
+	}
+	if value, err = r.Append(dst, v); err != nil {
+		return nil, false, false, err
+	}
+	return value, false, true, nil
+}
+
+// listDirect lists keys, or says that SQLite is to do it.
+func (ses *session) listDirect(q engine.Query) (keys []string, more bool, err error) {
+	r, ok := ses.direct()
+	if !ok {
+		return nil, false, errElsewhere
+	}
+	defer r.Close()
+	return r.Keys(r.index, rawfile.KeyRange{Start: []byte(q.Start), End: []byte(q.End), Reverse: q.Reverse}, q.Limit)
+}

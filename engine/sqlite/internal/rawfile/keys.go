@@ -1,0 +1,187 @@
+package rawfile
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// KeyRange is the keys from Start up to but not including End; an empty End is no bound.
+type KeyRange struct {
+	Start, End []byte
+	Reverse    bool
+}
+
+// Keys returns keys that are blobs from the unique index with the given root page, whose entries are a key and a row id: at most
+// limit, in their order, or from the last to the first. more says that there are further ones.
+func (r *Reader) Keys(root uint32, q KeyRange, limit int) (keys []string, more bool, err error) {
+	w := keyWalk{r: r, q: q, limit: limit, found: keyList{keys: make([]string, 0, min(limit, 1000))}}
+	if err := w.descend(root, w.seek); err != nil {
+		return nil, false, err
+	}
+	for len(w.path) > 0 && !w.done {
+		if err := w.step(); err != nil {
+			return nil, false, err
+		}
+	}
+	return w.found.all(), w.more, nil
+}
+
+// keyWalk goes through an index in order.
+type keyWalk struct {
+	r     *Reader
+	q     KeyRange
+	limit int
+	found keyList
+	last  []byte
+	// done says that nothing further is wanted, more that there would be something.
+	done, more bool
+	path       []place
+}
+
+// place is where a walk is on a page. Forward, cell i comes next, and what is before it is done. Backward, the cell before i comes next,
+// and what is behind it is done.
+type place struct {
+	page uint32
+	i    int
+}
+
+// descend goes down from a page to a leaf, or to the cell where the walk begins.
+func (w *keyWalk) descend(no uint32, seek func(*tree) (i int, stop bool, err error)) error {
+	for len(w.path) < maxDepth {
+		t, err := w.r.tree(no)
+		if err != nil {
+			return err
+		}
+		if t.kind != leafIndex && t.kind != interiorIndex {
+			return fmt.Errorf("%w: page %d is of a table", ErrDamaged, no)
+		}
+		i, stop, err := seek(&t)
+		if err != nil {
+			return err
+		}
+		w.path = append(w.path, place{no, i})
+		if stop || t.leaf() {
+			return nil
+		}
+		if no, err = t.child(i); err != nil {
+			return err
+		}
+	}
+	return tooDeep()
+}
+
+// seek finds where on a page the range begins.
+func (w *keyWalk) seek(t *tree) (i int, stop bool, err error) {
+	switch {
+	case !w.q.Reverse:
+		i, stop, _, err = t.lower(w.q.Start)
+	case len(w.q.End) == 0:
+		i = t.cells
+	default:
+		i, _, _, err = t.lower(w.q.End)
+	}
+	return i, stop, err
+}
+
+// outermost is the end of a page that a walk comes to.
+func (w *keyWalk) outermost(t *tree) (i int, stop bool, err error) {
+	if w.q.Reverse {
+		i = t.cells
+	}
+	return i, false, nil
+}
+
+// step takes the cells of a leaf, or one of another page and goes to the leaf behind it.
+func (w *keyWalk) step() error {
+	at := &w.path[len(w.path)-1]
+	t, err := w.r.tree(at.page)
+	if err != nil {
+		return err
+	}
+	for {
+		cell, next := at.i, at.i+1
+		if w.q.Reverse {
+			cell, next = at.i-1, at.i-1
+		}
+		if cell < 0 || cell >= t.cells {
+			w.path = w.path[:len(w.path)-1]
+			return nil
+		}
+		if err := w.take(&t, cell); err != nil || w.done {
+			return err
+		}
+		if at.i = next; !t.leaf() {
+			child, err := t.child(next)
+			if err != nil {
+				return err
+			}
+			return w.descend(child, w.outermost)
+		}
+	}
+}
+
+func (w *keyWalk) take(t *tree, i int) error {
+	e, err := t.entry(i)
+	if err != nil {
+		return err
+	}
+	if e.class != Blob && w.q.Reverse { // these come before all blobs
+		w.done = true
+		return nil
+	}
+	if e.class != Blob || e.length != len(e.key) {
+		return fmt.Errorf("%w: a key that is long, or no blob", ErrElsewhere)
+	}
+	if w.q.Reverse {
+		w.done = bytes.Compare(e.key, w.q.Start) < 0
+	} else {
+		w.done = len(w.q.End) > 0 && bytes.Compare(e.key, w.q.End) >= 0
+	}
+	if w.done {
+		return nil
+	}
+	if w.found.n == w.limit {
+		w.done, w.more = true, true
+		return nil
+	}
+	if order := bytes.Compare(w.last, e.key); w.found.n > 0 && (order == 0 || (order > 0) != w.q.Reverse) {
+		return fmt.Errorf("%w: the keys of page %d are in no order", ErrDamaged, t.no)
+	}
+	w.last = append(w.last[:0], e.key...)
+	w.found.add(e.key)
+	return nil
+}
+
+// keyList makes strings of keys, several of one piece of memory.
+type keyList struct {
+	keys []string
+	n    int // with those that are still in buf
+	buf  []byte
+	ends []int
+}
+
+// pieceBytes bounds what stays in memory for the sake of one key.
+const pieceBytes = 1 << 10
+
+func (l *keyList) add(key []byte) {
+	if len(l.buf)+len(key) > pieceBytes {
+		l.flush()
+	}
+	l.buf = append(l.buf, key...)
+	l.ends = append(l.ends, len(l.buf))
+	l.n++
+}
+
+func (l *keyList) flush() {
+	piece, at := string(l.buf), 0
+	for _, end := range l.ends {
+		l.keys = append(l.keys, piece[at:end])
+		at = end
+	}
+	l.buf, l.ends = l.buf[:0], l.ends[:0]
+}
+
+func (l *keyList) all() []string {
+	l.flush()
+	return l.keys
+}

@@ -1,0 +1,130 @@
+package rawfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+)
+
+// ErrElsewhere says that something is not damaged, but is left to SQLite: it is rare, and would take more than this package has.
+var ErrElsewhere = errors.New("to be read by SQLite")
+
+// Pages are those of a database that is whole, has nothing in a log and does not change. Some of them are remembered. They are
+// safe for concurrent use.
+type Pages struct {
+	size   int
+	count  uint32
+	cookie uint32
+	// Pages that lead to others are few and are asked for all the time: the rest must not push them out.
+	inner, leaves slots
+}
+
+// slots remember pages, each in the one place that its number gives it.
+type slots []atomic.Pointer[kept]
+
+// admit is how many pages are read for each that takes the place of another: a page that is asked for often gets in, and most of what is
+// read once takes no memory.
+const admit = 8
+
+type kept struct {
+	no   uint32
+	data []byte
+}
+
+// NewPages reads the header of main, of which at most so many bytes of pages will be remembered. Files whose pages have room for extensions of
+// SQLite are refused, since what those do with a page cannot be known.
+func NewPages(main io.ReaderAt, room int64) (*Pages, error) {
+	h, err := readHeader(main)
+	if err != nil {
+		return nil, err
+	}
+	all := room / int64(h.pageSize)
+	return &Pages{
+		size: h.pageSize, count: h.pages, cookie: h.cookie,
+		inner:  make(slots, min(max(all/4, 16), int64(h.pages))),
+		leaves: make(slots, min(max(all-all/4, 16), int64(h.pages))),
+	}, nil
+}
+
+// Cookie changes with the schema: https://www.sqlite.org/fileformat2.html#schema_cookie.
+func (p *Pages) Cookie() uint32 { return p.cookie }
+
+func (s slots) at(no uint32) *atomic.Pointer[kept] { return &s[no%uint32(len(s))] }
+
+func (s slots) find(no uint32) []byte {
+	if k := s.at(no).Load(); k != nil && k.no == no {
+		return k.data
+	}
+	return nil
+}
+
+// Reader looks into Pages. It is for one goroutine at a time; Close it when done.
+type Reader struct {
+	pages *Pages
+	main  io.ReaderAt
+	buf   *[]byte // of a page that is not remembered
+}
+
+// Reader returns a reader that reads what is not remembered from main, which must be the same file.
+func (p *Pages) Reader(main io.ReaderAt) Reader { return Reader{pages: p, main: main} }
+
+var pageBufs = sync.Pool{New: func() any { return new([]byte) }}
+
+// Close lets memory be used again. What was read is not valid any more.
+func (r *Reader) Close() {
+	if r.buf != nil {
+		pageBufs.Put(r.buf)
+		r.buf = nil
+	}
+}
+
+// page returns the bytes of a page, which are valid until the next call, and where its b-tree header begins.
+func (r *Reader) page(no uint32) (data []byte, head int, err error) {
+	p := r.pages
+	if no == 1 {
+		head = 100
+	}
+	if data = p.inner.find(no); data != nil {
+		return data, head, nil
+	}
+	if data = p.leaves.find(no); data != nil {
+		return data, head, nil
+	}
+	if no == 0 || no > p.count {
+		return nil, 0, fmt.Errorf("%w: page %d of %d", ErrDamaged, no, p.count)
+	}
+	leaf := p.leaves.at(no)
+	keep := leaf.Load() == nil || rand.Uint32()%admit == 0
+	if keep {
+		data = make([]byte, p.size)
+	} else {
+		data = r.scratch()
+	}
+	if _, err := r.main.ReadAt(data, int64(no-1)*int64(p.size)); err != nil {
+		return nil, 0, err
+	}
+	switch kind := data[head]; {
+	case kind == interiorIndex || kind == interiorTable:
+		if !keep {
+			data = bytes.Clone(data)
+		}
+		p.inner.at(no).Store(&kept{no, data})
+	case keep:
+		leaf.Store(&kept{no, data})
+	}
+	return data, head, nil
+}
+
+func (r *Reader) scratch() []byte {
+	if r.buf == nil {
+		r.buf = pageBufs.Get().(*[]byte)
+	}
+	if len(*r.buf) != r.pages.size {
+		*r.buf = make([]byte, r.pages.size)
+	}
+	return *r.buf
+}
