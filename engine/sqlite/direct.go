@@ -123,7 +123,7 @@ func (ses *session) getDirect(dst []byte, key string) (value []byte, large, foun
 	case v.Size > smallBytes:
 		return nil, true, true, nil
 	}
-	if value, err = r.Append(dst, v); err != nil {
+	if value, err = r.Append(grow(dst, int(v.Size)), v); err != nil {
 		return nil, false, false, err
 	}
 	return value, false, true, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -179,7 +178,7 @@ func (ses *session) appendAll(dst []byte, r *row) ([]byte, error) {
 	defer cu.close()
 	for at := int64(0); at < r.entry.Size; {
 		n := int(min(r.entry.Size-at, trustedSize))
-		dst = slices.Grow(dst, n)
+		dst = grow(dst, n)
 		piece := dst[len(dst) : len(dst)+n]
 		if err := cu.readAt(piece, at); err != nil {
 			return nil, err

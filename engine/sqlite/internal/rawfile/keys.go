@@ -32,7 +32,8 @@ type keyWalk struct {
 	q     KeyRange
 	limit int
 	found keyList
-	last  []byte
+	last  []byte // the key that was found last, on the page at hand
+	kept  []byte // and room for it beyond that page
 	// done says that nothing further is wanted, more that there would be something.
 	done, more bool
 	path       []place
@@ -93,6 +94,8 @@ func (w *keyWalk) outermost(t *tree) (i int, stop bool, err error) {
 
 // step takes the cells of a leaf, or one of another page and goes to the leaf behind it.
 func (w *keyWalk) step() error {
+	w.kept = append(w.kept[:0], w.last...)
+	w.last = w.kept
 	at := &w.path[len(w.path)-1]
 	t, err := w.r.tree(at.page)
 	if err != nil {
@@ -147,7 +150,7 @@ func (w *keyWalk) take(t *tree, i int) error {
 	if order := bytes.Compare(w.last, e.key); w.found.n > 0 && (order == 0 || (order > 0) != w.q.Reverse) {
 		return fmt.Errorf("%w: the keys of page %d are in no order", ErrDamaged, t.no)
 	}
-	w.last = append(w.last[:0], e.key...)
+	w.last = e.key
 	w.found.add(e.key)
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 )
 
 // tree is a b-tree page as the readers of Pages look at it: nothing is taken apart before it is asked for.
@@ -66,12 +65,12 @@ func (t *tree) bad(i int) error {
 	return fmt.Errorf("%w: cell %d of page %d makes no sense", ErrDamaged, i, t.no)
 }
 
-// small reads a varint, quickly if it has one byte. It is 0 bytes long, and end is 0, if it runs off the page.
-func small(p []byte, at int) (v uint64, end int) {
-	if at < len(p) && p[at] < 0x80 {
-		return uint64(p[at]), at + 1
+// small reads a varint from the start of p, quickly if it has one byte, as most have. n is how many it has: 0 if it runs off the end.
+func small(p []byte) (v uint64, n int) {
+	if len(p) > 0 && p[0] < 0x80 {
+		return uint64(p[0]), 1
 	}
-	return varint(p, at)
+	return varint(p, 0)
 }
 
 // local is how much of a payload lies on its page.
@@ -110,25 +109,29 @@ func (t *tree) entry(i int) (e entry, err error) {
 	if t.kind == interiorIndex {
 		at += 4
 	}
-	size, at := small(t.data, at)
-	if at == 0 || size > math.MaxInt32 {
+	size, n := small(t.data[at:])
+	if n == 0 || size > math.MaxInt32 {
 		return e, t.bad(i)
 	}
+	at += n
 	end := at + t.local(int(size))
 	if end > len(t.data) {
 		return e, t.bad(i)
 	}
 	e.record, e.size = t.data[at:end], int(size)
-	head, pos := small(e.record, 0)
-	if pos == 0 || head > uint64(len(e.record)) {
+	head, pos := small(e.record)
+	if pos == 0 || head > uint64(len(e.record)) || head < uint64(pos) {
 		return e, t.bad(i)
 	}
-	serial, pos := small(e.record[:head], pos)
-	f, ok := fieldOf(serial)
-	if pos == 0 || !ok || int64(head)+f.n > int64(size) {
+	serial, n := small(e.record[pos:head])
+	f, ok := field{class: Blob, n: int64(serial-12) / 2}, true
+	if serial < 12 || serial%2 != 0 || serial > math.MaxInt32 {
+		f, ok = fieldOf(serial)
+	}
+	if n == 0 || !ok || int64(head)+f.n > int64(size) {
 		return e, t.bad(i)
 	}
-	e.class, e.length, e.after = f.class, int(f.n), pos
+	e.class, e.length, e.after = f.class, int(f.n), pos+n
 	e.key = e.record[head:min(int(head)+e.length, len(e.record))]
 	return e, nil
 }
@@ -138,9 +141,9 @@ func (e *entry) row() (int64, error) {
 	if e.size != len(e.record) {
 		return 0, fmt.Errorf("%w: a long key", ErrElsewhere)
 	}
-	serial, end := small(e.record, e.after)
+	serial, n := small(e.record[e.after:])
 	f, ok := fieldOf(serial)
-	if end == 0 || !ok || f.class != Int || end+e.length+int(f.n) != e.size {
+	if n == 0 || !ok || f.class != Int || e.after+n+e.length+int(f.n) != e.size {
 		return 0, fmt.Errorf("%w: an entry of an index makes no sense", ErrDamaged)
 	}
 	if f.n == 0 {
@@ -226,16 +229,18 @@ func (t *tree) rowID(i int) (row int64, size uint64, after int, err error) {
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	if t.kind == interiorTable {
-		at += 4
-	} else if size, at = small(t.data, at); at == 0 {
+	n := 4
+	if t.kind == leafTable {
+		if size, n = small(t.data[at:]); n == 0 {
+			return 0, 0, 0, t.bad(i)
+		}
+	}
+	at += n
+	id, n := small(t.data[at:])
+	if n == 0 {
 		return 0, 0, 0, t.bad(i)
 	}
-	id, at := small(t.data, at)
-	if at == 0 {
-		return 0, 0, 0, t.bad(i)
-	}
-	return int64(id), size, at, nil
+	return int64(id), size, at + n, nil
 }
 
 // lowerRow is the first cell whose row id is not less than row.
@@ -314,8 +319,8 @@ func (t *tree) value(i, column int) (v Value, err error) {
 		return v, t.bad(i)
 	}
 	rec := t.data[at : at+local]
-	head, pos := small(rec, 0)
-	if pos == 0 || head > size {
+	head, pos := small(rec)
+	if pos == 0 || head > size || head < uint64(pos) {
 		return v, t.bad(i)
 	}
 	if head > uint64(len(rec)) {
@@ -326,14 +331,12 @@ func (t *tree) value(i, column int) (v Value, err error) {
 		if pos == int(head) {
 			return v, fmt.Errorf("%w: a column that the record does not have", ErrElsewhere)
 		}
-		var serial uint64
+		serial, k := small(rec[pos:head])
 		var ok bool
-		if serial, pos = small(rec[:head], pos); pos == 0 {
+		if f, ok = fieldOf(serial); k == 0 || !ok || f.n > int64(size)-off {
 			return v, t.bad(i)
 		}
-		if f, ok = fieldOf(serial); !ok || f.n > int64(size)-off {
-			return v, t.bad(i)
-		}
+		pos += k
 		if n == column {
 			break
 		}
@@ -353,14 +356,14 @@ func (t *tree) value(i, column int) (v Value, err error) {
 	return v, nil
 }
 
-// Append appends the whole value to dst. On an error dst has changed only behind its length.
+// Append appends the whole value to dst, which should have room for it. On an error dst has changed only behind its length.
 func (r *Reader) Append(dst []byte, v Value) ([]byte, error) {
 	start, usable := len(dst), int64(r.pages.size-4)
 	left := v.Size - int64(len(v.local))
 	if (left+v.skip)/usable > int64(r.pages.count) {
 		return dst, fmt.Errorf("%w: a value of %d bytes in %d pages", ErrDamaged, v.Size, r.pages.count)
 	}
-	dst = append(slices.Grow(dst, int(v.Size)), v.local...)
+	dst = append(dst, v.local...)
 	if left == 0 {
 		return dst, nil
 	}
