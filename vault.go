@@ -51,9 +51,11 @@ func (v *Vault) Close() error {
 func (v *Vault) chunkSize() int { return v.opt.ChunkSize }
 
 func (v *Vault) do(ctx context.Context, fn func(engine.Reader) error) error {
-	return v.during(func() error {
-		return retry(ctx, &v.opt, func() error { return fn(v.store) })
-	})
+	if err := v.life.enter(); err != nil {
+		return err
+	}
+	defer v.life.leave()
+	return retry(ctx, &v.opt, func() error { return fn(v.store) })
 }
 
 func (v *Vault) lookup(key string) (writeback.Entry, bool) { return v.cache.lookup(key) }

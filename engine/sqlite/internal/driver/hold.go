@@ -39,20 +39,19 @@ type hold struct {
 // Resume makes ready to read the latest state: if the connection has kept a snapshot, it is still open afterwards, and of that
 // state. A connection that finds the state of its last use begins to keep one.
 func (c *Conn) Resume() error {
-	now, may := holdTime()
 	state, ok := c.latest()
 	same := ok && state == c.hold.state
 	if c.InTransaction() {
-		if same && c.mayKeep(now, may) {
+		if same && c.mayKeep() {
 			return nil
 		}
 		if err := c.Rollback(); err != nil {
 			return err
 		}
 	}
-	may = ok && (may || c.fileHolds(state))
-	c.hold.state, c.hold.period = walState{}, now
-	if !may {
+	period, may := holdTime()
+	c.hold.state, c.hold.period = walState{}, period
+	if !ok || !may && !c.fileHolds(state) {
 		return nil
 	}
 	c.hold.state = state
@@ -65,17 +64,20 @@ func (c *Conn) Resume() error {
 // Keep ends the transaction, unless it reads the latest state and may be kept for the next Resume.
 func (c *Conn) Keep() error {
 	if c.InTransaction() {
-		now, may := holdTime()
-		if state, ok := c.latest(); ok && state == c.hold.state && c.mayKeep(now, may) {
+		if state, ok := c.latest(); ok && state == c.hold.state && c.mayKeep() {
 			return nil
 		}
 	}
 	return c.Rollback()
 }
 
-// mayKeep says whether the snapshot at hand may be kept now, which is so in its period, or is in nobody's way.
-func (c *Conn) mayKeep(period int64, may bool) bool {
-	return c.hold.logless || may && period == c.hold.period
+// mayKeep says whether the snapshot at hand may be kept now, which is so in its period, or if it is in nobody's way.
+func (c *Conn) mayKeep() bool {
+	if c.hold.logless {
+		return true
+	}
+	period, may := holdTime()
+	return may && period == c.hold.period
 }
 
 // fileHolds says whether all of a state was copied from the log.

@@ -37,6 +37,7 @@ type keyWalk struct {
 	// done says that nothing further is wanted, more that there would be something.
 	done, more bool
 	path       []place
+	entry      entry // that is being looked at
 }
 
 // place is where a walk is on a page. Forward, cell i comes next, and what is before it is done. Backward, the cell before i comes next,
@@ -124,8 +125,8 @@ func (w *keyWalk) step() error {
 }
 
 func (w *keyWalk) take(t *tree, i int) error {
-	e, err := t.entry(i)
-	if err != nil {
+	e := &w.entry
+	if err := e.take(t, i); err != nil {
 		return err
 	}
 	if e.class != Blob && w.q.Reverse { // these come before all blobs
@@ -135,12 +136,7 @@ func (w *keyWalk) take(t *tree, i int) error {
 	if e.class != Blob || e.length != len(e.key) {
 		return fmt.Errorf("%w: a key that is long, or no blob", ErrElsewhere)
 	}
-	if w.q.Reverse {
-		w.done = bytes.Compare(e.key, w.q.Start) < 0
-	} else {
-		w.done = len(w.q.End) > 0 && bytes.Compare(e.key, w.q.End) >= 0
-	}
-	if w.done {
+	if w.done = w.beyond(e.key); w.done {
 		return nil
 	}
 	if w.found.n == w.limit {
@@ -153,6 +149,14 @@ func (w *keyWalk) take(t *tree, i int) error {
 	w.last = e.key
 	w.found.add(e.key)
 	return nil
+}
+
+// beyond says whether a key is behind the range.
+func (w *keyWalk) beyond(key []byte) bool {
+	if w.q.Reverse {
+		return bytes.Compare(key, w.q.Start) < 0
+	}
+	return len(w.q.End) > 0 && bytes.Compare(key, w.q.End) >= 0
 }
 
 // keyList makes strings of keys, several of one piece of memory.

@@ -100,28 +100,28 @@ type entry struct {
 	after  int    // where the type of the row id is, in the record
 }
 
-// entry takes apart the key of a cell.
-func (t *tree) entry(i int) (e entry, err error) {
+// take takes apart the key of a cell.
+func (e *entry) take(t *tree, i int) error {
 	at, err := t.cell(i)
 	if err != nil {
-		return e, err
+		return err
 	}
 	if t.kind == interiorIndex {
 		at += 4
 	}
 	size, n := small(t.data[at:])
 	if n == 0 || size > math.MaxInt32 {
-		return e, t.bad(i)
+		return t.bad(i)
 	}
 	at += n
 	end := at + t.local(int(size))
 	if end > len(t.data) {
-		return e, t.bad(i)
+		return t.bad(i)
 	}
 	e.record, e.size = t.data[at:end], int(size)
 	head, pos := small(e.record)
 	if pos == 0 || head > uint64(len(e.record)) || head < uint64(pos) {
-		return e, t.bad(i)
+		return t.bad(i)
 	}
 	serial, n := small(e.record[pos:head])
 	f, ok := field{class: Blob, n: int64(serial-12) / 2}, true
@@ -129,11 +129,11 @@ func (t *tree) entry(i int) (e entry, err error) {
 		f, ok = fieldOf(serial)
 	}
 	if n == 0 || !ok || int64(head)+f.n > int64(size) {
-		return e, t.bad(i)
+		return t.bad(i)
 	}
 	e.class, e.length, e.after = f.class, int(f.n), pos+n
 	e.key = e.record[head:min(int(head)+e.length, len(e.record))]
-	return e, nil
+	return nil
 }
 
 // row is the row id of an entry that is on the page as a whole.
@@ -171,11 +171,11 @@ func (e *entry) compare(key []byte) (int, error) {
 
 // lower is the first entry that is not less than key, and whether it is the same.
 func (t *tree) lower(key []byte) (i int, same bool, row int64, err error) {
+	var e entry
 	low, high := 0, t.cells
 	for low < high {
 		mid := int(uint(low+high) / 2)
-		e, err := t.entry(mid)
-		if err != nil {
+		if err := e.take(t, mid); err != nil {
 			return 0, false, 0, err
 		}
 		c, err := e.compare(key)
