@@ -21,6 +21,8 @@ type Pages struct {
 	cookie uint32
 	// Pages that lead to others are few and are asked for all the time: the rest must not push them out.
 	inner, leaves slots
+	// cold is how many further reads are taken to be of what the system does not have yet.
+	cold atomic.Int32
 }
 
 // slots remember pages, each in the one place that its number gives it.
@@ -104,7 +106,7 @@ func (r *Reader) page(no uint32) (data []byte, head int, err error) {
 	} else {
 		data = r.scratch()
 	}
-	if _, err := r.main.ReadAt(data, int64(no-1)*int64(p.size)); err != nil {
+	if err := r.read(data, no); err != nil {
 		return nil, 0, err
 	}
 	switch kind := data[head]; {

@@ -394,6 +394,5 @@ func (r *Reader) run(block *[blockBytes]byte, first uint32, want int64) ([]byte,
 	}
 	n := min(want, int64(blockBytes/p.size), int64(p.count-first)+1)
 	pages := block[:n*int64(p.size)]
-	_, err := r.main.ReadAt(pages, int64(first-1)*int64(p.size))
-	return pages, err
+	return pages, r.read(pages, first)
 }

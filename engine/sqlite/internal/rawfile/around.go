@@ -1,0 +1,44 @@
+package rawfile
+
+import "time"
+
+// A read that the system has to wait for takes little longer if it takes the neighbourhood along, which saves further ones. It is for
+// files that the system's memory has room for as a whole; a larger one is not read where nobody asked for it.
+const (
+	aroundFile  = 256 << 20
+	aroundBytes = 128 << 10
+	// slowRead is longer than it takes to copy so much.
+	slowRead = 40 * time.Microsecond
+	// coldReads follow a slow one.
+	coldReads = 8
+)
+
+// read fills p with the pages from the one numbered first on.
+func (r *Reader) read(p []byte, first uint32) error {
+	pages := r.pages
+	off, size := int64(first-1)*int64(pages.size), int64(pages.count)*int64(pages.size)
+	if size > aroundFile {
+		_, err := r.main.ReadAt(p, off)
+		return err
+	}
+	begin := time.Now()
+	cold := pages.cold.Load()
+	if cold > 0 && len(p) < aroundBytes {
+		r.readAround(off, size)
+	}
+	_, err := r.main.ReadAt(p, off)
+	if time.Since(begin) > slowRead {
+		pages.cold.Store(coldReads)
+	} else if cold > 0 {
+		pages.cold.CompareAndSwap(cold, cold-1)
+	}
+	return err
+}
+
+// readAround has the system read what surrounds a place. The bytes themselves are of no use here.
+func (r *Reader) readAround(off, size int64) {
+	block := blocks.Get().(*[blockBytes]byte)
+	defer blocks.Put(block)
+	from := off / aroundBytes * aroundBytes
+	_, _ = r.main.ReadAt(block[:min(aroundBytes, size-from)], from) // an error comes out where the bytes count
+}
