@@ -14,8 +14,14 @@ import (
 const (
 	// pieceBytes is how much of a value passes through SQLite's memory at a time.
 	pieceBytes = 1 << 20
-	// smallBytes is the largest value that is bound to a statement as a whole.
+	// smallBytes is the largest value that is read, or replaces another one, as a whole. SQLite writes no page of it that stays the same.
 	smallBytes = 1 << 20
+	// boundBytes is the largest new value that is bound to a statement as a whole. It is copied twice before it reaches pages, each time
+	// to memory that no cache of the processor holds; for longer ones it costs less to make pages of zeros and fill them.
+	boundBytes = 128 << 10
+	// copyBytes is how much of a value is copied to SQLite's memory at a time: little enough to stay in the processor's cache until it
+	// is in pages.
+	copyBytes = 64 << 10
 	// materialLimit bounds values in tables whose value is not the last column: SQLite builds such a row in memory.
 	materialLimit = 64 << 20
 )
@@ -34,8 +40,8 @@ func (ses *session) put(op *engine.Op, res *engine.Result) error {
 	if err != nil {
 		return err
 	}
-	if ses.t.sql.insertNew != "" && src.bound() && src.size <= ses.t.inlineLimit(ses.s.opt.OneRowLimit) {
-		rowid, err := ses.insertNew(e, src.bytes)
+	if ses.t.sql.insertNew != "" && src.inMemory() && src.size <= ses.t.inlineLimit(ses.s.opt.OneRowLimit) {
+		rowid, err := ses.insertNew(e, src)
 		if err != nil {
 			return err
 		}
@@ -169,9 +175,17 @@ func (ses *session) sourceOf(op *engine.Op) (source, error) {
 	return src, err
 }
 
-// bound says whether the bytes are bound to a statement as a whole.
-func (src *source) bound() bool {
-	return src.stage == nil && src.temp == nil && src.left == nil && src.size <= smallBytes && !src.mustChunk
+// inMemory says whether the bytes are those of a slice and fit to be stored as they are.
+func (src *source) inMemory() bool {
+	return src.stage == nil && src.temp == nil && src.left == nil && !src.mustChunk
+}
+
+// bound says whether the bytes are bound to a statement as a whole, on a row that is there or on a new one.
+func (src *source) bound(isNew bool) bool {
+	if isNew {
+		return src.inMemory() && src.size <= boundBytes
+	}
+	return src.inMemory() && src.size <= smallBytes
 }
 
 // eachPiece hands out the bytes of the source in order.
@@ -192,31 +206,64 @@ func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
 
 // putInline writes the value into its row and returns the row id.
 func (ses *session) putInline(e engine.Entry, src source, old *row) (int64, error) {
-	if src.bound() {
+	if src.bound(old == nil) {
 		return ses.writeRow(e, src.bytes, old)
 	}
-	return ses.writePieces(e, old, func(fn func(p []byte) error) error { return ses.eachPiece(src, fn) })
+	rowid, err := ses.writeZeros(e, old)
+	if err == nil {
+		err = ses.fillFrom(rowid, e, src)
+	}
+	return rowid, err
 }
 
 // writePieces inserts or updates a row whose value comes in pieces: they are written into a zeroblob, which takes no memory.
 func (ses *session) writePieces(e engine.Entry, old *row, each func(func(p []byte) error) error) (int64, error) {
-	rowid, err := ses.writeRowWith(e, old, func(st *driver.Stmt) { st.Zero(2, e.Size) })
-	if err != nil || e.Size == 0 {
-		return rowid, err
+	rowid, err := ses.writeZeros(e, old)
+	if err == nil {
+		err = ses.fill(rowid, e, each)
+	}
+	return rowid, err
+}
+
+// fillFrom writes what src holds into the zeroblob of a row.
+func (ses *session) fillFrom(rowid int64, e engine.Entry, src source) error {
+	err := ses.fill(rowid, e, func(fn func(p []byte) error) error { return ses.eachPiece(src, fn) })
+	if src.bound(false) && driver.KindOf(err) == driver.BadSchema {
+		// Somebody has made an index of the values, and SQLite writes into no cell that is in one.
+		_, err = ses.writeRow(e, src.bytes, &row{rowid: rowid})
+	}
+	return err
+}
+
+// fill writes pieces, all that belong to the value, into the zeroblob of a row.
+func (ses *session) fill(rowid int64, e engine.Entry, each func(func(p []byte) error) error) error {
+	if e.Size == 0 {
+		return nil
 	}
 	blob, err := ses.c.OpenBlob(ses.t.name, "value", rowid, true)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	off := int64(0)
 	err = each(func(p []byte) error {
-		defer func() { off += int64(len(p)) }()
-		return blob.WriteAt(p, off)
+		for len(p) > 0 {
+			n := min(len(p), copyBytes)
+			if err := blob.WriteAt(p[:n], off); err != nil {
+				return err
+			}
+			p, off = p[n:], off+int64(n)
+		}
+		return nil
 	})
 	if closeErr := blob.Close(); err == nil {
 		err = closeErr
 	}
-	return rowid, err
+	return err
+}
+
+// writeZeros inserts or updates a row with as many zeros as the value has bytes.
+func (ses *session) writeZeros(e engine.Entry, old *row) (int64, error) {
+	return ses.writeRowWith(e, old, func(st *driver.Stmt) { st.Zero(2, e.Size) })
 }
 
 // writeRow inserts or updates a row with a value in memory.
@@ -241,15 +288,25 @@ func (ses *session) writeRowWith(e engine.Entry, old *row, bind func(*driver.Stm
 }
 
 // insertNew inserts a row and returns its id, or 0 if the key is there already.
-func (ses *session) insertNew(e engine.Entry, value []byte) (int64, error) {
+func (ses *session) insertNew(e engine.Entry, src source) (int64, error) {
 	st, err := ses.c.Prepare(ses.t.sql.insertNew)
 	if err == nil {
-		err = ses.execRow(st.Key(1, e.Key), e, func(st *driver.Stmt) { st.Blob(2, value) })
+		err = ses.execRow(st.Key(1, e.Key), e, func(st *driver.Stmt) {
+			if src.bound(true) {
+				st.Blob(2, src.bytes)
+			} else {
+				st.Zero(2, e.Size)
+			}
+		})
 	}
 	if err != nil || ses.c.Changes() == 0 {
 		return 0, err
 	}
-	return ses.c.LastInsertRowID(), nil
+	rowid := ses.c.LastInsertRowID()
+	if !src.bound(true) {
+		err = ses.fillFrom(rowid, e, src)
+	}
+	return rowid, err
 }
 
 // execRow binds value and size to a statement on a row, and runs it.

@@ -492,6 +492,27 @@ func TestConditionError(t *testing.T) {
 	}
 }
 
+// SQLite refuses handles on cells that are in an index, by which values of some length are written.
+func TestIndexOfValues(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	s := open(t, path, nil)
+	foreign(t, path, `CREATE INDEX somebody ON kvault(value)`)
+	for _, size := range []int{100, 200 << 10, 1 << 20} {
+		for i := range 2 { // the second replaces the first
+			value := noise(size)
+			value[size/2] = byte(i)
+			put(t, s, "k", value)
+			if got := must[[]byte](t)(s.Get(t.Context(), "k")); !bytes.Equal(got, value) {
+				t.Errorf("a value of %d bytes reads back different", size)
+			}
+		}
+		must[[]engine.Result](t)(s.Apply(t.Context(), []engine.Op{{Kind: engine.Delete, Key: "k"}}))
+	}
+	if got := query(t, path, `PRAGMA integrity_check`); got != "ok" {
+		t.Error(got)
+	}
+}
+
 func TestSeveralTables(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	o := func(name string) *sqlite.Options { return &sqlite.Options{Table: name, OneRowLimit: 1 << 20} }
