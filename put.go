@@ -2,7 +2,8 @@ package kvault
 
 import (
 	"context"
-	"fmt"
+	"encoding/binary"
+	"encoding/hex"
 	"hash/crc32"
 	"iter"
 	"maps"
@@ -65,8 +66,7 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 		if err != nil {
 			return fail("put", key, err)
 		}
-		// A copy, because an iterator may use one buffer for all values.
-		value = append(make([]byte, 0, len(value)), value...)
+		value = copyOf(value) // an iterator may use one buffer for all values
 		ops = append(ops, engine.Op{Kind: engine.Put, Key: key, Value: value, Meta: new(PutOptions).metaOf(key, value)})
 	}
 	if len(ops) == 0 {
@@ -75,13 +75,22 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 	return fail("put", "", v.change(ctx, func() error { return v.putAll(ctx, ops) }))
 }
 
+// copyOf is a copy that is never nil.
+func copyOf(value []byte) []byte {
+	c := make([]byte, len(value)) // append would clear the memory first
+	copy(c, value)
+	return c
+}
+
 func (v *Vault) putAll(ctx context.Context, ops []engine.Op) error {
-	pending := make([]writeback.Item, len(ops))
-	for i, op := range ops {
-		pending[i] = writeback.Item{Key: op.Key, Entry: writeback.Entry{Value: op.Value, Meta: op.Meta}}
-	}
-	if cached, err := v.cache.admit(ctx, batchOf(pending), nil); cached {
-		return err
+	if v.cache.takes(0) {
+		pending := make([]writeback.Item, len(ops))
+		for i := range ops {
+			pending[i] = writeback.Item{Key: ops[i].Key, Entry: writeback.Entry{Value: ops[i].Value, Meta: ops[i].Meta}}
+		}
+		if cached, err := v.cache.admit(ctx, batchOf(pending), nil); cached {
+			return err
+		}
 	}
 	return v.cache.exclusive(ctx, func() error {
 		_, err := v.write(ctx, ops)
@@ -155,13 +164,22 @@ func (o *PutOptions) metaOf(key string, value []byte) engine.Meta {
 	return m
 }
 
+// newTag is a version tag: 64 random bits as 16 hexadecimal digits.
+func newTag() string {
+	var bits [8]byte
+	var digits [16]byte
+	binary.LittleEndian.PutUint64(bits[:], rand.Uint64())
+	hex.Encode(digits[:], bits[:])
+	return string(digits[:])
+}
+
 // sniffed is how much of a value tells its type, in bytes.
 const sniffed = 512
 
 // meta is the metadata of a value that begins with head, without its checksum.
 func (o *PutOptions) meta(key string, head []byte) engine.Meta {
 	m := engine.Meta{
-		Tag:         fmt.Sprintf("%016x", rand.Uint64()),
+		Tag:         newTag(),
 		ModTime:     o.ModTime,
 		ContentType: o.ContentType,
 		User:        maps.Clone(o.User),
@@ -170,8 +188,8 @@ func (o *PutOptions) meta(key string, head []byte) engine.Meta {
 		m.ModTime = time.Now()
 	}
 	m.ModTime = m.ModTime.Round(0).UTC()
-	if m.ContentType == "" {
-		m.ContentType = mime.TypeByExtension(path.Ext(key))
+	if ext := path.Ext(key); m.ContentType == "" && ext != "" {
+		m.ContentType = mime.TypeByExtension(ext)
 	}
 	if m.ContentType == "" && len(head) > 0 {
 		m.ContentType = mimetype.Detect(head[:min(len(head), sniffed)]).String()

@@ -22,8 +22,8 @@ func (s *Store) Apply(ctx context.Context, ops []engine.Op) ([]engine.Result, er
 		return nil, err
 	}
 	bytes := 0
-	for _, op := range ops {
-		bytes += len(op.Value)
+	for i := range ops {
+		bytes += len(ops[i].Value)
 	}
 	var results []engine.Result
 	err := s.writer.do(&request{ctx: ctx, bytes: bytes, run: func(ses *session) (err error) {
@@ -44,7 +44,8 @@ func (s *Store) readOnly() error {
 // checkOps refuses what no transaction could make sense of.
 func checkOps(ops []engine.Op) error {
 	var stages []engine.Stage
-	for i, op := range ops {
+	for i := range ops {
+		op := &ops[i]
 		var err error
 		if op.Staged != nil {
 			if slices.Contains(stages, op.Staged) {
@@ -82,8 +83,8 @@ func checkKey(key string) error {
 
 // markApplied makes the stages forget their chunks: they belong to a value now.
 func markApplied(ops []engine.Op) {
-	for _, op := range ops {
-		if st, ok := op.Staged.(*stage); ok {
+	for i := range ops {
+		if st, ok := ops[i].Staged.(*stage); ok {
 			st.settle()
 		}
 	}

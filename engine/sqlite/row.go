@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -72,16 +71,20 @@ func scanRow(st *driver.Stmt) (*row, error) {
 // Tags are kept as integers.
 func formatTag(tag int64) string {
 	var b [8]byte
+	var digits [16]byte
 	binary.BigEndian.PutUint64(b[:], uint64(tag))
-	return hex.EncodeToString(b[:])
+	hex.Encode(digits[:], b[:])
+	return string(digits[:])
 }
 
 func parseTag(tag string) (int64, error) {
-	n, err := strconv.ParseUint(tag, 16, 64)
-	if err != nil || len(tag) != 16 {
-		return 0, fmt.Errorf("version tag %q: want 16 hexadecimal digits: %w", tag, engine.ErrInvalid)
+	var b [8]byte
+	if len(tag) == 2*len(b) {
+		if _, err := hex.Decode(b[:], []byte(tag)); err == nil {
+			return int64(binary.BigEndian.Uint64(b[:])), nil
+		}
 	}
-	return int64(n), nil
+	return 0, fmt.Errorf("version tag %q: want 16 hexadecimal digits: %w", tag, engine.ErrInvalid)
 }
 
 // foreignTag names the content of a value that another program wrote, for want of anything that names the version.
