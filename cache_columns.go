@@ -34,7 +34,7 @@ func (v *Vault) checkAppend(ctx context.Context, a engine.Append) error {
 // append caches elements. The first ones for a column since it was flushed are checked.
 func (c *cache) append(ctx context.Context, list []engine.Append, check func(engine.Append) error) (cached bool, err error) {
 	b := batch{appends: list}
-	if !c.takes(b.size(&writeback.Cache{})) {
+	if !c.takes(b.own()) {
 		return false, nil
 	}
 	for {

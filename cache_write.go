@@ -17,8 +17,7 @@ func (c *cache) put(ctx context.Context, key string, value []byte, meta engine.M
 	if !c.takes(writeback.Size(key, len(value))) {
 		return e, false, nil
 	}
-	// A copy that is never nil: the caller may go on using its own.
-	e = writeback.Entry{Value: append(make([]byte, 0, len(value)), value...), Meta: meta}
+	e = writeback.Entry{Value: copyOf(value), Meta: meta} // the caller may go on using its own
 	cached, err = c.admit(ctx, batchOf([]writeback.Item{{Key: key, Entry: e}}), nil)
 	return e, cached, err
 }
@@ -71,7 +70,7 @@ func (c *cache) remove(ctx context.Context, key string, stored func() (bool, err
 // itself, because the cache is off or they are larger than all of it, admit does nothing and reports false. It does nothing
 // either if only is not nil and reports false, which it is asked at the last moment, under the lock.
 func (c *cache) admit(ctx context.Context, b batch, only func() bool) (cached bool, err error) {
-	size := b.size(&writeback.Cache{})
+	size := b.own()
 	for {
 		c.mu.Lock()
 		cfg := c.config()
@@ -85,13 +84,13 @@ func (c *cache) admit(ctx context.Context, b batch, only func() bool) (cached bo
 			if err := wait(ctx, done); err != nil {
 				return true, err
 			}
-		case c.overfull(b):
+		case c.overfull(b, size):
 			locked := c.locks > 0
 			c.mu.Unlock()
 			if locked {
 				return true, errLocked
 			}
-			if _, err := c.flush(ctx, func() bool { return c.overfull(b) }); err != nil {
+			if _, err := c.flush(ctx, func() bool { return c.overfull(b, size) }); err != nil {
 				return true, err
 			}
 		default:
@@ -128,6 +127,14 @@ func batchOf(items []writeback.Item) batch {
 	return b
 }
 
+// own is what an empty cache would hold with the batch put into it.
+func (b batch) own() int64 {
+	if len(b.items) == 1 {
+		return writeback.Size(b.items[0].Key, len(b.items[0].Value))
+	}
+	return b.size(&writeback.Cache{})
+}
+
 // size is what c would hold with the batch put into it.
 func (b batch) size(c *writeback.Cache) int64 {
 	if len(b.items) == 1 {
@@ -151,9 +158,10 @@ func wait(ctx context.Context, done <-chan struct{}) error {
 
 // overfull, insert and overThreshold are called with mu held.
 
-func (c *cache) overfull(b batch) bool {
+// overfull is told the batch's own size, which is as much as can be added: only if that would not fit, what it replaces is looked for.
+func (c *cache) overfull(b batch, own int64) bool {
 	cfg := c.config()
-	return cfg != nil && b.size(&c.entries) > cfg.capacity
+	return cfg != nil && c.entries.Bytes()+own > cfg.capacity && b.size(&c.entries) > cfg.capacity
 }
 
 func (c *cache) insert(b batch) {

@@ -63,23 +63,24 @@ func (c *Cache) Put(key string, e Entry) {
 	if e.Deleted {
 		e.Value = nil
 	}
-	p := c.pending()
-	old, replaces := p.Get(key)
+	first := c.Pending() == 0
+	entry := &e
+	old, replaces := c.pending().Set(key, entry)
 	if replaces {
 		c.bytes -= Size(key, len(old.Value))
-	} else if hidden, ok := c.view.Get(key); ok {
-		c.hiddenBytes += Size(key, len(hidden.Value))
+		if old.Added.Before(e.Added) {
+			entry.Added = old.Added
+		}
 	}
 	c.bytes += Size(key, len(e.Value))
-	if replaces && old.Added.Before(e.Added) {
-		e.Added = old.Added
+	if first || entry.Added.Before(c.oldest) {
+		c.oldest = entry.Added
 	}
-	if c.Pending() == 0 || e.Added.Before(c.oldest) {
-		c.oldest = e.Added
+	if !c.flushing {
+		return
 	}
-	p.Set(key, &e)
-	if c.flushing {
-		c.view.Set(key, &e)
+	if hidden, ok := c.view.Set(key, entry); ok && !replaces {
+		c.hiddenBytes += Size(key, len(hidden.Value))
 	}
 }
 
