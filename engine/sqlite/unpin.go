@@ -24,12 +24,47 @@ func (s *Store) unpin() {
 		}
 	}
 	s.mu.Unlock()
+	var moved []*blob
 	for _, b := range blobs {
 		if !b.mu.TryLock() {
 			continue
 		}
-		if b.ended == nil && b.conn != nil && time.Since(b.since) > unpinAfter && !b.advance() {
+		switch {
+		case b.ended != nil || b.conn == nil || time.Since(b.since) <= unpinAfter:
+		case b.advance():
+			moved = append(moved, b)
+		default:
 			_ = b.spill() // where there is no room for a copy, the snapshot stays
+		}
+		b.mu.Unlock()
+	}
+	if s.writer != nil && len(moved) > 0 {
+		s.writer.beginLogAnew(moved)
+	}
+}
+
+// beginLogAnew moves blobs to snapshots that need nothing of the log, so that the next commit begins it anew. A snapshot does if all of
+// the log was in the file when it began, and that takes a moment in which nobody commits.
+func (w *writer) beginLogAnew(blobs []*blob) {
+	if w.take(context.Background()) != nil {
+		return
+	}
+	defer w.release()
+	advanceAll(blobs)
+	w.s.reads.release()
+	if w.copyLog() {
+		advanceAll(blobs)
+	}
+}
+
+// advanceAll moves what can be moved at this moment.
+func advanceAll(blobs []*blob) {
+	for _, b := range blobs {
+		if !b.mu.TryLock() {
+			continue
+		}
+		if b.ended == nil && b.conn != nil {
+			b.advance()
 		}
 		b.mu.Unlock()
 	}

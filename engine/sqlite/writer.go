@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -32,7 +33,8 @@ type writer struct {
 	walPages  int // length of the log after the last commit
 	triedAt   int // length of the log at the last checkpoint
 	pageSize  int
-	unsynced  bool // synchronous is lowered for the transaction at hand
+	unpinning atomic.Bool // blobs are being moved off old snapshots
+	unsynced  bool        // synchronous is lowered for the transaction at hand
 	sweepStop context.CancelFunc
 	sweepWake chan struct{}
 	sweepDone chan struct{}
@@ -259,15 +261,23 @@ func (w *writer) checkpoint() {
 		return
 	}
 	w.s.reads.release() // a snapshot of an earlier state keeps the log
+	if !w.copyLog() && w.walPages > 2*threshold && w.unpinning.CompareAndSwap(false, true) {
+		go func() {
+			defer w.unpinning.Store(false)
+			w.s.unpin()
+		}()
+	}
+}
+
+// copyLog copies what it can of the log into the file, and says whether that was all.
+func (w *writer) copyLog() bool {
 	log, done, err := w.conn.Checkpoint(false)
 	w.triedAt = w.walPages
-	if err == nil && log == done {
-		w.triedAt = 0
-		w.walPages = 0
+	if err != nil || done < log {
+		return false
 	}
-	if err == nil && done < log && log > 2*threshold {
-		go w.s.unpin()
-	}
+	w.triedAt, w.walPages = 0, 0
+	return true
 }
 
 func (w *writer) close() error {
