@@ -240,7 +240,12 @@ func (ses *session) fill(rowid int64, e engine.Entry, each func(func(p []byte) e
 	if e.Size == 0 {
 		return nil
 	}
-	blob, err := ses.c.OpenBlob(ses.t.name, "value", rowid, true)
+	return ses.fillCell(ses.t.name, "value", rowid, each)
+}
+
+// fillCell writes pieces into a zeroblob.
+func (ses *session) fillCell(table, column string, rowid int64, each func(func(p []byte) error) error) error {
+	blob, err := ses.c.OpenBlob(table, column, rowid, true)
 	if err != nil {
 		return err
 	}

@@ -264,8 +264,15 @@ func (ses *session) putChunk(row int64, p []byte) error {
 	if err != nil {
 		return err
 	}
-	defer ins.Null(3)
-	return ins.Int(1, row).Int(2, int64(crc32.Checksum(p, castagnoli))).Blob(3, p).Exec()
+	ins.Int(1, row).Int(2, int64(crc32.Checksum(p, castagnoli)))
+	if len(p) <= boundBytes {
+		defer ins.Null(3)
+		return ins.Blob(3, p).Exec()
+	}
+	if err := ins.Zero(3, int64(len(p))).Exec(); err != nil {
+		return err
+	}
+	return ses.fillCell(chunksTable, "data", row, func(fn func(p []byte) error) error { return fn(p) })
 }
 
 func (ses *session) beat(st *stage) error {
