@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
 const (
-	// checkpointBytes is how long the write-ahead log grows before it is copied into the file: the reference's 1000 pages of
-	// 32 KiB.
-	checkpointBytes = 1000 * 32768
 	// One commit carries at most so many requests, and starts no further one after so many bytes, to bound how long the
 	// first of them waits.
 	groupRequests = 128
@@ -30,11 +26,8 @@ type writer struct {
 	mu      sync.Mutex
 	waiting []*request
 
-	walPages  int // length of the log after the last commit
-	triedAt   int // length of the log at the last checkpoint
-	pageSize  int
-	unpinning atomic.Bool // blobs are being moved off old snapshots
-	unsynced  bool        // synchronous is lowered for the transaction at hand
+	log       logState
+	unsynced  bool // synchronous is lowered for the transaction at hand
 	sweepStop context.CancelFunc
 	sweepWake chan struct{}
 	sweepDone chan struct{}
@@ -70,14 +63,15 @@ type session struct {
 
 func newWriter(s *Store, conn *driver.Conn) *writer {
 	w := &writer{s: s, conn: conn, turn: make(chan struct{}, 1), sweepWake: make(chan struct{}, 1)}
-	conn.OnWAL(func(pages int) { w.walPages = pages })
-	w.pageSize = s.opt.PageSize
+	conn.OnWAL(func(pages int) { w.log.pages = pages })
+	pageSize := s.opt.PageSize
 	if st, err := conn.Prepare(`PRAGMA page_size`); err == nil {
 		if row, err := st.Step(); err == nil && row {
-			w.pageSize = int(st.ColInt(0))
+			pageSize = int(st.ColInt(0))
 		}
 		st.Reset()
 	}
+	w.log.threshold = max(checkpointBytes/pageSize, 1)
 	return w
 }
 
@@ -247,37 +241,7 @@ func (w *writer) replace() {
 	}
 	w.conn.Close()
 	w.conn, w.unsynced = conn, false
-	conn.OnWAL(func(pages int) { w.walPages = pages })
-}
-
-// checkpoint copies the log into the file once it has grown, and again each time it grew by a quarter more. Its failure is
-// no failure of the commit before it: the log is still there.
-func (w *writer) checkpoint() {
-	threshold := max(checkpointBytes/w.pageSize, 1)
-	if w.walPages < w.triedAt {
-		w.triedAt = 0
-	}
-	if w.walPages < threshold || (w.triedAt > 0 && w.walPages < w.triedAt+threshold/4) {
-		return
-	}
-	w.s.reads.release() // a snapshot of an earlier state keeps the log
-	if !w.copyLog() && w.walPages > 2*threshold && w.unpinning.CompareAndSwap(false, true) {
-		go func() {
-			defer w.unpinning.Store(false)
-			w.s.unpin()
-		}()
-	}
-}
-
-// copyLog copies what it can of the log into the file, and says whether that was all.
-func (w *writer) copyLog() bool {
-	log, done, err := w.conn.Checkpoint(false)
-	w.triedAt = w.walPages
-	if err != nil || done < log {
-		return false
-	}
-	w.triedAt, w.walPages = 0, 0
-	return true
+	conn.OnWAL(func(pages int) { w.log.pages = pages })
 }
 
 func (w *writer) close() error {
