@@ -14,6 +14,8 @@ type KeyRange struct {
 // Keys returns keys that are blobs from the unique index with the given root page, whose entries are a key and a row id: at most
 // limit, in their order, or from the last to the first. more says that there are further ones.
 func (r *Reader) Keys(root uint32, q KeyRange, limit int) (keys []string, more bool, err error) {
+	r.passing = true
+	defer func() { r.passing = false }()
 	w := keyWalk{r: r, q: q, limit: limit, found: keyList{keys: make([]string, 0, min(limit, 1000))}}
 	if err := w.descend(root, w.seek); err != nil {
 		return nil, false, err

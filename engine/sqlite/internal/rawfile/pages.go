@@ -69,6 +69,8 @@ type Reader struct {
 	pages *Pages
 	main  io.ReaderAt
 	buf   *[]byte // of a page that is not remembered
+	// passing says that leaves are looked at one after the other, and none of them is worth remembering.
+	passing bool
 }
 
 // Reader returns a reader that reads what is not remembered from main, which must be the same file.
@@ -100,7 +102,7 @@ func (r *Reader) page(no uint32) (data []byte, head int, err error) {
 		return nil, 0, fmt.Errorf("%w: page %d of %d", ErrDamaged, no, p.count)
 	}
 	leaf := p.leaves.at(no)
-	keep := leaf.Load() == nil || rand.Uint32()%admit == 0
+	keep := !r.passing && (leaf.Load() == nil || rand.Uint32()%admit == 0)
 	if keep {
 		data = make([]byte, p.size)
 	} else {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // tree is a b-tree page as the readers of Pages look at it: nothing is taken apart before it is asked for.
@@ -356,16 +357,16 @@ func (t *tree) value(i, column int) (v Value, err error) {
 	return v, nil
 }
 
-// Append appends the whole value to dst, which should have room for it. On an error dst has changed only behind its length.
+// Append appends the whole value to dst. On an error dst has changed only behind its length.
 func (r *Reader) Append(dst []byte, v Value) ([]byte, error) {
-	start, usable := len(dst), int64(r.pages.size-4)
+	start, usable := len(dst), int64(r.pages.size-linkBytes)
 	left := v.Size - int64(len(v.local))
 	if (left+v.skip)/usable > int64(r.pages.count) {
 		return dst, fmt.Errorf("%w: a value of %d bytes in %d pages", ErrDamaged, v.Size, r.pages.count)
 	}
-	dst = append(dst, v.local...)
-	if left == 0 {
-		return dst, nil
+	dst = append(slices.Grow(dst, int(v.Size)), v.local...)
+	if left <= 2*usable && v.skip == 0 && len(dst)-start >= linkBytes {
+		return r.appendPages(dst, v.next, left)
 	}
 	block := blocks.Get().(*[blockBytes]byte)
 	defer blocks.Put(block)
@@ -378,10 +379,32 @@ func (r *Reader) Append(dst []byte, v Value) ([]byte, error) {
 			page := pages[:r.pages.size]
 			pages, next = pages[r.pages.size:], u32(page)
 			n := min(skip, usable)
-			page, skip = page[4+n:], skip-n
+			page, skip = page[linkBytes+n:], skip-n
 			page = page[:min(int64(len(page)), left)]
 			dst, left = append(dst, page...), left-int64(len(page))
 		}
+	}
+	return dst, nil
+}
+
+// linkBytes is what precedes the bytes of a value on each page of a chain: the number of the next page.
+const linkBytes = 4
+
+// appendPages reads the last pages of a value one by one, straight to where they belong. dst must have that many bytes and room for the rest.
+func (r *Reader) appendPages(dst []byte, next uint32, left int64) ([]byte, error) {
+	for left > 0 {
+		if next < 2 || next > r.pages.count {
+			return nil, fmt.Errorf("%w: page %d of %d", ErrDamaged, next, r.pages.count)
+		}
+		n := int(min(left, int64(r.pages.size-linkBytes)))
+		page := dst[len(dst)-linkBytes : len(dst)+n]
+		under := [linkBytes]byte(page) // where the link comes to lie for a moment
+		if err := r.read(page, next); err != nil {
+			return nil, err
+		}
+		next = u32(page)
+		copy(page, under[:])
+		dst, left = dst[:len(dst)+n], left-int64(n)
 	}
 	return dst, nil
 }
