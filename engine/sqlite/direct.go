@@ -68,6 +68,9 @@ func (d *direct) look(ses *session, rest *driver.Rest) *still {
 	}
 	defer d.mu.Unlock()
 	old := d.now.Load()
+	if old != nil && old.mark == rest.Mark() { // made while this one was on its way
+		return old
+	}
 	pages, err := rawfile.NewPages(rest, d.room)
 	if err != nil {
 		return nil

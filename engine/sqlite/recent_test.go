@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -187,6 +188,9 @@ func TestNothingIsRememberedWithoutALog(t *testing.T) {
 	logged := filepath.Join(dir, "logged.kv")
 	s := openRemembering(t, logged, Options{})
 	putNumber(t, s, "k", 1)
+	if err := s.writer.passive(); err != nil { // so that the file would hold all that the log does
+		t.Fatal(err)
+	}
 	shm, err := os.ReadFile(logged + "-shm")
 	if err != nil {
 		t.Skip("the log's shared memory is not a file here")
@@ -203,6 +207,16 @@ func TestNothingIsRememberedWithoutALog(t *testing.T) {
 			if n := getNumber(t, b, "k"); n != i {
 				t.Fatalf("%d, want %d", n, i)
 			}
+		}
+		x, err := b.Begin(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := x.Get(t.Context(), "k"); err != nil || string(v) != strconv.Itoa(i) {
+			t.Fatalf("in a transaction: %s, %v, want %d", v, err, i)
+		}
+		if err := x.Rollback(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -89,12 +89,27 @@ func holdTime() (period int64, may bool) {
 	return now / int64(holdPeriod), time.Duration(now%int64(holdPeriod)) < holdPeriod-holdPause
 }
 
+// hasLog says whether the database has a write-ahead log that others may write: what lies beside one that has none is of no use, however
+// much it looks like the log's shared memory. As long as this connection is open nobody can take the log away.
+func (c *Conn) hasLog() bool {
+	if !c.shared {
+		return false
+	}
+	s, err := c.Prepare(`PRAGMA journal_mode`)
+	if err != nil {
+		return false
+	}
+	defer s.Reset()
+	there, err := s.Step()
+	return err == nil && there && s.ColString(0) == "wal"
+}
+
 // latest is the mark of the latest commit, if it can be told.
 func (c *Conn) latest() (walState, bool) {
 	h := &c.hold
 	if !h.tried {
 		h.tried = true
-		if path := c.c.Filename("main"); c.shared && path != nil {
+		if path := c.c.Filename("main"); path != nil && c.hasLog() {
 			h.index, _ = openWALIndex(path.String()) // without one, nothing is kept
 		}
 	}

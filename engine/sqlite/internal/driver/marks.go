@@ -17,7 +17,7 @@ type Marks struct{ index *walIndex }
 // process is open.
 func OpenMarks(c *Conn) *Marks {
 	path := c.c.Filename("main")
-	if !c.shared || path == nil {
+	if path == nil || !c.hasLog() {
 		return nil
 	}
 	index, err := openWALIndex(path.String())

@@ -19,7 +19,8 @@ type walIndex struct {
 // openWALIndex maps the shared memory of the database at path. There is none if the database has no log. The caller's connection
 // has the log open, and as long as it has, nobody removes the file or cuts it off.
 func openWALIndex(path string) (*walIndex, error) {
-	f, err := os.Open(path + "-shm")
+	// SQLite does not trust shared memory that it may not write, and makes up its own.
+	f, err := os.OpenFile(path+"-shm", os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
