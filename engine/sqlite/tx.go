@@ -61,6 +61,7 @@ func (s *Store) beginWrite(ctx context.Context) (*driver.Conn, error) {
 		err = w.conn.Begin(true)
 	}
 	if err != nil {
+		w.repair()
 		w.conn.SetContext(context.Background())
 		w.release()
 		return nil, err

@@ -190,7 +190,11 @@ func (c *Conn) Begin(write bool) error {
 	c.begun++
 	c.hold.began, c.hold.logless = walState{}, false
 	if write {
-		return c.run("BEGIN IMMEDIATE")
+		err := c.settled("BEGIN IMMEDIATE")
+		if err != nil {
+			err = errors.Join(err, c.Rollback())
+		}
+		return err
 	}
 	if state, ok := c.latest(); ok {
 		c.hold.began, c.hold.logless = state, c.fileHolds(state)
@@ -215,8 +219,25 @@ func (c *Conn) Commit() error {
 		log.begin()
 		defer log.end()
 	}
-	return c.run("COMMIT")
+	return c.settled("COMMIT")
 }
+
+// settled runs a statement that is not interrupted once it has begun. SQLite looks whether it is to be interrupted when a transaction has
+// begun or ended already, and would say that it has not. Waiting for somebody's lock ends with the context all the same.
+func (c *Conn) settled(sql string) error {
+	ctx := c.c.SetInterrupt(context.Background())
+	defer c.c.SetInterrupt(ctx)
+	if ctx.Err() != nil {
+		return wrap(sqlite3.INTERRUPT)
+	}
+	c.c.SetInterrupt(begunContext{ctx})
+	return c.run(sql)
+}
+
+// begunContext is a context whose end is only told to those who wait for it.
+type begunContext struct{ context.Context }
+
+func (begunContext) Err() error { return nil }
 
 // Rollback ends the transaction, if there is one, even when the context has ended.
 func (c *Conn) Rollback() (err error) {
