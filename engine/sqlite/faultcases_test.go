@@ -29,6 +29,8 @@ func applying(ops ...engine.Op) func(t *testing.T, s *Store) error {
 var faultCases = []faultCase{
 	{"put", applying(engine.Op{Kind: engine.Put, Key: "k1", Value: filled('n', 5000)}),
 		func(want map[string][]byte) { want["k1"] = filled('n', 5000) }, false},
+	{"long", applying(engine.Op{Kind: engine.Put, Key: "k1", Value: filled('l', 150_000)}),
+		func(want map[string][]byte) { want["k1"] = filled('l', 150_000) }, false},
 	{"stream", streamInto, func(want map[string][]byte) { want["large"] = filled('s', 20000) }, false},
 	{"flush", flushMany, func(want map[string][]byte) {
 		for i := range 20 {

@@ -96,9 +96,14 @@ func (s *Store) relayout(ctx context.Context, to engine.Layout, key string, repo
 
 // toOneRow copies chunk rows into the row of their key, piece by piece.
 func (ses *session) toOneRow(ctx context.Context, old *row) error {
-	limit := int64(MaxOneRowLimit)
-	if !ses.t.valueLast {
-		limit = materialLimit
+	w := filledLater
+	plain, err := ses.plain(ses.t.name)
+	if err != nil {
+		return err
+	}
+	limit := ses.t.inlineLimit(MaxOneRowLimit)
+	if !plain {
+		w, limit = boundWhole, smallBytes
 	}
 	if old.entry.Size > limit {
 		return fmt.Errorf("%w: it has %d bytes, a row of table %q holds at most %d", engine.ErrTooLarge, old.entry.Size, ses.t.name, limit)
@@ -120,7 +125,7 @@ func (ses *session) toOneRow(ctx context.Context, old *row) error {
 		return err
 	}
 	sum := uint32(0)
-	rowid, err := ses.writePieces(old.entry, old, func(fn func(p []byte) error) error {
+	rowid, err := ses.writePieces(old.entry, old, w, func(fn func(p []byte) error) error {
 		return ses.eachChunk(old, func(p []byte) error {
 			sum = crc32.Update(sum, castagnoli, p)
 			if err := fn(p); err != nil {

@@ -75,7 +75,7 @@ func (s *Store) applyBare(ops []engine.Op) error {
 	err := s.writer.do(&request{ctx: context.Background(), run: func(ses *session) error {
 		for i, op := range ops {
 			results[i].Entry = engine.Entry{Key: op.Key, Size: int64(len(op.Value))}
-			if _, err := ses.insertNew(results[i].Entry, source{size: int64(len(op.Value)), bytes: op.Value}); err != nil {
+			if _, err := ses.insertNew(results[i].Entry, source{size: int64(len(op.Value)), bytes: op.Value}, boundWhole); err != nil {
 				return err
 			}
 		}

@@ -14,14 +14,8 @@ import (
 const (
 	// pieceBytes is how much of a value passes through SQLite's memory at a time.
 	pieceBytes = 1 << 20
-	// smallBytes is the largest value that is read, or replaces another one, as a whole. SQLite writes no page of it that stays the same.
+	// smallBytes is the largest value that is read as a whole, and the largest that is bound to a statement as a whole.
 	smallBytes = 1 << 20
-	// boundBytes is the largest new value that is bound to a statement as a whole. It is copied twice before it reaches pages, each time
-	// to memory that no cache of the processor holds; for longer ones it costs less to make pages of zeros and fill them.
-	boundBytes = 128 << 10
-	// copyBytes is how much of a value is copied to SQLite's memory at a time: little enough to stay in the processor's cache until it
-	// is in pages.
-	copyBytes = 64 << 10
 	// materialLimit bounds values in tables whose value is not the last column: SQLite builds such a row in memory.
 	materialLimit = 64 << 20
 )
@@ -40,8 +34,12 @@ func (ses *session) put(op *engine.Op, res *engine.Result) error {
 	if err != nil {
 		return err
 	}
-	if ses.t.sql.insertNew != "" && src.inMemory() && src.size <= ses.t.inlineLimit(ses.s.opt.OneRowLimit) {
-		rowid, err := ses.insertNew(e, src)
+	w, err := ses.wayOf(&src, true)
+	if err != nil {
+		return err
+	}
+	if ses.t.sql.insertNew != "" && src.inMemory() && w != inChunks {
+		rowid, err := ses.insertNew(e, src, w)
 		if err != nil {
 			return err
 		}
@@ -90,10 +88,14 @@ func (ses *session) putOver(old *row, e engine.Entry, src source, res *engine.Re
 			return err
 		}
 	}
-	if src.size > ses.t.inlineLimit(ses.s.opt.OneRowLimit) || src.mustChunk {
+	w, err := ses.wayOf(&src, old == nil)
+	if err != nil {
+		return err
+	}
+	if w == inChunks {
 		return ses.putChunked(e, src, old)
 	}
-	rowid, err := ses.putInline(e, src, old)
+	rowid, err := ses.putInline(e, src, old, w)
 	if err != nil {
 		return err
 	}
@@ -180,14 +182,6 @@ func (src *source) inMemory() bool {
 	return src.stage == nil && src.temp == nil && src.left == nil && !src.mustChunk
 }
 
-// bound says whether the bytes are bound to a statement as a whole, on a row that is there or on a new one.
-func (src *source) bound(isNew bool) bool {
-	if isNew {
-		return src.inMemory() && src.size <= boundBytes
-	}
-	return src.inMemory() && src.size <= smallBytes
-}
-
 // eachPiece hands out the bytes of the source in order.
 func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
 	if src.stage != nil {
@@ -205,70 +199,11 @@ func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
 }
 
 // putInline writes the value into its row and returns the row id.
-func (ses *session) putInline(e engine.Entry, src source, old *row) (int64, error) {
-	if src.bound(old == nil) {
+func (ses *session) putInline(e engine.Entry, src source, old *row, w way) (int64, error) {
+	if src.inMemory() && w == boundWhole {
 		return ses.writeRow(e, src.bytes, old)
 	}
-	rowid, err := ses.writeZeros(e, old)
-	if err == nil {
-		err = ses.fillFrom(rowid, e, src)
-	}
-	return rowid, err
-}
-
-// writePieces inserts or updates a row whose value comes in pieces: they are written into a zeroblob, which takes no memory.
-func (ses *session) writePieces(e engine.Entry, old *row, each func(func(p []byte) error) error) (int64, error) {
-	rowid, err := ses.writeZeros(e, old)
-	if err == nil {
-		err = ses.fill(rowid, e, each)
-	}
-	return rowid, err
-}
-
-// fillFrom writes what src holds into the zeroblob of a row.
-func (ses *session) fillFrom(rowid int64, e engine.Entry, src source) error {
-	err := ses.fill(rowid, e, func(fn func(p []byte) error) error { return ses.eachPiece(src, fn) })
-	if src.bound(false) && driver.KindOf(err) == driver.BadSchema {
-		// Somebody has made an index of the values, and SQLite writes into no cell that is in one.
-		_, err = ses.writeRow(e, src.bytes, &row{rowid: rowid})
-	}
-	return err
-}
-
-// fill writes pieces, all that belong to the value, into the zeroblob of a row.
-func (ses *session) fill(rowid int64, e engine.Entry, each func(func(p []byte) error) error) error {
-	if e.Size == 0 {
-		return nil
-	}
-	return ses.fillCell(ses.t.name, "value", rowid, each)
-}
-
-// fillCell writes pieces into a zeroblob.
-func (ses *session) fillCell(table, column string, rowid int64, each func(func(p []byte) error) error) error {
-	blob, err := ses.c.OpenBlob(table, column, rowid, true)
-	if err != nil {
-		return err
-	}
-	off := int64(0)
-	err = each(func(p []byte) error {
-		for len(p) > 0 {
-			n := min(len(p), copyBytes)
-			if err := blob.WriteAt(p[:n], off); err != nil {
-				return err
-			}
-			p, off = p[n:], off+int64(n)
-		}
-		return nil
-	})
-	if closeErr := blob.Close(); err == nil {
-		err = closeErr
-	}
-	return err
-}
-
-// writeZeros inserts or updates a row with as many zeros as the value has bytes.
-func (ses *session) writeZeros(e engine.Entry, old *row) (int64, error) {
-	return ses.writeRowWith(e, old, func(st *driver.Stmt) { st.Zero(2, e.Size) })
+	return ses.writePieces(e, old, w, func(fn func(p []byte) error) error { return ses.eachPiece(src, fn) })
 }
 
 // writeRow inserts or updates a row with a value in memory.
@@ -277,27 +212,38 @@ func (ses *session) writeRow(e engine.Entry, value []byte, old *row) (int64, err
 }
 
 // writeRowWith inserts or updates a row whose value, parameter 2, is bound by bind.
-func (ses *session) writeRowWith(e engine.Entry, old *row, bind func(*driver.Stmt)) (int64, error) {
+func (ses *session) writeRowWith(e engine.Entry, old *row, bind func(*driver.Stmt)) (rowid int64, err error) {
+	sql := ses.t.sql.insert
+	if old != nil {
+		sql = ses.t.sql.update
+	}
+	st, err := ses.c.Prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	if old != nil {
+		rowid, st = old.rowid, st.Int(1, old.rowid)
+	} else {
+		st = st.Key(1, e.Key)
+	}
+	if err := ses.execRow(st, e, bind); err != nil {
+		return 0, err
+	}
+	if ses.c.Changes() == 0 { // a rule of another program's table that ignores what breaks it
+		return 0, fmt.Errorf("table %q ignores the row of %q by a rule of its own: %w", ses.t.name, e.Key, engine.ErrUnsupported)
+	}
 	if old == nil {
-		st, err := ses.c.Prepare(ses.t.sql.insert)
-		if err == nil {
-			err = ses.execRow(st.Key(1, e.Key), e, bind)
-		}
-		return ses.c.LastInsertRowID(), err
+		rowid = ses.c.LastInsertRowID()
 	}
-	st, err := ses.c.Prepare(ses.t.sql.update)
-	if err == nil {
-		err = ses.execRow(st.Int(1, old.rowid), e, bind)
-	}
-	return old.rowid, err
+	return rowid, nil
 }
 
 // insertNew inserts a row and returns its id, or 0 if the key is there already.
-func (ses *session) insertNew(e engine.Entry, src source) (int64, error) {
+func (ses *session) insertNew(e engine.Entry, src source, w way) (int64, error) {
 	st, err := ses.c.Prepare(ses.t.sql.insertNew)
 	if err == nil {
 		err = ses.execRow(st.Key(1, e.Key), e, func(st *driver.Stmt) {
-			if src.bound(true) {
+			if w == boundWhole {
 				st.Blob(2, src.bytes)
 			} else {
 				st.Zero(2, e.Size)
@@ -308,8 +254,8 @@ func (ses *session) insertNew(e engine.Entry, src source) (int64, error) {
 		return 0, err
 	}
 	rowid := ses.c.LastInsertRowID()
-	if !src.bound(true) {
-		err = ses.fillFrom(rowid, e, src)
+	if w == filledLater {
+		err = ses.fillCell(ses.t.name, "value", rowid, func(fn func(p []byte) error) error { return ses.eachPiece(src, fn) })
 	}
 	return rowid, err
 }

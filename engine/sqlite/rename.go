@@ -37,7 +37,13 @@ func (ses *session) rename(op *engine.Op, old *row, res *engine.Result) error {
 		}
 	}
 	if old.stored > smallBytes {
-		return ses.moveLarge(old, op.To)
+		plain, err := ses.plain(ses.t.name)
+		if err != nil {
+			return err
+		}
+		if plain {
+			return ses.moveLarge(old, op.To)
+		}
 	}
 	return ses.moveRow(old, op.To)
 }
@@ -73,7 +79,7 @@ func (ses *session) moveLarge(old *row, to string) error {
 	}
 	e := old.entry
 	e.Key = to
-	rowid, err := ses.writePieces(e, nil, func(fn func(p []byte) error) error { return ses.eachChunk(old, fn) })
+	rowid, err := ses.writePieces(e, nil, filledLater, func(fn func(p []byte) error) error { return ses.eachChunk(old, fn) })
 	if err != nil {
 		return err
 	}

@@ -265,7 +265,13 @@ func (ses *session) putChunk(row int64, p []byte) error {
 		return err
 	}
 	ins.Int(1, row).Int(2, int64(crc32.Checksum(p, castagnoli)))
-	if len(p) <= boundBytes {
+	fill := len(p) > boundBytes && ses.fitsCache(int64(len(p)))
+	if fill {
+		if fill, err = ses.plain(chunksTable); err != nil {
+			return err
+		}
+	}
+	if !fill {
 		defer ins.Null(3)
 		return ins.Blob(3, p).Exec()
 	}

@@ -27,6 +27,7 @@ type writer struct {
 	waiting []*request
 
 	log       logState
+	plain     plainTables
 	unsynced  bool // synchronous is lowered for the transaction at hand
 	sweepStop context.CancelFunc
 	sweepWake chan struct{}
