@@ -124,7 +124,20 @@ func (s *Store) startReading(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { s.reads.put(conn) }()
+	if err = s.findTable(conn); err == nil {
+		err = conn.Rollback()
+	}
+	if err != nil {
+		s.reads.put(conn)
+		return err
+	}
+	conn.SetContext(context.Background())
+	s.anchor = conn
+	return nil
+}
+
+// findTable reads what a store for reading must know of the file.
+func (s *Store) findTable(conn *driver.Conn) (err error) {
 	if err := s.noteJournal(conn); err != nil {
 		return err
 	}

@@ -78,8 +78,8 @@ func chunksRest(c *driver.Conn) *rest {
 }
 
 func findPlace(c *driver.Conn, table, column string) (place restPlace, ok bool) {
-	st, err := c.Prepare(`SELECT s.rootpage, c.cid FROM sqlite_schema s, pragma_table_info(s.name) c
-		WHERE s.type = 'table' AND s.name = ?1 AND c.name = ?2 COLLATE NOCASE`)
+	st, err := c.Prepare(`SELECT s.rootpage, c.cid FROM sqlite_schema s, pragma_table_xinfo(s.name) c
+		WHERE s.type = 'table' AND s.name = ?1 AND c.name = ?2 COLLATE NOCASE AND (SELECT max(hidden) FROM pragma_table_xinfo(s.name)) = 0`)
 	if err != nil {
 		return place, false
 	}

@@ -21,6 +21,9 @@ type Store struct {
 	// that passing through a large value does not leave the whole of it resident.
 	reads, streams *pool
 	writer         *writer // nil if read-only
+	// anchor is an idle connection of a read-only store: as long as there is one, nobody makes the shared memory of the log anew, whose
+	// marks would begin again with those that were.
+	anchor *driver.Conn
 
 	mu    sync.Mutex
 	table *table
@@ -133,6 +136,9 @@ func (s *Store) Close() error {
 	}
 	s.shutAll()
 	err := errors.Join(s.reads.close(), s.streams.close())
+	if s.anchor != nil {
+		err = errors.Join(err, s.anchor.Close())
+	}
 	if s.writer != nil {
 		err = errors.Join(err, s.recent.close(), s.writer.close())
 	}

@@ -80,8 +80,8 @@ func (c *Conn) mayKeep() bool {
 	return may && period == c.hold.period
 }
 
-// fileHolds says whether all of a state was copied from the log.
-func (c *Conn) fileHolds(state walState) bool { return c.hold.index.copied() >= state.frames() }
+// fileHolds says whether all of a state was copied from the log. More than that is said to have been only while the log begins anew.
+func (c *Conn) fileHolds(state walState) bool { return c.hold.index.copied() == state.frames() }
 
 // holdTime is the present period, and whether snapshots may be kept now.
 func holdTime() (period int64, may bool) {

@@ -99,6 +99,7 @@ type entry struct {
 	key    []byte // what the page has of it
 	length int    // of the whole key
 	after  int    // where the type of the row id is, in the record
+	head   int    // where the key begins, in the record
 }
 
 // take takes apart the key of a cell.
@@ -132,7 +133,7 @@ func (e *entry) take(t *tree, i int) error {
 	if n == 0 || !ok || int64(head)+f.n > int64(size) {
 		return t.bad(i)
 	}
-	e.class, e.length, e.after = f.class, int(f.n), pos+n
+	e.class, e.length, e.after, e.head = f.class, int(f.n), pos+n, int(head)
 	e.key = e.record[head:min(int(head)+e.length, len(e.record))]
 	return nil
 }
@@ -144,7 +145,7 @@ func (e *entry) row() (int64, error) {
 	}
 	serial, n := small(e.record[e.after:])
 	f, ok := fieldOf(serial)
-	if n == 0 || !ok || f.class != Int || e.after+n+e.length+int(f.n) != e.size {
+	if n == 0 || !ok || f.class != Int || e.after+n != e.head || e.head+e.length+int(f.n) != e.size {
 		return 0, fmt.Errorf("%w: an entry of an index makes no sense", ErrDamaged)
 	}
 	if f.n == 0 {
