@@ -45,7 +45,7 @@ type Options struct {
 	// another program's VACUUM do.
 	MmapSize int64
 	// CacheKB is the size of SQLite's page cache in KiB for the connection that writes. Each one that reads has at most an eighth
-	// of it, and values that are read again and again take as much at most, or 8 MiB. Default 100000.
+	// of it. The pages that all of them share take as much at most, and values that are read again and again as well, or 8 MiB. Default 100000.
 	CacheKB int
 	// BusyTimeout is how long one attempt waits for another process's lock. Default 5 s; negative does not wait.
 	BusyTimeout time.Duration
