@@ -33,6 +33,7 @@ func (v *Vault) List(ctx context.Context, o *ListOptions) iter.Seq2[Entry, error
 }
 
 // Keys yields what List does, the keys alone; a folder's key is the common start.
+// Some of them may lie in one piece of memory of about 1 KiB, which is kept as long as any is: strings.Clone those few that are.
 func (v *Vault) Keys(ctx context.Context, o *ListOptions) iter.Seq2[string, error] {
 	return keys(ctx, v, o)
 }
