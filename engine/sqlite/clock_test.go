@@ -29,3 +29,14 @@ func (c *clock) median() float64 {
 	s := slices.Sorted(slices.Values(c.each))
 	return float64(s[len(s)/2])
 }
+
+// usual is the mean without the slowest of a hundred.
+func (c *clock) usual() float64 {
+	s := slices.Sorted(slices.Values(c.each))
+	s = s[:len(s)-len(s)/100]
+	total := time.Duration(0)
+	for _, d := range s {
+		total += d
+	}
+	return float64(total) / float64(len(s))
+}

@@ -1,6 +1,7 @@
 package reliability
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -47,11 +48,11 @@ func crash(t *testing.T) *crashed {
 		if err := r.put(ctx, fmt.Sprint("k", i%4), 300*i); err != nil {
 			t.Fatal(err)
 		}
-		info, err := os.Stat(r.path() + "-wal")
+		log, err := os.ReadFile(r.path() + "-wal")
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.lengths = append(c.lengths, int(info.Size()))
+		c.lengths = append(c.lengths, framesEnd(log, r.opt.PageSize))
 		c.states = append(c.states, maps.Clone(r.values))
 	}
 	for suffix, to := range map[string]*[]byte{"": &c.file, "-wal": &c.log, "-shm": &c.shm} {
@@ -61,6 +62,16 @@ func crash(t *testing.T) *crashed {
 		}
 	}
 	return c
+}
+
+// framesEnd is where the frames of a log end that belong to its header. The file may be longer.
+func framesEnd(log []byte, pageSize int) int {
+	const header = 24
+	end := 32
+	for end+header+pageSize <= len(log) && bytes.Equal(log[end+8:end+16], log[16:24]) {
+		end += header + pageSize
+	}
+	return end
 }
 
 // reopens fails unless the vault with these files holds want, is sound, and can be written. Nil is no file.

@@ -13,10 +13,18 @@ const logVFS = "kvault"
 func init() { vfs.Register(logVFS, Gather(plainVFS{vfs.Find("os").(vfs.VFSFilename)})) }
 
 // Gather is v with write-ahead logs whose frames reach the file a commit at a time. SQLite writes each frame as a header and a
-// page; as one write, the pages of a small commit cost half as much.
-func Gather(v vfs.VFSFilename) vfs.VFSFilename { return gatherVFS{v} }
+// page; as one write, the pages of a small commit cost half as much. The logs grow in steps of 64 KiB, or 256 KiB if commits are synced.
+func Gather(v vfs.VFSFilename) vfs.VFSFilename { return GatherGrowing(v, growBytes, growSyncedBytes) }
 
-type gatherVFS struct{ vfs.VFSFilename }
+// GatherGrowing is Gather with logs that grow in steps of other lengths, 0 for none.
+func GatherGrowing(v vfs.VFSFilename, step, synced int64) vfs.VFSFilename {
+	return gatherVFS{v, growth{step: step, syncedStep: synced}}
+}
+
+type gatherVFS struct {
+	vfs.VFSFilename
+	growth growth
+}
 
 func (v gatherVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	isLog := flags&vfs.OPEN_WAL != 0
@@ -25,7 +33,7 @@ func (v gatherVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fil
 		return f, flags, err // without that, SQLite writes parts of frames
 	}
 	if database := name.DatabaseFile(); database != nil {
-		log := &logFile{File: f, of: database}
+		log := &logFile{File: f, of: database, growth: v.growth}
 		logs.Store(database, log)
 		f = log
 	}
@@ -54,12 +62,14 @@ type logFile struct {
 	buf        []byte
 	committing bool  // says that Commit runs
 	next       int64 // where the last write of the commit ended, gathered or not; -1 if that is not known
-	// inFrame says that a header was gathered and its page comes next, last that the frame ends the commit.
-	inFrame, last bool
+	// inFrame says that a header was gathered and its page comes next, last that the frame ends the commit, parted that some of the
+	// commit was written before that.
+	inFrame, last, parted bool
+	growth                growth
 }
 
 // begin has frames gathered until end is called.
-func (f *logFile) begin() { f.committing, f.next = true, -1 }
+func (f *logFile) begin() { f.committing, f.next, f.last, f.parted = true, -1, false, false }
 
 // end throws away what a commit left that failed. SQLite has undone it.
 func (f *logFile) end() { f.committing, f.inFrame, f.buf = false, false, f.buf[:0] }
@@ -104,12 +114,18 @@ func (f *logFile) gather(p []byte, last bool) (int, error) {
 
 // flush writes what was gathered. If that fails it is gone, as the commit is that it belongs to.
 func (f *logFile) flush() error {
+	whole := f.last && !f.inFrame && !f.parted
 	f.inFrame = false
 	if len(f.buf) == 0 {
 		return nil
 	}
-	_, err := f.File.WriteAt(f.buf, f.next-int64(len(f.buf)))
-	f.buf = f.buf[:0]
+	var err error
+	if off := f.next - int64(len(f.buf)); whole {
+		f.buf, err = f.growth.write(f.File, f.buf, off)
+	} else {
+		_, err = f.File.WriteAt(f.buf, off)
+	}
+	f.buf, f.parted = f.buf[:0], true
 	return err
 }
 
@@ -124,6 +140,7 @@ func (f *logFile) Truncate(size int64) error {
 	if err := f.flush(); err != nil {
 		return err
 	}
+	f.growth.known = 0
 	return f.File.Truncate(size)
 }
 
@@ -131,6 +148,7 @@ func (f *logFile) Sync(flags vfs.SyncFlag) error {
 	if err := f.flush(); err != nil {
 		return err
 	}
+	f.growth.synced = f.growth.synced || f.committing && f.last
 	return f.File.Sync(flags)
 }
 

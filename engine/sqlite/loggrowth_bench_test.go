@@ -1,0 +1,119 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+)
+
+// growthStep is a step in which logs grow, as a file system layer.
+type growthStep struct {
+	name, vfs string
+	puts      clock
+	// grown and over are the usual times of a put in each round, while the log grows and once it is written over.
+	grown, over []float64
+}
+
+// BenchmarkLogGrowth puts small values into vaults whose logs grow in steps of several lengths. The puts take turns, in an order that
+// changes. A round begins with new vaults; it measures some puts while the logs grow, and as many once they are written over. What it reports of each
+// step is the median of the rounds, and of their ratios to the first step, which is none. A round's time is the mean without the slowest
+// put of a hundred, which waits for the disk.
+//
+//	go test ./engine/sqlite -run '^$' -bench 'LogGrowth/full=false' -benchtime 20x
+//	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench 'LogGrowth/full=false' -benchtime 20x
+//	go test ./engine/sqlite -run '^$' -bench 'LogGrowth/full=true' -benchtime 10x
+func BenchmarkLogGrowth(b *testing.B) {
+	for _, full := range []bool{false, true} {
+		for _, size := range []int{100, 1 << 10, 10 << 10, 100 << 10} {
+			b.Run(fmt.Sprintf("full=%t/size=%d", full, size), func(b *testing.B) { raceGrowth(b, full, size) })
+		}
+	}
+}
+
+func raceGrowth(b *testing.B, full bool, size int) {
+	var steps []*growthStep
+	for _, kib := range []int64{0, 0, 64, 128, 256, 512} {
+		s := &growthStep{name: fmt.Sprintf("%3d KiB", kib), vfs: fmt.Sprint("kvault-grow-", len(steps))}
+		vfs.Register(s.vfs, driver.GatherGrowing(vfs.Find("os").(vfs.VFSFilename), kib<<10, kib<<10))
+		defer vfs.Unregister(s.vfs)
+		steps = append(steps, s)
+	}
+	for b.Loop() {
+		if err := growthRound(steps, full, size); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, s := range steps {
+		b.Logf("steps of %s: %7.1f us a put, %.3f; written over %7.1f us, %.3f", s.name,
+			middle(s.grown)/1e3, middleRatio(s.grown, steps[0].grown), middle(s.over)/1e3, middleRatio(s.over, steps[0].over))
+	}
+}
+
+func growthRound(steps []*growthStep, full bool, size int) error {
+	stores := make([]*Store, len(steps))
+	for i, step := range steps {
+		dir, err := os.MkdirTemp("", "growth")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		if stores[i], err = Open(context.Background(), filepath.Join(dir, "v.kv"), &Options{Full: full, vfs: step.vfs}); err != nil {
+			return err
+		}
+		defer stores[i].Close()
+	}
+	value := make([]byte, size)
+	for i := range value {
+		value[i] = byte(rand.Uint32())
+	}
+	// The log grows to checkpointBytes and is written from its start then.
+	whole := checkpointBytes / (size + 3*DefaultPageSize)
+	n := 0
+	puts := func(count int, note func(step *growthStep, usual float64)) error {
+		for _, step := range steps {
+			step.puts = clock{}
+		}
+		for range count {
+			for _, i := range rand.Perm(len(steps)) {
+				op := engine.Op{Kind: engine.Put, Key: benchKey(n), Value: value}
+				steps[i].puts.time(func() error { _, err := stores[i].Apply(context.Background(), []engine.Op{op}); return err })
+			}
+			n++
+		}
+		var errs []error
+		for _, step := range steps {
+			errs = append(errs, step.puts.err)
+			note(step, step.puts.usual())
+		}
+		return errors.Join(errs...)
+	}
+	part := whole / 2
+	if full {
+		part = min(part, 200)
+	}
+	return errors.Join(
+		puts(part, func(step *growthStep, usual float64) { step.grown = append(step.grown, usual) }),
+		puts(whole-part/2, func(*growthStep, float64) {}), // into the second length
+		puts(part, func(step *growthStep, usual float64) { step.over = append(step.over, usual) }))
+}
+
+// middleRatio is the median of a[i]/b[i].
+func middleRatio(a, b []float64) float64 {
+	r := make([]float64, len(a))
+	for i := range r {
+		r[i] = a[i] / b[i]
+	}
+	return middle(r)
+}
+
+func middle(x []float64) float64 { return slices.Sorted(slices.Values(x))[len(x)/2] }
