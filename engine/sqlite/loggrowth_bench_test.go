@@ -29,9 +29,9 @@ type growthStep struct {
 // step is the median of the rounds, and of their ratios to the first step, which is none. A round's time is the mean without the slowest
 // put of a hundred, which waits for the disk.
 //
-//	go test ./engine/sqlite -run '^$' -bench 'LogGrowth/full=false' -benchtime 20x
-//	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench 'LogGrowth/full=false' -benchtime 20x
-//	go test ./engine/sqlite -run '^$' -bench 'LogGrowth/full=true' -benchtime 10x
+//	go test ./engine/sqlite -run '^$' -bench 'LogGrowth/full=false' -benchtime 12x
+//	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench 'LogGrowth/full=false' -benchtime 12x
+//	go test ./engine/sqlite -run '^$' -bench 'LogGrowth/full=true' -benchtime 6x
 func BenchmarkLogGrowth(b *testing.B) {
 	for _, full := range []bool{false, true} {
 		for _, size := range []int{100, 1 << 10, 10 << 10, 100 << 10} {
@@ -42,7 +42,7 @@ func BenchmarkLogGrowth(b *testing.B) {
 
 func raceGrowth(b *testing.B, full bool, size int) {
 	var steps []*growthStep
-	for _, kib := range []int64{0, 0, 64, 128, 256, 512} {
+	for _, kib := range []int64{0, 0, 32, 64, 128, 256, 512} {
 		s := &growthStep{name: fmt.Sprintf("%3d KiB", kib), vfs: fmt.Sprint("kvault-grow-", len(steps))}
 		vfs.Register(s.vfs, driver.GatherGrowing(vfs.Find("os").(vfs.VFSFilename), kib<<10, kib<<10))
 		defer vfs.Unregister(s.vfs)

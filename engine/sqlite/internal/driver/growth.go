@@ -8,7 +8,7 @@ import (
 
 const (
 	// growBytes is the step in which a log grows. It costs less to write in the large pieces in which the system then keeps it in memory.
-	growBytes = 64 << 10
+	growBytes = 32 << 10
 	// growSyncedBytes is the step where each commit is synced. A sync need not wait for the file system's own journal if the file kept
 	// its length.
 	growSyncedBytes = 256 << 10

@@ -13,7 +13,7 @@ const logVFS = "kvault"
 func init() { vfs.Register(logVFS, Gather(plainVFS{vfs.Find("os").(vfs.VFSFilename)})) }
 
 // Gather is v with write-ahead logs whose frames reach the file a commit at a time. SQLite writes each frame as a header and a
-// page; as one write, the pages of a small commit cost half as much. The logs grow in steps of 64 KiB, or 256 KiB if commits are synced.
+// page; as one write, the pages of a small commit cost half as much. The logs grow in steps of 32 KiB, or 256 KiB if commits are synced.
 func Gather(v vfs.VFSFilename) vfs.VFSFilename { return GatherGrowing(v, growBytes, growSyncedBytes) }
 
 // GatherGrowing is Gather with logs that grow in steps of other lengths, 0 for none.
