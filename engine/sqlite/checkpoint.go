@@ -19,10 +19,13 @@ type logState struct {
 	// outwaited is its length when readers were waited for in vain.
 	outwaited int
 	unpinning atomic.Bool // blobs are being moved off old snapshots
+	// beside is the copying that goes on, or went on, beside the commits since the last checkpoint; nil if there is none.
+	beside *copying
+	copier *driver.Conn // that does it, as long as it goes on
 }
 
-// checkpoint copies the log into the file once it has grown, and again each time it grew by a quarter more. Its failure is
-// no failure of the commit before it: the log is still there.
+// checkpoint copies the log into the file once it has grown, and again each time it grew by a quarter more: most of it beside the commits that
+// follow, and the rest, once that is done, between two of them. Its failure is no failure of the commit before it: the log is still there.
 func (w *writer) checkpoint() {
 	l := &w.log
 	if l.pages < l.triedAt {
@@ -34,7 +37,18 @@ func (w *writer) checkpoint() {
 	if l.pages < l.threshold || (l.triedAt > 0 && l.pages < l.triedAt+l.threshold/4) {
 		return
 	}
-	long := l.pages
+	if l.beside == nil {
+		w.copyBeside()
+	}
+	if l.beside.ended() || l.pages >= 2*l.threshold {
+		w.finishLog()
+	}
+}
+
+// finishLog copies what is left of the log, and begins to do something about readers who need it once it has become too long.
+func (w *writer) finishLog() {
+	w.waitForCopying()
+	l, long := &w.log, w.log.pages
 	w.s.reads.release() // a snapshot of an earlier state keeps the log
 	if !w.copyLog() && long > 2*l.threshold && l.unpinning.CompareAndSwap(false, true) {
 		go func() {
@@ -42,7 +56,7 @@ func (w *writer) checkpoint() {
 			w.s.unpin()
 		}()
 	}
-	if long > 2*max(l.threshold, l.outwaited) {
+	if long > max(3*l.threshold, 2*l.outwaited) {
 		w.outwait(long)
 	}
 }

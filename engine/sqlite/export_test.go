@@ -8,6 +8,12 @@ func (o Options) On(vfs string) *Options {
 	return &o
 }
 
+// WithLog returns the options with a write-ahead log that is long from so many bytes on.
+func (o Options) WithLog(bytes int) Options {
+	o.logBytes = bytes
+	return o
+}
+
 // Checkpoint copies what it can of the write-ahead log into the file, without waiting until the log is long.
 func (s *Store) Checkpoint() error {
 	w := s.writer
@@ -15,6 +21,7 @@ func (s *Store) Checkpoint() error {
 		return err
 	}
 	defer w.release()
+	w.waitForCopying()
 	_, _, err := w.conn.Checkpoint(false)
 	return err
 }

@@ -145,7 +145,8 @@ func (st storm) run(until time.Time) {
 
 // Calls that are cut off at any moment leave the vault whole, usable, and without chunks that belong to nothing.
 func TestCancelledCalls(t *testing.T) {
-	for _, o := range []Options{{PageSize: 512, OneRowLimit: 5000}, {PageSize: 512, OneRowLimit: 5000, Full: true}} {
+	for _, o := range []Options{{PageSize: 512, OneRowLimit: 5000}, {PageSize: 512, OneRowLimit: 5000, Full: true},
+		{PageSize: 512, OneRowLimit: 5000, logBytes: 100_000}} {
 		path := filepath.Join(t.TempDir(), "v.kv")
 		s, other := openVault(t, path, &o), openVault(t, path, &o)
 		var wg sync.WaitGroup
@@ -224,7 +225,7 @@ func leaveOpen(s *Store, seed int) (err error) {
 func TestCloseInTheMiddle(t *testing.T) {
 	for range 6 {
 		path := filepath.Join(t.TempDir(), "v.kv")
-		s := openVault(t, path, &Options{OneRowLimit: 5000, PageSize: 1024})
+		s := openVault(t, path, &Options{OneRowLimit: 5000, PageSize: 1024, logBytes: 100_000})
 		apply(t, s, engine.Op{Kind: engine.Put, Key: "big", Value: make([]byte, 2<<20)})
 		var wg sync.WaitGroup
 		for g := range 6 {

@@ -51,6 +51,7 @@ func (w *writer) beginLogAnew(blobs []*blob) {
 	}
 	defer w.release()
 	advanceAll(blobs)
+	w.waitForCopying()
 	w.s.reads.release()
 	if w.copyLog() {
 		advanceAll(blobs)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -72,7 +73,7 @@ func newWriter(s *Store, conn *driver.Conn) *writer {
 		}
 		st.Reset()
 	}
-	w.log.threshold = max(checkpointBytes/pageSize, 1)
+	w.log.threshold = max(cmp.Or(s.opt.logBytes, checkpointBytes)/pageSize, 1)
 	return w
 }
 
@@ -248,5 +249,5 @@ func (w *writer) replace() {
 func (w *writer) close() error {
 	w.turn <- struct{}{}
 	defer w.release()
-	return w.conn.Close()
+	return errors.Join(w.dropCopier(), w.conn.Close())
 }

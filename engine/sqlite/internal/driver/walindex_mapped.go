@@ -3,6 +3,7 @@
 package driver
 
 import (
+	"errors"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -59,7 +60,21 @@ func (w *walIndex) state() (s walState, ok bool) {
 	return s, s != walState{}
 }
 
-// copied is how many pages of the log are in the database file, too: nBackfill, which follows both copies of the header.
+// copiedAt is where nBackfill is, which follows both copies of the header.
+const copiedAt = 2 * unsafe.Sizeof(walState{})
+
+// copied is how many pages of the log are in the database file, too.
 func (w *walIndex) copied() uint32 {
-	return atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[2*unsafe.Sizeof(walState{})])))
+	return atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[copiedAt])))
+}
+
+// forgetCopied has the next checkpoint copy the log from its beginning. Fewer pages than there are may always count as copied: it
+// is what a connection assumes that recovers the log, and the log begins with none.
+func (w *walIndex) forgetCopied(path string) error {
+	f, err := os.OpenFile(path+"-shm", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(make([]byte, 4), int64(copiedAt))
+	return errors.Join(err, f.Close())
 }

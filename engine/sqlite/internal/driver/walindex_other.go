@@ -14,3 +14,5 @@ func (*walIndex) close() error { return nil }
 func (*walIndex) state() (s walState, ok bool) { return s, false }
 
 func (*walIndex) copied() uint32 { return 0 }
+
+func (*walIndex) forgetCopied(string) error { return errors.ErrUnsupported }

@@ -1,0 +1,157 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver/faultfs"
+)
+
+// openShort opens a vault whose log is long from a megabyte on.
+func openShort(t *testing.T, o Options) (*Store, string) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		t.Skip("the log is copied between commits here")
+	}
+	path := filepath.Join(t.TempDir(), "v.kv")
+	o.logBytes = 1 << 20
+	return openHeld(t, path, o), path
+}
+
+// fill puts values of 10 KB under n keys of their own.
+func fill(t *testing.T, s *Store, name string, n int) {
+	t.Helper()
+	value, noise := make([]byte, 10_000), rand.NewChaCha8([32]byte{})
+	for i := range n {
+		noise.Read(value)
+		apply(t, s, engine.Op{Kind: engine.Put, Key: fmt.Sprint(name, i), Value: value})
+	}
+}
+
+// copied says whether the file has all that is in the log.
+func copied(t *testing.T, s *Store) (all bool) {
+	t.Helper()
+	err := s.read(t.Context(), s.reads, true, func(ses *session) error {
+		all = ses.c.AtRest() != nil
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// A log that has become long is copied to its end, also if no commit follows.
+func TestLongLogIsCopied(t *testing.T) {
+	s, _ := openShort(t, Options{})
+	fill(t, s, "a", 5)
+	if copied(t, s) {
+		t.Error("a short log was copied")
+	}
+	state := func() (begun, finished bool) {
+		w := s.writer
+		w.turn <- struct{}{}
+		defer w.release()
+		finished = w.log.pages == 0
+		return finished || w.log.beside != nil, finished
+	}
+	for n, begun := 0, false; !begun; n++ {
+		if n > 200 {
+			t.Fatal("nothing is copied beside the commits")
+		}
+		fill(t, s, fmt.Sprint("b", n, "-"), 1)
+		begun, _ = state()
+	}
+	eventually(t, "the log is copied, and the next commit will begin it anew", func() bool {
+		_, finished := state()
+		return finished && copied(t, s)
+	})
+}
+
+// What is copied beside the commits bounds the log, however fast they come.
+func TestLogStaysShort(t *testing.T) {
+	s, path := openShort(t, Options{})
+	var writers sync.WaitGroup
+	for g := range 4 {
+		writers.Go(func() { fill(t, s, fmt.Sprint("w", g, "-"), 500) })
+	}
+	writers.Wait()
+	info, err := os.Stat(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > 4<<20 {
+		t.Errorf("after 20 MB the log has %d KiB", info.Size()>>10)
+	}
+}
+
+// Whoever wants the log emptied waits for the copying that goes on, and is not refused for its sake.
+func TestEmptyLogWhileItIsCopied(t *testing.T) {
+	s, path := openShort(t, Options{})
+	for i := range 20 {
+		fill(t, s, fmt.Sprint(i, "-"), 80)
+		if err := s.alone(t.Context(), s.truncateLog); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path + "-wal"); err != nil || info.Size() > 0 {
+			t.Fatalf("round %d: the log is not empty (%v)", i, err)
+		}
+	}
+}
+
+// Closed at any moment, also while the log is being copied, a vault has all that was put.
+func TestCloseWhileLogIsCopied(t *testing.T) {
+	for n := 60; n < 140; n += 4 {
+		s, path := openShort(t, Options{})
+		fill(t, s, "a", n)
+		time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path + "-wal"); !os.IsNotExist(err) {
+			t.Errorf("after %d puts a log is left", n)
+		}
+		again := openVault(t, path, nil)
+		keys, err := again.List(context.Background(), engine.Query{Limit: 1000})
+		if err != nil || len(keys.Items) != n {
+			t.Errorf("%d keys of %d (%v)", len(keys.Items), n, err)
+		}
+		if err := again.Check(t.Context(), func(p engine.Problem) { t.Error(p) }, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Whatever fails while the log is copied beside the commits, every commit lasts, and the log is copied once nothing fails any more.
+func TestFaultsWhileLogIsCopied(t *testing.T) {
+	fs := faultfs.New("beside")
+	for _, op := range []faultfs.Op{faultfs.Read, faultfs.Write, faultfs.Sync, faultfs.Truncate, faultfs.Open, faultfs.Lock} {
+		for nth := int64(1); nth < 200; nth = nth*2 + 1 {
+			s, _ := openShort(t, Options{vfs: "beside", PageSize: 1024})
+			fill(t, s, "a", 60)
+			s.writer.turn <- struct{}{}
+			s.writer.copyBeside()
+			fs.Arm(faultfs.Fault{Op: op, Nth: nth})
+			<-s.writer.log.beside.done
+			fs.Disarm()
+			s.writer.release()
+			fill(t, s, "b", 60)
+			if err := s.Checkpoint(); err != nil || !copied(t, s) {
+				t.Errorf("%v %d: the log is not copied (%v)", op, nth, err)
+			}
+			if keys, err := s.List(t.Context(), engine.Query{Limit: 1000}); err != nil || len(keys.Items) != 120 {
+				t.Errorf("%v %d: %d keys (%v)", op, nth, len(keys.Items), err)
+			}
+			if err := s.Check(t.Context(), func(p engine.Problem) { t.Error(op, nth, p) }, nil); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
