@@ -83,7 +83,6 @@ func (w *writer) waitForCopying() {
 	if c := w.log.beside; c != nil {
 		c.hurry.Store(true)
 		<-c.done
-		w.log.beside = nil
 	}
 }
 

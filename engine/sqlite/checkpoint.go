@@ -21,7 +21,7 @@ type logState struct {
 	unpinning atomic.Bool // blobs are being moved off old snapshots
 	// beside is the copying that goes on, or went on, beside the commits since the last checkpoint; nil if there is none.
 	beside *copying
-	copier *driver.Conn // that does it, as long as it goes on
+	copier *driver.Conn // that does it; nil before the first time
 }
 
 // checkpoint copies the log into the file once it has grown, and again each time it grew by a quarter more: most of it beside the commits that
@@ -49,6 +49,7 @@ func (w *writer) checkpoint() {
 func (w *writer) finishLog() {
 	w.waitForCopying()
 	l, long := &w.log, w.log.pages
+	l.beside = nil
 	w.s.reads.release() // a snapshot of an earlier state keeps the log
 	if !w.copyLog() && long > 2*l.threshold && l.unpinning.CompareAndSwap(false, true) {
 		go func() {
