@@ -58,6 +58,8 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 		return fail("put", "", err)
 	}
 	var ops []engine.Op
+	values := copies{lasts: v.cache.takes(0)}
+	defer values.release()
 	for key, value := range items {
 		err := ctx.Err()
 		if err == nil {
@@ -66,13 +68,15 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 		if err != nil {
 			return fail("put", key, err)
 		}
-		value = copyOf(value) // an iterator may use one buffer for all values
-		ops = append(ops, engine.Op{Kind: engine.Put, Key: key, Value: value, Meta: new(PutOptions).metaOf(key, value)})
+		kept, sum := values.add(value) // an iterator may use one buffer for all values
+		meta := new(PutOptions).meta(key, kept)
+		meta.Sum, meta.HasSum = sum, true
+		ops = append(ops, engine.Op{Kind: engine.Put, Key: key, Value: kept, Meta: meta})
 	}
 	if len(ops) == 0 {
 		return nil
 	}
-	return fail("put", "", v.change(ctx, func() error { return v.putAll(ctx, ops) }))
+	return fail("put", "", v.change(ctx, func() error { return v.putAll(ctx, ops, values.lasts) }))
 }
 
 // copyOf is a copy that is never nil.
@@ -82,8 +86,9 @@ func copyOf(value []byte) []byte {
 	return c
 }
 
-func (v *Vault) putAll(ctx context.Context, ops []engine.Op) error {
-	if v.cache.takes(0) {
+// putAll stores a batch, in the cache if the values are for keeping.
+func (v *Vault) putAll(ctx context.Context, ops []engine.Op, lasts bool) error {
+	if lasts && v.cache.takes(0) {
 		pending := make([]writeback.Item, len(ops))
 		for i := range ops {
 			pending[i] = writeback.Item{Key: ops[i].Key, Entry: writeback.Entry{Value: ops[i].Value, Meta: ops[i].Meta}}
