@@ -3,6 +3,7 @@ package rawfile
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // KeyRange is the keys from Start up to but not including End; an empty End is no bound.
@@ -25,7 +26,7 @@ func (r *Reader) Keys(root uint32, q KeyRange, limit int) (keys []string, more b
 			return nil, false, err
 		}
 	}
-	return w.found.all(), w.more, nil
+	return w.found.keys, w.more, nil
 }
 
 // keyWalk goes through an index in order.
@@ -98,7 +99,8 @@ func (w *keyWalk) outermost(t *tree) (i int, stop bool, err error) {
 // step takes the cells of a leaf, or one of another page and goes to the leaf behind it.
 func (w *keyWalk) step() error {
 	w.kept = append(w.kept[:0], w.last...)
-	w.last = w.kept
+	last := w.kept
+	defer func() { w.last = last }()
 	at := &w.path[len(w.path)-1]
 	t, err := w.r.tree(at.page)
 	if err != nil {
@@ -113,7 +115,7 @@ func (w *keyWalk) step() error {
 			w.path = w.path[:len(w.path)-1]
 			return nil
 		}
-		if err := w.take(&t, cell); err != nil || w.done {
+		if last, err = w.take(&t, cell, last); err != nil || w.done {
 			return err
 		}
 		if at.i = next; !t.leaf() {
@@ -126,31 +128,43 @@ func (w *keyWalk) step() error {
 	}
 }
 
-func (w *keyWalk) take(t *tree, i int) error {
-	e := &w.entry
-	if err := e.take(t, i); err != nil {
-		return err
+// take adds the key of a cell to those that were found, and returns it. last is the one before it.
+func (w *keyWalk) take(t *tree, i int, last []byte) (key []byte, err error) {
+	at, err := t.cell(i)
+	if err != nil {
+		return nil, err
 	}
-	if e.class != Blob && w.q.Reverse { // these come before all blobs
-		w.done = true
-		return nil
+	if t.kind == interiorIndex {
+		at += 4
 	}
-	if e.class != Blob || e.length != len(e.key) {
-		return fmt.Errorf("%w: a key that is long, or no blob", ErrElsewhere)
+	if _, n, ok := short(t.data[at:]); ok {
+		key = t.data[at+shortKey : at+shortKey+n]
+	} else {
+		e := &w.entry
+		if err := e.take(t, i); err != nil {
+			return nil, err
+		}
+		if e.class != Blob && w.q.Reverse { // these come before all blobs
+			w.done = true
+			return nil, nil
+		}
+		if e.class != Blob || e.length != len(e.key) {
+			return nil, fmt.Errorf("%w: a key that is long, or no blob", ErrElsewhere)
+		}
+		key = e.key
 	}
-	if w.done = w.beyond(e.key); w.done {
-		return nil
+	if w.done = w.beyond(key); w.done {
+		return nil, nil
 	}
-	if w.found.n == w.limit {
+	if len(w.found.keys) == w.limit {
 		w.done, w.more = true, true
-		return nil
+		return nil, nil
 	}
-	if order := bytes.Compare(w.last, e.key); w.found.n > 0 && (order == 0 || (order > 0) != w.q.Reverse) {
-		return fmt.Errorf("%w: the keys of page %d are in no order", ErrDamaged, t.no)
+	if order := bytes.Compare(last, key); len(w.found.keys) > 0 && (order == 0 || (order > 0) != w.q.Reverse) {
+		return nil, fmt.Errorf("%w: the keys of page %d are in no order", ErrDamaged, t.no)
 	}
-	w.last = e.key
-	w.found.add(e.key)
-	return nil
+	w.found.add(key)
+	return key, nil
 }
 
 // beyond says whether a key is behind the range.
@@ -163,34 +177,20 @@ func (w *keyWalk) beyond(key []byte) bool {
 
 // keyList makes strings of keys, several of one piece of memory.
 type keyList struct {
-	keys []string
-	n    int // with those that are still in buf
-	buf  []byte
-	ends []int
+	keys  []string
+	piece strings.Builder
 }
 
-// pieceBytes bounds what stays in memory for the sake of one key.
-const pieceBytes = 1 << 10
+// pieceBytes bounds what stays in memory for the sake of one key, and firstBytes that of a list of few.
+const firstBytes, pieceBytes = 64, 1 << 10
 
 func (l *keyList) add(key []byte) {
-	if len(l.buf)+len(key) > pieceBytes {
-		l.flush()
+	at := l.piece.Len()
+	if last := l.piece.Cap(); at+len(key) > last {
+		l.piece.Reset() // the strings keep what was there
+		l.piece.Grow(max(len(key), firstBytes, min(2*last, pieceBytes)))
+		at = 0
 	}
-	l.buf = append(l.buf, key...)
-	l.ends = append(l.ends, len(l.buf))
-	l.n++
-}
-
-func (l *keyList) flush() {
-	piece, at := string(l.buf), 0
-	for _, end := range l.ends {
-		l.keys = append(l.keys, piece[at:end])
-		at = end
-	}
-	l.buf, l.ends = l.buf[:0], l.ends[:0]
-}
-
-func (l *keyList) all() []string {
-	l.flush()
-	return l.keys
+	l.piece.Write(key)
+	l.keys = append(l.keys, l.piece.String()[at:])
 }

@@ -69,6 +69,7 @@ type Reader struct {
 	pages *Pages
 	main  io.ReaderAt
 	buf   *[]byte // of a page that is not remembered
+	held  uint32  // its number, 0 if there is none
 	// passing says that leaves are looked at one after the other, and none of them is worth remembering.
 	passing bool
 }
@@ -82,7 +83,7 @@ var pageBufs = sync.Pool{New: func() any { return new([]byte) }}
 func (r *Reader) Close() {
 	if r.buf != nil {
 		pageBufs.Put(r.buf)
-		r.buf = nil
+		r.buf, r.held = nil, 0
 	}
 }
 
@@ -98,6 +99,9 @@ func (r *Reader) page(no uint32) (data []byte, head int, err error) {
 	if data = p.leaves.find(no); data != nil {
 		return data, head, nil
 	}
+	if no != 0 && no == r.held {
+		return *r.buf, head, nil
+	}
 	if no == 0 || no > p.count {
 		return nil, 0, fmt.Errorf("%w: page %d of %d", ErrDamaged, no, p.count)
 	}
@@ -106,7 +110,7 @@ func (r *Reader) page(no uint32) (data []byte, head int, err error) {
 	if keep {
 		data = make([]byte, p.size)
 	} else {
-		data = r.scratch()
+		data, r.held = r.scratch(), 0
 	}
 	if err := r.read(data, no); err != nil {
 		return nil, 0, err
@@ -119,6 +123,8 @@ func (r *Reader) page(no uint32) (data []byte, head int, err error) {
 		p.inner.at(no).Store(&kept{no, data})
 	case keep:
 		leaf.Store(&kept{no, data})
+	default:
+		r.held = no
 	}
 	return data, head, nil
 }

@@ -109,6 +109,16 @@ func (e *entry) take(t *tree, i int) error {
 	if t.kind == interiorIndex {
 		at += 4
 	}
+	if size, length, ok := short(t.data[at:]); ok {
+		e.record, e.size, e.class, e.length, e.after, e.head = t.data[at+1:at+1+size], size, Blob, length, 2, 3
+		e.key = e.record[3 : 3+length]
+		return nil
+	}
+	return e.takeAny(t, i, at)
+}
+
+// takeAny is take for all entries. at is where the length of the record is.
+func (e *entry) takeAny(t *tree, i, at int) error {
 	size, n := small(t.data[at:])
 	if n == 0 || size > math.MaxInt32 {
 		return t.bad(i)
@@ -135,6 +145,21 @@ func (e *entry) take(t *tree, i int) error {
 	e.key = e.record[head:min(int(head)+e.length, len(e.record))]
 	return nil
 }
+
+// shortEntry is the longest entry of which every page has room for the whole.
+const shortEntry = 94
+
+// short takes apart what most entries are: short, with a key that is a blob, and a header of one byte for each of its three numbers. The
+// record begins at p[1] and has size bytes, the key at p[shortKey].
+func short(p []byte) (size, length int, ok bool) {
+	if len(p) < shortKey || p[0] > shortEntry || int(p[0]) >= len(p) || p[1] != 3 || p[2] < 12 || p[2] >= 0x80 || p[2]%2 != 0 {
+		return 0, 0, false
+	}
+	size, length = int(p[0]), int(p[2]-12)/2
+	return size, length, 3+length <= size
+}
+
+const shortKey = 4
 
 // row is the row id of an entry that is on the page as a whole.
 func (e *entry) row() (int64, error) {
