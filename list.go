@@ -136,11 +136,12 @@ func (w *walker) walk(ctx context.Context, s scope, o *ListOptions, want what, y
 		if o.Limit > 0 {
 			w.q.Limit = min(w.size, o.Limit-w.shown)
 		}
-		p, err := s.page(ctx, w.q, want)
+		p, err := s.page(ctx, w.q, want, w.keys[:0])
 		if err != nil {
 			yield(Item{}, fail("list", o.Prefix, err))
 			return
 		}
+		w.keys = p.keys // their strings are the caller's now, and the rest is for the next page
 		if !w.show(p) || !p.more || !w.advance(p.next) {
 			return
 		}
@@ -155,7 +156,8 @@ type walker struct {
 	// yieldKey is for pages of keys.
 	yieldKey func(string) bool
 	want     what
-	size     int // of the next page
+	keys     []string // of the page at hand
+	size     int      // of the next page
 	shown    int
 	// folder is the last folder that was yielded, empty if none was.
 	folder string

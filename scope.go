@@ -14,8 +14,8 @@ type scope interface {
 	do(ctx context.Context, fn func(engine.Reader) error) error
 	// lookup finds what is pending for key. It is asked inside do, before the reader is.
 	lookup(key string) (writeback.Entry, bool)
-	// page lists with pending writes merged in.
-	page(ctx context.Context, q engine.Query, want what) (page, error)
+	// page lists with pending writes merged in. Keys alone are appended to dst.
+	page(ctx context.Context, q engine.Query, want what, dst []string) (page, error)
 	// count counts with pending writes merged in.
 	count(ctx context.Context, r engine.Range) (int64, error)
 	// apply makes one change, which may stay pending if it is a plain put or delete.
@@ -35,9 +35,9 @@ type page struct {
 }
 
 // readPage asks r for one page and lays over onto it.
-func readPage(ctx context.Context, r engine.Reader, over writeback.Overlay, q engine.Query, want what) (page, error) {
+func readPage(ctx context.Context, r engine.Reader, over writeback.Overlay, q engine.Query, want what, dst []string) (page, error) {
 	if l, ok := r.(engine.KeyLister); ok && want == keysOnly && over.Empty() {
-		return readKeys(ctx, l, q)
+		return readKeys(ctx, l, q, dst)
 	}
 	stored, err := r.List(ctx, q)
 	if err != nil {
@@ -49,8 +49,8 @@ func readPage(ctx context.Context, r engine.Reader, over writeback.Overlay, q en
 }
 
 // readKeys asks l for the keys of one page.
-func readKeys(ctx context.Context, l engine.KeyLister, q engine.Query) (p page, err error) {
-	p.keys, p.more, err = l.ListKeys(ctx, q)
+func readKeys(ctx context.Context, l engine.KeyLister, q engine.Query, dst []string) (p page, err error) {
+	p.keys, p.more, err = l.AppendKeys(ctx, dst, q)
 	if p.more = p.more && len(p.keys) > 0; p.more {
 		p.next = q.After(p.keys[len(p.keys)-1], q.Reverse)
 		p.more = !p.next.Empty()

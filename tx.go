@@ -165,9 +165,9 @@ func (t *Tx) do(ctx context.Context, fn func(engine.Reader) error) error {
 
 func (t *Tx) lookup(key string) (writeback.Entry, bool) { return t.pending.Lookup(key) }
 
-func (t *Tx) page(ctx context.Context, q engine.Query, want what) (p page, err error) {
+func (t *Tx) page(ctx context.Context, q engine.Query, want what, dst []string) (p page, err error) {
 	err = t.do(ctx, func(r engine.Reader) error {
-		p, err = readPage(ctx, r, t.pending.Within(q.Range), q, want)
+		p, err = readPage(ctx, r, t.pending.Within(q.Range), q, want, dst)
 		return err
 	})
 	return p, err

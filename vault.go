@@ -60,9 +60,9 @@ func (v *Vault) do(ctx context.Context, fn func(engine.Reader) error) error {
 
 func (v *Vault) lookup(key string) (writeback.Entry, bool) { return v.cache.lookup(key) }
 
-func (v *Vault) page(ctx context.Context, q engine.Query, want what) (p page, err error) {
+func (v *Vault) page(ctx context.Context, q engine.Query, want what, dst []string) (p page, err error) {
 	err = v.consistent(ctx, q.Range, func(over writeback.Overlay) error {
-		p, err = readPage(ctx, v.store, over, q, want)
+		p, err = readPage(ctx, v.store, over, q, want, dst)
 		return err
 	})
 	return p, err

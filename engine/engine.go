@@ -223,9 +223,10 @@ type ValueAppender interface {
 
 // KeyLister is a store, or a transaction, that lists keys alone faster than whole items.
 type KeyLister interface {
-	// ListKeys returns the keys of the items that List would, and whether there may be further ones. q.Values and q.MaxBytes do
+	// AppendKeys appends to dst the keys of the items that List would return, and says whether there may be further ones. It does not
+	// keep dst, and returns nothing of it with an error. q.Values and q.MaxBytes do
 	// not count. Several keys may lie in one piece of memory of a few KiB, which is kept as long as any of them is.
-	ListKeys(ctx context.Context, q Query) (keys []string, more bool, err error)
+	AppendKeys(ctx context.Context, dst []string, q Query) (keys []string, more bool, err error)
 }
 
 // Backuper is a store that can be copied while in use.

@@ -75,9 +75,12 @@ func wantKeys(t *testing.T, x target, q engine.Query, want []string, more bool) 
 	if !ok {
 		return
 	}
-	got, gotMore, err := l.ListKeys(t.Context(), q)
-	if err != nil || !slices.Equal(got, want) || more && !gotMore || gotMore && len(got) < q.Limit {
-		t.Fatalf("ListKeys(%s): %q, more %v, %v; want %q, more %v", show(q), got, gotMore, err, want, more)
+	got, gotMore, err := l.AppendKeys(t.Context(), []string{"there"}, q)
+	if err == nil && (len(got) == 0 || got[0] != "there") {
+		t.Fatalf("AppendKeys(%s) to what is there: %q", show(q), got)
+	}
+	if got = got[min(1, len(got)):]; err != nil || !slices.Equal(got, want) || more && !gotMore || gotMore && len(got) < q.Limit {
+		t.Fatalf("AppendKeys(%s): %q, more %v, %v; want %q, more %v", show(q), got, gotMore, err, want, more)
 	}
 }
 
@@ -194,8 +197,8 @@ func testListLimit(t *testing.T, x target) {
 		_, err := x.List(t.Context(), engine.Query{Limit: limit})
 		wantErr(t, fmt.Sprintf("List with limit %d", limit), err, engine.ErrInvalid)
 		if l, ok := x.(engine.KeyLister); ok {
-			_, _, err := l.ListKeys(t.Context(), engine.Query{Limit: limit})
-			wantErr(t, fmt.Sprintf("ListKeys with limit %d", limit), err, engine.ErrInvalid)
+			_, _, err := l.AppendKeys(t.Context(), nil, engine.Query{Limit: limit})
+			wantErr(t, fmt.Sprintf("AppendKeys with limit %d", limit), err, engine.ErrInvalid)
 		}
 	}
 }

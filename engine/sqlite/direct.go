@@ -132,12 +132,12 @@ func (ses *session) getDirect(dst []byte, key string) (value []byte, large, foun
 	return value, false, true, nil
 }
 
-// listDirect lists keys, or says that SQLite is to do it.
-func (ses *session) listDirect(q engine.Query) (keys []string, more bool, err error) {
+// keysDirect appends keys to dst, or says that SQLite is to do it.
+func (ses *session) keysDirect(dst []string, q engine.Query) (keys []string, more bool, err error) {
 	r, ok := ses.direct()
 	if !ok {
 		return nil, false, errElsewhere
 	}
 	defer r.Close()
-	return r.Keys(r.index, rawfile.KeyRange{Start: []byte(q.Start), End: []byte(q.End), Reverse: q.Reverse}, q.Limit)
+	return r.AppendKeys(dst, r.index, rawfile.KeyRange{Start: []byte(q.Start), End: []byte(q.End), Reverse: q.Reverse}, q.Limit)
 }

@@ -144,11 +144,11 @@ func compareDirect(t *testing.T, s *Store, keys []string, usable bool) {
 func compareKeys(t *testing.T, s *Store, q engine.Query, usable bool) {
 	t.Helper()
 	err := s.read(t.Context(), s.reads, true, func(ses *session) error {
-		want, wantMore, err := ses.keysThrough(q)
+		want, wantMore, err := ses.keysThrough(nil, q)
 		if err != nil {
 			return err
 		}
-		got, more, err := ses.listDirect(q)
+		got, more, err := ses.keysDirect(nil, q)
 		if err != nil {
 			if usable && !errors.Is(err, errElsewhere) {
 				return err
@@ -349,7 +349,7 @@ func TestDirectReadsWithFaults(t *testing.T) {
 					t.Fatalf("with fault %+v: wrong bytes", f)
 				}
 			}
-			keys, _, err := s.ListKeys(context.Background(), engine.Query{Limit: 5000})
+			keys, _, err := s.AppendKeys(context.Background(), nil, engine.Query{Limit: 5000})
 			if fired = faulty.Disarm(); err == nil && len(keys) != 3000 || err != nil && !fired {
 				t.Fatalf("with fault %+v: %d keys, %v", f, len(keys), err)
 			}
@@ -412,7 +412,7 @@ func readAnything(file []byte, at trees) {
 		}
 	}
 	for _, reverse := range []bool{false, true} {
-		_, _, _ = r.Keys(at.index, rawfile.KeyRange{Reverse: reverse}, 1000)
-		_, _, _ = r.Keys(at.index, rawfile.KeyRange{Start: []byte("2"), End: []byte("30k"), Reverse: reverse}, 1000)
+		_, _, _ = r.AppendKeys(nil, at.index, rawfile.KeyRange{Reverse: reverse}, 1000)
+		_, _, _ = r.AppendKeys(nil, at.index, rawfile.KeyRange{Start: []byte("2"), End: []byte("30k"), Reverse: reverse}, 1000)
 	}
 }

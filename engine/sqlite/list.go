@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -68,30 +69,31 @@ func (ses *session) list(q engine.Query) (page engine.Page, err error) {
 	}
 }
 
-// ListKeys lists keys, from their index alone.
-func (s *Store) ListKeys(ctx context.Context, q engine.Query) (keys []string, more bool, err error) {
+// AppendKeys lists keys, from their index alone.
+func (s *Store) AppendKeys(ctx context.Context, dst []string, q engine.Query) (keys []string, more bool, err error) {
 	err = s.read(ctx, s.reads, false, func(ses *session) error {
-		keys, more, err = ses.listKeys(q)
+		keys, more, err = ses.appendKeys(dst, q)
 		return err
 	})
 	return keys, more, err
 }
 
-func (ses *session) listKeys(q engine.Query) (keys []string, more bool, err error) {
+func (ses *session) appendKeys(dst []string, q engine.Query) (keys []string, more bool, err error) {
 	if q.Limit < 1 {
 		return nil, false, fmt.Errorf("limit %d: want at least 1: %w", q.Limit, engine.ErrInvalid)
 	}
 	if q.Range.Empty() {
-		return nil, false, nil
+		return dst, false, nil
 	}
-	if keys, more, err = ses.listDirect(q); err == nil {
+	dst = slices.Grow(dst, min(q.Limit, plannedItems))
+	if keys, more, err = ses.keysDirect(dst, q); err == nil {
 		return keys, more, nil
 	}
-	return ses.keysThrough(q)
+	return ses.keysThrough(dst, q)
 }
 
-// keysThrough is listKeys through SQLite.
-func (ses *session) keysThrough(q engine.Query) (keys []string, more bool, err error) {
+// keysThrough is appendKeys through SQLite.
+func (ses *session) keysThrough(dst []string, q engine.Query) (keys []string, more bool, err error) {
 	q.Values = false
 	st, err := ses.c.Prepare(ses.t.listKeys(q))
 	if err != nil {
@@ -99,13 +101,15 @@ func (ses *session) keysThrough(q engine.Query) (keys []string, more bool, err e
 	}
 	defer st.Reset()
 	bindQuery(st, q, 0)
-	keys = make([]string, 0, min(q.Limit, plannedItems))
+	keys = dst
 	for {
 		there, err := st.Step()
-		if err != nil || !there {
-			return keys, false, err
-		}
-		if len(keys) == q.Limit {
+		switch {
+		case err != nil:
+			return nil, false, err
+		case !there:
+			return keys, false, nil
+		case len(keys)-len(dst) == q.Limit:
 			return keys, true, nil
 		}
 		keys = append(keys, st.ColString(0))

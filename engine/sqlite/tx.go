@@ -165,9 +165,9 @@ func (x *tx) List(ctx context.Context, q engine.Query) (page engine.Page, err er
 	return page, err
 }
 
-// ListKeys lists keys as the transaction sees them.
-func (x *tx) ListKeys(ctx context.Context, q engine.Query) (keys []string, more bool, err error) {
-	err = x.in(ctx, func(ses *session) error { keys, more, err = ses.listKeys(q); return err })
+// AppendKeys lists keys as the transaction sees them.
+func (x *tx) AppendKeys(ctx context.Context, dst []string, q engine.Query) (keys []string, more bool, err error) {
+	err = x.in(ctx, func(ses *session) error { keys, more, err = ses.appendKeys(dst, q); return err })
 	return keys, more, err
 }
 

@@ -12,12 +12,12 @@ type KeyRange struct {
 	Reverse    bool
 }
 
-// Keys returns keys that are blobs from the unique index with the given root page, whose entries are a key and a row id: at most
+// AppendKeys appends to dst keys that are blobs from the unique index with the given root page, whose entries are a key and a row id: at most
 // limit, in their order, or from the last to the first. more says that there are further ones.
-func (r *Reader) Keys(root uint32, q KeyRange, limit int) (keys []string, more bool, err error) {
+func (r *Reader) AppendKeys(dst []string, root uint32, q KeyRange, limit int) (keys []string, more bool, err error) {
 	r.passing = true
 	defer func() { r.passing = false }()
-	w := keyWalk{r: r, q: q, limit: limit, found: keyList{keys: make([]string, 0, min(limit, 1000))}}
+	w := keyWalk{r: r, q: q, limit: limit, found: keyList{keys: dst, before: len(dst)}}
 	if err := w.descend(root, w.seek); err != nil {
 		return nil, false, err
 	}
@@ -156,11 +156,11 @@ func (w *keyWalk) take(t *tree, i int, last []byte) (key []byte, err error) {
 	if w.done = w.beyond(key); w.done {
 		return nil, nil
 	}
-	if len(w.found.keys) == w.limit {
+	if w.found.len() == w.limit {
 		w.done, w.more = true, true
 		return nil, nil
 	}
-	if order := bytes.Compare(last, key); len(w.found.keys) > 0 && (order == 0 || (order > 0) != w.q.Reverse) {
+	if order := bytes.Compare(last, key); w.found.len() > 0 && (order == 0 || (order > 0) != w.q.Reverse) {
 		return nil, fmt.Errorf("%w: the keys of page %d are in no order", ErrDamaged, t.no)
 	}
 	w.found.add(key)
@@ -177,9 +177,12 @@ func (w *keyWalk) beyond(key []byte) bool {
 
 // keyList makes strings of keys, several of one piece of memory.
 type keyList struct {
-	keys  []string
-	piece strings.Builder
+	keys   []string
+	before int // how many are of another list
+	piece  strings.Builder
 }
+
+func (l *keyList) len() int { return len(l.keys) - l.before }
 
 // pieceBytes bounds what stays in memory for the sake of one key, and firstBytes that of a list of few.
 const firstBytes, pieceBytes = 64, 1 << 10
