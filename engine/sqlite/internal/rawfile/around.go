@@ -1,6 +1,9 @@
 package rawfile
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // A read that the system has to wait for takes little longer if it takes the neighbourhood along, which saves further ones. It is for
 // files that the system's memory has room for as a whole; a larger one is not read where nobody asked for it.
@@ -23,16 +26,29 @@ func (r *Reader) read(p []byte, first uint32) error {
 	}
 	begin := time.Now()
 	cold := pages.cold.Load()
-	if cold > 0 && len(p) < aroundBytes {
+	near, bit := pages.nearby(off)
+	known := near.Load()&bit != 0
+	if cold > 0 && !known && len(p) < aroundBytes {
 		r.readAround(off, size)
+		near.Or(bit)
 	}
 	_, err := r.main.ReadAt(p, off)
-	if time.Since(begin) > slowRead {
+	switch {
+	case time.Since(begin) > slowRead:
 		pages.cold.Store(coldReads)
-	} else if cold > 0 {
+		if known { // the system has forgotten it
+			near.And(^bit)
+		}
+	case cold > 0 && !known:
 		pages.cold.CompareAndSwap(cold, cold-1)
 	}
 	return err
+}
+
+// nearby is where the bit of a place's neighbourhood is.
+func (p *Pages) nearby(off int64) (near *atomic.Uint64, bit uint64) {
+	i := off / aroundBytes
+	return &p.near[i/64], 1 << (i % 64)
 }
 
 // readAround has the system read what surrounds a place. The bytes themselves are of no use here.

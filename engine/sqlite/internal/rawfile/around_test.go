@@ -38,14 +38,15 @@ func (f *slowFile) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// What surrounds a page is read with it once a read had to wait, until some did not, and only in a file of moderate size.
+// What surrounds a page is read with it once a read had to wait, until some did not, and only in a file of moderate size. It is read
+// again if the system has forgotten it.
 func TestReadAround(t *testing.T) {
 	for _, tt := range []struct {
 		pages  uint32
 		want   []string
 		around int
 	}{
-		{1000, []string{"0+0", "499+1", "480+32", "490+1", "480+32", "489+1", "96+32", "99+1", "992+8", "998+1"}, coldReads},
+		{1000, []string{"0+0", "499+1", "480+32", "490+1", "489+1", "96+32", "99+1", "992+8", "998+1"}, coldReads},
 		{1 << 20, []string{"0+0", "499+1", "490+1", "489+1", "99+1", "998+1"}, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -65,13 +66,30 @@ func TestReadAround(t *testing.T) {
 				t.Errorf("of %d pages: %q, want %q", tt.pages, f.reads, tt.want)
 			}
 			f.reads = nil
-			for range 2 * coldReads {
-				if err := r.read(make([]byte, slowPage), 100); err != nil {
+			for i := range 2 * coldReads { // each from a neighbourhood of its own, which the system has
+				no := uint32(200 + 32*i)
+				for at := no / 32 * 32; at < no/32*32+32; at++ {
+					f.known[int64(at)] = true
+				}
+				if err := r.read(make([]byte, slowPage), no); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if around := len(f.reads) - 2*coldReads; around != tt.around {
 				t.Errorf("of %d pages: %d of %d further reads took what is around them, want %d", tt.pages, around, 2*coldReads, tt.around)
+			}
+			if tt.around == 0 {
+				return
+			}
+			clear(f.known)
+			f.reads = nil
+			for _, no := range []uint32{495, 496} {
+				if err := r.read(make([]byte, slowPage), no); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := []string{"494+1", "480+32", "495+1"}; !slices.Equal(f.reads, want) {
+				t.Errorf("forgotten pages: %q, want %q", f.reads, want)
 			}
 		})
 	}

@@ -23,6 +23,8 @@ type Pages struct {
 	inner, leaves slots
 	// cold is how many further reads are taken to be of what the system does not have yet.
 	cold atomic.Int32
+	// near has a bit for each neighbourhood, set if it was read as a whole.
+	near [aroundFile / aroundBytes / 64]atomic.Uint64
 }
 
 // slots remember pages, each in the one place that its number gives it.
