@@ -3,6 +3,7 @@ package column
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -68,7 +69,7 @@ func product(dims []int) (int, bool) {
 			return 0, false
 		}
 	}
-	return int(n), true
+	return int(n), n <= math.MaxInt
 }
 
 type vectorCodec[E Number] struct {
@@ -173,7 +174,12 @@ func (c *tensorCodec[E]) Decode(b []byte) (Tensor[E], error) {
 	}
 	shape := make([]int, b[1])
 	for i := range shape {
-		shape[i] = int(binary.LittleEndian.Uint32(b[2+4*i:]))
+		d := binary.LittleEndian.Uint32(b[2+4*i:])
+		if uint64(d) > math.MaxInt {
+			return none, fmt.Errorf("%w: an element of %s has a dimension of %d; if that is right, it is %w for this system",
+				kvault.ErrCorrupt, c.typ, d, kvault.ErrTooLarge)
+		}
+		shape[i] = int(d)
 	}
 	n, ok := product(shape)
 	if !ok {

@@ -2,6 +2,7 @@ package typed
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -54,6 +55,9 @@ func (r mpReader) value(depth int) (any, error) {
 	case msgpcode.IsString(code):
 		return r.text()
 	case msgpcode.IsBin(code):
+		if err := r.announced(); err != nil {
+			return nil, err
+		}
 		return r.dec.DecodeBytes()
 	case msgpcode.IsFixedArray(code), code == msgpcode.Array16, code == msgpcode.Array32:
 		return r.array(depth)
@@ -71,7 +75,24 @@ func smallest(n uint64) any {
 	return n
 }
 
+// announced fails if a text, or bytes, are said to be longer than what is left. Where an int has 32 bits the library would take some lengths for
+// negative ones.
+func (r mpReader) announced() error {
+	var head [5]byte
+	n, _ := r.in.ReadAt(head[:], r.in.Size()-int64(r.in.Len())) // one that is shorter has no such length
+	if n < len(head) || head[0] != msgpcode.Str32 && head[0] != msgpcode.Bin32 {
+		return nil
+	}
+	if size := binary.BigEndian.Uint32(head[1:]); int64(size) > int64(r.in.Len()) {
+		return fmt.Errorf("%d bytes are announced where %d are left", size, r.in.Len())
+	}
+	return nil
+}
+
 func (r mpReader) text() (string, error) {
+	if err := r.announced(); err != nil {
+		return "", err
+	}
 	s, err := r.dec.DecodeString()
 	if err == nil && !utf8.ValidString(s) {
 		err = errNotUTF8
@@ -86,8 +107,8 @@ const room = 64
 
 func (r mpReader) array(depth int) (any, error) {
 	n, err := r.dec.DecodeArrayLen()
-	if err == nil && n > r.in.Len() {
-		err = fmt.Errorf("a list of %d items ends after %d bytes", n, r.in.Len())
+	if err == nil && uint(n) > uint(r.in.Len()) { // an int of 32 bits is negative where there are too many
+		err = fmt.Errorf("a list of %d items ends after %d bytes", uint32(n), r.in.Len())
 	}
 	if err != nil {
 		return nil, err
@@ -105,8 +126,8 @@ func (r mpReader) array(depth int) (any, error) {
 
 func (r mpReader) table(depth int) (any, error) {
 	n, err := r.dec.DecodeMapLen()
-	if err == nil && n > r.in.Len()/2 {
-		err = fmt.Errorf("a map of %d entries ends after %d bytes", n, r.in.Len())
+	if err == nil && uint(n) > uint(r.in.Len()/2) {
+		err = fmt.Errorf("a map of %d entries ends after %d bytes", uint32(n), r.in.Len())
 	}
 	if err != nil {
 		return nil, err

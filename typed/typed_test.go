@@ -126,6 +126,8 @@ func TestDecodeTakesNoMoreMemoryThanThePayload(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"lists": headed(MessagePack, strings.Repeat("\xdd\x00\x0f\x00\x00", 1000)+strings.Repeat("\x00", 1<<20)),
 		"text":  headed(MessagePack, "\xdb\xff\xff\xff\xf0"),
+		"bytes": headed(MessagePack, "\xc6\xff\xff\xff\xf0"),
+		"map":   headed(MessagePack, "\xdf\xff\xff\xff\xf0"),
 		"cbor":  headed(CBOR, strings.Repeat("\x9a\x00\x0f\x00\x00", 1000)+strings.Repeat("\x00", 1<<20)),
 	} {
 		var before, after runtime.MemStats
@@ -155,7 +157,7 @@ func TestEncodeThenDecode(t *testing.T) {
 		{5, int64(5), DataPacker},
 		{uint8(5), int64(5), DataPacker},
 		{int64(1e12), int64(1e12), MessagePack},
-		{math.MinInt64, int64(math.MinInt64), MessagePack},
+		{int64(math.MinInt64), int64(math.MinInt64), MessagePack},
 		{uint64(math.MaxUint64), uint64(math.MaxUint64), MessagePack},
 		{uint64(1 << 63), uint64(1 << 63), MessagePack},
 		{1.5, 1.5, DataPacker},

@@ -54,8 +54,8 @@ func newNumbers(element, n int) any {
 
 // maxDimensions fit in the byte that counts them, maxLength in the four bytes of each.
 const (
-	maxDimensions = math.MaxUint8
-	maxLength     = math.MaxUint32
+	maxDimensions       = math.MaxUint8
+	maxLength     int64 = math.MaxUint32
 )
 
 // parseVector reads type, number of dimensions, dimensions and numbers, which must be all there is.
@@ -69,7 +69,11 @@ func parseVector(b []byte) (Vector, error) {
 	}
 	shape := make([]int, dims)
 	for i := range shape {
-		shape[i] = int(binary.LittleEndian.Uint32(rest[4*i:]))
+		d := binary.LittleEndian.Uint32(rest[4*i:])
+		if uint64(d) > math.MaxInt {
+			return Vector{}, fmt.Errorf("array with a dimension of %d, at most %d is possible on this system", d, math.MaxInt)
+		}
+		shape[i] = int(d)
 	}
 	rest = rest[4*dims:]
 	size := int(elements[element].of.Size())
@@ -115,7 +119,7 @@ func encodeVector(v Vector) ([]byte, error) {
 	}
 	b := bytes.NewBuffer([]byte{byte(element), byte(len(v.Shape))})
 	for _, d := range v.Shape {
-		if d < 0 || d > maxLength {
+		if d < 0 || int64(d) > maxLength {
 			return nil, fmt.Errorf("shape %v: a dimension is from 0 to %d", v.Shape, maxLength)
 		}
 		b.Write(binary.LittleEndian.AppendUint32(nil, uint32(d)))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -104,8 +105,9 @@ func newParquetDecoder(ctx context.Context, r io.Reader) (_ decoder, err error) 
 	return d, nil
 }
 
-// largestBuffer is the most that an Arrow file may say that one of its buffers takes. It is what the offsets of most types reach.
-const largestBuffer = 2 << 30
+// largestBuffer is the most that an Arrow file may say that one of its buffers takes. It is what the offsets of most types reach, or what
+// a system of 32 bits may still have.
+const largestBuffer = min(2<<30, math.MaxInt/4)
 
 // bounded panics, for guard, instead of taking the memory that a damaged file claims: to run out of it cannot be recovered from.
 type bounded struct{ memory.Allocator }

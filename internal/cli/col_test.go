@@ -99,12 +99,12 @@ func TestFloatRanges(t *testing.T) {
 
 func TestStatsOfLargeNumbers(t *testing.T) {
 	s := newSession(t)
-	s.must(fmt.Sprintf("%d\n%d\n%d\n", math.MaxInt64, math.MaxInt64, math.MinInt64), "col", "append", "n", "--new", "n=i64")
+	s.must(fmt.Sprintf("%d\n%d\n%d\n", int64(math.MaxInt64), int64(math.MaxInt64), int64(math.MinInt64)), "col", "append", "n", "--new", "n=i64")
 	o := s.must("", "col", "stats", "n")
 	if !strings.Contains(o.out, "sum       9,223,372,036,854,775,806\n") {
 		t.Errorf("an exact sum:\n%s", o.out)
 	}
-	s.must(fmt.Sprintf("%d\n%d\n", math.MaxInt64, math.MaxInt64), "col", "append", "n")
+	s.must(fmt.Sprintf("%d\n%d\n", int64(math.MaxInt64), int64(math.MaxInt64)), "col", "append", "n")
 	o = s.must("", "col", "stats", "n")
 	if !strings.Contains(o.out, "sum       no finite 64-bit number\n") || !strings.Contains(o.out, "4  ██") {
 		t.Errorf("a sum that does not fit:\n%s", o.out)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,7 +52,7 @@ func makeVictim(ctx context.Context, path string) error {
 
 // alter runs SQL on a file as another program would: with triggers, and with the schema open to writing.
 func alter(path string, sql ...string) error {
-	c, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(context.Background(), 2<<30), path)
+	c, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(context.Background(), min(2<<30, math.MaxInt/4)), path)
 	if err != nil {
 		return err
 	}

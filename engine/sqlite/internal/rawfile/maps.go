@@ -43,7 +43,7 @@ func (f *File) findMaps() {
 		return
 	}
 	f.mapped = true
-	sound, n := 0, min(int(f.pages)-2, f.usable/5)
+	sound, n := 0, int(min(f.pages-2, uint32(f.usable/5)))
 	for i := range n {
 		kind, parent := p[5*i], u32(p[5*i+1:])
 		if kind >= mapRoot && kind <= mapTree && parent <= f.pages && (kind > mapFree) == (parent > 0) {
@@ -74,8 +74,8 @@ func (f *File) findFree() {
 		if err != nil {
 			return
 		}
-		n := int(u32(p[4:]))
-		if kind, _ := f.entry(trunk); n > f.usable/4-2 || kind > 0 && kind != mapFree {
+		n := u32(p[4:])
+		if kind, _ := f.entry(trunk); n > uint32(f.usable/4-2) || kind > 0 && kind != mapFree {
 			return
 		}
 		f.free.add(uint64(trunk))

@@ -14,7 +14,7 @@ func (f *File) measure(header []byte, size int64) {
 			f.pageSize = headerPageSize(header)
 		}
 		f.usable = f.pageSize - int(header[20])
-		if !validPageSize(f.pageSize) || f.usable < 480 || f.fitting(size) == 0 && f.pageSize != int(size) {
+		if !validPageSize(f.pageSize) || f.usable < 480 || f.fitting(size) == 0 && int64(f.pageSize) != size {
 			f.guess(size)
 		}
 	} else {
