@@ -41,7 +41,7 @@ type Options struct {
 	// 32768 reads streams about a fifth faster, and takes almost twice as long for each small put.
 	PageSize int
 	// MmapSize is how many bytes of the file are mapped to memory for reading. Default none: reading large values is then about
-	// half as fast, but no file can end the process. Map only what nothing cuts off while it is open: Shrink, Optimize and
+	// half as fast, but no file can end the process. At most 64 MiB are mapped on systems of 32 bits. Map only what nothing cuts off while it is open: Shrink, Optimize and
 	// another program's VACUUM do.
 	MmapSize int64
 	// CacheKB is the size of SQLite's page cache in KiB for the connection that writes. Each one that reads has at most an eighth

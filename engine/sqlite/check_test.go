@@ -46,17 +46,19 @@ func TestCheckNamesColumns(t *testing.T) {
 		{`UPDATE col_meta SET max_chunk_bytes = 1`, "array", "100 to 1 bytes"},
 		{`INSERT INTO col_chunks(col_id, chunk_idx, data, actual_size) VALUES(77, 0, x'00', 1)`, "", "column number 77"},
 	} {
-		path := filepath.Join(t.TempDir(), "v.kv")
-		s := open(t, path, nil)
-		put(t, s, "key", []byte("value"))
-		putArray(t, s, "array", noise(10000))
-		if got := problems(t, s); len(got) > 0 {
-			t.Fatal(got)
-		}
-		foreign(t, path, `PRAGMA foreign_keys=0`, c.sql)
-		if got := problems(t, s); len(got) != 1 || !strings.Contains(got[c.column], c.why) {
-			t.Errorf("%s: found %q, want %q of %q", c.sql, got, c.why, c.column)
-		}
+		t.Run(c.sql, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "v.kv")
+			s := open(t, path, nil)
+			put(t, s, "key", []byte("value"))
+			putArray(t, s, "array", noise(10000))
+			if got := problems(t, s); len(got) > 0 {
+				t.Fatal(got)
+			}
+			foreign(t, path, `PRAGMA foreign_keys=0`, c.sql)
+			if got := problems(t, s); len(got) != 1 || !strings.Contains(got[c.column], c.why) {
+				t.Errorf("found %q, want %q of %q", got, c.why, c.column)
+			}
+		})
 	}
 }
 

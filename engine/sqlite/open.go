@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,7 +105,7 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	s.writer = newWriter(s, conn)
 	if !s.opt.DisableWAL {
-		s.recent.marks, s.recent.limit = driver.OpenMarks(conn), min(recentBytes, s.opt.CacheKB<<10/8)
+		s.recent.marks, s.recent.limit = driver.OpenMarks(conn), int(min(recentBytes, s.direct.room))
 	}
 	if err := s.writer.startSweeping(ctx); err != nil {
 		return errors.Join(err, s.recent.close(), s.writer.close())
@@ -170,18 +171,12 @@ func (s *Store) noteJournal(conn *driver.Conn) error {
 	return err
 }
 
-// readerMemory is more than a connection needs that reads: values pass through it in pieces. What a file makes it compute
-// ends there.
-const readerMemory = 512 << 20
-
 // connect opens a connection that reads.
 func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.Conn, error) {
 	conf := s.conf
 	conf.Create = false
 	mmap = s.mappable(mmap)
-	if conf.Mapped = mmap > 0; !conf.Mapped { // the memory of a connection holds its map
-		conf.MaxMemory = readerMemory
-	}
+	conf.Mapped, conf.MaxMemory = mmap > 0, readerMemory(mmap, cacheKB)
 	conn, err := driver.Open(ctx, conf)
 	if err != nil {
 		return nil, err
@@ -194,19 +189,11 @@ func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.C
 	return conn, nil
 }
 
-// mappable is how much of the file may be mapped: no more than there is, in whole units of the driver's memory.
-func (s *Store) mappable(mmap int64) int64 {
-	const unit = 64 << 10
-	info, err := os.Stat(s.conf.Path)
-	if s.conf.Memory || err != nil {
-		return 0
-	}
-	return min(mmap, info.Size()) &^ (unit - 1)
-}
-
 // connectWriter opens the connection that writes, and makes the file if need be.
 func (s *Store) connectWriter(ctx context.Context) (*driver.Conn, error) {
-	conn, err := driver.Open(ctx, s.conf)
+	conf := s.conf
+	conf.MaxMemory = cmp.Or(conf.MaxMemory, writerMemory(s.opt.CacheKB))
+	conn, err := driver.Open(ctx, conf)
 	if err != nil {
 		return nil, err
 	}

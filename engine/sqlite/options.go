@@ -28,8 +28,8 @@ type Options struct {
 	// PageSize is the page size in bytes of a file that is created: a power of two from 512 to 65536.
 	PageSize int
 	// MmapSize is how many bytes of the file are memory-mapped for reading, at most what the file holds when a connection
-	// opens. 0 or less, the default, maps nothing. Do not map a file that anything may cut off while it is open, such as
-	// Shrink, Optimize or another program's VACUUM: reading behind its end would end the process.
+	// opens, and 64 MiB on systems of 32 bits. 0 or less, the default, maps nothing. Do not map a file that anything may
+	// cut off while it is open, such as Shrink, Optimize or another program's VACUUM: reading behind its end would end the process.
 	MmapSize int64
 	// CacheKB bounds the writer's page cache in KiB. Each reader gets at most an eighth of it, and so do the pages that all readers share,
 	// and small values that are remembered, 8 MiB of them at most.

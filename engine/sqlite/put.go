@@ -16,14 +16,12 @@ const (
 	pieceBytes = 1 << 20
 	// smallBytes is the largest value that is read as a whole, and the largest that is bound to a statement as a whole.
 	smallBytes = 1 << 20
-	// materialLimit bounds values in tables whose value is not the last column: SQLite builds such a row in memory.
-	materialLimit = 64 << 20
 )
 
 // inlineLimit is the largest value kept as one row of this table, where the options allow limit.
 func (t *table) inlineLimit(limit int64) int64 {
 	if !t.valueLast {
-		return min(limit, materialLimit)
+		return min(limit, materialLimit())
 	}
 	return limit
 }

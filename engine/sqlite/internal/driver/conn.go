@@ -8,17 +8,28 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"net/url"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
+// Narrow says that addresses have 32 bits. A connection's linear memory is so many addresses in a row, set aside when it opens.
+const Narrow = bits.UintSize == 32
+
 // maxMemory bounds one connection's linear memory. It holds the memory map too, so the driver's default of 256 MiB
 // would leave a 256 MiB map silently unmapped.
-const maxMemory = 1<<32 - 1<<16
+func maxMemory() int64 {
+	if Narrow { // all connections, and everything else, share 2 to 4 GiB
+		return 192 << 20
+	}
+	return 1<<32 - 1<<16
+}
 
 // Config says what to open.
 type Config struct {
@@ -29,7 +40,7 @@ type Config struct {
 	Create   bool
 	// Immutable promises that nobody writes the file, so that it can be read where no log file may be made.
 	Immutable bool
-	// MaxMemory bounds the connection's memory, its memory map included; 0 means almost 4 GiB.
+	// MaxMemory bounds the connection's memory, its memory map included; 0 means almost 4 GiB, or 192 MiB where addresses are Narrow.
 	MaxMemory int64
 	// Mapped prepares the connection for a memory map. The driver maps past the end of the file, where looking ends the
 	// process, and SQLite may look a few bytes past the last page: set mmap_size to no more than the file's size.
@@ -61,8 +72,14 @@ type Conn struct {
 
 // Open opens a connection with triggers, views and everything else that a foreign schema could run switched off.
 func Open(ctx context.Context, cfg Config) (_ *Conn, err error) {
+	most := cmp.Or(cfg.MaxMemory, maxMemory())
+	defer func() {
+		if KindOf(err) == OutOfMemory { // nothing of the file was looked at
+			err = &Error{Kind: IO, err: fmt.Errorf("no room for a connection of %d MiB; close other vaults and readers, or lower the size of the cache: %w", most>>20, err)}
+		}
+	}()
 	defer guard(nil, &err)
-	limited := sqlite3.WithMaxMemory(ctx, cmp.Or(cfg.MaxMemory, maxMemory))
+	limited := sqlite3.WithMaxMemory(ctx, most)
 	raw, err := sqlite3.OpenContext(limited, cfg.uri())
 	if err != nil {
 		return nil, wrap(err)
@@ -149,10 +166,10 @@ func (c *Conn) SetContext(ctx context.Context) { c.c.SetInterrupt(ctx) }
 func (c *Conn) Close() (err error) {
 	defer guard(c, &err)
 	c.c.SetInterrupt(context.Background())
-	for sql, s := range c.stmts {
-		s.close()
-		delete(c.stmts, sql)
+	for _, s := range slices.Collect(c.c.Stmts()) {
+		(&Stmt{s: s, c: c}).close()
 	}
+	clear(c.stmts)
 	err = wrap(c.c.Close())
 	if c.hold.index != nil {
 		err = errors.Join(err, c.hold.index.close())
@@ -164,10 +181,20 @@ func (c *Conn) Close() (err error) {
 // Broken says that the connection must not be used again.
 func (c *Conn) Broken() bool { return c.broken }
 
-// Exec runs SQL that returns nothing.
+// Exec runs SQL that returns nothing. What it prepares is known to Close, which has to end it if it runs out of memory.
 func (c *Conn) Exec(sql string) (err error) {
 	defer guard(c, &err)
-	return wrap(c.c.Exec(sql))
+	for err == nil && sql != "" {
+		var s *sqlite3.Stmt
+		if s, sql, err = c.c.Prepare(sql); err != nil || s == nil {
+			break
+		}
+		err = s.Exec()
+		if closeErr := s.Close(); err == nil {
+			err = closeErr
+		}
+	}
+	return wrap(err)
 }
 
 // Prepare returns the statement for sql, compiled once per connection and ready to bind.
@@ -319,17 +346,19 @@ func (c *Conn) Backup(path string, pages int, step func(remaining, total int) er
 // Quote returns name as an SQL identifier.
 func Quote(name string) string { return sqlite3.QuoteIdentifier(name) }
 
-// guard turns the driver's panic when it runs out of memory into an error and marks the connection as broken.
+// guard turns the driver's panic when it runs out of memory into an error and marks the connection as broken. The panic is an error of the
+// system where that has no more memory, or addresses.
 func guard(c *Conn, errp *error) {
 	r := recover()
 	if r == nil {
 		return
 	}
-	if e, ok := r.(error); !ok || e.Error() != "sqlite3: out of memory" {
+	cause, ok := r.(error)
+	if _, system := r.(syscall.Errno); !ok || !system && cause.Error() != "sqlite3: out of memory" {
 		panic(r)
 	}
 	if c != nil {
 		c.broken = true
 	}
-	*errp = &Error{Kind: OutOfMemory, err: fmt.Errorf("out of memory in SQLite")}
+	*errp = &Error{Kind: OutOfMemory, err: fmt.Errorf("out of memory in SQLite: %w", cause)}
 }
