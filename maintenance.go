@@ -8,7 +8,9 @@ import (
 )
 
 // Optimize rebuilds the file in its smallest form. It may take minutes, during which nothing else can write; Shrink does it
-// in small steps. ErrUnsupported if the engine cannot.
+// in small steps. While a transaction reads an earlier state, in this process or another, or a Reader a value that was replaced, it does
+// its work without waiting for them, but the file becomes shorter only some writes after they have ended, or with the last Close.
+// ErrUnsupported if the engine cannot.
 func (v *Vault) Optimize(ctx context.Context) error {
 	o, ok := v.store.(engine.Optimizer)
 	return v.maintain(ctx, "optimize", ok, func() error { return o.Optimize(ctx) })

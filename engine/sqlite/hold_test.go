@@ -218,7 +218,7 @@ func TestReadersLeaveTheLogAlone(t *testing.T) {
 		t.Errorf("the log grew to %d MiB", largest>>20)
 	}
 	eventually(t, "the log is empty", func() bool {
-		if err := writer.alone(t.Context(), writer.truncateLog); err != nil {
+		if err := writer.emptyLog(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(path + "-wal")

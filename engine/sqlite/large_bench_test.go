@@ -130,7 +130,7 @@ func settle(s *Store) error {
 	if err := s.writer.sweep(context.Background()); err != nil {
 		return err
 	}
-	return s.alone(context.Background(), s.truncateLog)
+	return s.emptyLog(context.Background())
 }
 
 // longestPut puts a small value each millisecond while fn runs, and notes how long the longest of these puts took.

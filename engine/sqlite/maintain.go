@@ -44,6 +44,8 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 
 // Optimize removes what nothing refers to, rebuilds the file without gaps, refreshes the planner's statistics and empties
 // the write-ahead log. It needs as much free space as the vault is large, both in the folder for temporary files and beside the vault.
+// Blobs that are open do not stand in its way, unless their value was replaced. Where a snapshot of an earlier state is being read, by this process
+// or another, the rebuilt file stays in the log, without an error: a later checkpoint shortens the file, or the last Close.
 func (s *Store) Optimize(ctx context.Context) error {
 	if err := s.collect(ctx); err != nil {
 		return err
@@ -55,7 +57,7 @@ func (s *Store) Optimize(ctx context.Context) error {
 				return s.rebuildError(err)
 			}
 		}
-		return s.truncateLog(c)
+		return s.truncateLog(ctx, c)
 	})
 }
 
@@ -74,10 +76,26 @@ func (s *Store) execWithTempFile(c *driver.Conn, sql string) error {
 	return err
 }
 
-func (s *Store) truncateLog(c *driver.Conn) error {
+// emptyLog empties the log if it can.
+func (s *Store) emptyLog(ctx context.Context) error {
+	return s.alone(ctx, func(c *driver.Conn) error { return s.truncateLog(ctx, c) })
+}
+
+// truncateLog empties the log, unless a reader needs it; a later checkpoint does it then. Blobs are moved to snapshots that need nothing of
+// it. Snapshots that are kept between two reads are waited for, those of unknown length are not: no one can write meanwhile.
+func (s *Store) truncateLog(ctx context.Context, c *driver.Conn) error {
+	blobs := s.blobs()
+	advanceAll(blobs) // to the latest state, so that all of it can be copied
+	if log, done, err := c.Checkpoint(false); err == nil && done == log {
+		advanceAll(blobs)
+	}
+	limited, cancel := context.WithTimeout(ctx, 2*driver.HoldPeriod)
+	defer cancel()
+	c.SetContext(limited)
+	defer c.SetContext(ctx)
 	_, _, err := c.Checkpoint(true)
-	if driver.KindOf(err) == driver.Busy {
-		return nil // a reader still needs the log; a later checkpoint empties it
+	if kind := driver.KindOf(err); ctx.Err() == nil && (kind == driver.Busy || kind == driver.Interrupted) {
+		return nil
 	}
 	return err
 }
@@ -130,7 +148,7 @@ func (s *Store) Shrink(ctx context.Context, budget time.Duration) (int64, error)
 	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 		return 0, err
 	}
-	if err := s.alone(ctx, s.truncateLog); err != nil {
+	if err := s.emptyLog(ctx); err != nil {
 		return 0, err
 	}
 	after, err := s.freePages(ctx)

@@ -16,16 +16,8 @@ func (s *Store) unpin() {
 		return
 	}
 	defer s.leave()
-	s.mu.Lock()
-	var blobs []*blob
-	for c := range s.open {
-		if b, ok := c.(*blob); ok {
-			blobs = append(blobs, b)
-		}
-	}
-	s.mu.Unlock()
 	var moved []*blob
-	for _, b := range blobs {
+	for _, b := range s.blobs() {
 		if !b.mu.TryLock() {
 			continue
 		}
@@ -41,6 +33,18 @@ func (s *Store) unpin() {
 	if s.writer != nil && len(moved) > 0 {
 		s.writer.beginLogAnew(moved)
 	}
+}
+
+// blobs are those that are open.
+func (s *Store) blobs() (list []*blob) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.open {
+		if b, ok := c.(*blob); ok {
+			list = append(list, b)
+		}
+	}
+	return list
 }
 
 // beginLogAnew moves blobs to snapshots that need nothing of the log, so that the next commit begins it anew. A snapshot does if all of

@@ -163,7 +163,7 @@ func shrinkBy(s *Store, step int) error {
 	for {
 		free, err := s.shrinkStep(ctx, step)
 		if err != nil || free == 0 {
-			return errors.Join(err, s.alone(ctx, s.truncateLog))
+			return errors.Join(err, s.emptyLog(ctx))
 		}
 	}
 }
