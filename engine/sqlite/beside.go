@@ -53,7 +53,7 @@ func (w *writer) copyBeside() {
 // copyPasses copies what is in the log, and what comes meanwhile, until that is little.
 func (w *writer) copyPasses(c *copying) {
 	if w.log.copier == nil {
-		conn, err := w.s.connectWriter(context.Background())
+		conn, err := w.s.connectCopier(context.Background())
 		if err != nil {
 			return // the writer copies it
 		}

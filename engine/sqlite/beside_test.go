@@ -97,7 +97,7 @@ func TestEmptyLogWhileItIsCopied(t *testing.T) {
 	s, path := openShort(t, Options{})
 	for i := range 20 {
 		fill(t, s, fmt.Sprint(i, "-"), 80)
-		if err := s.alone(t.Context(), s.truncateLog); err != nil {
+		if err := s.emptyLog(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if info, err := os.Stat(path + "-wal"); err != nil || info.Size() > 0 {

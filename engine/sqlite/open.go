@@ -191,8 +191,17 @@ func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.C
 
 // connectWriter opens the connection that writes, and makes the file if need be.
 func (s *Store) connectWriter(ctx context.Context) (*driver.Conn, error) {
+	return s.connectWritable(ctx, writerMemory(s.opt.CacheKB))
+}
+
+// connectCopier opens a connection that copies the log into the file, and needs memory for a page.
+func (s *Store) connectCopier(ctx context.Context) (*driver.Conn, error) {
+	return s.connectWritable(ctx, readerMemory(0, 0))
+}
+
+func (s *Store) connectWritable(ctx context.Context, memory int64) (*driver.Conn, error) {
 	conf := s.conf
-	conf.MaxMemory = cmp.Or(conf.MaxMemory, writerMemory(s.opt.CacheKB))
+	conf.MaxMemory = cmp.Or(conf.MaxMemory, memory)
 	conn, err := driver.Open(ctx, conf)
 	if err != nil {
 		return nil, err
