@@ -15,7 +15,7 @@ import (
 // same puts into two vaults, one of each way, in alternating rounds in which the log becomes too long two or three times. It reports the median of the
 // ratios of their times, the same with the time until nothing is copied any more, and the longest put of a round in each.
 //
-//	go test ./engine/sqlite -run '^$' -bench 'Checkpoint$' -benchtime 15x
+//	go test ./engine/sqlite -run '^$' -bench 'Checkpoint$' -benchtime 7x
 func BenchmarkCheckpoint(b *testing.B) {
 	for _, full := range []bool{false, true} {
 		for _, c := range []struct{ size, batch int }{{100, 1}, {1 << 10, 1}, {10 << 10, 1}, {100 << 10, 1}, {10 << 10, 100}, {100 << 10, 10}} {

@@ -214,7 +214,7 @@ func TestReadersLeaveTheLogAlone(t *testing.T) {
 		largest = max(largest, info.Size())
 	}
 	t.Logf("the log grew to %d MiB", largest>>20)
-	if largest > 100<<20 {
+	if largest > 200<<20 { // it is 305 if nobody does anything about it
 		t.Errorf("the log grew to %d MiB", largest>>20)
 	}
 	eventually(t, "the log is empty", func() bool {
