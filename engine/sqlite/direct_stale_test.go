@@ -1,0 +1,178 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Whoever reads after a write was acknowledged gets that write or a later one, however the pages came to be where they are.
+func TestDirectReadsAreNeverStale(t *testing.T) {
+	const keys, wanted = 40, 200
+	path := filepath.Join(t.TempDir(), "v.db")
+	stores := []*Store{openRest(t, path, Options{}), openRest(t, path, Options{})}
+	if !canTell(stores[0]) {
+		t.Skip("nothing is read without SQLite here")
+	}
+	var acked [keys]atomic.Int64
+	var direct atomic.Int64
+	deadline := time.Now().Add(time.Minute)
+	going := func() bool { return direct.Load() < wanted && time.Now().Before(deadline) && !t.Failed() }
+	var all sync.WaitGroup
+	for n, in := range stores {
+		all.Go(func() {
+			for v := int64(1); going(); v++ {
+				k := n + 2*rand.IntN(keys/2) // each key has one writer
+				if _, err := in.Apply(context.Background(), []engine.Op{{Kind: engine.Put, Key: fmt.Sprint(k), Value: staleValue(v)}}); err != nil {
+					t.Error(err)
+					return
+				}
+				acked[k].Store(v)
+				if rand.IntN(3) == 0 {
+					_ = in.writer.passive()
+					before := direct.Load() // give readers time for a few
+					for wait := time.Now().Add(20 * time.Millisecond); direct.Load() < before+3 && time.Now().Before(wait); {
+						time.Sleep(100 * time.Microsecond)
+					}
+				}
+			}
+		})
+		for range 2 {
+			all.Go(func() {
+				for going() {
+					k := rand.IntN(keys)
+					if err := readsFresh(in, fmt.Sprint(k), acked[k].Load(), &direct); err != nil {
+						t.Errorf("key %d: %v", k, err)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+	if direct.Load() < wanted {
+		t.Errorf("after a minute %d reads went without SQLite", direct.Load())
+	}
+}
+
+func staleValue(v int64) []byte {
+	return fmt.Appendf(nil, "%d/%s", v, strings.Repeat("x", int(v%9000)))
+}
+
+// readsFresh reads a key that has at least the given version, and counts what went without SQLite.
+func readsFresh(s *Store, key string, least int64, direct *atomic.Int64) error {
+	var got []byte
+	err := s.read(context.Background(), s.reads, false, func(ses *session) error {
+		value, _, found, err := ses.getDirect(nil, key)
+		if err == nil {
+			direct.Add(1)
+			if got = value; !found {
+				return engine.ErrNotFound
+			}
+			return nil
+		}
+		got, _, err = ses.getThrough(nil, key)
+		return err
+	})
+	if errors.Is(err, engine.ErrNotFound) && least == 0 {
+		return nil
+	}
+	var v int64
+	_, scanErr := fmt.Sscanf(string(got), "%d/", &v)
+	if err != nil || scanErr != nil || v < least || !bytes.Equal(got, staleValue(v)) {
+		return fmt.Errorf("version %d, %w, want %d or later", v, errors.Join(err, scanErr), least)
+	}
+	return nil
+}
+
+// A store for reading goes on being right when everybody else has closed the file, so that the log and its shared memory would be made
+// anew, perhaps with the same marks under the same number of the file.
+func TestDirectReadsOutliveTheLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	write := func(value string) {
+		t.Helper()
+		w, err := Open(t.Context(), path, &Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		putRest(t, w, "k", []byte(value))
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("one")
+	s := openRest(t, path, Options{ReadOnly: true})
+	for i := range 20 {
+		want := fmt.Sprint("version ", i)
+		write(want)
+		for range 4 {
+			if got, err := s.Get(t.Context(), "k"); err != nil || string(got) != want {
+				t.Fatalf("%q, %v, want %q", got, err, want)
+			}
+		}
+		s.reads.mu.Lock() // as if they had become too large to be kept
+		for _, c := range s.reads.idle {
+			c.Close()
+		}
+		s.reads.idle = nil
+		s.reads.mu.Unlock()
+	}
+}
+
+// readsDirectly says whether a read at this moment does without SQLite.
+func (s *Store) readsDirectly() (ok bool) {
+	_ = s.read(context.Background(), s.reads, true, func(ses *session) error {
+		_, ok = ses.direct()
+		return nil
+	})
+	return ok
+}
+
+// A file that is rebuilt has its pages elsewhere, and one whose table was made anew has others.
+func TestDirectReadsFollowTheSchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	s := openRest(t, path, Options{})
+	check := func(when string, want string) {
+		t.Helper()
+		swept(t, s)
+		_ = s.writer.passive()
+		for range 5 {
+			if got, err := s.Get(t.Context(), "k"); err != nil || string(got) != want {
+				t.Fatalf("%s: %q, %v", when, got, err)
+			}
+		}
+		if canTell(s) && !s.readsDirectly() {
+			t.Fatalf("%s: not read without SQLite", when)
+		}
+	}
+	putRest(t, s, "k", []byte("one"))
+	for i := range 300 {
+		putRest(t, s, fmt.Sprint(i), pattern(uint64(i), 3000))
+	}
+	check("at first", "one")
+	if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.DeleteRange, Range: engine.Range{Start: "0", End: "A"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Optimize(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	check("rebuilt", "one")
+	err := s.writer.do(&request{ctx: t.Context(), run: func(ses *session) error {
+		return ses.c.Exec(`CREATE TABLE other(key BLOB PRIMARY KEY, value BLOB); INSERT INTO other SELECT key, x'74776f' FROM kvault;
+			DROP TABLE kvault; CREATE TABLE kvault(id INTEGER PRIMARY KEY, value BLOB, key BLOB UNIQUE, size INTEGER);
+			INSERT INTO kvault(key, value) SELECT key, value FROM other`)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("made anew", "two")
+}
