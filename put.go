@@ -11,7 +11,6 @@ import (
 	"mime"
 	"path"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gabriel-vasile/mimetype"
 
@@ -136,24 +135,12 @@ func (o *PutOptions) checked(key string) (*PutOptions, error) {
 	case c.IfAbsent && c.IfTag != "":
 		return nil, invalid("IfAbsent and IfTag exclude each other")
 	}
-	if err := c.checkMeta(); err != nil {
+	// What an engine cannot keep must be refused here: in the cache it would fail the flush, and with it every other write that is pending, for
+	// ever.
+	if err := (&engine.Meta{ModTime: c.ModTime, User: c.User}).Check(); err != nil {
 		return nil, err
 	}
 	return &c, checkKey(key)
-}
-
-// checkMeta refuses metadata that an engine cannot keep. It must be refused here: in the cache it would fail the flush, and with it
-// every other write that is pending, for ever.
-func (o *PutOptions) checkMeta() error {
-	if y := o.ModTime.UTC().Year(); !o.ModTime.IsZero() && (y < 1678 || y > 2261) {
-		return invalid("modification time %v: want a year from 1678 to 2261", o.ModTime)
-	}
-	for name, value := range o.User {
-		if !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return invalid("user metadata %q is not UTF-8 text; encode it first", name)
-		}
-	}
-	return nil
 }
 
 func (o *PutOptions) condition() engine.Condition {

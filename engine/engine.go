@@ -54,22 +54,6 @@ type Entry struct {
 	Meta Meta
 }
 
-// Meta is kept beside a value. The zero Meta says that nothing is known, as for a value that another program wrote.
-type Meta struct {
-	// Tag names this version of the value and no other of the same key; 16 lower-case hexadecimal digits when the vault
-	// made it. A store that assigns its own tags ignores the one it is given. Empty: not known.
-	Tag string
-	// ModTime is when the value was written, in a year from 1678 to 2261; zero if not known.
-	ModTime time.Time
-	// ContentType is a MIME type, or empty.
-	ContentType string
-	// Sum is the CRC-32 (Castagnoli) of the value; valid if HasSum.
-	Sum    uint32
-	HasSum bool
-	// User is the user's own metadata, text in UTF-8; nil if there is none.
-	User map[string]string
-}
-
 // Range is the keys k with Start <= k and k < End, bytewise. An empty End means no upper bound.
 type Range struct {
 	Start, End string

@@ -5,7 +5,6 @@ import (
 	"hash/crc32"
 	"math/rand/v2"
 	"time"
-	"unicode/utf8"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -114,18 +113,10 @@ func fillMeta(m *engine.Meta) error {
 		m.ModTime = time.Now()
 	}
 	m.ModTime = m.ModTime.UTC()
-	if y := m.ModTime.Year(); y < 1678 || y > 2261 {
-		return fmt.Errorf("modification time %v: want a year from 1678 to 2261: %w", m.ModTime, engine.ErrInvalid)
-	}
 	if len(m.User) == 0 {
 		m.User = nil
 	}
-	for k, v := range m.User {
-		if !utf8.ValidString(k) || !utf8.ValidString(v) {
-			return fmt.Errorf("user metadata %q is not UTF-8 text; encode it first: %w", k, engine.ErrInvalid)
-		}
-	}
-	return nil
+	return m.Check()
 }
 
 // source is where the bytes of a put come from: a slice, chunk rows, or a temporary file.
