@@ -87,23 +87,20 @@ func (d *direct) look(ses *session, rest *driver.Rest) *still {
 
 // findTrees finds out where keys and values are. Not every table of another program has them where they can be read without SQLite.
 func (ses *session) findTrees() (t trees, err error) {
-	st, err := ses.c.Prepare(`SELECT s.rootpage,
-		(SELECT i.rootpage FROM pragma_index_list(s.name) l JOIN sqlite_schema i ON i.type = 'index' AND i.name = l.name
-			WHERE l."unique" AND NOT l.partial AND (SELECT count(*) FROM pragma_index_xinfo(l.name)) = 2
-			AND EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) WHERE seqno = 0 AND name = 'key' COLLATE NOCASE AND NOT "desc" AND coll = 'BINARY')
-			AND EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) WHERE seqno = 1 AND cid = -1)),
-		(SELECT cid FROM pragma_table_xinfo(s.name) WHERE name = 'value' COLLATE NOCASE),
-		(SELECT max(hidden) FROM pragma_table_xinfo(s.name))
-		FROM sqlite_schema s WHERE s.type = 'table' AND s.name = ?1`)
+	place, ok, err := findPlace(ses.c, ses.t.name, "value")
+	if err != nil || !ok {
+		return t, err
+	}
+	st, err := ses.c.Prepare(`SELECT i.rootpage FROM pragma_index_list(?1) l JOIN sqlite_schema i ON i.type = 'index' AND i.name = l.name
+		WHERE l."unique" AND NOT l.partial AND (SELECT count(*) FROM pragma_index_xinfo(l.name)) = 2
+		AND EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) WHERE seqno = 0 AND name = 'key' COLLATE NOCASE AND NOT "desc" AND coll = 'BINARY')
+		AND EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) WHERE seqno = 1 AND cid = -1)`)
 	if err != nil {
 		return t, err
 	}
 	defer st.Reset()
-	there, err := st.Text(1, ses.t.name).Step()
-	if err != nil || !there || st.IsNull(1) || st.IsNull(2) || st.ColInt(3) != 0 {
-		return t, err
-	}
-	return trees{true, uint32(st.ColInt(0)), uint32(st.ColInt(1)), int(st.ColInt(2))}, nil
+	ok, err = st.Text(1, ses.t.name).Step()
+	return trees{ok, place.root, uint32(st.ColInt(0)), place.column}, err
 }
 
 // getDirect appends a value to dst, or says with errElsewhere that SQLite is to read it.

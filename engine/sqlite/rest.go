@@ -55,7 +55,8 @@ func newRest(c *driver.Conn, table, column string) *rest {
 	}
 	place, ok := note.places[[2]string{table, column}]
 	if !ok {
-		if place, ok = findPlace(c, table, column); !ok {
+		var err error
+		if place, ok, err = findPlace(c, table, column); err != nil || !ok {
 			return nil
 		}
 		note.places[[2]string{table, column}] = place
@@ -77,15 +78,16 @@ func chunksRest(c *driver.Conn) *rest {
 	return note.chunks
 }
 
-func findPlace(c *driver.Conn, table, column string) (place restPlace, ok bool) {
+// findPlace finds a column of a table whose columns all lie in its records.
+func findPlace(c *driver.Conn, table, column string) (place restPlace, ok bool, err error) {
 	st, err := c.Prepare(`SELECT s.rootpage, c.cid FROM sqlite_schema s, pragma_table_xinfo(s.name) c
 		WHERE s.type = 'table' AND s.name = ?1 AND c.name = ?2 COLLATE NOCASE AND (SELECT max(hidden) FROM pragma_table_xinfo(s.name)) = 0`)
 	if err != nil {
-		return place, false
+		return place, false, err
 	}
 	defer st.Reset()
-	there, err := st.Text(1, table).Text(2, column).Step()
-	return restPlace{uint32(st.ColInt(0)), int(st.ColInt(1))}, err == nil && there
+	ok, err = st.Text(1, table).Text(2, column).Step()
+	return restPlace{uint32(st.ColInt(0)), int(st.ColInt(1))}, ok, err
 }
 
 // read fills p with a part of a row's column, which holds size bytes, or says that it cannot.
