@@ -186,7 +186,10 @@ func (c *Conn) Exec(sql string) (err error) {
 	defer guard(c, &err)
 	for err == nil && sql != "" {
 		var s *sqlite3.Stmt
-		if s, sql, err = c.c.Prepare(sql); err != nil || s == nil {
+		if s, sql, err = c.c.Prepare(sql); err != nil {
+			return wrapCompiled(err)
+		}
+		if s == nil {
 			break
 		}
 		err = s.Exec()
