@@ -108,7 +108,7 @@ func TestEmptyLogWhileItIsCopied(t *testing.T) {
 
 // Closed at any moment, also while the log is being copied, a vault has all that was put.
 func TestCloseWhileLogIsCopied(t *testing.T) {
-	for n := 60; n < 140; n += 4 {
+	for n := 60; n < 140; n += 8 {
 		s, path := openShort(t, Options{})
 		fill(t, s, "a", n)
 		time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond)
@@ -133,7 +133,7 @@ func TestCloseWhileLogIsCopied(t *testing.T) {
 func TestFaultsWhileLogIsCopied(t *testing.T) {
 	fs := faultfs.New("beside")
 	for _, op := range []faultfs.Op{faultfs.Read, faultfs.Write, faultfs.Sync, faultfs.Truncate, faultfs.Open, faultfs.Lock} {
-		for nth := int64(1); nth < 200; nth = nth*2 + 1 {
+		for nth := int64(1); nth < 60; nth = nth*3 + 1 {
 			s, _ := openShort(t, Options{vfs: "beside", PageSize: 1024})
 			fill(t, s, "a", 60)
 			s.writer.turn <- struct{}{}
