@@ -55,16 +55,7 @@ func wantSums(t *testing.T, v *kvault.Vault) {
 
 func newFileVault(t *testing.T) *kvault.Vault {
 	t.Helper()
-	v, err := kvault.Open(t.Context(), filepath.Join(t.TempDir(), "vault.kv"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := v.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
-	return v
+	return openFile(t, filepath.Join(t.TempDir(), "vault.kv"), nil)
 }
 
 func TestPutAllOfAllLengths(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -32,7 +31,7 @@ func BenchmarkCheckpoint(b *testing.B) {
 					for range commits {
 						ops := make([]engine.Op, c.batch)
 						for i := range ops {
-							ops[i] = engine.Op{Kind: engine.Put, Key: fmt.Sprintf("photos/%08x.jpg", uint32(n)*2654435761), Value: value,
+							ops[i] = engine.Op{Kind: engine.Put, Key: benchKey(n), Value: value,
 								Meta: engine.Meta{ContentType: "image/jpeg"}}
 							n++
 						}
@@ -62,18 +61,13 @@ func BenchmarkCheckpoint(b *testing.B) {
 					ratios = append(ratios, float64(after)/float64(before))
 					longest, longestBeside = append(longest, most.Seconds()*1e3), append(longestBeside, mostBeside.Seconds()*1e3)
 				}
-				b.ReportMetric(median(ratios), "ratio")
-				b.ReportMetric(median(toEnd), "ratio-to-end")
-				b.ReportMetric(median(longest), "ms-longest-between")
-				b.ReportMetric(median(longestBeside), "ms-longest-beside")
+				b.ReportMetric(middle(ratios), "ratio")
+				b.ReportMetric(middle(toEnd), "ratio-to-end")
+				b.ReportMetric(middle(longest), "ms-longest-between")
+				b.ReportMetric(middle(longestBeside), "ms-longest-beside")
 			})
 		}
 	}
 }
 
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
-
-func median(x []float64) float64 {
-	slices.Sort(x)
-	return x[len(x)/2]
-}
