@@ -58,7 +58,7 @@ func (ses *session) direct() (r reader, ok bool) {
 	if !now.trees.usable {
 		return r, false
 	}
-	return reader{now.pages.Reader(rest), now.trees}, true
+	return reader{now.pages.Reader(rest.ReaderAt), now.trees}, true
 }
 
 // look makes ready for another state of the file, unless somebody is about it already.

@@ -18,21 +18,37 @@ const (
 
 // read fills p with the pages from the one numbered first on.
 func (r *Reader) read(p []byte, first uint32) error {
+	return r.around(first, len(p), func(off int64) error {
+		_, err := r.main.ReadAt(p, off)
+		return err
+	})
+}
+
+// readParts fills a list with pages from the one numbered first on, n bytes and the links between them, or says that it cannot.
+func (r *Reader) readParts(list *partsList, first uint32, n int) (ok bool) {
+	_ = r.around(first, n, func(off int64) error {
+		ok = list.fill(r.parts, off)
+		return nil
+	})
+	return ok
+}
+
+// around has read do a read of about n bytes from the page numbered first on, and of what surrounds them if that is worth it.
+func (r *Reader) around(first uint32, n int, read func(off int64) error) error {
 	pages := r.pages
 	off, size := int64(first-1)*int64(pages.size), int64(pages.count)*int64(pages.size)
 	if size > aroundFile {
-		_, err := r.main.ReadAt(p, off)
-		return err
+		return read(off)
 	}
 	begin := time.Now()
 	cold := pages.cold.Load()
 	near, bit := pages.nearby(off)
 	known := near.Load()&bit != 0
-	if cold > 0 && !known && len(p) < aroundBytes {
+	if cold > 0 && !known && n < aroundBytes {
 		r.readAround(off, size)
 		near.Or(bit)
 	}
-	_, err := r.main.ReadAt(p, off)
+	err := read(off)
 	switch {
 	case time.Since(begin) > slowRead:
 		pages.cold.Store(coldReads)

@@ -70,14 +70,18 @@ func (s slots) find(no uint32) []byte {
 type Reader struct {
 	pages *Pages
 	main  io.ReaderAt
-	buf   *[]byte // of a page that is not remembered
-	held  uint32  // its number, 0 if there is none
+	parts partsReader // main, if it can be read into many places at once
+	buf   *[]byte     // of a page that is not remembered
+	held  uint32      // its number, 0 if there is none
 	// passing says that leaves are looked at one after the other, and none of them is worth remembering.
 	passing bool
 }
 
 // Reader returns a reader that reads what is not remembered from main, which must be the same file.
-func (p *Pages) Reader(main io.ReaderAt) Reader { return Reader{pages: p, main: main} }
+func (p *Pages) Reader(main io.ReaderAt) Reader {
+	parts, _ := main.(partsReader)
+	return Reader{pages: p, main: main, parts: parts}
+}
 
 var pageBufs = sync.Pool{New: func() any { return new([]byte) }}
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 )
 
 // rowID is that of a cell of a table, and where what follows it begins; size is that of the payload, in a leaf.
@@ -138,67 +137,4 @@ func (t *tree) value(i, column int) (v Value, err error) {
 		v.skip = max(off-int64(local), 0)
 	}
 	return v, nil
-}
-
-// Append appends the whole value to dst. On an error dst has changed only behind its length.
-func (r *Reader) Append(dst []byte, v Value) ([]byte, error) {
-	start, usable := len(dst), int64(r.pages.size-linkBytes)
-	left := v.Size - int64(len(v.local))
-	if (left+v.skip)/usable > int64(r.pages.count) {
-		return dst, fmt.Errorf("%w: a value of %d bytes in %d pages", ErrDamaged, v.Size, r.pages.count)
-	}
-	dst = append(slices.Grow(dst, int(v.Size)), v.local...)
-	if left <= 2*usable && v.skip == 0 && len(dst)-start >= linkBytes {
-		return r.appendPages(dst, v.next, left)
-	}
-	block := blocks.Get().(*[blockBytes]byte)
-	defer blocks.Put(block)
-	for next, skip := v.next, v.skip; left > 0; {
-		pages, err := r.run(block, next, (left+skip-1)/usable+1)
-		if err != nil {
-			return dst[:start], err
-		}
-		for first := next; left > 0 && len(pages) > 0 && next == first; first++ {
-			page := pages[:r.pages.size]
-			pages, next = pages[r.pages.size:], u32(page)
-			n := min(skip, usable)
-			page, skip = page[linkBytes+n:], skip-n
-			page = page[:min(int64(len(page)), left)]
-			dst, left = append(dst, page...), left-int64(len(page))
-		}
-	}
-	return dst, nil
-}
-
-// linkBytes is what precedes the bytes of a value on each page of a chain: the number of the next page.
-const linkBytes = 4
-
-// appendPages reads the last pages of a value one by one, straight to where they belong. dst must have that many bytes and room for the rest.
-func (r *Reader) appendPages(dst []byte, next uint32, left int64) ([]byte, error) {
-	for left > 0 {
-		if next < 2 || next > r.pages.count {
-			return nil, fmt.Errorf("%w: page %d of %d", ErrDamaged, next, r.pages.count)
-		}
-		n := int(min(left, int64(r.pages.size-linkBytes)))
-		page := dst[len(dst)-linkBytes : len(dst)+n]
-		under := [linkBytes]byte(page) // where the link comes to lie for a moment
-		if err := r.read(page, next); err != nil {
-			return nil, err
-		}
-		next = u32(page)
-		copy(page, under[:])
-		dst, left = dst[:len(dst)+n], left-int64(n)
-	}
-	return dst, nil
-}
-
-// run reads pages in a row, as many as are wanted and have room: most chains of pages lie in a row.
-func (r *Reader) run(block *[blockBytes]byte, first uint32, want int64) ([]byte, error) {
-	p := r.pages
-	if first < 2 || first > p.count {
-		return nil, fmt.Errorf("%w: page %d of %d", ErrDamaged, first, p.count)
-	}
-	n := min(want, int64(blockBytes/p.size), int64(p.count-first)+1)
-	pages := block[:n*int64(p.size)]
-	return pages, r.read(pages, first)
 }

@@ -20,7 +20,27 @@ const (
 // partsList is where a read puts things; its memory is used again and again.
 type partsList struct {
 	parts [][]byte
-	links [4 * maxRun]byte
+	links [linkBytes * maxRun]byte
+}
+
+// add lists a page of a chain: its link to the next one, which is the i-th of the list, and where the bytes go that follow.
+func (l *partsList) add(i int, p []byte) {
+	l.parts = append(l.parts, l.links[linkBytes*i:][:linkBytes], p)
+}
+
+// link is the i-th page's link to the next one.
+func (l *partsList) link(i int) uint32 { return u32(l.links[linkBytes*i:]) }
+
+// fill reads the parts from off on, all or none, and forgets them: they are the caller's memory.
+func (l *partsList) fill(from partsReader, off int64) bool {
+	want := 0
+	for _, part := range l.parts {
+		want += len(part)
+	}
+	n, err := from.ReadPartsAt(l.parts, off)
+	clear(l.parts)
+	l.parts = l.parts[:0]
+	return err == nil && n == want
 }
 
 // scatter reads pages of the chain straight to where their bytes belong in p. It takes for granted that the pages lie in a row,
@@ -34,13 +54,13 @@ func (s *Stream) scatter(p []byte) int {
 	n := int(min(int64(len(p)-1)/int64(each)+1, int64(s.run), int64(f.pages-s.next)+1))
 	p = p[:min(len(p), n*each)]
 	rest := s.lay(p, n)
-	if !f.readParts(int64(s.next-1) * int64(f.pageSize)) {
+	if !f.list.fill(f.parts, int64(s.next-1)*int64(f.pageSize)) {
 		f.parts = nil // the other way finds out what is wrong
 		return 0
 	}
 	for i := range n {
 		page := s.next
-		s.next = u32(f.list.links[4*i:])
+		s.next = f.list.link(i)
 		if i < n-1 && s.next != page+1 { // what was read behind it is something else
 			s.run = max(i+1, runBytes/f.pageSize, 1)
 			return (i + 1) * each
@@ -57,7 +77,7 @@ func (s *Stream) lay(p []byte, n int) (rest []byte) {
 	left := s.left - int64(len(p))
 	for i := range n {
 		k := min(each, len(p))
-		list.parts = append(list.parts, list.links[4*i:][:4], p[:k])
+		list.add(i, p[:k])
 		if p = p[k:]; k < each && left > 0 {
 			s.takeBlock()
 			s.held = 0
@@ -66,16 +86,4 @@ func (s *Stream) lay(p []byte, n int) (rest []byte) {
 		}
 	}
 	return rest
-}
-
-// readParts fills the parts from off on, all or none, and forgets them: they are the caller's memory.
-func (f *File) readParts(off int64) bool {
-	want := 0
-	for _, part := range f.list.parts {
-		want += len(part)
-	}
-	n, err := f.parts.ReadPartsAt(f.list.parts, off)
-	clear(f.list.parts)
-	f.list.parts = f.list.parts[:0]
-	return err == nil && n == want
 }

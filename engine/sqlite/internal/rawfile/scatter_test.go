@@ -163,26 +163,28 @@ func (img *image) parts() *partsFile { return &partsFile{Reader: bytes.NewReader
 
 func always(n int) func() int { return func() int { return n } }
 
+// orders are ways for the pages of a chain to lie.
+var orders = map[string]func([]uint32){
+	"in a row":  func([]uint32) {},
+	"backwards": func(p []uint32) { slices.Reverse(p) },
+	"halves":    func(p []uint32) { copy(p, append(slices.Clone(p[len(p)/2:]), p[:len(p)/2]...)) },
+	"pairs": func(p []uint32) {
+		for i := 0; i+1 < len(p); i += 2 {
+			p[i], p[i+1] = p[i+1], p[i]
+		}
+	},
+	"runs": func(p []uint32) {
+		runs := slices.Collect(slices.Chunk(slices.Clone(p), 20))
+		slices.Reverse(runs)
+		copy(p, slices.Concat(runs...))
+	},
+	"any": func(p []uint32) {
+		rand.New(rand.NewPCG(1, 2)).Shuffle(len(p), func(i, j int) { p[i], p[j] = p[j], p[i] })
+	},
+}
+
 // A column comes out of its pages whatever their size and order, and the pieces in which it is read.
 func TestScatter(t *testing.T) {
-	orders := map[string]func([]uint32){
-		"in a row":  func([]uint32) {},
-		"backwards": func(p []uint32) { slices.Reverse(p) },
-		"halves":    func(p []uint32) { copy(p, append(slices.Clone(p[len(p)/2:]), p[:len(p)/2]...)) },
-		"pairs": func(p []uint32) {
-			for i := 0; i+1 < len(p); i += 2 {
-				p[i], p[i+1] = p[i+1], p[i]
-			}
-		},
-		"runs": func(p []uint32) {
-			runs := slices.Collect(slices.Chunk(slices.Clone(p), 20))
-			slices.Reverse(runs)
-			copy(p, slices.Concat(runs...))
-		},
-		"any": func(p []uint32) {
-			rand.New(rand.NewPCG(1, 2)).Shuffle(len(p), func(i, j int) { p[i], p[j] = p[j], p[i] })
-		},
-	}
 	for _, pageSize := range []int{512, 4096, 8192, 65536} {
 		for _, before := range []int{10, 3000, 200_000} {
 			made := newImage(t, pageSize, before, 1_500_000)
