@@ -201,8 +201,8 @@ func (ses *session) deleteRange(r engine.Range) (int64, error) {
 			return 0, err
 		}
 	}
-	for _, sql := range []string{ses.t.sql.clearMeta, ses.t.sql.clearRows} {
-		st, err := ses.c.Prepare(sql)
+	for _, sql := range []ranged{ses.t.sql.clearMeta, ses.t.sql.clearRows} {
+		st, err := ses.c.Prepare(sql.text(r))
 		if err != nil {
 			return 0, err
 		}
@@ -213,17 +213,18 @@ func (ses *session) deleteRange(r engine.Range) (int64, error) {
 	return ses.c.Changes(), nil
 }
 
+// bindRange binds the parameters of a ranged statement.
 func bindRange(st *driver.Stmt, r engine.Range) *driver.Stmt {
 	st.Key(1, r.Start)
 	if r.End == "" {
-		return st.Null(2)
+		return st
 	}
 	return st.Key(2, r.End)
 }
 
 // chunkedIn lists the references in a range.
 func (ses *session) chunkedIn(r engine.Range) ([]reference, error) {
-	st, err := ses.c.Prepare(ses.t.sql.chunkedIn)
+	st, err := ses.c.Prepare(ses.t.sql.chunkedIn.text(r))
 	if err != nil {
 		return nil, err
 	}

@@ -247,19 +247,11 @@ func (ses *session) countKeys(r engine.Range) (int64, error) {
 	if r.Empty() {
 		return 0, nil
 	}
-	sql := ses.t.sql.countFrom
-	if r.End != "" {
-		sql = ses.t.sql.count
-	}
-	st, err := ses.c.Prepare(sql)
+	st, err := ses.c.Prepare(ses.t.sql.count.text(r))
 	if err != nil {
 		return 0, err
 	}
 	defer st.Reset()
-	st.Key(1, r.Start)
-	if r.End != "" {
-		st.Key(2, r.End)
-	}
-	_, err = st.Step()
+	_, err = bindRange(st, r).Step()
 	return st.ColInt(0), err
 }

@@ -17,11 +17,21 @@ type statements struct {
 	deleteRow, deleteMeta  string
 	putMeta, moveMeta      string
 	renameRow              string
-	count, countFrom       string
-	chunkedIn, clearMeta   string
-	clearRows              string
+	count, chunkedIn       ranged
+	clearMeta, clearRows   ranged
 	keys                   string
 	chunkedKeys, largeKeys string
+}
+
+// ranged is a statement on the keys from ?1 on, or from ?1 up to but not including ?2. They are two texts because SQLite does not look for
+// an end in the index that may be NULL.
+type ranged struct{ from, within string }
+
+func (s ranged) text(r engine.Range) string {
+	if r.End == "" {
+		return s.from
+	}
+	return s.within
 }
 
 // findColumns are what readEntry scans: the row id, the length of the value, the value if it has the length of a
@@ -49,6 +59,10 @@ func newStatements(t *table) statements {
 	}
 	r := strings.NewReplacer("{t}", quoted(t.name), "{m}", quoted(t.meta()), "{id}", t.rowID,
 		"{sizeCol}", sizeCol, "{sizeVal}", sizeVal, "{sizeSet}", sizeSet, "{ref}", strconv.Itoa(refLen), "{small}", strconv.Itoa(smallBytes))
+	inRange := func(text string) ranged {
+		text = r.Replace(text)
+		return ranged{strings.ReplaceAll(text, "{range}", "key >= ?1"), strings.ReplaceAll(text, "{range}", "key >= ?1 AND key < ?2")}
+	}
 	return statements{
 		get:        r.Replace(`SELECT CASE WHEN octet_length(value) <= {small} THEN value END FROM {t} WHERE key = ?1`),
 		find:       `SELECT ` + t.findColumns() + t.from() + ` WHERE k.key = ?1`,
@@ -61,17 +75,15 @@ func newStatements(t *table) statements {
 		deleteMeta: r.Replace(`DELETE FROM {m} WHERE id = ?1`),
 		putMeta: r.Replace(`INSERT OR REPLACE INTO {m}(id, tag, mtime, sum, stage, type, user)
 			VALUES(?1, ?2, ?3, ?4, nullif(?5, 0), ?6, ?7)`),
-		moveMeta:  r.Replace(`UPDATE {m} SET id = ?2 WHERE id = ?1`),
-		renameRow: r.Replace(`UPDATE {t} SET key = ?2 WHERE rowid = ?1`),
-		count:     r.Replace(`SELECT count(*) FROM {t} WHERE key >= ?1 AND key < ?2`),
-		countFrom: r.Replace(`SELECT count(*) FROM {t} WHERE key >= ?1`),
-		chunkedIn: r.Replace(`SELECT rowid, value FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)
-			AND octet_length(value) = {ref} AND substr(value, 1, 2) = x'894b'`),
+		moveMeta:    r.Replace(`UPDATE {m} SET id = ?2 WHERE id = ?1`),
+		renameRow:   r.Replace(`UPDATE {t} SET key = ?2 WHERE rowid = ?1`),
+		count:       inRange(`SELECT count(*) FROM {t} WHERE {range}`),
+		chunkedIn:   inRange(`SELECT rowid, value FROM {t} WHERE {range} AND octet_length(value) = {ref} AND substr(value, 1, 2) = x'894b'`),
 		chunkedKeys: r.Replace(`SELECT key FROM {t} WHERE key >= ?1 AND octet_length(value) = ?2 AND substr(value, 1, 2) = x'894b' ORDER BY key LIMIT ?3`),
 		largeKeys:   r.Replace(`SELECT key FROM {t} WHERE key >= ?1 AND octet_length(value) > ?2 ORDER BY key LIMIT ?3`),
-		clearMeta:   r.Replace(`DELETE FROM {m} WHERE id IN (SELECT {id} FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2))`),
+		clearMeta:   inRange(`DELETE FROM {m} WHERE id IN (SELECT {id} FROM {t} WHERE {range})`),
 		keys:        r.Replace(`SELECT key FROM {t} WHERE key >= ?1 ORDER BY key LIMIT ?2`),
-		clearRows:   r.Replace(`DELETE FROM {t} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)`),
+		clearRows:   inRange(`DELETE FROM {t} WHERE {range}`),
 	}
 }
 
