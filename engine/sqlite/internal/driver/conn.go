@@ -125,6 +125,8 @@ func (c *Conn) configure(cfg Config) error {
 		sqlite3.DBCONFIG_ENABLE_VIEW:    false,
 		sqlite3.DBCONFIG_TRUSTED_SCHEMA: false,
 		sqlite3.DBCONFIG_DEFENSIVE:      true,
+		// Without this, statements are compiled anew for each value that is bound, since statistics might tell how many rows it finds.
+		sqlite3.DBCONFIG_ENABLE_QPSG: true,
 	} {
 		if _, err := c.c.Config(op, on); err != nil {
 			return wrap(err)

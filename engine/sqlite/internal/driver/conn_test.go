@@ -2,10 +2,12 @@ package driver
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
@@ -49,6 +51,43 @@ func TestMappedConnection(t *testing.T) {
 			t.Errorf("%s gives %q, want %q (%v)", sql, st.ColString(0), want, err)
 		}
 		st.Reset()
+	}
+}
+
+// Statements stay compiled whatever is bound, also where SQLite knows how the keys are spread.
+func TestStatementsStayCompiled(t *testing.T) {
+	c, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Exec(`CREATE TABLE t(id INTEGER PRIMARY KEY, key BLOB UNIQUE); CREATE TABLE m(id INTEGER PRIMARY KEY, x);
+		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO t SELECT i, CAST(i AS BLOB) FROM n;
+		ANALYZE`); err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{
+		`SELECT t.id, m.x FROM t LEFT JOIN m ON m.id = t.id WHERE key = ?1`,
+		`SELECT key FROM t WHERE key >= ?1 ORDER BY key LIMIT ?2`,
+		`SELECT id FROM t WHERE key >= ?1 AND key < ?2`,
+	} {
+		st, err := c.Prepare(sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range int64(10) {
+			st.Key(1, fmt.Sprint(i))
+			if st.s.BindCount() > 1 {
+				st.Int(2, i)
+			}
+			if _, err := st.Step(); err != nil {
+				t.Fatal(err)
+			}
+			st.Reset()
+		}
+		if n := st.s.Status(sqlite3.STMTSTATUS_REPREPARE, false); n > 0 {
+			t.Errorf("%s: compiled %d times more", sql, n)
+		}
 	}
 }
 

@@ -1,0 +1,88 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// texts are all statements on a key-value table.
+func (t *table) texts() (texts []string) {
+	fields := reflect.ValueOf(t.sql)
+	for i := range fields.NumField() {
+		switch f := fields.Field(i); f.Kind() {
+		case reflect.String:
+			texts = append(texts, f.String())
+		case reflect.Struct:
+			texts = append(texts, f.Field(0).String(), f.Field(1).String())
+		}
+	}
+	for _, end := range []string{"", "x"} {
+		for _, reverse := range []bool{false, true} {
+			for _, values := range []bool{false, true} {
+				q := engine.Query{Range: engine.Range{End: end}, Reverse: reverse, Values: values}
+				texts = append(texts, t.list(q), t.listKeys(q))
+			}
+		}
+	}
+	return texts
+}
+
+// No statement goes through a whole table, past the end of its range, or sorts, whatever SQLite knows of how the keys are spread.
+func TestPlans(t *testing.T) {
+	for _, tt := range []struct{ keys, size int }{{0, 0}, {5000, 10}, {300, 30_000}} {
+		for _, analyzed := range []bool{false, true} {
+			s := openRest(t, filepath.Join(t.TempDir(), "v.kv"), Options{})
+			ops := make([]engine.Op, tt.keys)
+			for i := range ops {
+				ops[i] = engine.Op{Kind: engine.Put, Key: fmt.Sprintf("%08x", uint32(i)*2654435761), Value: make([]byte, tt.size)}
+			}
+			if _, err := s.Apply(t.Context(), ops); err != nil {
+				t.Fatal(err)
+			}
+			if analyzed {
+				if err := s.Optimize(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, text := range s.layout().texts() {
+				plan := planOf(t, s, text)
+				for _, bad := range []string{"SCAN", "TEMP B-TREE"} {
+					if strings.Contains(plan, bad) {
+						t.Errorf("%d keys, analyzed %t: %s: %s", tt.keys, analyzed, text, plan)
+					}
+				}
+				if strings.Contains(text, "key < ?2") && !strings.Contains(plan, "key<?") {
+					t.Errorf("%d keys, analyzed %t: %s: goes past the end: %s", tt.keys, analyzed, text, plan)
+				}
+			}
+		}
+	}
+}
+
+func planOf(t *testing.T, s *Store, text string) (plan string) {
+	t.Helper()
+	err := s.read(context.Background(), s.reads, true, func(ses *session) error {
+		st, err := ses.c.Prepare(`EXPLAIN QUERY PLAN ` + text)
+		if err != nil {
+			return err
+		}
+		defer st.Reset()
+		for {
+			row, err := st.Step()
+			if err != nil || !row {
+				return err
+			}
+			plan += st.ColString(3) + "; "
+		}
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return plan
+}
