@@ -2,10 +2,12 @@ package sqlite_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -72,6 +74,48 @@ func TestSalvageLog(t *testing.T) {
 	write(t, copyOf+"-wal", log[:len(log)*2/3])
 	if _, report, losses = salvaged(t, copyOf, sqlite.SalvageOptions{}); report.Keys == 0 || report.Keys == 50 || len(losses) > 0 {
 		t.Errorf("with a part of the log: %+v, %q", report, losses)
+	}
+}
+
+// A log may claim pages that there are not, up to the most that there can be. Nobody makes room for them or looks for them.
+func TestSalvageLogThatBoasts(t *testing.T) {
+	const pageSize, frame = 1024, 24 + 1024
+	path := filepath.Join(t.TempDir(), "v.kv")
+	s := open(t, path, &sqlite.Options{PageSize: pageSize})
+	for i := range 20 {
+		put(t, s, fmt.Sprint(i), noise(i*100))
+	}
+	log := must[[]byte](t)(os.ReadFile(path + "-wal"))
+	last := 32 // where the last frame of the log is, which ends a commit
+	for next := last; next+frame <= len(log) && bytes.Equal(log[next+8:next+16], log[16:24]); next += frame {
+		last = next
+	}
+	binary.BigEndian.PutUint32(log[last+4:], 1<<32-2)
+	order := binary.ByteOrder(binary.LittleEndian)
+	if log[3]&1 == 1 {
+		order = binary.BigEndian
+	}
+	a, b := binary.BigEndian.Uint32(log[last-frame+16:]), binary.BigEndian.Uint32(log[last-frame+20:])
+	for _, summed := range [][]byte{log[last : last+8], log[last+24 : last+frame]} {
+		for ; len(summed) > 0; summed = summed[8:] {
+			a += order.Uint32(summed) + b
+			b += order.Uint32(summed[4:]) + a
+		}
+	}
+	binary.BigEndian.PutUint32(log[last+16:], a)
+	binary.BigEndian.PutUint32(log[last+20:], b)
+	boast := filepath.Join(t.TempDir(), "v.kv")
+	write(t, boast, must[[]byte](t)(os.ReadFile(path)))
+	write(t, boast+"-wal", log)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, report, losses := salvaged(t, boast, sqlite.SalvageOptions{})
+	runtime.ReadMemStats(&after)
+	if report.Keys != 20 || len(losses) > 0 {
+		t.Errorf("%+v, %q", report, losses)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 256<<20 {
+		t.Errorf("took %d MiB of memory", took>>20)
 	}
 }
 

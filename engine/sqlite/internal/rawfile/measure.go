@@ -26,9 +26,12 @@ func (f *File) measure(header []byte, size int64) {
 	if f.pageSize == 0 {
 		return
 	}
-	f.pages = logged
-	if f.pages == 0 {
-		f.pages = uint32(min(size/int64(f.pageSize), maxPages))
+	f.pages = uint32(min(size/int64(f.pageSize), maxPages))
+	if logged > 0 { // which may be a lie: no more pages are looked for than there are
+		for no := range f.overlay {
+			f.pages = max(f.pages, no)
+		}
+		f.pages = min(f.pages, logged)
 	}
 }
 
