@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
 // texts are all statements on a key-value table.
@@ -35,9 +37,17 @@ func (t *table) texts() (texts []string) {
 
 // No statement goes through a whole table, past the end of its range, or sorts, whatever SQLite knows of how the keys are spread.
 func TestPlans(t *testing.T) {
-	for _, tt := range []struct{ keys, size int }{{0, 0}, {5000, 10}, {300, 30_000}} {
+	const foreign = `CREATE TABLE kvault(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`
+	for _, tt := range []struct {
+		schema     string
+		keys, size int
+	}{{"", 0, 0}, {"", 5000, 10}, {"", 300, 30_000}, {foreign, 5000, 10}, {foreign, 300, 30_000}} {
 		for _, analyzed := range []bool{false, true} {
-			s := openRest(t, filepath.Join(t.TempDir(), "v.kv"), Options{})
+			path := filepath.Join(t.TempDir(), "v.kv")
+			if tt.schema != "" {
+				makeWith(t, path, tt.schema)
+			}
+			s := openRest(t, path, Options{})
 			ops := make([]engine.Op, tt.keys)
 			for i := range ops {
 				ops[i] = engine.Op{Kind: engine.Put, Key: fmt.Sprintf("%08x", uint32(i)*2654435761), Value: make([]byte, tt.size)}
@@ -54,14 +64,26 @@ func TestPlans(t *testing.T) {
 				plan := planOf(t, s, text)
 				for _, bad := range []string{"SCAN", "TEMP B-TREE"} {
 					if strings.Contains(plan, bad) {
-						t.Errorf("%d keys, analyzed %t: %s: %s", tt.keys, analyzed, text, plan)
+						t.Errorf("%+v, analyzed %t: %s: %s", tt, analyzed, text, plan)
 					}
 				}
 				if strings.Contains(text, "key < ?2") && !strings.Contains(plan, "key<?") {
-					t.Errorf("%d keys, analyzed %t: %s: goes past the end: %s", tt.keys, analyzed, text, plan)
+					t.Errorf("%+v, analyzed %t: %s: goes past the end: %s", tt, analyzed, text, plan)
 				}
 			}
 		}
+	}
+}
+
+// makeWith makes a database as another program might.
+func makeWith(t *testing.T, path, schema string) {
+	t.Helper()
+	c, err := driver.Open(t.Context(), driver.Config{Path: path, Create: true})
+	if err == nil {
+		err = errors.Join(c.Exec(schema), c.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
