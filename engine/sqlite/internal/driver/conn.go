@@ -309,7 +309,8 @@ func (c *Conn) OnWAL(fn func(pages int)) {
 }
 
 // Checkpoint copies what it can of the write-ahead log into the file without waiting for anyone. It returns the pages
-// of the log and how many of them the file now holds. truncate waits for readers and empties the log file.
+// of the log and how many of them the file now holds. truncate waits for readers and empties the log file. After an I/O error nothing of the
+// log counts as copied, as with SyncCopied: a sync that failed was for what earlier calls have copied, too.
 func (c *Conn) Checkpoint(truncate bool) (log, done int, err error) {
 	defer guard(c, &err)
 	mode := sqlite3.CHECKPOINT_PASSIVE
@@ -317,7 +318,10 @@ func (c *Conn) Checkpoint(truncate bool) (log, done int, err error) {
 		mode = sqlite3.CHECKPOINT_TRUNCATE
 	}
 	log, done, err = c.c.WALCheckpoint("main", mode)
-	return log, done, wrap(err)
+	if err = wrap(err); KindOf(err) == IO {
+		err = errors.Join(err, c.forgetCopied())
+	}
+	return log, done, err
 }
 
 // MemoryUsed is what SQLite's page cache holds on this connection in bytes.

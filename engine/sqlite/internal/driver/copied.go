@@ -21,7 +21,15 @@ func (c *Conn) SyncCopied() (err error) {
 		return errors.ErrUnsupported
 	}
 	if err := c.mainFile().Sync(vfs.SYNC_FULL); err != nil {
-		return errors.Join(err, c.hold.index.forgetCopied(c.c.Filename("main").String()))
+		return errors.Join(err, c.forgetCopied())
 	}
 	return nil
+}
+
+// forgetCopied has the next checkpoint copy the log from its beginning, where that can be done.
+func (c *Conn) forgetCopied() error {
+	if !c.CanSyncCopied() {
+		return nil
+	}
+	return c.hold.index.forgetCopied(c.c.Filename("main").String())
 }

@@ -1,8 +1,10 @@
 package driver_test
 
 import (
+	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -70,5 +72,69 @@ func TestSyncCopiedFails(t *testing.T) {
 	checkpoint()
 	if !copied() {
 		t.Error("the log has not been copied again")
+	}
+}
+
+// What a checkpoint could not sync is copied again, all of it: it may be what an earlier one left to be synced, for the sake of a reader.
+func TestCheckpointFails(t *testing.T) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		t.Skip("the log's shared memory is not to be had")
+	}
+	dir := t.TempDir()
+	path, cut := filepath.Join(dir, "v.db"), filepath.Join(dir, "cut.db")
+	disk := faultfs.NewDisk("checkpoint", nil, func(*faultfs.Still) {})
+	t.Cleanup(func() { faultfs.Drop("checkpoint") })
+	open := func(path, vfs string) *driver.Conn {
+		t.Helper()
+		c, err := driver.Open(t.Context(), driver.Config{Path: path, Create: true, VFS: vfs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	exec := func(c *driver.Conn, sql string) {
+		t.Helper()
+		if err := c.Exec(sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, reader := open(path, "checkpoint"), open(path, "checkpoint")
+	exec(a, `PRAGMA checkpoint_fullfsync=1; PRAGMA fullfsync=1; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;
+		CREATE TABLE t(x); INSERT INTO t VALUES(randomblob(100000))`)
+	if err := reader.Begin(false); err != nil {
+		t.Fatal(err)
+	}
+	if err := reader.TakeSnapshot(); err != nil {
+		t.Fatal(err)
+	}
+	exec(a, `INSERT INTO t VALUES(randomblob(100000))`)
+	if log, done, err := a.Checkpoint(false); err != nil || done == 0 || done == log {
+		t.Fatalf("%d of %d pages copied for a reader: %v", done, log, err)
+	}
+	if err := reader.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	disk.FailSync(path)
+	if _, _, err := a.Checkpoint(false); err == nil {
+		t.Fatal("a sync that fails is not told")
+	}
+	if log, done, err := a.Checkpoint(false); err != nil || done < log {
+		t.Fatalf("%d of %d pages copied: %v", done, log, err)
+	}
+	exec(a, `PRAGMA synchronous=FULL; INSERT INTO t VALUES(1)`) // begins the log anew
+	disk.Still(func(s *faultfs.Still) {
+		for name, content := range s.Files(faultfs.Cut{}, nil) {
+			if err := os.WriteFile(cut+strings.TrimPrefix(name, path), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	st, err := open(cut, "").Prepare(`SELECT group_concat(integrity_check, ' ') || (SELECT count(*) FROM t) FROM pragma_integrity_check`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Step(); err != nil || st.ColString(0) != "ok3" {
+		t.Errorf("a power cut leaves %q: %v", st.ColString(0), err)
 	}
 }

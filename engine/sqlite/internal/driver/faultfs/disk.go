@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -34,6 +35,8 @@ type move struct {
 type inode struct {
 	synced []byte
 	since  []change
+	// failing says that the next sync fails.
+	failing bool
 }
 
 // change is a write at off, or, without data, a truncation to off.
@@ -90,6 +93,14 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (f vfs.File,
 		return nil
 	})
 	return f, flags, err
+}
+
+// FailSync makes the next sync of the file at path fail. What it should have made durable is lost to a power cut, whatever is synced
+// later: programs still see it, but the system takes it for written, as Linux does.
+func (d *Disk) FailSync(path string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.files[path].failing = true
 }
 
 // syncsFolder says whether the first sync of a file syncs its name too: the driver does that for files that it may have made,
@@ -162,6 +173,10 @@ func (f *diskFile) Sync(flags vfs.SyncFlag) error {
 	return f.d.change(func() error {
 		if flags&vfs.SYNC_FULL != vfs.SYNC_FULL {
 			return nil
+		}
+		if f.file.failing {
+			f.file.failing, f.file.since = false, nil
+			return sqlite3.IOERR_FSYNC
 		}
 		for _, c := range f.file.since {
 			f.file.synced = c.apply(f.file.synced)
