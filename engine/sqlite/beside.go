@@ -79,10 +79,20 @@ func (w *writer) copyPasses(c *copying) {
 }
 
 // waitForCopying waits until nothing is copied beside the commits. Whoever calls has the turn.
-func (w *writer) waitForCopying() {
-	if c := w.log.beside; c != nil {
-		c.hurry.Store(true)
-		<-c.done
+func (w *writer) waitForCopying() { _ = w.copyingEnds(context.Background()) }
+
+// copyingEnds is waitForCopying until ctx ends.
+func (w *writer) copyingEnds(ctx context.Context) error {
+	c := w.log.beside
+	if c == nil {
+		return nil
+	}
+	c.hurry.Store(true)
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

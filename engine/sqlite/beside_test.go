@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -103,6 +104,28 @@ func TestEmptyLogWhileItIsCopied(t *testing.T) {
 		if info, err := os.Stat(path + "-wal"); err != nil || info.Size() > 0 {
 			t.Fatalf("round %d: the log is not empty (%v)", i, err)
 		}
+	}
+}
+
+// A call whose context ends does not wait for the copying that goes on.
+func TestContextEndsWhileLogIsCopied(t *testing.T) {
+	s, _ := openShort(t, Options{})
+	c := &copying{done: make(chan struct{})}
+	s.writer.turn <- struct{}{}
+	s.writer.log.beside = c
+	s.writer.release()
+	tooLong := time.AfterFunc(10*time.Second, func() { close(c.done) })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := s.emptyLog(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a call that could not wait: %v", err)
+	}
+	if !tooLong.Stop() {
+		t.Fatal("a call waited for the copying, not for its context")
+	}
+	close(c.done)
+	if err := s.emptyLog(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

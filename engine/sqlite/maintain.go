@@ -29,7 +29,9 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 		return err
 	}
 	defer w.release()
-	w.waitForCopying()
+	if err := w.copyingEnds(ctx); err != nil {
+		return err
+	}
 	defer s.reads.pause()() // a snapshot that is kept would stand in the way of a rebuild, or of emptying the log
 	w.conn.SetContext(ctx)
 	defer func() {
