@@ -162,6 +162,13 @@ func TestCancelledCalls(t *testing.T) {
 		if err := s.Check(t.Context(), func(p engine.Problem) { t.Error(p) }, nil); err != nil {
 			t.Error(err)
 		}
+		for _, h := range []*Store{s, other} { // what aborts a stage does not wait for that
+			eventually(t, "the sweeper knows of all aborted stages", func() bool {
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				return len(h.open) == 0
+			})
+		}
 		if err := s.Optimize(t.Context()); err != nil {
 			t.Error(err)
 		}
