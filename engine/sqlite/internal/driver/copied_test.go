@@ -1,6 +1,7 @@
 package driver_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -136,5 +137,28 @@ func TestCheckpointFails(t *testing.T) {
 	}
 	if _, err := st.Step(); err != nil || st.ColString(0) != "ok3" {
 		t.Errorf("a power cut leaves %q: %v", st.ColString(0), err)
+	}
+}
+
+// A context that has ended tells nothing of whether there is a log.
+func TestCanSyncCopiedLater(t *testing.T) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		t.Skip("the log's shared memory is not to be had")
+	}
+	c, err := driver.Open(t.Context(), driver.Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Exec(`PRAGMA journal_mode=WAL; CREATE TABLE t(x)`); err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.SetContext(ended)
+	c.CanSyncCopied()
+	c.SetContext(t.Context())
+	if !c.CanSyncCopied() {
+		t.Error("what could not be found out once is not looked for again")
 	}
 }

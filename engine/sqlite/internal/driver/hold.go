@@ -90,26 +90,28 @@ func holdTime() (period int64, may bool) {
 }
 
 // hasLog says whether the database has a write-ahead log that others may write: what lies beside one that has none is of no use, however
-// much it looks like the log's shared memory. As long as this connection is open nobody can take the log away.
-func (c *Conn) hasLog() bool {
+// much it looks like the log's shared memory. As long as this connection is open nobody can take the log away. An error, such as that
+// of a context that has ended, is no answer.
+func (c *Conn) hasLog() (bool, error) {
 	if !c.shared {
-		return false
+		return false, nil
 	}
 	s, err := c.Prepare(`PRAGMA journal_mode`)
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer s.Reset()
 	there, err := s.Step()
-	return err == nil && there && s.ColString(0) == "wal"
+	return err == nil && there && s.ColString(0) == "wal", err
 }
 
 // latest is the mark of the latest commit, if it can be told.
 func (c *Conn) latest() (walState, bool) {
 	h := &c.hold
 	if !h.tried {
-		h.tried = true
-		if path := c.c.Filename("main"); path != nil && c.hasLog() {
+		there, err := c.hasLog()
+		h.tried = err == nil
+		if path := c.c.Filename("main"); path != nil && there {
 			h.index, _ = openWALIndex(path.String()) // without one, nothing is kept
 		}
 	}

@@ -17,7 +17,7 @@ type Marks struct{ index *walIndex }
 // process is open.
 func OpenMarks(c *Conn) *Marks {
 	path := c.c.Filename("main")
-	if path == nil || !c.hasLog() {
+	if there, err := c.hasLog(); path == nil || !there || err != nil {
 		return nil
 	}
 	index, err := openWALIndex(path.String())
