@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -125,6 +126,40 @@ func TestContextEndsWhileLogIsCopied(t *testing.T) {
 	}
 	close(c.done)
 	if err := s.emptyLog(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A vault whose files are moved away while it is open does not make new ones in their place, and has all that was put.
+func TestMovedWhileOpen(t *testing.T) {
+	s, path := openShort(t, Options{})
+	fill(t, s, "a", 5)
+	s.writer.conn.CanSyncCopied() // as if it had begun to copy once, and failed
+	moved := filepath.Join(t.TempDir(), "moved.kv")
+	for _, suffix := range databaseSuffixes {
+		if err := os.Rename(path+suffix, moved+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	fill(t, s, "b", 200)
+	eventually(t, "nothing is copied any more", func() bool {
+		s.writer.turn <- struct{}{}
+		defer s.writer.release()
+		return s.writer.log.beside == nil
+	})
+	for _, suffix := range databaseSuffixes {
+		if _, err := os.Stat(path + suffix); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s has been made (%v)", path+suffix, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openVault(t, moved, nil)
+	if keys, err := again.List(t.Context(), engine.Query{Limit: 1000}); err != nil || len(keys.Items) != 205 {
+		t.Errorf("%d keys of 205 (%v)", len(keys.Items), err)
+	}
+	if err := again.Check(t.Context(), func(p engine.Problem) { t.Error(p) }, nil); err != nil {
 		t.Error(err)
 	}
 }

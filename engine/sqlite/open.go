@@ -92,6 +92,7 @@ func (s *Store) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.conf.Create = false // the connections after the first are to this file, and make no other should it be moved away
 	// A vault that is complete is opened without the write lock, which another process may be holding.
 	if s.table, err = inspect(conn, s.opt.Table); err == nil && (s.table == nil || !s.table.complete) {
 		s.table, err = establish(conn, s.opt.Table)
@@ -174,7 +175,6 @@ func (s *Store) noteJournal(conn *driver.Conn) error {
 // connect opens a connection that reads.
 func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.Conn, error) {
 	conf := s.conf
-	conf.Create = false
 	mmap = s.mappable(mmap)
 	conf.Mapped, conf.MaxMemory = mmap > 0, readerMemory(mmap, cacheKB)
 	conn, err := driver.Open(ctx, conf)
@@ -189,7 +189,7 @@ func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.C
 	return conn, nil
 }
 
-// connectWriter opens the connection that writes, and makes the file if need be.
+// connectWriter opens the connection that writes. The first makes the file if need be.
 func (s *Store) connectWriter(ctx context.Context) (*driver.Conn, error) {
 	return s.connectWritable(ctx, writerMemory(s.opt.CacheKB))
 }
