@@ -249,5 +249,5 @@ func (w *writer) replace() {
 func (w *writer) close() error {
 	w.turn <- struct{}{}
 	defer w.release()
-	return errors.Join(w.dropCopier(), w.conn.Close())
+	return errors.Join(w.dropCopier(), w.conn.MendLog(), w.conn.Close())
 }

@@ -223,6 +223,9 @@ func (c *Conn) Begin(write bool) error {
 	c.hold.began, c.hold.logless = walState{}, false
 	if write {
 		err := c.settled("BEGIN IMMEDIATE")
+		if err == nil {
+			err = c.mendLog()
+		}
 		if err != nil {
 			err = errors.Join(err, c.Rollback())
 		}
@@ -316,6 +319,9 @@ func (c *Conn) Checkpoint(truncate bool) (log, done int, err error) {
 	mode := sqlite3.CHECKPOINT_PASSIVE
 	if truncate {
 		mode = sqlite3.CHECKPOINT_TRUNCATE
+	}
+	if err := c.MendLog(); err != nil {
+		return 0, 0, err
 	}
 	log, done, err = c.c.WALCheckpoint("main", mode)
 	if err = wrap(err); KindOf(err) == IO {

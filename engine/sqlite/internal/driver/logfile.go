@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/ncruces/go-sqlite3"
@@ -33,7 +34,7 @@ func (v gatherVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fil
 		return f, flags, err // without that, SQLite writes parts of frames
 	}
 	if database := name.DatabaseFile(); database != nil {
-		log := &logFile{File: f, of: database, growth: v.growth}
+		log := &logFile{File: f, of: database, path: name.String(), growth: v.growth}
 		logs.Store(database, log)
 		f = log
 	}
@@ -59,6 +60,7 @@ const (
 type logFile struct {
 	vfs.File
 	of         vfs.File // the database
+	path       string
 	buf        []byte
 	committing bool  // says that Commit runs
 	next       int64 // where the last write of the commit ended, gathered or not; -1 if that is not known
@@ -76,7 +78,7 @@ func (f *logFile) end() { f.committing, f.inFrame, f.buf = false, false, f.buf[:
 
 func (f *logFile) Close() error {
 	logs.CompareAndDelete(f.of, f)
-	return f.File.Close()
+	return errors.Join(f.mendLast(), f.File.Close())
 }
 
 func (f *logFile) WriteAt(p []byte, off int64) (int, error) {
@@ -149,7 +151,7 @@ func (f *logFile) Sync(flags vfs.SyncFlag) error {
 		return err
 	}
 	f.growth.synced = f.growth.synced || f.committing && f.last
-	return f.File.Sync(flags)
+	return f.sync(flags)
 }
 
 func (f *logFile) Size() (int64, error) {

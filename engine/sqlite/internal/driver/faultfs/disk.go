@@ -95,12 +95,14 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (f vfs.File,
 	return f, flags, err
 }
 
-// FailSync makes the next sync of the file at path fail. What it should have made durable is lost to a power cut, whatever is synced
+// FailSync makes the next sync of the file at path fail, if there is one. What it should have made durable is lost to a power cut, whatever is synced
 // later: programs still see it, but the system takes it for written, as Linux does.
 func (d *Disk) FailSync(path string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.files[path].failing = true
+	if file := d.files[path]; file != nil {
+		file.failing = true
+	}
 }
 
 // syncsFolder says whether the first sync of a file syncs its name too: the driver does that for files that it may have made,

@@ -1,0 +1,137 @@
+package sqlite
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver/faultfs"
+)
+
+// onFailingDisk opens a vault whose syncs can be made to fail. cut opens what a power cut would leave of it.
+func onFailingDisk(t *testing.T, o Options) (s *Store, failSync func(suffix string), cut func() *Store) {
+	path, name := filepath.Join(t.TempDir(), "v.kv"), t.Name()
+	disk := faultfs.NewDisk(name, nil, func(*faultfs.Still) {})
+	t.Cleanup(func() { faultfs.Drop(name) })
+	o.vfs = name
+	s = openVault(t, path, &o)
+	cut = func() *Store {
+		t.Helper()
+		left := filepath.Join(t.TempDir(), "left.kv")
+		disk.Still(func(st *faultfs.Still) {
+			for name, content := range st.Files(faultfs.Cut{}, rand.New(rand.NewPCG(1, 1))) {
+				if err := os.WriteFile(left+strings.TrimPrefix(name, path), content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		return openVault(t, left, nil)
+	}
+	return s, func(suffix string) { disk.FailSync(path + suffix) }, cut
+}
+
+func wantKeys(t *testing.T, s *Store, n int) {
+	t.Helper()
+	if keys, err := s.List(t.Context(), engine.Query{Limit: 1000}); err != nil || len(keys.Items) != n {
+		t.Errorf("%d keys, want %d (%v)", len(keys.Items), n, err)
+	}
+	if err := s.Check(t.Context(), func(p engine.Problem) { t.Error(p) }, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// A commit whose sync failed takes none with it that is acknowledged later: chunks before it, which need no sync of their own, are
+// synced with the commit that publishes them.
+func TestSyncOfLogFails(t *testing.T) {
+	s, failSync, cut := onFailingDisk(t, Options{PageSize: 1024, OneRowLimit: 8000, Full: true})
+	apply(t, s, engine.Op{Kind: engine.Put, Key: "before", Value: filled('b', 2000)})
+	sg, err := s.Stage(t.Context(), engine.StageOptions{ChunkSize: 3000, Size: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if err := sg.WriteChunk(t.Context(), bytes.Repeat([]byte{7}, 3000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	failSync("-wal")
+	if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "failed", Value: filled('f', 2000)}}); err == nil {
+		t.Fatal("a sync that fails is not told")
+	}
+	apply(t, s, engine.Op{Kind: engine.Put, Key: "after", Value: filled('a', 2000)})
+	wantKeys(t, cut(), 2)
+	apply(t, s, engine.Op{Kind: engine.Put, Key: "staged", Staged: sg})
+	wantKeys(t, cut(), 3)
+}
+
+// What a checkpoint could not sync of the log is synced before the next one changes the file. Otherwise a power cut would leave the
+// beginning of the log, whose pages are older than those of the file.
+func TestSyncOfLogFailsInCheckpoint(t *testing.T) {
+	t.Run("between", func(t *testing.T) {
+		logFailsIn(t, func(t *testing.T, s *Store) {
+			if err := s.Checkpoint(); err == nil {
+				t.Fatal("a sync that fails is not told")
+			}
+		})
+	})
+	t.Run("beside", func(t *testing.T) {
+		if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+			t.Skip("the log is copied between commits here")
+		}
+		logFailsIn(t, func(t *testing.T, s *Store) {
+			s.writer.turn <- struct{}{}
+			defer s.writer.release()
+			s.writer.copyBeside()
+			<-s.writer.log.beside.done
+		})
+	})
+}
+
+// The last connection that closes leaves no gap in the log either: whoever opens it next could not know.
+func TestSyncOfLogFailsAtClose(t *testing.T) {
+	logFailsIn(t, func(t *testing.T, s *Store) {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// logFailsIn fails the sync of a log of which only the beginning has been synced so far.
+func logFailsIn(t *testing.T, fail func(t *testing.T, s *Store)) {
+	s, failSync, cut := onFailingDisk(t, Options{PageSize: 1024})
+	checkpoint := func() {
+		t.Helper()
+		if err := s.Checkpoint(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 40 {
+		apply(t, s, engine.Op{Kind: engine.Put, Key: fmt.Sprint(i), Value: filled('v', 100+7*i)})
+	}
+	checkpoint()
+	apply(t, s, engine.Op{Kind: engine.Put, Key: "b", Value: filled('b', 2000)})
+	reader, err := s.Begin(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exists(t, reader, "b")
+	apply(t, s, engine.Op{Kind: engine.Put, Key: "c", Value: filled('c', 2000)})
+	checkpoint() // syncs the log, and copies what the reader does not need
+	if err := reader.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 40 {
+		apply(t, s, engine.Op{Kind: engine.Delete, Key: fmt.Sprint(i)})
+	}
+	failSync("-wal")
+	if fail(t, s); !s.isClosing() {
+		checkpoint()
+	}
+	wantKeys(t, cut(), 2)
+}
