@@ -70,6 +70,34 @@ func TestSyncOfLogFails(t *testing.T) {
 	wantKeys(t, cut(), 3)
 }
 
+// A commit that was refused because its sync failed does not come back when the log is recovered.
+func TestRefusedCommitStaysAway(t *testing.T) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		t.Skip("where the log ends cannot be told")
+	}
+	for _, keys := range []int{0, 1, 3} {
+		t.Run(fmt.Sprint(keys), func(t *testing.T) {
+			s, failSync, cut := onFailingDisk(t, Options{Full: true})
+			if keys == 0 { // the refused commit is the first of a log
+				if err := s.Checkpoint(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := range keys {
+				apply(t, s, engine.Op{Kind: engine.Put, Key: fmt.Sprint(i), Value: filled('v', 2000)})
+			}
+			failSync("-wal")
+			if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "refused", Value: filled('f', 20_000)}}); err == nil {
+				t.Fatal("a sync that fails is not told")
+			}
+			if err := s.Checkpoint(); err != nil {
+				t.Fatal(err)
+			}
+			wantKeys(t, cut(), keys)
+		})
+	}
+}
+
 // What a checkpoint could not sync of the log is synced before the next one changes the file. Otherwise a power cut would leave the
 // beginning of the log, whose pages are older than those of the file.
 func TestSyncOfLogFailsInCheckpoint(t *testing.T) {

@@ -42,6 +42,8 @@ func (v gatherVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fil
 }
 
 const (
+	// logHeader is the length of what precedes the first frame.
+	logHeader = 32
 	// frameHeader is the length of what precedes each page in the log; its second word is not 0 in the last frame of a commit. See
 	// https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
 	frameHeader = 24

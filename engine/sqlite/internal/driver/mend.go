@@ -1,8 +1,10 @@
 package driver
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"github.com/ncruces/go-sqlite3"
@@ -30,10 +32,36 @@ func (c *Conn) mendLog() error {
 	}
 	log.begin()
 	defer log.end()
-	if err := log.Sync(vfs.SYNC_FULL); err != nil {
+	err := c.dropRefused(log)
+	if err == nil {
+		err = log.Sync(vfs.SYNC_FULL)
+	}
+	if err != nil {
 		return &Error{Kind: IO, err: fmt.Errorf("write the log again, which could not be synced: %w", err)}
 	}
 	return nil
+}
+
+// dropRefused spoils what lies behind the last commit, where that can be told. It is of a commit that was refused, which would be back, once it is
+// synced, if the log were recovered.
+func (c *Conn) dropRefused(log *logFile) error {
+	state, ok := c.latest()
+	if !ok {
+		return nil
+	}
+	head := make([]byte, logHeader)
+	if _, err := log.File.ReadAt(head, 0); err != nil {
+		if err == io.EOF { // of no frame
+			err = nil
+		}
+		return err
+	}
+	behind := logHeader + int64(state.frames())*(frameHeader+int64(binary.BigEndian.Uint32(head[8:])))
+	size, err := log.File.Size()
+	if err == nil && behind+frameHeader <= size {
+		_, err = log.File.WriteAt(make([]byte, frameHeader), behind)
+	}
+	return err
 }
 
 func (f *logFile) distrusted() bool {
