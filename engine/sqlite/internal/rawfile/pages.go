@@ -19,25 +19,16 @@ type Pages struct {
 	size   int
 	count  uint32
 	cookie uint32
-	// Pages that lead to others are few and are asked for all the time: the rest must not push them out.
-	inner, leaves slots
+	kept   []pageSet
 	// cold is how many further reads are taken to be of what the system does not have yet.
 	cold atomic.Int32
 	// near has a bit for each neighbourhood, set if it was read as a whole.
 	near [aroundFile / aroundBytes / 64]atomic.Uint64
 }
 
-// slots remember pages, each in the one place that its number gives it.
-type slots []atomic.Pointer[kept]
-
 // admit is how many pages are read for each that takes the place of another: a page that is asked for often gets in, and most of what is
 // read once takes no memory.
 const admit = 8
-
-type kept struct {
-	no   uint32
-	data []byte
-}
 
 // NewPages reads the header of main, of which at most so many bytes of pages will be remembered. Files whose pages have room for extensions of
 // SQLite are refused, since what those do with a page cannot be known.
@@ -46,25 +37,12 @@ func NewPages(main io.ReaderAt, room int64) (*Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := room / int64(h.pageSize)
-	return &Pages{
-		size: h.pageSize, count: h.pages, cookie: h.cookie,
-		inner:  make(slots, min(max(all/4, 16), int64(h.pages))),
-		leaves: make(slots, min(max(all-all/4, 16), int64(h.pages))),
-	}, nil
+	sets := max(room/int64(h.pageSize)/setPages, minSets)
+	return &Pages{size: h.pageSize, count: h.pages, cookie: h.cookie, kept: make([]pageSet, min(sets, int64(h.pages)))}, nil
 }
 
 // Cookie changes with the schema: https://www.sqlite.org/fileformat2.html#schema_cookie.
 func (p *Pages) Cookie() uint32 { return p.cookie }
-
-func (s slots) at(no uint32) *atomic.Pointer[kept] { return &s[no%uint32(len(s))] }
-
-func (s slots) find(no uint32) []byte {
-	if k := s.at(no).Load(); k != nil && k.no == no {
-		return k.data
-	}
-	return nil
-}
 
 // Reader looks into Pages. It is for one goroutine at a time; Close it when done.
 type Reader struct {
@@ -99,10 +77,8 @@ func (r *Reader) page(no uint32) (data []byte, head int, err error) {
 	if no == 1 {
 		head = 100
 	}
-	if data = p.inner.find(no); data != nil {
-		return data, head, nil
-	}
-	if data = p.leaves.find(no); data != nil {
+	set := &p.kept[no%uint32(len(p.kept))]
+	if data = set.find(no); data != nil {
 		return data, head, nil
 	}
 	if no != 0 && no == r.held {
@@ -111,8 +87,7 @@ func (r *Reader) page(no uint32) (data []byte, head int, err error) {
 	if no == 0 || no > p.count {
 		return nil, 0, fmt.Errorf("%w: page %d of %d", ErrDamaged, no, p.count)
 	}
-	leaf := p.leaves.at(no)
-	keep := !r.passing && (leaf.Load() == nil || rand.Uint32()%admit == 0)
+	keep := !r.passing && (set.hasRoom() || rand.Uint32()%admit == 0)
 	if keep {
 		data = make([]byte, p.size)
 	} else {
@@ -126,9 +101,9 @@ func (r *Reader) page(no uint32) (data []byte, head int, err error) {
 		if !keep {
 			data = bytes.Clone(data)
 		}
-		p.inner.at(no).Store(&kept{no, data})
+		set.put(&keptPage{no: no, inner: true, data: data})
 	case keep:
-		leaf.Store(&kept{no, data})
+		set.put(&keptPage{no: no, data: data})
 	default:
 		r.held = no
 	}
