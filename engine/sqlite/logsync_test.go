@@ -23,15 +23,9 @@ func onFailingDisk(t *testing.T, o Options) (s *Store, failSync func(suffix stri
 	s = openVault(t, path, &o)
 	cut = func() *Store {
 		t.Helper()
-		left := filepath.Join(t.TempDir(), "left.kv")
-		disk.Still(func(st *faultfs.Still) {
-			for name, content := range st.Files(faultfs.Cut{}, rand.New(rand.NewPCG(1, 1))) {
-				if err := os.WriteFile(left+strings.TrimPrefix(name, path), content, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
-		return openVault(t, left, nil)
+		var left map[string][]byte
+		disk.Still(func(st *faultfs.Still) { left = st.Files(faultfs.Cut{}, rand.New(rand.NewPCG(1, 1))) })
+		return openLeft(t, path, left)
 	}
 	return s, func(suffix string) { disk.FailSync(path + suffix) }, cut
 }
@@ -162,4 +156,67 @@ func logFailsIn(t *testing.T, fail func(t *testing.T, s *Store)) {
 		checkpoint()
 	}
 	wantKeys(t, cut(), 2)
+}
+
+// A power cut while a log is written again takes nothing that was durable before, even if it leaves anything in place of what was
+// being written.
+func TestPowerCutWhileMending(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		o    Options
+		file string // whose sync fails
+		fail faultfs.Failure
+	}{
+		{"log", Options{Full: true}, "-wal", faultfs.Failure{Times: 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var left []map[string][]byte
+			cutting, r := false, rand.New(rand.NewPCG(1, 1))
+			path, name := filepath.Join(t.TempDir(), "v.kv"), t.Name()
+			disk := faultfs.NewDisk(name, nil, func(st *faultfs.Still) {
+				if cutting {
+					left = append(left, st.Files(faultfs.Cut{Keep: r.Float64() / 2, Sector: 512, Garbage: true}, r))
+				}
+			})
+			t.Cleanup(func() { faultfs.Drop(name) })
+			c.o.PageSize, c.o.vfs = 1024, name
+			s := openVault(t, path, &c.o)
+			const keys = 40
+			for i := range keys {
+				apply(t, s, engine.Op{Kind: engine.Put, Key: fmt.Sprint(i), Value: filled('v', 700)})
+			}
+			c.fail.Rand = r
+			disk.Still(func(st *faultfs.Still) { st.FailSync(path+c.file, c.fail) })
+			refused := []engine.Op{{Kind: engine.Put, Key: "refused", Value: filled('f', 2000)}}
+			for i := range keys {
+				refused = append(refused, engine.Op{Kind: engine.Put, Key: fmt.Sprint(i), Value: filled('f', 700)})
+			}
+			if _, err := s.Apply(t.Context(), refused); err == nil {
+				t.Fatal("a sync that fails is not told")
+			}
+			disk.Still(func(*faultfs.Still) { cutting = true })
+			wantKeys(t, s, keys)
+			apply(t, s, engine.Op{Kind: engine.Put, Key: "3", Value: filled('w', 2000)})
+			disk.Still(func(*faultfs.Still) { cutting = false })
+			for _, files := range left {
+				s := openLeft(t, path, files)
+				wantKeys(t, s, keys)
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// openLeft opens what was left of the vault at path.
+func openLeft(t *testing.T, path string, files map[string][]byte) *Store {
+	t.Helper()
+	left := filepath.Join(t.TempDir(), "left.kv")
+	for name, content := range files {
+		if err := os.WriteFile(left+strings.TrimPrefix(name, path), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return openVault(t, left, nil)
 }

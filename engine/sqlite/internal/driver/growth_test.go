@@ -15,7 +15,7 @@ const step, syncedStep = 4096, 3 * 4096
 
 // newGrowing is a log of one of several connections to r.
 func newGrowing(t *testing.T, r *recorder) log {
-	return log{t, &logFile{File: r, growth: growth{step: step, syncedStep: syncedStep}}, r}
+	return log{t, &logFile{File: r, trust: new(trust), growth: growth{step: step, syncedStep: syncedStep}}, r}
 }
 
 // commit writes frames from the one numbered first on as a commit.
@@ -113,7 +113,7 @@ func TestGrowthAddsZerosAlone(t *testing.T) {
 		grown, bare := &recorder{}, &recorder{}
 		var with, without [3]log
 		for i := range with {
-			with[i], without[i] = newGrowing(t, grown), log{t, &logFile{File: bare}, bare}
+			with[i], without[i] = newGrowing(t, grown), log{t, &logFile{File: bare, trust: new(trust)}, bare}
 		}
 		at := 0
 		for range 40 {

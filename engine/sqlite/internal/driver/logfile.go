@@ -34,11 +34,20 @@ func (v gatherVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fil
 		return f, flags, err // without that, SQLite writes parts of frames
 	}
 	if database := name.DatabaseFile(); database != nil {
-		log := &logFile{File: f, of: database, path: name.String(), growth: v.growth}
+		log := &logFile{File: f, of: database, path: name.String(), growth: v.growth, trust: trustIn(name.String())}
 		logs.Store(database, log)
 		f = log
 	}
 	return f, flags, nil
+}
+
+// Delete removes a file, and what is known of it if it is a log.
+func (v gatherVFS) Delete(name string, syncDir bool) error {
+	err := v.VFSFilename.Delete(name, syncDir)
+	if err == nil {
+		trusts.Delete(name)
+	}
+	return err
 }
 
 const (
@@ -63,6 +72,7 @@ type logFile struct {
 	vfs.File
 	of         vfs.File // the database
 	path       string
+	trust      *trust
 	buf        []byte
 	committing bool  // says that Commit runs
 	next       int64 // where the last write of the commit ended, gathered or not; -1 if that is not known
@@ -86,21 +96,35 @@ func (f *logFile) Close() error {
 func (f *logFile) WriteAt(p []byte, off int64) (int, error) {
 	switch {
 	case !f.committing:
-		return f.File.WriteAt(p, off)
+		return f.write(p, off)
 	case f.inFrame && off == f.next:
 		return f.gather(p, f.last || len(f.buf)+len(p) >= gatherBytes)
 	case len(p) == frameHeader && (off == f.next || f.next < 0):
 		f.next = off
 		n, err := f.gather(p, false)
+		f.trust.begins(salts(p[8:]))
 		f.inFrame, f.last = true, p[4]|p[5]|p[6]|p[7] != 0
 		return n, err
 	}
 	if err := f.flush(); err != nil {
 		return 0, err
 	}
-	n, err := f.File.WriteAt(p, off)
+	n, err := f.write(p, off)
 	f.next = off + int64(len(p))
 	return n, err
+}
+
+// write writes what is not gathered.
+func (f *logFile) write(p []byte, off int64) (int, error) {
+	switch {
+	case len(p) == frameHeader:
+		f.trust.begins(salts(p[8:]))
+	case len(p) == logHeader && off == 0:
+		f.trust.begins(salts(p[16:]))
+	}
+	f.trust.wrote(off, len(p))
+	defer f.trust.wrote(off, len(p)) // once more: a sync may have begun before it was written
+	return f.File.WriteAt(p, off)
 }
 
 // gather keeps p, which follows what is there, and writes all if it is the last.
@@ -124,7 +148,10 @@ func (f *logFile) flush() error {
 		return nil
 	}
 	var err error
-	if off := f.next - int64(len(f.buf)); whole {
+	off, n := f.next-int64(len(f.buf)), len(f.buf)
+	f.trust.wrote(off, n)
+	defer f.trust.wrote(off, n)
+	if whole {
 		f.buf, err = f.growth.write(f.File, f.buf, off)
 	} else {
 		_, err = f.File.WriteAt(f.buf, off)

@@ -50,7 +50,7 @@ type log struct {
 
 func newLog(t *testing.T) log {
 	r := &recorder{}
-	l := log{t, &logFile{File: r}, r}
+	l := log{t, &logFile{File: r, trust: new(trust)}, r}
 	l.begin()
 	l.write(0, make([]byte, 32))
 	return l

@@ -5,20 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// distrusted are the logs, by path, of which a sync failed, each with what stands for that failure. The system may take for written from
-// then on what it could not write, as Linux does: no later sync makes up for it, of whatever connection.
-var distrusted sync.Map
-
 // MendLog writes the log again and syncs it, if a sync failed. Begin does so for a transaction that writes. No checkpoint changes the file
 // before: of a log with a gap a power cut leaves what is before the gap, which is older than the file.
 func (c *Conn) MendLog() error {
-	if log := c.log(); log == nil || !log.distrusted() {
+	if log := c.log(); log == nil || !log.trust.distrusted() {
 		return nil
 	}
 	return errors.Join(c.Begin(true), c.Rollback())
@@ -27,7 +22,7 @@ func (c *Conn) MendLog() error {
 // mendLog is MendLog within a transaction that writes.
 func (c *Conn) mendLog() error {
 	log := c.log()
-	if log == nil || !log.distrusted() {
+	if log == nil || !log.trust.distrusted() {
 		return nil
 	}
 	log.begin()
@@ -64,40 +59,39 @@ func (c *Conn) dropRefused(log *logFile) error {
 	return err
 }
 
-func (f *logFile) distrusted() bool {
-	_, failed := distrusted.Load(f.path)
-	return failed
-}
-
-// sync syncs the file, and writes all of a distrusted log once more before. Without the lock for writing others may be changing it: what
-// needs the sync then must wait.
+// sync syncs the file, and before that writes once more what may be lost of a distrusted log. Without the lock for writing others may be changing it:
+// what needs the sync then must wait.
 func (f *logFile) sync(flags vfs.SyncFlag) error {
-	failure, failed := distrusted.Load(f.path)
-	if failed {
-		if err := f.rewrite(); err != nil {
+	pending := f.trust.begin()
+	if pending.failed {
+		if err := f.rewrite(pending); err != nil {
+			f.trust.drop(pending)
 			return err
 		}
 	}
-	if err := f.File.Sync(flags); err != nil {
-		distrusted.Store(f.path, new(byte))
-		return err
-	}
-	if failed {
-		distrusted.CompareAndDelete(f.path, failure)
-	}
-	if f.distrusted() { // since a sync of another connection, meanwhile
+	err := f.File.Sync(flags)
+	if durable := f.trust.finish(pending, err); err == nil && !durable {
 		return sqlite3.IOERR_FSYNC
 	}
-	return nil
+	return err
 }
 
-func (f *logFile) rewrite() error {
+// rewrite writes the log over itself, but for what is known to be durable: a power cut may leave anything in place of what is being written.
+func (f *logFile) rewrite(pending *pendingSync) error {
 	if !f.committing && !f.alone() {
 		return sqlite3.IOERR_FSYNC
 	}
+	head := make([]byte, logHeader)
+	if _, err := f.File.ReadAt(head, 0); err != nil && err != io.EOF {
+		return err
+	}
+	from := int64(0)
+	if pending.salts == salts(head[16:]) {
+		from = pending.from
+	}
 	size, err := f.File.Size()
-	p := make([]byte, min(size, gatherBytes))
-	for off := int64(0); err == nil && off < size; off += int64(len(p)) {
+	p := make([]byte, max(0, min(size-from, gatherBytes)))
+	for off := from; err == nil && off < size; off += int64(len(p)) {
 		p = p[:min(int64(len(p)), size-off)]
 		if _, err = f.File.ReadAt(p, off); err == nil {
 			_, err = f.File.WriteAt(p, off)
@@ -108,7 +102,7 @@ func (f *logFile) rewrite() error {
 
 // mendLast mends a log that SQLite could not sync when the last connection closed: another process knows nothing of that.
 func (f *logFile) mendLast() error {
-	if !f.distrusted() || !f.alone() {
+	if !f.trust.distrusted() || !f.alone() {
 		return nil
 	}
 	return f.sync(vfs.SYNC_FULL)

@@ -43,8 +43,14 @@ func (s *Still) Pending() int {
 	return n
 }
 
+// FailSync makes the next syncs of the file at path fail.
+func (s *Still) FailSync(path string, f Failure) { s.d.failing[path] = &f }
+
 // tornPart is the part of writes that are torn, where not everything is lost.
 const tornPart = 0.25
+
+// sector is what the disk writes in one piece when a sync fails.
+const sector = 512
 
 // after is what a cut leaves of the file.
 func (f *inode) after(c Cut, r *rand.Rand) []byte {

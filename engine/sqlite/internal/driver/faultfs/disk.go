@@ -2,6 +2,7 @@ package faultfs
 
 import (
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 
@@ -23,6 +24,17 @@ type Disk struct {
 	// files are the names as programs see them, synced those that survive any cut, and moves what happened in between.
 	files, synced map[string]*inode
 	moves         []move
+	failing       map[string]*Failure // by path
+}
+
+// Failure is what happens to the next syncs of a file.
+type Failure struct {
+	// Times is how many of them fail.
+	Times int
+	// Keep is the part of the changes before that are durable all the same, from 0 to 1, chosen by Rand. The others are lost to a power cut, whatever
+	// is synced later: programs still see them, but the system takes them for written, as Linux does.
+	Keep float64
+	Rand *rand.Rand
 }
 
 // move gives a name to a file, or takes it away if file is nil.
@@ -35,8 +47,6 @@ type move struct {
 type inode struct {
 	synced []byte
 	since  []change
-	// failing says that the next sync fails.
-	failing bool
 }
 
 // change is a write at off, or, without data, a truncation to off.
@@ -49,7 +59,7 @@ type change struct {
 // there and synced. before is called ahead of each change, while all others wait; it must not use the disk other than
 // through its argument.
 func NewDisk(name string, files map[string][]byte, before func(*Still)) *Disk {
-	d := &Disk{VFSFilename: vfs.Find("os").(vfs.VFSFilename), before: before, files: map[string]*inode{}}
+	d := &Disk{VFSFilename: vfs.Find("os").(vfs.VFSFilename), before: before, files: map[string]*inode{}, failing: map[string]*Failure{}}
 	for path, content := range files {
 		d.files[path] = &inode{synced: content}
 	}
@@ -89,21 +99,14 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (f vfs.File,
 			d.files[path] = file
 			d.moves = append(d.moves, move{path, file})
 		}
-		f = &diskFile{osFile: f.(osFile), d: d, file: file, syncFolder: syncsFolder(flags)}
+		f = &diskFile{osFile: f.(osFile), d: d, path: path, file: file, syncFolder: syncsFolder(flags)}
 		return nil
 	})
 	return f, flags, err
 }
 
-// FailSync makes the next sync of the file at path fail, if there is one. What it should have made durable is lost to a power cut, whatever is synced
-// later: programs still see it, but the system takes it for written, as Linux does.
-func (d *Disk) FailSync(path string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if file := d.files[path]; file != nil {
-		file.failing = true
-	}
-}
+// FailSync makes the next sync of the file at path fail, and lose all that it was for.
+func (d *Disk) FailSync(path string) { d.Still(func(s *Still) { s.FailSync(path, Failure{Times: 1}) }) }
 
 // syncsFolder says whether the first sync of a file syncs its name too: the driver does that for files that it may have made,
 // other than the database.
@@ -147,6 +150,7 @@ func (m move) apply(names map[string]*inode) {
 type diskFile struct {
 	osFile
 	d          *Disk
+	path       string
 	file       *inode
 	syncFolder bool
 }
@@ -176,8 +180,12 @@ func (f *diskFile) Sync(flags vfs.SyncFlag) error {
 		if flags&vfs.SYNC_FULL != vfs.SYNC_FULL {
 			return nil
 		}
-		if f.file.failing {
-			f.file.failing, f.file.since = false, nil
+		if failure := f.d.failing[f.path]; failure != nil && failure.Times > 0 {
+			failure.Times--
+			if failure.Keep > 0 {
+				f.file.synced = f.file.after(Cut{Keep: failure.Keep, Sector: sector}, failure.Rand)
+			}
+			f.file.since = nil
 			return sqlite3.IOERR_FSYNC
 		}
 		for _, c := range f.file.since {
