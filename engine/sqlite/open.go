@@ -181,7 +181,8 @@ func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.C
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.Exec(fmt.Sprintf(`PRAGMA mmap_size=%d; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA query_only=1;
+	// The first look at the file may play a journal back, which is to be durable before the journal is removed.
+	if err := conn.Exec(fmt.Sprintf(`PRAGMA fullfsync=1; PRAGMA mmap_size=%d; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA query_only=1;
 		SELECT 1 FROM sqlite_schema LIMIT 1`, mmap, max(cacheKB, 1))); err != nil {
 		conn.Close()
 		return nil, err
