@@ -23,5 +23,5 @@ func (s *Store) Checkpoint() error {
 	defer w.release()
 	w.waitForCopying()
 	_, _, err := w.conn.Checkpoint(false)
-	return err
+	return s.explain(context.Background(), err)
 }

@@ -33,6 +33,10 @@ func (m *image) digest() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
+func (m *image) clone() *image {
+	return &image{maps.Clone(m.values), slices.Clone(m.ints), slices.Clone(m.texts)}
+}
+
 // readImage reads all that a vault holds. A column that is not there counts as empty.
 func readImage(ctx context.Context, v *kvault.Vault) (*image, error) {
 	m := &image{values: map[string][]byte{}}

@@ -26,14 +26,18 @@ type powerRun struct {
 	one  int // in how many changes there is a cut
 	left int
 
-	// verify says what is wrong with a vault that a cut left.
+	// verify says what is wrong with a vault that a cut left. before is called ahead of each change, if it is there.
 	verify func(ctx context.Context, v *kvault.Vault) error
+	before func(*faultfs.Still)
+	disk   *faultfs.Disk
 
 	mu sync.Mutex
 	// states are the digests of the vault's contents after so many changes; acknowledged is the last that has returned.
-	states       [][sha256.Size]byte
-	acknowledged int
-	cuts, lost   int
+	// refused are those after calls that were refused, which are there in back cuts.
+	states           [][sha256.Size]byte
+	acknowledged     int
+	refused          [][sha256.Size]byte
+	cuts, lost, back int
 }
 
 // powerOptions are small, so that little data passes through all there is.
@@ -51,15 +55,18 @@ func newPowerRun(t *testing.T, o sqlite.Options, seed uint64, cuts int) *powerRu
 // onDisk runs fn with a disk whose power may fail at any change, and does once fn has returned.
 func (p *powerRun) onDisk(fn func(path, disk string) error) {
 	name := fmt.Sprintf("power-%s-%d", p.t.Name(), p.seed)
-	disk := faultfs.NewDisk(name, nil, p.maybeCut)
+	p.disk = faultfs.NewDisk(name, nil, p.maybeCut)
 	defer faultfs.Drop(name)
 	if err := fn(filepath.Join(p.dir, "v.kv"), name); err != nil {
 		p.t.Errorf("seed %d: %v", p.seed, err)
 	}
-	disk.Still(p.cut)
+	p.disk.Still(p.cut)
 }
 
 func (p *powerRun) maybeCut(s *faultfs.Still) {
+	if p.before != nil {
+		p.before(s)
+	}
 	if p.r.IntN(p.one) == 0 {
 		p.cut(s)
 	}
