@@ -166,13 +166,15 @@ func flushStep(m *image, k string, p []byte, n int) func(ctx context.Context, v 
 	delete(m.values, k)
 	return func(ctx context.Context, v *vaultOn) error {
 		return v.WithCache(ctx, nil, func() error {
+			if _, err := v.Delete(ctx, k); err != nil { // it looks into the file: what is in the cache stays there if a later call fails
+				return err
+			}
 			for i := range n {
 				if err := v.Put(ctx, fmt.Sprint("cached", i), p); err != nil {
 					return err
 				}
 			}
-			_, err := v.Delete(ctx, k)
-			return err
+			return nil
 		})
 	}
 }
