@@ -168,6 +168,7 @@ func TestPowerCutWhileMending(t *testing.T) {
 		fail faultfs.Failure
 	}{
 		{"log", Options{Full: true}, "-wal", faultfs.Failure{Times: 1}},
+		{"journal", Options{DisableWAL: true, CacheKB: 16}, "-journal", faultfs.Failure{Skip: 3, Times: 1}}, // when some of the file has changed
 		{"file", Options{DisableWAL: true}, "", faultfs.Failure{Times: 2, Keep: 0.5}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

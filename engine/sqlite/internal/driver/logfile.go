@@ -28,8 +28,14 @@ type gatherVFS struct {
 }
 
 func (v gatherVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	isLog := flags&vfs.OPEN_WAL != 0
+	isLog, isJournal := flags&vfs.OPEN_WAL != 0, flags&vfs.OPEN_MAIN_JOURNAL != 0
+	if _, failed := failedJournals.Load(name.String()); isJournal && failed && flags&vfs.OPEN_READWRITE != 0 {
+		flags |= vfs.OPEN_CREATE // so that the next sync is one of its name, too
+	}
 	f, flags, err := v.VFSFilename.OpenFilename(name, flags)
+	if err == nil && isJournal {
+		return journalFile{f, name.String()}, flags, nil
+	}
 	if err != nil || !isLog || f.DeviceCharacteristics()&vfs.IOCAP_POWERSAFE_OVERWRITE == 0 {
 		return f, flags, err // without that, SQLite writes parts of frames
 	}

@@ -89,12 +89,17 @@ func (f *logFile) rewrite(pending *pendingSync) error {
 	if pending.salts == salts(head[16:]) {
 		from = pending.from
 	}
-	size, err := f.File.Size()
+	return rewrite(f.File, from)
+}
+
+// rewrite writes all of a file from an offset on over itself.
+func rewrite(file vfs.File, from int64) error {
+	size, err := file.Size()
 	p := make([]byte, max(0, min(size-from, gatherBytes)))
 	for off := from; err == nil && off < size; off += int64(len(p)) {
 		p = p[:min(int64(len(p)), size-off)]
-		if _, err = f.File.ReadAt(p, off); err == nil {
-			_, err = f.File.WriteAt(p, off)
+		if _, err = file.ReadAt(p, off); err == nil {
+			_, err = file.WriteAt(p, off)
 		}
 	}
 	return err

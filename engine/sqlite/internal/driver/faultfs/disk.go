@@ -29,8 +29,8 @@ type Disk struct {
 
 // Failure is what happens to the next syncs of a file.
 type Failure struct {
-	// Times is how many of them fail.
-	Times int
+	// Times is how many of them fail, after Skip that do not.
+	Skip, Times int
 	// Keep is the part of the changes before that are durable all the same, from 0 to 1, chosen by Rand. The others are lost to a power cut, whatever
 	// is synced later: programs still see them, but the system takes them for written, as Linux does.
 	Keep float64
@@ -53,6 +53,19 @@ type inode struct {
 type change struct {
 	off  int64
 	data []byte
+}
+
+// next says whether the next sync fails.
+func (f *Failure) next() bool {
+	switch {
+	case f == nil || f.Times == 0:
+		return false
+	case f.Skip > 0:
+		f.Skip--
+		return false
+	}
+	f.Times--
+	return true
 }
 
 // NewDisk registers a disk as name, over the file system of the operating system. It holds files, by their names, which are
@@ -180,8 +193,7 @@ func (f *diskFile) Sync(flags vfs.SyncFlag) error {
 		if flags&vfs.SYNC_FULL != vfs.SYNC_FULL {
 			return nil
 		}
-		if failure := f.d.failing[f.path]; failure != nil && failure.Times > 0 {
-			failure.Times--
+		if failure := f.d.failing[f.path]; failure.next() {
 			if failure.Keep > 0 {
 				f.file.synced = f.file.after(Cut{Keep: failure.Keep, Sector: sector}, failure.Rand)
 			}
