@@ -8,17 +8,18 @@ import (
 	"testing"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine/sqlite"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver/faultfs"
 )
 
 // Where syncs fail now and then, a power cut takes nothing either that was acknowledged. What was refused is not there, or, if the cut comes before
 // the next change that is acknowledged, may be there as a whole.
 func TestPowerCutFailingSyncs(t *testing.T) {
-	for _, full := range []bool{false, true} {
-		t.Run(fmt.Sprintf("full=%t", full), func(t *testing.T) {
+	for _, o := range []sqlite.Options{powerOptions(false, false), powerOptions(false, true), powerOptions(true, true)} {
+		t.Run(fmt.Sprintf("rollback=%t,full=%t", o.DisableWAL, o.Full), func(t *testing.T) {
 			cuts, lost, runs, failures, refusals, back := 0, 0, 0, 0, 0, 0
-			for seed := *powerSeed; cuts < *powerCuts/2 && !t.Failed(); seed++ {
-				p := newPowerRun(t, powerOptions(false, full), seed, *powerCuts/2-cuts)
+			for seed := *powerSeed; cuts < *powerCuts/3 && !t.Failed(); seed++ {
+				p := newPowerRun(t, o, seed, *powerCuts/3-cuts)
 				p.verify = p.findState
 				f := &failingRun{powerRun: p}
 				f.run()
@@ -64,7 +65,7 @@ func (f *failingRun) run() {
 	})
 }
 
-// maybeFail has the next syncs fail of the log, of the file or of both.
+// maybeFail has the next syncs fail of the log or the journal, of the file or of both.
 func (f *failingRun) maybeFail(s *faultfs.Still) {
 	if f.calm || f.r.IntN(inFailing) != 0 {
 		return
@@ -77,7 +78,11 @@ func (f *failingRun) maybeFail(s *faultfs.Still) {
 	if f.r.IntN(2) == 0 {
 		failure.Keep = f.r.Float64()
 	}
-	for i, path := range []string{f.path, f.path + "-wal"} {
+	log := "-wal"
+	if f.o.DisableWAL {
+		log = "-journal"
+	}
+	for i, path := range []string{f.path, f.path + log} {
 		if which&(1<<i) != 0 {
 			s.FailSync(path, failure)
 		}
@@ -94,7 +99,7 @@ func (f *failingRun) eventually(call func() error) error {
 	}
 	f.disk.Still(func(s *faultfs.Still) {
 		f.calm = true
-		for _, suffix := range []string{"", "-wal"} {
+		for _, suffix := range []string{"", "-wal", "-journal"} {
 			s.FailSync(f.path+suffix, faultfs.Failure{})
 		}
 	})
@@ -189,12 +194,17 @@ func (f *failingRun) look(ctx context.Context, v *vaultOn, after *image) (now, s
 	if v.CacheStats().Entries == 0 {
 		return now, now, nil
 	}
-	m = &image{values: map[string][]byte{}}
-	for item, err := range v.Items(ctx, nil) {
-		if err != nil {
-			return nil, nil, err
+	if err := f.eventually(func() error {
+		m = &image{values: map[string][]byte{}}
+		for item, err := range v.Items(ctx, nil) {
+			if err != nil {
+				return err
+			}
+			m.values[item.Key] = item.Value
 		}
-		m.values[item.Key] = item.Value
+		return nil
+	}); err != nil {
+		return nil, nil, err
 	}
 	for _, seen := range []*image{f.seen, after} {
 		if among(m, []*image{{values: seen.values}}) != nil {
