@@ -72,11 +72,11 @@ func (t *trust) distrusted() bool {
 	return t.failed
 }
 
-// begin begins a sync.
+// begin begins a sync. What lies behind the end is of others, who may count on this sync for it.
 func (t *trust) begin() *pendingSync {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &pendingSync{t.failed, t.failures, t.salts, t.from, math.MaxInt64}
+	s := &pendingSync{t.failed, t.failures, t.salts, min(t.from, t.end), math.MaxInt64}
 	t.running = append(t.running, s)
 	return s
 }

@@ -62,3 +62,14 @@ func TestTrust(t *testing.T) {
 		})
 	}
 }
+
+// What others wrote behind the last write of this process may be what a sync that failed was for.
+func TestTrustOfOthersWrites(t *testing.T) {
+	tr := new(trust)
+	tr.wrote(0, 500)
+	tr.finish(tr.begin(), nil)
+	tr.finish(tr.begin(), errors.New("no"))
+	if s := tr.begin(); s.from != 500 {
+		t.Errorf("written again from %d on", s.from)
+	}
+}
