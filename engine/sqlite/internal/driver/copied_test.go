@@ -12,6 +12,24 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver/faultfs"
 )
 
+// connect opens a connection for as long as the test runs.
+func connect(t *testing.T, path, vfs string) *driver.Conn {
+	t.Helper()
+	c, err := driver.Open(t.Context(), driver.Config{Path: path, Create: true, VFS: vfs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func exec(t *testing.T, c *driver.Conn, sql string) {
+	t.Helper()
+	if err := c.Exec(sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What was copied and could not be synced is copied again.
 func TestSyncCopiedFails(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
@@ -19,24 +37,9 @@ func TestSyncCopiedFails(t *testing.T) {
 	}
 	fs := faultfs.New("copied")
 	path := filepath.Join(t.TempDir(), "v.db")
-	open := func() *driver.Conn {
-		t.Helper()
-		c, err := driver.Open(t.Context(), driver.Config{Path: path, Create: true, VFS: "copied"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	exec := func(c *driver.Conn, sql string) {
-		t.Helper()
-		if err := c.Exec(sql); err != nil {
-			t.Fatal(err)
-		}
-	}
-	a, b := open(), open()
-	exec(a, `PRAGMA journal_mode=WAL; CREATE TABLE t(x); INSERT INTO t VALUES(randomblob(300000))`)
-	exec(b, `SELECT 1 FROM t LIMIT 1`)
+	a, b := connect(t, path, "copied"), connect(t, path, "copied")
+	exec(t, a, `PRAGMA journal_mode=WAL; CREATE TABLE t(x); INSERT INTO t VALUES(randomblob(300000))`)
+	exec(t, b, `SELECT 1 FROM t LIMIT 1`)
 	checkpoint := func() {
 		t.Helper()
 		if log, done, err := b.Checkpoint(false); err != nil || done < log || log == 0 {
@@ -85,23 +88,8 @@ func TestCheckpointFails(t *testing.T) {
 	path, cut := filepath.Join(dir, "v.db"), filepath.Join(dir, "cut.db")
 	disk := faultfs.NewDisk("checkpoint", nil, func(*faultfs.Still) {})
 	t.Cleanup(func() { faultfs.Drop("checkpoint") })
-	open := func(path, vfs string) *driver.Conn {
-		t.Helper()
-		c, err := driver.Open(t.Context(), driver.Config{Path: path, Create: true, VFS: vfs})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	exec := func(c *driver.Conn, sql string) {
-		t.Helper()
-		if err := c.Exec(sql); err != nil {
-			t.Fatal(err)
-		}
-	}
-	a, reader := open(path, "checkpoint"), open(path, "checkpoint")
-	exec(a, `PRAGMA checkpoint_fullfsync=1; PRAGMA fullfsync=1; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;
+	a, reader := connect(t, path, "checkpoint"), connect(t, path, "checkpoint")
+	exec(t, a, `PRAGMA checkpoint_fullfsync=1; PRAGMA fullfsync=1; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;
 		CREATE TABLE t(x); INSERT INTO t VALUES(randomblob(100000))`)
 	if err := reader.Begin(false); err != nil {
 		t.Fatal(err)
@@ -109,7 +97,7 @@ func TestCheckpointFails(t *testing.T) {
 	if err := reader.TakeSnapshot(); err != nil {
 		t.Fatal(err)
 	}
-	exec(a, `INSERT INTO t VALUES(randomblob(100000))`)
+	exec(t, a, `INSERT INTO t VALUES(randomblob(100000))`)
 	if log, done, err := a.Checkpoint(false); err != nil || done == 0 || done == log {
 		t.Fatalf("%d of %d pages copied for a reader: %v", done, log, err)
 	}
@@ -123,7 +111,7 @@ func TestCheckpointFails(t *testing.T) {
 	if log, done, err := a.Checkpoint(false); err != nil || done < log {
 		t.Fatalf("%d of %d pages copied: %v", done, log, err)
 	}
-	exec(a, `PRAGMA synchronous=FULL; INSERT INTO t VALUES(1)`) // begins the log anew
+	exec(t, a, `PRAGMA synchronous=FULL; INSERT INTO t VALUES(1)`) // begins the log anew
 	disk.Still(func(s *faultfs.Still) {
 		for name, content := range s.Files(faultfs.Cut{}, nil) {
 			if err := os.WriteFile(cut+strings.TrimPrefix(name, path), content, 0o600); err != nil {
@@ -131,7 +119,7 @@ func TestCheckpointFails(t *testing.T) {
 			}
 		}
 	})
-	st, err := open(cut, "").Prepare(`SELECT group_concat(integrity_check, ' ') || (SELECT count(*) FROM t) FROM pragma_integrity_check`)
+	st, err := connect(t, cut, "").Prepare(`SELECT group_concat(integrity_check, ' ') || (SELECT count(*) FROM t) FROM pragma_integrity_check`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,14 +133,8 @@ func TestCanSyncCopiedLater(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
 		t.Skip("the log's shared memory is not to be had")
 	}
-	c, err := driver.Open(t.Context(), driver.Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if err := c.Exec(`PRAGMA journal_mode=WAL; CREATE TABLE t(x)`); err != nil {
-		t.Fatal(err)
-	}
+	c := connect(t, filepath.Join(t.TempDir(), "v.db"), "")
+	exec(t, c, `PRAGMA journal_mode=WAL; CREATE TABLE t(x)`)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	c.SetContext(ended)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -225,26 +226,37 @@ func TestScatterReadsLittleInVain(t *testing.T) {
 	}
 }
 
-// A chain that ends early or leaves the file is an error, wherever it does so, whatever is read at once.
-func TestScatterBrokenChain(t *testing.T) {
-	made := newImage(t, 4096, 10, 700_000)
-	last := len(made.chain) - 1
-	pages := uint32(len(made.data) / made.size)
-	for _, at := range []int{0, 1, 20, last / 2, last - 1} {
-		for _, to := range []uint32{0, 1, pages + 1, 1<<32 - 1} {
-			img := made.clone()
-			img.link(at, to)
-			for _, n := range []int{1000, scatterBytes, 300_000, len(img.value)} {
-				got, err := img.read(t, img.parts(), always(n))
-				if !errors.Is(err, ErrDamaged) {
-					t.Errorf("link %d of %d to page %d, pieces of %d: %v", at, last, to, n, err)
-				}
-				if !bytes.Equal(got, img.value[:len(got)]) {
-					t.Errorf("link %d of %d to page %d, pieces of %d: wrong bytes before the error", at, last, to, n)
+// broken are images whose chain ends early or leaves the file.
+func (img *image) broken() iter.Seq2[string, *image] {
+	last, pages := len(img.chain)-1, uint32(len(img.data)/img.size)
+	return func(yield func(string, *image) bool) {
+		for _, at := range []int{0, 1, 20, last / 2, last - 1} {
+			for _, to := range []uint32{0, 1, pages + 1, 1<<32 - 1} {
+				broken := img.clone()
+				broken.link(at, to)
+				if !yield(fmt.Sprintf("link %d of %d to page %d", at, last, to), broken) {
+					return
 				}
 			}
 		}
 	}
+}
+
+// A chain that ends early or leaves the file is an error, wherever it does so, whatever is read at once.
+func TestScatterBrokenChain(t *testing.T) {
+	made := newImage(t, 4096, 10, 700_000)
+	for name, img := range made.broken() {
+		for _, n := range []int{1000, scatterBytes, 300_000, len(img.value)} {
+			got, err := img.read(t, img.parts(), always(n))
+			if !errors.Is(err, ErrDamaged) {
+				t.Errorf("%s, pieces of %d: %v", name, n, err)
+			}
+			if !bytes.Equal(got, img.value[:len(got)]) {
+				t.Errorf("%s, pieces of %d: wrong bytes before the error", name, n)
+			}
+		}
+	}
+	last, pages := len(made.chain)-1, uint32(len(made.data)/made.size)
 	for _, to := range []uint32{1, 2, pages, pages + 1} { // nobody follows the last one
 		img := made.clone()
 		img.link(last, to)
