@@ -36,9 +36,22 @@ func (s *Store) Open(ctx context.Context, key string) (engine.Blob, error) {
 		return nil, err
 	}
 	defer s.leave()
-	conn, err := s.streams.get(ctx)
+	var b *blob
+	err := s.attempt(ctx, func() (err error) {
+		b, err = s.openBlob(ctx, key)
+		return err
+	})
 	if err != nil {
 		return nil, s.explain(ctx, err)
+	}
+	s.register(b)
+	return b, nil
+}
+
+func (s *Store) openBlob(ctx context.Context, key string) (*blob, error) {
+	conn, err := s.streams.get(ctx)
+	if err != nil {
+		return nil, err
 	}
 	b, err := s.openOn(conn, key)
 	if err == nil && b.cursor != nil && s.opt.DisableWAL {
@@ -48,14 +61,13 @@ func (s *Store) Open(ctx context.Context, key string) (engine.Blob, error) {
 	}
 	if err != nil {
 		s.streams.put(conn)
-		return nil, s.explain(ctx, err)
+		return nil, err
 	}
 	if b.cursor == nil {
 		s.streams.put(conn)
 	} else {
 		b.conn = conn
 	}
-	s.register(b)
 	return b, nil
 }
 

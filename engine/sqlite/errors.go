@@ -38,7 +38,7 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %s: %v", engine.ErrCorrupt, s.path, de)
 	case driver.NotADatabase:
 		return fmt.Errorf("%w: %s is not an SQLite database, or its header is damaged (%v)", engine.ErrCorrupt, s.path, de)
-	case driver.ReadOnly:
+	case driver.ReadOnly, driver.HotJournal:
 		return fmt.Errorf("%w: %s cannot be written (%v)", engine.ErrReadOnly, s.path, de)
 	case driver.TooBig:
 		return fmt.Errorf("%w for SQLite (%v)", engine.ErrTooLarge, de)

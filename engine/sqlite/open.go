@@ -115,7 +115,11 @@ func (s *Store) start(ctx context.Context) error {
 }
 
 func (s *Store) startReading(ctx context.Context) error {
-	conn, err := s.reads.get(ctx)
+	var conn *driver.Conn
+	err := s.attempt(ctx, func() (err error) {
+		conn, err = s.reads.get(ctx)
+		return err
+	})
 	if driver.KindOf(err) == driver.CannotOpen || driver.KindOf(err) == driver.ReadOnly {
 		// Without a log to replay nothing can change under a reader, and where no log can be made nobody can write.
 		if _, statErr := os.Stat(s.conf.Path + "-wal"); errors.Is(statErr, fs.ErrNotExist) {

@@ -19,15 +19,20 @@ func (s *Store) read(ctx context.Context, p *pool, snapshot bool, fn func(*sessi
 	return s.readEntered(ctx, p, snapshot, fn)
 }
 
+// readEntered may call fn more than once: what the last call says counts.
 func (s *Store) readEntered(ctx context.Context, p *pool, snapshot bool, fn func(*session) error) error {
+	return s.explain(ctx, s.attempt(ctx, func() error { return s.readOnce(ctx, p, snapshot, fn) }))
+}
+
+func (s *Store) readOnce(ctx context.Context, p *pool, snapshot bool, fn func(*session) error) error {
 	conn, err := p.get(ctx)
 	if err != nil {
-		return s.explain(ctx, err)
+		return err
 	}
 	defer p.put(conn)
 	if snapshot && !conn.InTransaction() {
 		if err := conn.Begin(false); err != nil {
-			return s.explain(ctx, err)
+			return err
 		}
 	}
 	t, err := s.currentLayout(conn)
@@ -37,7 +42,7 @@ func (s *Store) readEntered(ctx context.Context, p *pool, snapshot bool, fn func
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		_ = conn.Rollback() // put closes the connection if it does not work
 	}
-	return s.explain(ctx, err)
+	return err
 }
 
 // currentLayout looks again for the tables beside the key-value table while they are missing, as in a file that was

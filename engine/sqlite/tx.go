@@ -70,7 +70,15 @@ func (s *Store) beginWrite(ctx context.Context) (*driver.Conn, error) {
 }
 
 // beginRead begins a snapshot as of now.
-func (s *Store) beginRead(ctx context.Context) (*driver.Conn, error) {
+func (s *Store) beginRead(ctx context.Context) (conn *driver.Conn, err error) {
+	err = s.attempt(ctx, func() error {
+		conn, err = s.beginReadOnce(ctx)
+		return err
+	})
+	return conn, err
+}
+
+func (s *Store) beginReadOnce(ctx context.Context) (*driver.Conn, error) {
 	conn, err := s.reads.get(ctx)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,9 @@ const (
 	// BadSchema is a statement that cannot be compiled, or a cell that cannot be opened: the file lacks a table, a column or a
 	// row, or has something else in its place.
 	BadSchema
+	// HotJournal is what a connection for reading meets where a program was killed in a transaction: the file holds a part of it until
+	// a connection that writes plays the journal back.
+	HotJournal
 )
 
 // Error is a failure of SQLite.
@@ -87,6 +90,9 @@ func wrap(err error) error {
 	}
 	if errors.Is(err, sqlite3.IOERR_SHMSIZE) { // the log's shared memory cannot become longer; the cause is lost
 		return &Error{Kind: Full, err: err}
+	}
+	if errors.Is(err, sqlite3.READONLY_ROLLBACK) {
+		return &Error{Kind: HotJournal, err: err}
 	}
 	var code sqlite3.ErrorCode
 	if errors.As(err, &code) {
