@@ -54,7 +54,10 @@ type Options struct {
 	// readable there. Where no other program reads the file, 4 MiB is faster: long rows are slower to read than chunks, and keep other
 	// writers waiting. Relayout moves the values that are there already.
 	OneRowLimit int64
-	// ReadOnly opens an existing vault and never writes to it.
+	// ReadOnly opens an existing vault and never writes to it, but for undoing what a program with DisableWAL left unfinished when it was
+	// killed. A vault can be read where nothing can be written, such as on a full disk or in somebody else's folder. If another program
+	// changes the vault there, a View or Reader that is open fails with ErrBusy; while such a program has it open, all reads may
+	// fail with ErrReadOnly.
 	ReadOnly bool
 	// MustExist fails with ErrNoVault where Open would create a vault.
 	MustExist bool

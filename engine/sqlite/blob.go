@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -49,11 +50,12 @@ func (s *Store) Open(ctx context.Context, key string) (engine.Blob, error) {
 }
 
 func (s *Store) openBlob(ctx context.Context, key string) (*blob, error) {
-	conn, err := s.streams.get(ctx)
+	conn, err := s.take(ctx, s.streams)
 	if err != nil {
 		return nil, err
 	}
 	b, err := s.openOn(conn, key)
+	err = s.verified(conn, err)
 	if err == nil && b.cursor != nil && s.opt.DisableWAL {
 		if err = b.spill(); err != nil { // without a log, a snapshot would keep every writer waiting
 			b.letGo()
@@ -136,7 +138,10 @@ func (b *blob) readAt(ctx context.Context, p []byte, off int64) error {
 		return err
 	case b.cursor != nil:
 		b.cursor.c.SetContext(ctx)
-		err := b.cursor.readAt(p, off)
+		err := b.s.verified(b.cursor.c, b.cursor.readAt(p, off))
+		if errors.Is(err, errAgain) {
+			b.ended = err
+		}
 		if err != nil && !b.cursor.c.InTransaction() {
 			// An I/O error may end the snapshot. The same rows may hold another value in the next one.
 			b.ended = fmt.Errorf("the snapshot of %q was lost: %w", b.entry.Key, b.s.explain(ctx, err))

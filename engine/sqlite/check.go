@@ -19,6 +19,7 @@ type checker struct {
 	report      func(engine.Problem)
 	progress    func(done, total int64)
 	done, total int64
+	found       []engine.Problem // in the part at hand
 }
 
 // Check runs SQLite's own integrity check, reads every value against its checksum, and then every array. Values that another
@@ -38,15 +39,27 @@ func (s *Store) Check(ctx context.Context, report func(engine.Problem), progress
 	return c.part("the columns", c.checkArrays)
 }
 
-// part runs a part of the check in a snapshot. That it meets damage it cannot go past is one more problem.
+// part runs a part of the check in a snapshot. That it meets damage it cannot go past is one more problem. What a file that
+// changed meanwhile seemed to be is none: a part that is run again begins with none found.
 func (c *checker) part(what string, fn func(*session) error) error {
-	err := c.read(c.ctx, c.streams, true, fn)
+	err := c.read(c.ctx, c.streams, true, func(ses *session) error {
+		c.found = nil
+		return fn(ses)
+	})
 	if errors.Is(err, engine.ErrCorrupt) && c.ctx.Err() == nil {
-		c.report(engine.Problem{Err: fmt.Errorf("the check of %s ends early: %w", what, err)})
-		return nil
+		c.problem(engine.Problem{Err: fmt.Errorf("the check of %s ends early: %w", what, err)})
+		err = nil
 	}
+	if !errors.Is(err, errAgain) {
+		for _, p := range c.found {
+			c.report(p)
+		}
+	}
+	c.found = nil
 	return err
 }
+
+func (c *checker) problem(p engine.Problem) { c.found = append(c.found, p) }
 
 func (c *checker) checkStructure(ses *session) error {
 	st, err := ses.c.Prepare(`PRAGMA integrity_check(100)`)
@@ -60,7 +73,7 @@ func (c *checker) checkStructure(ses *session) error {
 			return err
 		}
 		if msg := st.ColString(0); msg != "ok" {
-			c.report(engine.Problem{Err: fmt.Errorf("%w: %s", engine.ErrCorrupt, strings.TrimSpace(msg))})
+			c.problem(engine.Problem{Err: fmt.Errorf("%w: %s", engine.ErrCorrupt, strings.TrimSpace(msg))})
 		}
 	}
 }
@@ -68,8 +81,9 @@ func (c *checker) checkStructure(ses *session) error {
 func (c *checker) checkValues() error {
 	next := ""
 	for more := true; more; {
-		more = false
+		from, done := next, c.done
 		err := c.part("the keys", func(ses *session) error {
+			next, c.done, more = from, done, false
 			keys, err := ses.keysFrom(next, checkPage)
 			for _, key := range keys {
 				if err := c.checkValue(ses, key); err != nil {
@@ -126,6 +140,6 @@ func (c *checker) checkValue(ses *session, key string) error {
 	if err = c.explain(c.ctx, err); err == nil || c.ctx.Err() != nil {
 		return err
 	}
-	c.report(engine.Problem{Key: key, Err: err})
+	c.problem(engine.Problem{Key: key, Err: err})
 	return nil
 }

@@ -33,7 +33,7 @@ func (c *checker) checkArrays(ses *session) error {
 			return err
 		}
 		if err != nil {
-			c.report(engine.Problem{Column: a.Name, Err: err})
+			c.problem(engine.Problem{Column: a.Name, Err: err})
 		}
 	}
 }
@@ -145,6 +145,6 @@ func (c *checker) readThrough(b *driver.Blob) error {
 // checkStrays reports chunks of arrays that are not there.
 func (c *checker) checkStrays(ses *session) error {
 	return ses.each(`SELECT col_id, count(*) FROM `+arrayChunkTable+` WHERE col_id NOT IN (SELECT col_id FROM `+arrayTable+`) GROUP BY col_id`, func(st *driver.Stmt) {
-		c.report(engine.Problem{Err: fmt.Errorf("%w: %d chunks belong to column number %d, which is not there", engine.ErrCorrupt, st.ColInt(1), st.ColInt(0))})
+		c.problem(engine.Problem{Err: fmt.Errorf("%w: %d chunks belong to column number %d, which is not there", engine.ErrCorrupt, st.ColInt(1), st.ColInt(0))})
 	})
 }

@@ -43,7 +43,7 @@ func hotFiles(t *testing.T) map[string][]byte {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, &sqlite.Options{DisableWAL: true})
 	for _, key := range []string{"a", "b", "c", "d"} {
-		put(t, s, key, bytes.Repeat([]byte("A"), 600_000))
+		put(t, s, key, bytes.Repeat([]byte("A"), 200_000))
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func hotFiles(t *testing.T) map[string][]byte {
 	c := must[*sqlite3.Conn](t)(sqlite3.Open(path))
 	defer c.Close()
 	if err := c.Exec(`PRAGMA cache_size=5; BEGIN IMMEDIATE;
-		UPDATE kvault SET value = CAST(replace(hex(zeroblob(300000)), '0', 'B') AS BLOB)`); err != nil {
+		UPDATE kvault SET value = CAST(replace(hex(zeroblob(100000)), '0', 'B') AS BLOB)`); err != nil {
 		t.Fatal(err)
 	}
 	files := map[string][]byte{}

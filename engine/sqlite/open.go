@@ -115,25 +115,27 @@ func (s *Store) start(ctx context.Context) error {
 }
 
 func (s *Store) startReading(ctx context.Context) error {
-	var conn *driver.Conn
-	err := s.attempt(ctx, func() (err error) {
-		conn, err = s.reads.get(ctx)
-		return err
-	})
-	if driver.KindOf(err) == driver.CannotOpen || driver.KindOf(err) == driver.ReadOnly {
-		// Without a log to replay nothing can change under a reader, and where no log can be made nobody can write.
-		if _, statErr := os.Stat(s.conf.Path + "-wal"); errors.Is(statErr, fs.ErrNotExist) {
-			s.conf.Immutable = true
-			conn, err = s.reads.get(ctx)
+	err := s.attempt(ctx, func() error { return s.startReadingOnce(ctx) })
+	switch driver.KindOf(err) {
+	case driver.CannotOpen, driver.ReadOnly, driver.Full: // as when no log can be made
+		s.conf.Immutable, s.logless = true, &logless{path: s.conf.Path, timeout: s.opt.BusyTimeout}
+		err = s.attempt(ctx, func() error { return s.startReadingOnce(ctx) })
+		if err != nil {
+			err = errors.Join(err, s.logless.close())
 		}
 	}
+	return err
+}
+
+func (s *Store) startReadingOnce(ctx context.Context) error {
+	conn, err := s.take(ctx, s.reads)
 	if err != nil {
 		return err
 	}
 	if err = s.findTable(conn); err == nil {
 		err = conn.Rollback()
 	}
-	if err != nil {
+	if err = s.verified(conn, err); err != nil || s.logless != nil {
 		s.reads.put(conn)
 		return err
 	}
@@ -179,6 +181,9 @@ func (s *Store) noteJournal(conn *driver.Conn) error {
 // connect opens a connection that reads.
 func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.Conn, error) {
 	conf := s.conf
+	if s.logless != nil { // the file may be cut off
+		mmap = 0
+	}
 	mmap = s.mappable(mmap)
 	conf.Mapped, conf.MaxMemory = mmap > 0, readerMemory(mmap, cacheKB)
 	conn, err := driver.Open(ctx, conf)

@@ -105,26 +105,6 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-func TestReadOnlyFolder(t *testing.T) {
-	if os.Getuid() == 0 {
-		t.Log("root may write everywhere: the refusal to make a log file cannot be provoked; reading is still checked")
-	}
-	dir := t.TempDir()
-	path := filepath.Join(dir, "v.kv")
-	put(t, open(t, path, nil), "k", []byte("v"))
-	if err := open(t, path, nil).Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o555); err != nil {
-		t.Fatal(err)
-	}
-	defer os.Chmod(dir, 0o777)
-	s := open(t, path, &sqlite.Options{ReadOnly: true})
-	if got := must[[]byte](t)(s.Get(t.Context(), "k")); string(got) != "v" {
-		t.Errorf("%q", got)
-	}
-}
-
 func TestBusy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, &sqlite.Options{BusyTimeout: 50 * time.Millisecond})

@@ -25,7 +25,7 @@ func (s *Store) readEntered(ctx context.Context, p *pool, snapshot bool, fn func
 }
 
 func (s *Store) readOnce(ctx context.Context, p *pool, snapshot bool, fn func(*session) error) error {
-	conn, err := p.get(ctx)
+	conn, err := s.take(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -39,6 +39,7 @@ func (s *Store) readOnce(ctx context.Context, p *pool, snapshot bool, fn func(*s
 	if err == nil {
 		err = fn(&session{s: s, c: conn, t: t})
 	}
+	err = s.verified(conn, err)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		_ = conn.Rollback() // put closes the connection if it does not work
 	}

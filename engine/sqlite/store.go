@@ -31,8 +31,10 @@ type Store struct {
 	open map[closer]struct{}
 
 	arrays atomic.Pointer[knownArrays]
-	recent recent
-	direct direct
+	// logless is set if the file is read without a log.
+	logless *logless
+	recent  recent
+	direct  direct
 
 	// spools counts the values that are coming in and are still outside the file.
 	spools atomic.Int64
@@ -141,6 +143,9 @@ func (s *Store) Close() error {
 	}
 	if s.writer != nil {
 		err = errors.Join(err, s.recent.close(), s.writer.close())
+	}
+	if s.logless != nil {
+		err = errors.Join(err, s.logless.close())
 	}
 	if s.conf.Memory {
 		driver.DropMemory(s.conf.Path)

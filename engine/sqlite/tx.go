@@ -38,6 +38,7 @@ func (s *Store) Begin(ctx context.Context, writable bool) (engine.Tx, error) {
 		return nil, s.explain(ctx, err)
 	}
 	t, err := s.currentLayout(conn)
+	err = s.verified(conn, err)
 	x := &tx{s: s, writable: writable, ses: &session{s: s, c: conn, t: t}, blobs: make(map[*blob]struct{})}
 	if err != nil {
 		x.end(engine.ErrTxDone)
@@ -79,7 +80,7 @@ func (s *Store) beginRead(ctx context.Context) (conn *driver.Conn, err error) {
 }
 
 func (s *Store) beginReadOnce(ctx context.Context) (*driver.Conn, error) {
-	conn, err := s.reads.get(ctx)
+	conn, err := s.take(ctx, s.reads)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,13 @@ func (x *tx) in(ctx context.Context, fn func(*session) error) error {
 		return x.done
 	}
 	x.ses.c.SetContext(ctx)
-	err := x.s.explain(ctx, fn(x.ses))
+	err := fn(x.ses)
+	if !x.writable {
+		if err = x.s.verified(x.ses.c, err); errors.Is(err, errAgain) {
+			x.end(err)
+		}
+	}
+	err = x.s.explain(ctx, err)
 	if err != nil {
 		x.endIfLost()
 	}

@@ -66,6 +66,8 @@ type Conn struct {
 	rest  *Rest
 	note  any
 	noted Mark
+	// Of is the caller's: the state of an immutable file that the connection has read.
+	Of any
 	// broken says that the connection ran out of memory inside the driver and is to be discarded.
 	broken bool
 }
