@@ -49,7 +49,7 @@ func (ses *session) findArrays() (bool, error) {
 	if ses.arrays.there {
 		return true, nil
 	}
-	schema, err := ses.schemaVersion()
+	schema, err := ses.c.SchemaVersion()
 	if err != nil {
 		return false, err
 	}
@@ -62,16 +62,6 @@ func (ses *session) findArrays() (bool, error) {
 		ses.s.arrays.Store(&knownArrays{schema, ses.arrays})
 	}
 	return there, err
-}
-
-func (ses *session) schemaVersion() (int64, error) {
-	st, err := ses.c.Prepare(`PRAGMA schema_version`)
-	if err != nil {
-		return 0, err
-	}
-	defer st.Reset()
-	_, err = st.Step()
-	return st.ColInt(0), err
 }
 
 func (ses *session) lookForArrays() (bool, error) {

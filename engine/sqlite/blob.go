@@ -78,7 +78,7 @@ func (s *Store) openOn(conn *driver.Conn, key string) (*blob, error) {
 	if err := conn.Begin(false); err != nil {
 		return nil, err
 	}
-	t, err := s.currentLayout(conn)
+	t, err := s.tableIn(conn)
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (ses *session) plain(table string) (bool, error) {
 	if ses.remade || ses.s.writer == nil {
 		return ses.findPlain(table)
 	}
-	version, err := pragma(ses.c, "schema_version")
+	version, err := ses.c.SchemaVersion()
 	if err != nil {
 		return false, err
 	}

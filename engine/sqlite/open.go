@@ -94,7 +94,7 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	s.conf.Create = false // the connections after the first are to this file, and make no other should it be moved away
 	// A vault that is complete is opened without the write lock, which another process may be holding.
-	if s.table, err = inspect(conn, s.opt.Table); err == nil && (s.table == nil || !s.table.complete) {
+	if s.table, err = inspect(conn, s.opt.Table); err == nil && (s.table == nil || !s.table.tracked) {
 		s.table, err = establish(conn, s.opt.Table)
 	}
 	if err != nil {

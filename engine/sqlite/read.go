@@ -21,7 +21,12 @@ func (s *Store) read(ctx context.Context, p *pool, snapshot bool, fn func(*sessi
 
 // readEntered may call fn more than once: what the last call says counts.
 func (s *Store) readEntered(ctx context.Context, p *pool, snapshot bool, fn func(*session) error) error {
-	return s.explain(ctx, s.attempt(ctx, func() error { return s.readOnce(ctx, p, snapshot, fn) }))
+	snapshot = snapshot || s.opt.DisableWAL // where it is locking that costs, for which a snapshot does once
+	return s.explain(ctx, s.attempt(ctx, func() error {
+		err := s.readOnce(ctx, p, snapshot, fn)
+		snapshot = true // in which the table can be looked at again
+		return err
+	}))
 }
 
 func (s *Store) readOnce(ctx context.Context, p *pool, snapshot bool, fn func(*session) error) error {
@@ -35,9 +40,10 @@ func (s *Store) readOnce(ctx context.Context, p *pool, snapshot bool, fn func(*s
 			return err
 		}
 	}
-	t, err := s.currentLayout(conn)
-	if err == nil {
-		err = fn(&session{s: s, c: conn, t: t})
+	if conn.InTransaction() {
+		err = s.readIn(conn, fn)
+	} else {
+		err = s.readAlone(conn, fn)
 	}
 	err = s.verified(conn, err)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
@@ -46,24 +52,50 @@ func (s *Store) readOnce(ctx context.Context, p *pool, snapshot bool, fn func(*s
 	return err
 }
 
-// currentLayout looks again for the tables beside the key-value table while they are missing, as in a file that was
-// opened for reading before any kvault wrote to it.
-func (s *Store) currentLayout(c *driver.Conn) (*table, error) {
+// readIn reads in a snapshot.
+func (s *Store) readIn(conn *driver.Conn, fn func(*session) error) error {
+	t, err := s.tableIn(conn)
+	if err != nil {
+		return err
+	}
+	return fn(&session{s: s, c: conn, t: t})
+}
+
+// readAlone reads without a snapshot, which costs less where one statement is all. Versions of the schema only grow: one that is
+// still the same afterwards was so before.
+func (s *Store) readAlone(conn *driver.Conn, fn func(*session) error) error {
 	t := s.layout()
-	if t.tracked {
-		return t, nil
+	err := fn(&session{s: s, c: conn, t: t})
+	version, failed := conn.SchemaVersion()
+	switch {
+	case failed == nil && version != t.version:
+		return errAgain
+	case err == nil:
+		return failed
 	}
-	if there, err := hasObject(c, "table", t.meta()); err != nil || !there {
+	return err
+}
+
+// tableIn is the key-value table in the snapshot or transaction at hand. Other programs may have changed the schema, or made anew what the
+// table needs beside it.
+func (s *Store) tableIn(c *driver.Conn) (*table, error) {
+	t := s.layout()
+	version, err := c.SchemaVersion()
+	if err != nil || version == t.version {
 		return t, err
 	}
-	fresh, err := describe(c, t.name)
-	if err != nil || fresh == nil {
-		return t, err
+	if t, err = s.inspectAgain(c, t.name); err == nil {
+		s.setLayout(t)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.table = fresh
-	return fresh, nil
+	return t, err
+}
+
+func (s *Store) inspectAgain(c *driver.Conn, name string) (*table, error) {
+	t, err := inspect(c, name)
+	if err == nil && t == nil {
+		err = fmt.Errorf("%s has no table %q any more, another program has dropped or renamed it: %w", s.path, name, engine.ErrNoVault)
+	}
+	return t, err
 }
 
 // Get returns the value of key.

@@ -45,9 +45,11 @@ type table struct {
 	// sized tables have a size column. valueLast says that no column follows the value, so that a zeroblob
 	// takes no memory.
 	sized, valueLast bool
-	// tracked says that the metadata table and the chunk tables are there; complete that all triggers are, too.
-	tracked, complete bool
-	sql               statements
+	// tracked says that the metadata table is there, and all triggers that keep it true.
+	tracked bool
+	// version is that of the schema in which the table was like this.
+	version int64
+	sql     statements
 }
 
 // triggerSuffixes follow the metadata table's name.
@@ -91,6 +93,18 @@ END;
 
 // inspect finds the key-value table in the file. It returns nil if the file has none by that name.
 func inspect(c *driver.Conn, name string) (*table, error) {
+	version, err := c.SchemaVersion() // if it changes meanwhile, the next transaction finds another one
+	if err != nil {
+		return nil, err
+	}
+	t, err := find(c, name)
+	if t != nil {
+		t.version = version
+	}
+	return t, err
+}
+
+func find(c *driver.Conn, name string) (*table, error) {
 	if err := guardFile(c); err != nil {
 		return nil, err
 	}
@@ -249,7 +263,7 @@ func establish(c *driver.Conn, name string) (*table, error) {
 			return nil, err
 		}
 	}
-	if !t.complete {
+	if !t.tracked {
 		if err := t.track(c); err != nil {
 			return nil, err
 		}
@@ -257,8 +271,8 @@ func establish(c *driver.Conn, name string) (*table, error) {
 	return t, c.Commit()
 }
 
-// findTracking looks for the metadata table and its triggers. Metadata without any trigger belongs to a table that was
-// dropped, or renamed, and made anew: its row ids name other rows now.
+// findTracking looks for the metadata table and its triggers. Where a trigger is missing, another program has changed rows without it, or has
+// dropped the table, or renamed it, and made it anew: its row ids name other rows now. Metadata is not believed then.
 func (t *table) findTracking(c *driver.Conn) error {
 	meta, err := hasObject(c, "table", t.meta())
 	if err != nil || !meta {
@@ -269,27 +283,25 @@ func (t *table) findTracking(c *driver.Conn) error {
 		return err
 	}
 	defer s.Reset()
-	t.complete = true
 	for _, suffix := range triggerSuffixes {
 		there, err := s.Text(1, t.meta()+suffix).Text(2, t.name).Step()
-		if err != nil {
+		if err != nil || !there {
 			return err
 		}
 		s.Reset()
-		t.tracked = t.tracked || there
-		t.complete = t.complete && there
 	}
+	t.tracked = true
 	return nil
 }
 
-// track makes the tables and triggers beside the key-value table.
+// track makes the tables and triggers beside the key-value table anew. The transaction has changed the schema then.
 func (t *table) track(c *driver.Conn) error {
 	stale, err := hasObject(c, "table", t.meta())
 	if err != nil {
 		return err
 	}
 	sql := createShared
-	if stale && !t.tracked {
+	if stale {
 		sql += `INSERT OR IGNORE INTO ` + orphansTable + ` SELECT stage FROM ` + quoted(t.meta()) + ` WHERE stage IS NOT NULL;
 DROP TABLE ` + quoted(t.meta()) + `;`
 	}
@@ -299,8 +311,11 @@ DROP TABLE ` + quoted(t.meta()) + `;`
 	if err := c.Exec(sql + t.createMeta()); err != nil {
 		return err
 	}
-	t.tracked, t.complete = true, true
+	t.tracked = true
 	t.sql = newStatements(t)
+	if t.version, err = c.SchemaVersion(); err != nil {
+		return err
+	}
 	return t.dropInsertNew(c)
 }
 

@@ -98,12 +98,17 @@ func (s *Store) unregister(c closer) {
 	delete(s.open, c)
 }
 
-// layout is the key-value table as it was last seen. A read-only store may have been opened before another process
-// added the tables beside it.
+// layout is the key-value table as it was last seen.
 func (s *Store) layout() *table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.table
+}
+
+func (s *Store) setLayout(t *table) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.table = t
 }
 
 // shutAll ends what the calls before left open: transactions first, since one of them may hold the writer's turn.

@@ -33,22 +33,16 @@ func (s *Store) Begin(ctx context.Context, writable bool) (engine.Tx, error) {
 	if writable {
 		begin = s.beginWrite
 	}
-	conn, err := begin(ctx)
+	ses, err := begin(ctx)
 	if err != nil {
 		return nil, s.explain(ctx, err)
 	}
-	t, err := s.currentLayout(conn)
-	err = s.verified(conn, err)
-	x := &tx{s: s, writable: writable, ses: &session{s: s, c: conn, t: t}, blobs: make(map[*blob]struct{})}
-	if err != nil {
-		x.end(engine.ErrTxDone)
-		return nil, s.explain(ctx, err)
-	}
+	x := &tx{s: s, writable: writable, ses: ses, blobs: make(map[*blob]struct{})}
 	s.register(x)
 	return x, nil
 }
 
-func (s *Store) beginWrite(ctx context.Context) (*driver.Conn, error) {
+func (s *Store) beginWrite(ctx context.Context) (*session, error) {
 	if s.writer == nil {
 		return nil, s.readOnly()
 	}
@@ -57,29 +51,41 @@ func (s *Store) beginWrite(ctx context.Context) (*driver.Conn, error) {
 		return nil, err
 	}
 	w.conn.SetContext(ctx)
+	ses := &session{s: s, c: w.conn}
 	err := w.syncLevel(false)
 	if err == nil {
 		err = w.conn.Begin(true)
 	}
+	if err == nil {
+		err = ses.findTable()
+	}
 	if err != nil {
-		w.repair()
-		w.conn.SetContext(context.Background())
-		w.release()
+		w.giveUp()
 		return nil, err
 	}
-	return w.conn, nil
+	return ses, nil
+}
+
+// giveUp ends a transaction that is not committed, and the turn.
+func (w *writer) giveUp() {
+	if err := w.conn.Rollback(); err != nil {
+		w.replace() // a connection that cannot end its transaction would hold the lock for ever
+	}
+	w.repair()
+	w.conn.SetContext(context.Background())
+	w.release()
 }
 
 // beginRead begins a snapshot as of now.
-func (s *Store) beginRead(ctx context.Context) (conn *driver.Conn, err error) {
+func (s *Store) beginRead(ctx context.Context) (ses *session, err error) {
 	err = s.attempt(ctx, func() error {
-		conn, err = s.beginReadOnce(ctx)
+		ses, err = s.beginReadOnce(ctx)
 		return err
 	})
-	return conn, err
+	return ses, err
 }
 
-func (s *Store) beginReadOnce(ctx context.Context) (*driver.Conn, error) {
+func (s *Store) beginReadOnce(ctx context.Context) (*session, error) {
 	conn, err := s.take(ctx, s.reads)
 	if err != nil {
 		return nil, err
@@ -90,11 +96,16 @@ func (s *Store) beginReadOnce(ctx context.Context) (*driver.Conn, error) {
 	if err == nil {
 		err = conn.TakeSnapshot()
 	}
-	if err != nil {
+	var t *table
+	if err == nil {
+		t, err = s.tableIn(conn)
+	}
+	if err = s.verified(conn, err); err != nil {
+		_ = conn.Rollback() // put closes the connection if it does not work
 		s.reads.put(conn)
 		return nil, err
 	}
-	return conn, nil
+	return &session{s: s, c: conn, t: t}, nil
 }
 
 // in runs fn on the transaction's connection.
@@ -331,6 +342,7 @@ func (x *tx) Commit(ctx context.Context) error {
 			}
 			return err
 		}
+		ses.tellTable()
 		if w := x.s.writer; x.writable {
 			if ses.orphaned {
 				w.wakeSweeper()
@@ -391,11 +403,5 @@ func (x *tx) end(why error) {
 		x.s.reads.put(x.ses.c)
 		return
 	}
-	w := x.s.writer
-	if err := w.conn.Rollback(); err != nil {
-		w.replace() // a connection that cannot end its transaction would hold the lock for ever
-	}
-	w.repair()
-	w.conn.SetContext(context.Background())
-	w.release()
+	x.s.writer.giveUp()
 }

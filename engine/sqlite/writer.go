@@ -61,6 +61,8 @@ type session struct {
 	tried bool
 	// remade says that the transaction has changed the schema. A later one may give its version to another.
 	remade bool
+	// found is the table if the transaction has looked at it again; that is true for others once it is committed.
+	found *table
 }
 
 func newWriter(s *Store, conn *driver.Conn) *writer {
@@ -193,7 +195,7 @@ func (w *writer) transact(ctx context.Context, group []*request) (err error) {
 		w.repair() // it may be left from before, when no other connection could be had
 		return err
 	}
-	ses := &session{s: w.s, c: w.conn, t: w.s.layout()}
+	ses := &session{s: w.s, c: w.conn}
 	defer func() {
 		if err != nil {
 			if undo := w.conn.Rollback(); undo != nil {
@@ -202,6 +204,9 @@ func (w *writer) transact(ctx context.Context, group []*request) (err error) {
 			w.repair()
 		}
 	}()
+	if err := ses.findTable(); err != nil {
+		return err
+	}
 	for _, r := range group {
 		before := w.conn.TotalChanges()
 		if r.err = r.run(ses); r.err != nil && (len(group) == 1 || w.conn.TotalChanges() != before || driver.KindOf(r.err) != driver.Other) {
@@ -211,10 +216,40 @@ func (w *writer) transact(ctx context.Context, group []*request) (err error) {
 	if err := w.conn.Commit(); err != nil {
 		return err
 	}
+	ses.tellTable()
 	if ses.orphaned {
 		w.wakeSweeper()
 	}
 	return nil
+}
+
+// findTable finds the table of a transaction that writes. If another program has changed the schema since, metadata that nothing keeps true
+// any more is dropped, and what does so is made anew.
+func (ses *session) findTable() error {
+	ses.t = ses.s.layout()
+	version, err := ses.c.SchemaVersion()
+	if err != nil || version == ses.t.version && ses.t.tracked {
+		return err
+	}
+	t, err := ses.s.inspectAgain(ses.c, ses.t.name)
+	if err != nil {
+		return err
+	}
+	if !t.tracked {
+		if err := t.track(ses.c); err != nil {
+			return err
+		}
+		ses.remade = true
+	}
+	ses.t, ses.found = t, t
+	return nil
+}
+
+// tellTable tells other transactions what findTable found, once it is committed.
+func (ses *session) tellTable() {
+	if ses.found != nil {
+		ses.s.setLayout(ses.found)
+	}
 }
 
 // syncLevel lowers the durability of a transaction that only adds chunks nobody can see yet.

@@ -59,9 +59,12 @@ type Conn struct {
 	// shared says that other connections may write the file, and leave their marks in the shared memory of its log.
 	shared bool
 	hold   hold
+	// schema is the version of the schema in the transaction schemaOf, which reads.
+	schema, schemaOf int64
 	// begun counts transactions. file is the database, once mainFile was called.
-	begun int64
-	file  vfs.File
+	begun  int64
+	writes bool // says that the latest transaction does
+	file   vfs.File
 	// rest is the file at rest in the transaction at hand, if that was found out. note is the caller's, of the state noted.
 	rest  *Rest
 	note  any
@@ -222,6 +225,7 @@ func (c *Conn) Prepare(sql string) (_ *Stmt, err error) {
 // Begin starts a transaction: one that takes the write lock at once, or one that reads.
 func (c *Conn) Begin(write bool) error {
 	c.begun++
+	c.writes = write
 	c.hold.began, c.hold.logless = walState{}, false
 	if write {
 		err := c.settled("BEGIN IMMEDIATE")
@@ -248,6 +252,26 @@ func (c *Conn) TakeSnapshot() error {
 	defer s.Reset()
 	_, err = s.Step()
 	return err
+}
+
+// SchemaVersion is another one after every change of the schema, by whatever program.
+func (c *Conn) SchemaVersion() (int64, error) {
+	if c.schemaOf == c.begun && c.begun > 0 && c.InTransaction() {
+		return c.schema, nil
+	}
+	s, err := c.Prepare(`PRAGMA schema_version`)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Reset()
+	if _, err = s.Step(); err != nil {
+		return 0, err
+	}
+	version := s.ColInt(0)
+	if c.InTransaction() && !c.writes {
+		c.schema, c.schemaOf = version, c.begun
+	}
+	return version, nil
 }
 
 // Commit ends the transaction and keeps its changes.
