@@ -129,7 +129,7 @@ func (l *logless) unfinished() error {
 			continue
 		}
 		return fmt.Errorf("%w: %s holds a part of the vault, and this process cannot use it, since it can write nothing in that folder: "+
-			"wait until no program has the vault open, or read as a user who may write there", engine.ErrReadOnly, l.path+suffix)
+			"open the vault again while the program that uses it runs, wait until it has ended, or read as a user who may write there", engine.ErrReadOnly, l.path+suffix)
 	}
 	return nil
 }

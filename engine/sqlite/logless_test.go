@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -201,7 +202,7 @@ func TestReaderWithoutLogFollows(t *testing.T) {
 		if name == "open" || name == "transaction" { // of keys that are not there
 			continue
 		}
-		if err := read(ro); name == "get" && (!errors.Is(err, engine.ErrReadOnly) || !bytes.Contains([]byte(err.Error()), []byte(path+"-wal"))) || err == nil {
+		if err := read(ro); name == "get" && (!errors.Is(err, engine.ErrReadOnly) || !strings.Contains(err.Error(), path+"-wal")) || err == nil {
 			t.Errorf("%s: %v, want ErrReadOnly that names the log", name, err)
 		}
 	}
@@ -270,4 +271,84 @@ func TestReadOnlyFolder(t *testing.T) {
 	if files := must[[]fs.DirEntry](t)(os.ReadDir(dir)); len(files) != 1 {
 		t.Errorf("%d files in the folder", len(files))
 	}
+}
+
+// While another program has the vault open, its log can be read by those who may not write it.
+func TestReadOnlyFolderOfWriter(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "v.kv")
+	s := open(t, path, nil)
+	write := func(i uint32) {
+		t.Helper()
+		var ops []engine.Op
+		for _, key := range []string{"a", "b"} {
+			ops = append(ops, engine.Op{Kind: engine.Put, Key: key, Value: generation(i, 1_200_000)})
+		}
+		must[[]engine.Result](t)(s.Apply(t.Context(), ops))
+	}
+	write(1)
+	readOnlyFolder(t, dir)
+	ro := open(t, path, &sqlite.Options{ReadOnly: true})
+	for i := uint32(1); i < 40; i++ {
+		for name, read := range readPairs(t) {
+			if a, b, err := read(ro); err != nil || a != i || b != i {
+				t.Errorf("%s: generations %d and %d, want %d: %v", name, a, b, i, err)
+			}
+		}
+		write(i + 1)
+	}
+}
+
+// The log of a program that was killed is read too, if its shared memory is still there to be locked; otherwise the vault is refused.
+func TestReadOnlyFolderWithLeftoverLog(t *testing.T) {
+	if os.Getuid() > 0 {
+		t.Skip("what a writer does later needs rights that the reader has not")
+	}
+	from := filepath.Join(t.TempDir(), "from.kv")
+	put(t, open(t, from, nil), "k", []byte("in the log"))
+	files := map[string][]byte{}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		files[suffix] = must[[]byte](t)(os.ReadFile(from + suffix))
+	}
+	t.Run("with shared memory", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "v.kv")
+		writeFiles(t, path, files)
+		readOnlyFolder(t, filepath.Dir(path))
+		ro := open(t, path, &sqlite.Options{ReadOnly: true})
+		want := func(value string) {
+			t.Helper()
+			if got := must[[]byte](t)(ro.Get(t.Context(), "k")); string(got) != value {
+				t.Errorf("%q, want %q", got, value)
+			}
+		}
+		want("in the log")
+		for i := range 5 {
+			value := fmt.Sprint("written later ", i)
+			done := make(chan error)
+			go func() { // as root
+				s, err := sqlite.Open(t.Context(), path, nil)
+				if err == nil {
+					_, err = s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "k", Value: []byte(value)}})
+					err = errors.Join(err, s.Close())
+				}
+				done <- err
+			}()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			want(value)
+		}
+	})
+	t.Run("without", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "v.kv")
+		writeFiles(t, path, map[string][]byte{"": files[""], "-wal": files["-wal"]})
+		readOnlyFolder(t, filepath.Dir(path))
+		s, err := sqlite.Open(t.Context(), path, &sqlite.Options{ReadOnly: true, BusyTimeout: -1})
+		if err == nil {
+			s.Close()
+		}
+		if !errors.Is(err, engine.ErrReadOnly) || !strings.Contains(err.Error(), path+"-wal") {
+			t.Errorf("%v, want ErrReadOnly that names the log", err)
+		}
+	})
 }

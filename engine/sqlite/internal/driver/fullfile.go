@@ -2,6 +2,7 @@ package driver
 
 import (
 	"errors"
+	"io/fs"
 	"slices"
 	"syscall"
 
@@ -14,7 +15,15 @@ import (
 type plainVFS struct{ vfs.VFSFilename }
 
 func (v plainVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	f, flags, err := v.VFSFilename.OpenFilename(name, flags)
+	f, out, err := v.VFSFilename.OpenFilename(name, flags)
+	if flags&vfs.OPEN_WAL != 0 && errors.Is(err, fs.ErrPermission) {
+		// A reader that may not write the log can read it, if some writer has its shared memory open.
+		flags = flags&^(vfs.OPEN_READWRITE|vfs.OPEN_CREATE) | vfs.OPEN_READONLY
+		if log, readable, failed := v.VFSFilename.OpenFilename(name, flags); failed == nil {
+			f, out, err = log, readable, nil
+		}
+	}
+	flags = out
 	if err != nil {
 		return nil, flags, fullError(err)
 	}
