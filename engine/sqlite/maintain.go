@@ -48,13 +48,58 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 }
 
 // Optimize removes what nothing refers to, rebuilds the file without gaps, refreshes the planner's statistics and empties
-// the write-ahead log. It needs as much free space as the vault is large, both in the folder for temporary files and beside the vault.
+// the write-ahead log. It needs as much free space as the vault is large, both in the folder for temporary files and beside the vault. With
+// less it moves rows into the gaps instead, as far as there is room for that, and fails only if that gives nothing back.
 // Blobs that are open do not stand in its way, unless their value was replaced. Where a snapshot of an earlier state is being read, by this process
 // or another, the rebuilt file stays in the log, without an error: a later checkpoint shortens the file, or the last Close.
 func (s *Store) Optimize(ctx context.Context) error {
 	if err := s.collect(ctx); err != nil {
 		return err
 	}
+	err := s.rebuild(ctx)
+	if !driver.NoRoom(err) {
+		return err
+	}
+	freed, failed := s.giveBack(ctx)
+	switch {
+	case freed <= 0:
+		return err
+	case failed != nil && !driver.NoRoom(failed):
+		return failed
+	}
+	if again := s.rebuild(ctx); !driver.NoRoom(again) { // there may be room for it now
+		return again
+	}
+	return nil
+}
+
+// tightPages is how many pages giveBack moves at a time. The log takes as much.
+const tightPages = 16
+
+// giveBack cuts free pages off the end of the file where there is little room, and returns how many bytes they had. It works as Shrink does,
+// but empties the log after each of its steps.
+func (s *Store) giveBack(ctx context.Context) (int64, error) {
+	if err := s.shrinkable(ctx); err != nil {
+		return 0, err
+	}
+	before, err := s.freePages(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for free := before.free; err == nil && free > 0; {
+		left := free
+		if free, err = s.shrinkStep(ctx, tightPages); err == nil {
+			err = s.emptyLog(ctx)
+		}
+		if free == left {
+			break
+		}
+	}
+	after, failed := s.freePages(ctx)
+	return (before.total - after.total) * before.size, errors.Join(err, failed)
+}
+
+func (s *Store) rebuild(ctx context.Context) error {
 	return s.alone(ctx, func(c *driver.Conn) error {
 		// A file that another program made without it gets auto-vacuum here, so that Shrink works from now on.
 		for _, sql := range []string{`PRAGMA auto_vacuum=INCREMENTAL`, `VACUUM`, `PRAGMA optimize=0x10002`} {
