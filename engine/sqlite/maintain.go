@@ -218,11 +218,20 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	if path == "" {
 		return fmt.Errorf("backup path is empty: %w", engine.ErrInvalid)
 	}
-	return makeFile("back up", path, func(tmp string) error { return s.copyTo(ctx, path, tmp, progress) })
+	return makeFile("back up", s.file(), path, func(tmp string) error { return s.copyTo(ctx, path, tmp, progress) })
 }
 
-// makeFile lets fill write to an empty file beside path, and gives it that name once it is complete.
-func makeFile(op, path string, fill func(tmp string) error) error {
+// file is the path of the vault's file, or empty if it has none.
+func (s *Store) file() string {
+	if s.conf.Memory {
+		return ""
+	}
+	return s.conf.Path
+}
+
+// makeFile lets fill write to an empty file beside path, and gives it that name once it is complete. It is for those who may use the file like,
+// if that is named.
+func makeFile(op, like, path string, fill func(tmp string) error) error {
 	for _, suffix := range databaseSuffixes { // SQLite would take a log that was left there for the new file's own
 		if _, err := os.Lstat(path + suffix); err == nil {
 			return fmt.Errorf("%s is there already; choose another name or remove it: %w", path+suffix, engine.ErrExists)
@@ -235,7 +244,7 @@ func makeFile(op, path string, fill func(tmp string) error) error {
 		return ioError(op, err)
 	}
 	defer removeDatabase(tmp.Name())
-	if err := tmp.Close(); err != nil {
+	if err := errors.Join(liken(tmp, like), tmp.Close()); err != nil {
 		return ioError(op, err)
 	}
 	if err := fill(tmp.Name()); err != nil {
@@ -248,6 +257,17 @@ func makeFile(op, path string, fill func(tmp string) error) error {
 		return ioError(op, err)
 	}
 	return nil
+}
+
+func liken(f *os.File, path string) error {
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil // the file is open, and may have lost its name: the copy is then for its owner alone
+	}
+	return driver.Liken(f, info)
 }
 
 // foldLog copies the log of a closed database into it, if there is one. SQLite's own attempt to, when the last connection closes, fails

@@ -14,6 +14,7 @@ import (
 type plainVFS struct{ vfs.VFSFilename }
 
 func (v plainVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	makeSidecars(name, flags)
 	f, flags, err := v.VFSFilename.OpenFilename(name, flags)
 	if err != nil {
 		return nil, flags, fullError(err)
