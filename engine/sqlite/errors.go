@@ -14,6 +14,7 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
+	err = s.conf.Explain(err)
 	var de *driver.Error
 	if !errors.As(err, &de) {
 		return err
@@ -23,6 +24,9 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	}
 	if driver.NoRoom(err) {
 		return ioError("write "+s.path, err)
+	}
+	if driver.OutOfFiles(err) {
+		return &engine.IOError{Op: "use " + s.path, Err: fmt.Errorf("close files, readers or other vaults, or raise the limit (ulimit -n): %w", de)}
 	}
 	switch de.Kind {
 	case driver.Busy:
@@ -44,6 +48,15 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("%w for SQLite (%v)", engine.ErrTooLarge, de)
 	case driver.BadSchema:
 		return fmt.Errorf("%w: the tables in %s are not as a vault has them (%v)", engine.ErrCorrupt, s.path, de)
+	case driver.BadPath:
+		return fmt.Errorf("%v: %w", de, engine.ErrInvalid)
+	case driver.Moved:
+		return fmt.Errorf("%w: %v; put it back and try again, or close the vault and open it anew", engine.ErrMoved, de)
+	case driver.Linked:
+		return fmt.Errorf("%v%s: %w", de, secondName, engine.ErrInvalid)
+	case driver.Overwritten:
+		return fmt.Errorf("%w: %v; its log, %s-wal, is of the file as it was before. Close the vault, and restore a backup or salvage the file",
+			engine.ErrCorrupt, de, s.path)
 	case driver.Constraint:
 		return fmt.Errorf("a constraint of the table, or of its columns, does not allow that (%v): %w", de, engine.ErrInvalid)
 	case driver.OutOfMemory:

@@ -44,7 +44,14 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 	if err := w.syncLevel(false); err != nil {
 		return s.explain(ctx, err)
 	}
-	return s.explain(ctx, fn(w.conn))
+	err := w.conn.Whole()
+	if err == nil {
+		err = fn(w.conn)
+	}
+	if err == nil {
+		err = w.conn.InPlace()
+	}
+	return s.explain(ctx, err)
 }
 
 // Optimize removes what nothing refers to, rebuilds the file without gaps, refreshes the planner's statistics and empties
@@ -339,14 +346,25 @@ func publishFile(tmp, path string) error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	err = os.Link(tmp, path)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		err = os.Rename(tmp, path) // a file system without hard links
-	}
-	if err != nil {
+	if err := renameNew(tmp, path); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// renameNew gives a file a name that must not be taken. A file with two names is refused when it is opened, even for a moment.
+func renameNew(tmp, path string) error {
+	err := driver.RenameNoReplace(tmp, path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err = os.Link(tmp, path); err == nil {
+		return os.Remove(tmp)
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		err = os.Rename(tmp, path) // a file system without hard links
+	}
+	return err
 }
 
 // syncFolder makes the names in a folder durable. Windows does so by itself, and opens no folder for it.

@@ -166,8 +166,17 @@ func (w *writer) execute(group []*request) {
 			close(r.done)
 		}
 	}()
-	if len(group) > 1 && w.transact(context.Background(), group) == nil {
-		return
+	if len(group) > 1 {
+		err := w.transact(context.Background(), group)
+		if err == nil {
+			return
+		}
+		if kind := driver.KindOf(err); kind == driver.Moved || kind == driver.Linked { // perhaps it was committed before that
+			for _, r := range group {
+				r.err = w.s.explain(r.ctx, err)
+			}
+			return
+		}
 	}
 	for _, r := range group {
 		if r.err = r.ctx.Err(); r.err == nil {
@@ -249,5 +258,13 @@ func (w *writer) replace() {
 func (w *writer) close() error {
 	w.turn <- struct{}{}
 	defer w.release()
-	return errors.Join(w.dropCopier(), w.conn.MendLog(), w.conn.Close())
+	err := w.dropCopier()
+	lost := w.conn.Whole()
+	if driver.KindOf(lost) == driver.Overwritten {
+		lost = errors.Join(lost, w.conn.LeaveLog()) // of another file
+	}
+	if lost == nil {
+		lost = w.conn.MendLog()
+	}
+	return errors.Join(err, lost, w.conn.Close())
 }

@@ -47,6 +47,8 @@ type Config struct {
 	Mapped bool
 	// VFS names the file system layer; empty is that of the operating system, with gathered logs. Tests set it.
 	VFS string
+	// Place is shared by the connections of a store; nil checks nothing.
+	Place *Place
 	// BusyTimeout is how long one call waits for another process's lock.
 	BusyTimeout time.Duration
 }
@@ -62,6 +64,9 @@ type Conn struct {
 	// begun counts transactions. file is the database, once mainFile was called.
 	begun int64
 	file  vfs.File
+	// place is what InPlace compares with. writes says that the transaction at hand writes.
+	place  *Place
+	writes bool
 	// rest is the file at rest in the transaction at hand, if that was found out. note is the caller's, of the state noted.
 	rest  *Rest
 	note  any
@@ -79,13 +84,21 @@ func Open(ctx context.Context, cfg Config) (_ *Conn, err error) {
 		}
 	}()
 	defer guard(nil, &err)
+	if !cfg.Memory {
+		if err := checkPath(cfg.Path); err != nil {
+			return nil, err
+		}
+	}
 	limited := sqlite3.WithMaxMemory(ctx, most)
 	raw, err := sqlite3.OpenContext(limited, cfg.uri())
 	if err != nil {
-		return nil, wrap(err)
+		return nil, cfg.Place.gone(wrap(err))
 	}
-	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable}
-	if err := c.configure(cfg); err != nil {
+	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable, place: cfg.Place}
+	if err = c.configure(cfg); err == nil {
+		err = c.place.join(c)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -180,6 +193,20 @@ func (c *Conn) Close() (err error) {
 	return err
 }
 
+// LeaveLog keeps Close from copying the log into the file.
+func (c *Conn) LeaveLog() error {
+	_, err := c.c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
+	return wrap(err)
+}
+
+// Explain adds to an error that a file could not be opened which one that is.
+func (cfg Config) Explain(err error) error {
+	if err == nil || cfg.Memory {
+		return err
+	}
+	return openFault(err, cfg.Path)
+}
+
 // Broken says that the connection must not be used again.
 func (c *Conn) Broken() bool { return c.broken }
 
@@ -220,6 +247,7 @@ func (c *Conn) Prepare(sql string) (_ *Stmt, err error) {
 // Begin starts a transaction: one that takes the write lock at once, or one that reads.
 func (c *Conn) Begin(write bool) error {
 	c.begun++
+	c.writes = write
 	c.hold.began, c.hold.logless = walState{}, false
 	if write {
 		err := c.settled("BEGIN IMMEDIATE")
@@ -248,13 +276,24 @@ func (c *Conn) TakeSnapshot() error {
 	return err
 }
 
-// Commit ends the transaction and keeps its changes.
+// Commit ends the transaction and keeps its changes. One that has written ends well only if the database is in place: before, so that no other file
+// gets the changes, and after, since it may have been moved meanwhile.
 func (c *Conn) Commit() error {
+	if !c.writes {
+		return c.settled("COMMIT")
+	}
+	if err := c.Whole(); err != nil {
+		return err
+	}
 	if log := c.log(); log != nil {
 		log.begin()
 		defer log.end()
 	}
-	return c.settled("COMMIT")
+	if err := c.settled("COMMIT"); err != nil {
+		return err
+	}
+	c.noteRest()
+	return c.InPlace()
 }
 
 // settled runs a statement that is not interrupted once it has begun. SQLite looks whether it is to be interrupted when a transaction has
@@ -320,6 +359,9 @@ func (c *Conn) Checkpoint(truncate bool) (log, done int, err error) {
 	if truncate {
 		mode = sqlite3.CHECKPOINT_TRUNCATE
 	}
+	if err := c.Whole(); err != nil {
+		return 0, 0, err
+	}
 	if err := c.MendLog(); err != nil {
 		return 0, 0, err
 	}
@@ -327,6 +369,7 @@ func (c *Conn) Checkpoint(truncate bool) (log, done int, err error) {
 	if err = wrap(err); KindOf(err) == IO {
 		err = errors.Join(err, c.forgetCopied())
 	}
+	c.noteRest()
 	return log, done, err
 }
 
@@ -342,6 +385,9 @@ func (c *Conn) MemoryUsed() int64 {
 // Backup copies the whole database to the file at path in steps, each followed by a call of step, which may stop it.
 func (c *Conn) Backup(path string, pages int, step func(remaining, total int) error) (err error) {
 	defer guard(c, &err)
+	if err := checkPath(path); err != nil {
+		return err
+	}
 	b, err := c.c.BackupInit("main", Config{Path: path, Create: true, VFS: c.vfs}.uri())
 	if err != nil {
 		return wrap(err)

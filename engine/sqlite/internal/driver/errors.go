@@ -27,6 +27,14 @@ const (
 	// BadSchema is a statement that cannot be compiled, or a cell that cannot be opened: the file lacks a table, a column or a
 	// row, or has something else in its place.
 	BadSchema
+	// BadPath is a path that SQLite cannot use.
+	BadPath
+	// Moved is a database whose files lost their names, or names of theirs to other files, while it was open.
+	Moved
+	// Linked is a database that was given a second name while it was open.
+	Linked
+	// Overwritten is a database that another program wrote to past SQLite while it was open.
+	Overwritten
 )
 
 // Error is a failure of SQLite.

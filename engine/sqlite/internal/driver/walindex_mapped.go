@@ -39,7 +39,7 @@ func openWALIndex(path string) (*walIndex, error) {
 	}
 	w := &walIndex{mem: mem}
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		w.file = fileID{uint64(stat.Dev), stat.Ino}
+		w.file = stateFrom(stat).id
 	}
 	return w, nil
 }
@@ -66,6 +66,18 @@ const copiedAt = 2 * unsafe.Sizeof(walState{})
 // copied is how many pages of the log are in the database file, too.
 func (w *walIndex) copied() uint32 {
 	return atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[copiedAt])))
+}
+
+// attemptedAt is where nBackfillAttempted is, behind the marks of readers and the locks.
+const attemptedAt = copiedAt + 32
+
+// copying is how far checkpoints have come.
+func (w *walIndex) copying() (s copiedState) {
+	s.salts[0] = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[32])))
+	s.salts[1] = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[36])))
+	s.attempted = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[attemptedAt])))
+	s.copied = w.copied()
+	return s
 }
 
 // forgetCopied has the next checkpoint copy the log from its beginning. Fewer pages than there are may always count as copied: it

@@ -15,4 +15,6 @@ func (*walIndex) state() (s walState, ok bool) { return s, false }
 
 func (*walIndex) copied() uint32 { return 0 }
 
+func (*walIndex) copying() copiedState { return copiedState{} }
+
 func (*walIndex) forgetCopied(string) error { return errors.ErrUnsupported }

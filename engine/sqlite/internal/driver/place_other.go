@@ -1,0 +1,22 @@
+//go:build !unix
+
+package driver
+
+import (
+	"errors"
+	"os"
+
+	"github.com/ncruces/go-sqlite3/vfs"
+)
+
+func stateAt(string) (fileState, error) { return fileState{}, errors.ErrUnsupported }
+
+func stateOf(vfs.File) (fileState, bool) { return fileState{}, false }
+
+func mayOpen(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
