@@ -148,6 +148,7 @@ func TestMovedAwayWhileLogIsLong(t *testing.T) {
 		t.Errorf("put: %v", err)
 	}
 	s.writer.turn <- struct{}{}
+	s.writer.waitForCopying()
 	s.writer.copyBeside() // makes a connection, if there was none
 	s.writer.waitForCopying()
 	s.writer.release()

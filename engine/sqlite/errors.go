@@ -1,9 +1,12 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -39,9 +42,9 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	case driver.IO, driver.CannotOpen:
 		return &engine.IOError{Op: "use " + s.path, Err: de}
 	case driver.Corrupt:
-		return fmt.Errorf("%w: %s: %v", engine.ErrCorrupt, s.path, de)
+		return fmt.Errorf("%w: %s: %v%s", engine.ErrCorrupt, s.path, de, s.cutOff())
 	case driver.NotADatabase:
-		return fmt.Errorf("%w: %s is not an SQLite database, or its header is damaged (%v)", engine.ErrCorrupt, s.path, de)
+		return fmt.Errorf("%w: %s is not an SQLite database, or its header is damaged (%v)%s", engine.ErrCorrupt, s.path, de, s.cutOff())
 	case driver.ReadOnly:
 		return fmt.Errorf("%w: %s cannot be written (%v)", engine.ErrReadOnly, s.path, de)
 	case driver.TooBig:
@@ -63,4 +66,34 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("%w for the memory of a connection; read or write it as a stream (%v)", engine.ErrTooLarge, de)
 	}
 	return fmt.Errorf("%s: %w", s.path, de)
+}
+
+// cutOff says, behind an error of a damaged file, that it is shorter than its header says.
+func (s *Store) cutOff() string {
+	if s.conf.Memory {
+		return ""
+	}
+	f, err := os.Open(s.conf.Path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return ""
+	}
+	var h [100]byte
+	n, _ := f.ReadAt(h[:], 0)
+	if magic := []byte("SQLite format 3\x00"); n < len(magic) || !bytes.HasPrefix(h[:], magic) {
+		return ""
+	}
+	size := int64(binary.BigEndian.Uint16(h[16:]))
+	if size == 1 {
+		size = 65536
+	}
+	if want := size * int64(binary.BigEndian.Uint32(h[28:])); n < len(h) || info.Size() < want {
+		return fmt.Sprintf("; the file was cut off: it has %d bytes, and should have %d. Restore a backup, or salvage what is left",
+			info.Size(), max(want, int64(len(h))))
+	}
+	return ""
 }

@@ -48,9 +48,6 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 	if err == nil {
 		err = fn(w.conn)
 	}
-	if err == nil {
-		err = w.conn.InPlace()
-	}
 	return s.explain(ctx, err)
 }
 

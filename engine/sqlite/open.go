@@ -212,7 +212,7 @@ func (s *Store) connectCopier(ctx context.Context) (*driver.Conn, error) {
 
 func (s *Store) connectWritable(ctx context.Context, memory int64) (*driver.Conn, error) {
 	conf := s.conf
-	conf.MaxMemory = cmp.Or(conf.MaxMemory, memory)
+	conf.MaxMemory, conf.Watch = cmp.Or(conf.MaxMemory, memory), true
 	conn, err := driver.Open(ctx, conf)
 	if err != nil {
 		return nil, err

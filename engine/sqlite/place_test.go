@@ -243,3 +243,28 @@ func TestOthersWritingIsNoOverwriting(t *testing.T) {
 		put(t, s, "l", noise(1000*(i+1)))
 	}
 }
+
+// A file that is shorter than its header says is called cut off, wherever the end is.
+func TestCutOffFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	s := must[*sqlite.Store](t)(sqlite.Open(t.Context(), path, nil))
+	put(t, s, "k", noise(100_000))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{150_000, 100_000, 8192, 5000, 512, 100, 50} {
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range []*sqlite.Options{nil, {ReadOnly: true}} {
+			s, err := sqlite.Open(t.Context(), path, o)
+			if err == nil {
+				_, err = s.Get(t.Context(), "k")
+				s.Close()
+			}
+			if !errors.Is(err, engine.ErrCorrupt) || !strings.Contains(err.Error(), "cut off") {
+				t.Errorf("%d bytes: %v", size, err)
+			}
+		}
+	}
+}

@@ -166,17 +166,8 @@ func (w *writer) execute(group []*request) {
 			close(r.done)
 		}
 	}()
-	if len(group) > 1 {
-		err := w.transact(context.Background(), group)
-		if err == nil {
-			return
-		}
-		if kind := driver.KindOf(err); kind == driver.Moved || kind == driver.Linked { // perhaps it was committed before that
-			for _, r := range group {
-				r.err = w.s.explain(r.ctx, err)
-			}
-			return
-		}
+	if len(group) > 1 && w.transact(context.Background(), group) == nil {
+		return
 	}
 	for _, r := range group {
 		if r.err = r.ctx.Err(); r.err == nil {

@@ -47,8 +47,9 @@ type Config struct {
 	Mapped bool
 	// VFS names the file system layer; empty is that of the operating system, with gathered logs. Tests set it.
 	VFS string
-	// Place is shared by the connections of a store; nil checks nothing.
+	// Place is shared by the connections of a store; nil checks nothing. Watch is for those that write.
 	Place *Place
+	Watch bool
 	// BusyTimeout is how long one call waits for another process's lock.
 	BusyTimeout time.Duration
 }
@@ -66,6 +67,7 @@ type Conn struct {
 	file  vfs.File
 	// place is what InPlace compares with. writes says that the transaction at hand writes.
 	place  *Place
+	watch  bool
 	writes bool
 	// rest is the file at rest in the transaction at hand, if that was found out. note is the caller's, of the state noted.
 	rest  *Rest
@@ -94,7 +96,7 @@ func Open(ctx context.Context, cfg Config) (_ *Conn, err error) {
 	if err != nil {
 		return nil, cfg.Place.gone(wrap(err))
 	}
-	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable, place: cfg.Place}
+	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable, place: cfg.Place, watch: cfg.Watch}
 	if err = c.configure(cfg); err == nil {
 		err = c.place.join(c)
 	}
@@ -276,8 +278,8 @@ func (c *Conn) TakeSnapshot() error {
 	return err
 }
 
-// Commit ends the transaction and keeps its changes. One that has written ends well only if the database is in place: before, so that no other file
-// gets the changes, and after, since it may have been moved meanwhile.
+// Commit ends the transaction and keeps its changes. One that has written does so only if the database is in its place. Should it be moved during
+// the commit, that is as if it were moved just afterwards, and the next one tells.
 func (c *Conn) Commit() error {
 	if !c.writes {
 		return c.settled("COMMIT")
@@ -293,7 +295,7 @@ func (c *Conn) Commit() error {
 		return err
 	}
 	c.noteRest()
-	return c.InPlace()
+	return nil
 }
 
 // settled runs a statement that is not interrupted once it has begun. SQLite looks whether it is to be interrupted when a transaction has

@@ -122,7 +122,7 @@ func (c *Conn) latest() (walState, bool) {
 		there, err := c.hasLog()
 		h.tried = err == nil
 		if path := c.c.Filename("main"); path != nil && there {
-			h.index, _ = openWALIndex(path.String()) // without one, nothing is kept
+			h.index, _ = openWALIndex(path.String(), c.watch) // without one, nothing is kept
 		}
 	}
 	if h.index == nil {

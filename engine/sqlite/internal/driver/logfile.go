@@ -41,9 +41,6 @@ func (v gatherVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fil
 	}
 	if database := name.DatabaseFile(); database != nil {
 		log := &logFile{File: f, of: database, path: name.String(), growth: v.growth, trust: trustIn(name.String())}
-		if state, ok := stateOf(f); ok {
-			log.id = state.id
-		}
 		logs.Store(database, log)
 		f = log
 	}
@@ -81,7 +78,6 @@ type logFile struct {
 	vfs.File
 	of         vfs.File // the database
 	path       string
-	id         fileID // zero if it cannot be told
 	trust      *trust
 	buf        []byte
 	committing bool  // says that Commit runs

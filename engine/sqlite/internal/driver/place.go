@@ -1,7 +1,7 @@
 package driver
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -28,13 +28,15 @@ type fileState struct {
 	id    fileID
 	links uint64
 	size  int64
+	// changed is when the file's bytes, or its names, last changed, as far as the system's clock tells.
+	changed [2]int64
 }
 
 // restSign tells a database file from itself after somebody wrote to it past SQLite. While no checkpoint begins, nothing else changes it.
 type restSign struct {
 	known  bool
 	copied copiedState
-	size   int64
+	state  fileState
 	header [100]byte // https://sqlite.org/fileformat2.html#the_database_header
 }
 
@@ -75,91 +77,86 @@ func moved(format string, args ...any) error {
 	return &Error{Kind: Moved, err: fmt.Errorf(format, args...)}
 }
 
-// InPlace returns an error of the kind Moved, or Linked, if the names of the database no longer lead to the file that the connection has open, or
-// those of its log and of the log's shared memory not to theirs: what is committed then is not found by those who open the database next.
-func (c *Conn) InPlace() error {
+// inPlace returns the state of the database's file, and an error of the kind Moved, or Linked, if the names of the database no longer lead to the
+// file that the connection has open, or its log or the log's shared memory lost theirs: what is committed then is not found by those who open the
+// database next.
+func (c *Conn) inPlace() (state fileState, err error) {
 	p := c.place
-	if p == nil || !p.known {
-		return nil
-	}
 	for _, name := range p.Names {
-		state, err := stateAt(name)
+		state, err = stateAt(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return moved("%s was renamed or removed", name)
+			return state, moved("%s was renamed or removed", name)
 		case err != nil:
-			return &Error{Kind: IO, err: err}
+			return state, &Error{Kind: IO, err: err}
 		case state.id != p.file:
-			return moved("another file has taken the place of %s", name)
+			return state, moved("another file has taken the place of %s", name)
 		case state.links > 1:
-			return &Error{Kind: Linked, err: fmt.Errorf("%s was given a second name", name)}
+			return state, &Error{Kind: Linked, err: fmt.Errorf("%s was given a second name", name)}
 		}
 	}
 	if log := c.log(); log != nil {
-		if err := sameFile(log.path, log.id); err != nil {
-			return err
+		if of, ok := stateOf(log.File); ok && of.links == 0 {
+			return state, moved("%s was removed or replaced", log.path)
 		}
 	}
-	if _, ok := c.latest(); ok {
-		return sameFile(p.Names[0]+"-shm", c.hold.index.file)
+	if _, ok := c.latest(); ok && !c.hold.index.named() {
+		return state, moved("%s-shm was removed or replaced", p.Names[0])
 	}
-	return nil
+	return state, nil
 }
 
-// sameFile returns an error if another file, or none, has the name of one that is open.
-func sameFile(path string, open fileID) error {
-	if open == (fileID{}) {
-		return nil
-	}
-	state, err := stateAt(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && state.id != open:
-		return moved("%s was removed or replaced", path)
-	case err != nil:
-		return &Error{Kind: IO, err: err}
-	}
-	return nil
-}
-
-// Unwritten returns an error of the kind Overwritten if another program has written to the database file, or cut it off, past SQLite. It can be
-// told as long as no checkpoint has begun since, from the file's length and from its header.
-func (c *Conn) Unwritten() error {
+// Whole returns an error if the database is not in its place, or of the kind Overwritten if another program has written to its file, or cut it off,
+// past SQLite. That can be told as long as no checkpoint has begun since, from the file's length and its header.
+func (c *Conn) Whole() error {
 	p := c.place
 	if p == nil || !p.known {
 		return nil
 	}
+	state, err := c.inPlace()
+	if err != nil {
+		return err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.overwritten != nil {
-		return p.overwritten
+	if p.overwritten == nil {
+		p.overwritten, err = c.compareRest(state)
 	}
+	return cmp.Or(p.overwritten, err)
+}
+
+// compareRest compares the file with what it was at rest. The caller holds the lock of the place.
+func (c *Conn) compareRest(state fileState) (overwritten, err error) {
 	if _, ok := c.latest(); !ok {
-		return nil
+		return nil, nil
 	}
-	now := restSign{known: true, copied: c.hold.index.copying()}
-	if now.copied.underWay() {
-		return nil
+	p, copied := c.place, c.hold.index.copying()
+	if copied.underWay() || p.rest.known && p.rest.copied == copied && p.rest.state == state {
+		return nil, nil
 	}
-	state, ok := stateOf(c.mainFile())
+	now := restSign{known: true, copied: copied}
 	if _, err := c.mainFile().ReadAt(now.header[:], 0); err != nil && err != io.EOF {
-		return &Error{Kind: IO, err: err}
+		return nil, &Error{Kind: IO, err: err}
 	}
-	if !ok || c.hold.index.copying() != now.copied {
-		return nil
+	if now.state, err = stateAt(p.Names[0]); err != nil { // again: the first look may have been before a checkpoint
+		return nil, &Error{Kind: IO, err: err}
 	}
-	now.size = state.size
-	if !p.rest.known || p.rest.copied != now.copied {
-		p.rest = now
+	if c.hold.index.copying() != copied {
+		return nil, nil
 	}
-	if before := p.rest; before.size != now.size {
-		p.overwritten = fmt.Errorf("%s was overwritten or cut off by another program: it has %d bytes, and had %d", p.Names[0], now.size, before.size)
-	} else if !bytes.Equal(before.header[:], now.header[:]) {
-		p.overwritten = fmt.Errorf("%s was overwritten by another program: it has another header", p.Names[0])
+	before := p.rest
+	switch {
+	case !before.known || before.copied != copied:
+	case before.state.size != now.state.size:
+		err = fmt.Errorf("%s was overwritten or cut off by another program: it has %d bytes, and had %d", p.Names[0], now.state.size, before.state.size)
+	case before.header != now.header:
+		err = fmt.Errorf("%s was overwritten by another program: it has another header", p.Names[0])
 	}
-	if p.overwritten != nil {
-		p.overwritten = &Error{Kind: Overwritten, err: p.overwritten}
+	if err != nil {
+		return &Error{Kind: Overwritten, err: err}, nil
 	}
-	return p.overwritten
+	p.rest = now
+	return nil, nil
 }
 
 // noteRest notes what the file is like after a commit, which may have begun the log anew, or a checkpoint. What fails here is met at the next commit.
@@ -169,19 +166,11 @@ func (c *Conn) noteRest() {
 	} else if copied := c.hold.index.copying(); copied.underWay() || p.noted(copied) {
 		return
 	}
-	_ = c.Unwritten()
+	_ = c.Whole()
 }
 
 func (p *Place) noted(copied copiedState) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.rest.known && p.rest.copied == copied
-}
-
-// Whole returns the error of InPlace or Unwritten.
-func (c *Conn) Whole() error {
-	if err := c.InPlace(); err != nil {
-		return err
-	}
-	return c.Unwritten()
 }

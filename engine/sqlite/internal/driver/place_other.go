@@ -5,13 +5,11 @@ package driver
 import (
 	"errors"
 	"os"
-
-	"github.com/ncruces/go-sqlite3/vfs"
 )
 
 func stateAt(string) (fileState, error) { return fileState{}, errors.ErrUnsupported }
 
-func stateOf(vfs.File) (fileState, bool) { return fileState{}, false }
+func stateOf(any) (fileState, bool) { return fileState{}, false }
 
 func mayOpen(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)

@@ -27,7 +27,7 @@ func stateAt(path string) (fileState, error) {
 }
 
 // stateOf is the state of an open file, unless it is none of the system's.
-func stateOf(file vfs.File) (state fileState, ok bool) {
+func stateOf(file any) (state fileState, ok bool) {
 	if wrapper, is := file.(vfs.FileUnwrap); is {
 		file = wrapper.Unwrap()
 	}
@@ -48,7 +48,7 @@ func stateOf(file vfs.File) (state fileState, ok bool) {
 }
 
 func stateFrom(st *syscall.Stat_t) fileState {
-	return fileState{id: fileID{uint64(st.Dev), uint64(st.Ino)}, links: uint64(st.Nlink), size: st.Size}
+	return fileState{id: fileID{uint64(st.Dev), uint64(st.Ino)}, links: uint64(st.Nlink), size: st.Size, changed: changeTimes(st)}
 }
 
 // mayOpen returns why the process may not open a file for writing. It does not try to: closing a file ends the locks of the process on some systems.
