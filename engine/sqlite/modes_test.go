@@ -106,3 +106,43 @@ func TestRootGivesTheLogToTheOwner(t *testing.T) {
 		}
 	}
 }
+
+// What a store for reading had to make it removes, unless somebody else uses it, or it was there before.
+func TestReadingLeavesNoLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	s := open(t, path, nil)
+	put(t, s, "k", nil)
+	read := func(want bool) {
+		t.Helper()
+		ro := must[*sqlite.Store](t)(sqlite.Open(t.Context(), path, &sqlite.Options{ReadOnly: true}))
+		must[[]byte](t)(ro.Get(t.Context(), "k"))
+		if err := ro.Close(); err != nil {
+			t.Error(err)
+		}
+		for _, suffix := range []string{"-wal", "-shm"} {
+			if _, err := os.Stat(path + suffix); (err == nil) != want {
+				t.Errorf("%s: %v", suffix, err)
+			}
+		}
+	}
+	read(true) // of the writer
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	read(false)
+	// The log that a reader made is used by a writer, which goes on after the reader.
+	ro := must[*sqlite.Store](t)(sqlite.Open(t.Context(), path, &sqlite.Options{ReadOnly: true}))
+	s = open(t, path, nil)
+	put(t, s, "l", noise(100_000))
+	if err := ro.Close(); err != nil {
+		t.Error(err)
+	}
+	put(t, s, "m", nil)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, path, nil)
+	for _, key := range []string{"l", "m"} {
+		must[[]byte](t)(again.Get(t.Context(), key))
+	}
+}

@@ -124,6 +124,8 @@ func (s *Store) start(ctx context.Context) error {
 }
 
 func (s *Store) startReading(ctx context.Context) error {
+	_, noLog := os.Stat(s.conf.Path + "-wal")
+	s.noLog = errors.Is(noLog, fs.ErrNotExist)
 	conn, err := s.reads.get(ctx)
 	if driver.KindOf(err) == driver.CannotOpen || driver.KindOf(err) == driver.ReadOnly {
 		// Without a log to replay nothing can change under a reader, and where no log can be made nobody can write.
