@@ -30,6 +30,10 @@ var (
 	ErrTooLarge = engine.ErrTooLarge
 	// ErrNoVault: there is nothing to open, or it is no vault (fs.ErrNotExist).
 	ErrNoVault = engine.ErrNoVault
+	// ErrMoved: the vault's file, or one that belongs to it, was renamed, removed or replaced while the vault was open. Nothing is written before
+	// it is back in its place: cached entries stay in the cache, and Close reports them. If another file has its name, open that one anew. Reads
+	// go on in the file that was opened as long as they need no further connection to it.
+	ErrMoved = engine.ErrMoved
 	// ErrUnsupported: the engine cannot do this (errors.ErrUnsupported).
 	ErrUnsupported = engine.ErrUnsupported
 	// ErrTxDone: the transaction has ended.

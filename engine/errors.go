@@ -24,6 +24,8 @@ var (
 	ErrTooLarge = errors.New("too large")
 	// ErrNoVault: what was opened is no vault, or there is nothing to open.
 	ErrNoVault error = &sentinel{"no vault there", fs.ErrNotExist}
+	// ErrMoved: the store's file was renamed, removed or replaced while it was open.
+	ErrMoved = errors.New("vault was moved while it was open")
 	// ErrTxDone: the transaction has ended.
 	ErrTxDone = errors.New("transaction has ended")
 )

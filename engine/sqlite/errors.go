@@ -1,9 +1,12 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -14,6 +17,7 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
+	err = s.conf.Explain(err)
 	var de *driver.Error
 	if !errors.As(err, &de) {
 		return err
@@ -23,6 +27,9 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	}
 	if driver.NoRoom(err) {
 		return ioError("write "+s.path, err)
+	}
+	if driver.OutOfFiles(err) {
+		return &engine.IOError{Op: "use " + s.path, Err: fmt.Errorf("close files, readers or other vaults, or raise the limit (ulimit -n): %w", de)}
 	}
 	switch de.Kind {
 	case driver.Busy:
@@ -35,19 +42,58 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	case driver.IO, driver.CannotOpen:
 		return &engine.IOError{Op: "use " + s.path, Err: de}
 	case driver.Corrupt:
-		return fmt.Errorf("%w: %s: %v", engine.ErrCorrupt, s.path, de)
+		return fmt.Errorf("%w: %s: %v%s", engine.ErrCorrupt, s.path, de, s.cutOff())
 	case driver.NotADatabase:
-		return fmt.Errorf("%w: %s is not an SQLite database, or its header is damaged (%v)", engine.ErrCorrupt, s.path, de)
+		return fmt.Errorf("%w: %s is not an SQLite database, or its header is damaged (%v)%s", engine.ErrCorrupt, s.path, de, s.cutOff())
 	case driver.ReadOnly, driver.HotJournal:
 		return fmt.Errorf("%w: %s cannot be written (%v)", engine.ErrReadOnly, s.path, de)
 	case driver.TooBig:
 		return fmt.Errorf("%w for SQLite (%v)", engine.ErrTooLarge, de)
 	case driver.BadSchema:
 		return fmt.Errorf("%w: the tables in %s are not as a vault has them (%v)", engine.ErrCorrupt, s.path, de)
+	case driver.BadPath:
+		return fmt.Errorf("%v: %w", de, engine.ErrInvalid)
+	case driver.Moved:
+		return fmt.Errorf("%w: %v; put it back and try again, or close the vault and open it anew", engine.ErrMoved, de)
+	case driver.Linked:
+		return fmt.Errorf("%v%s: %w", de, secondName, engine.ErrInvalid)
+	case driver.Overwritten:
+		return fmt.Errorf("%w: %v; its log, %s-wal, is of the file as it was before. Close the vault, and restore a backup or salvage the file",
+			engine.ErrCorrupt, de, s.path)
 	case driver.Constraint:
 		return fmt.Errorf("a constraint of the table, or of its columns, does not allow that (%v): %w", de, engine.ErrInvalid)
 	case driver.OutOfMemory:
 		return fmt.Errorf("%w for the memory of a connection; read or write it as a stream (%v)", engine.ErrTooLarge, de)
 	}
 	return fmt.Errorf("%s: %w", s.path, de)
+}
+
+// cutOff says, behind an error of a damaged file, that it is shorter than its header says.
+func (s *Store) cutOff() string {
+	if s.conf.Memory {
+		return ""
+	}
+	f, err := os.Open(s.conf.Path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return ""
+	}
+	var h [100]byte
+	n, _ := f.ReadAt(h[:], 0)
+	if magic := []byte("SQLite format 3\x00"); n < len(magic) || !bytes.HasPrefix(h[:], magic) {
+		return ""
+	}
+	size := int64(binary.BigEndian.Uint16(h[16:]))
+	if size == 1 {
+		size = 65536
+	}
+	if want := size * int64(binary.BigEndian.Uint32(h[28:])); n < len(h) || info.Size() < want {
+		return fmt.Sprintf("; the file was cut off: it has %d bytes, and should have %d. Restore a backup, or salvage what is left",
+			info.Size(), max(want, int64(len(h))))
+	}
+	return ""
 }

@@ -44,7 +44,11 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 	if err := w.syncLevel(false); err != nil {
 		return s.explain(ctx, err)
 	}
-	return s.explain(ctx, fn(w.conn))
+	err := w.conn.Whole()
+	if err == nil {
+		err = fn(w.conn)
+	}
+	return s.explain(ctx, err)
 }
 
 // Optimize removes what nothing refers to, rebuilds the file without gaps, refreshes the planner's statistics and empties
@@ -263,11 +267,20 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	if path == "" {
 		return fmt.Errorf("backup path is empty: %w", engine.ErrInvalid)
 	}
-	return makeFile("back up", path, func(tmp string) error { return s.copyTo(ctx, path, tmp, progress) })
+	return makeFile("back up", s.file(), path, func(tmp string) error { return s.copyTo(ctx, path, tmp, progress) })
 }
 
-// makeFile lets fill write to an empty file beside path, and gives it that name once it is complete.
-func makeFile(op, path string, fill func(tmp string) error) error {
+// file is the path of the vault's file, or empty if it has none.
+func (s *Store) file() string {
+	if s.conf.Memory {
+		return ""
+	}
+	return s.conf.Path
+}
+
+// makeFile lets fill write to an empty file beside path, and gives it that name once it is complete. It is for those who may use the file like,
+// if that is named.
+func makeFile(op, like, path string, fill func(tmp string) error) error {
 	for _, suffix := range databaseSuffixes { // SQLite would take a log that was left there for the new file's own
 		if _, err := os.Lstat(path + suffix); err == nil {
 			return fmt.Errorf("%s is there already; choose another name or remove it: %w", path+suffix, engine.ErrExists)
@@ -280,7 +293,7 @@ func makeFile(op, path string, fill func(tmp string) error) error {
 		return ioError(op, err)
 	}
 	defer removeDatabase(tmp.Name())
-	if err := tmp.Close(); err != nil {
+	if err := errors.Join(liken(tmp, like), tmp.Close()); err != nil {
 		return ioError(op, err)
 	}
 	if err := fill(tmp.Name()); err != nil {
@@ -293,6 +306,17 @@ func makeFile(op, path string, fill func(tmp string) error) error {
 		return ioError(op, err)
 	}
 	return nil
+}
+
+func liken(f *os.File, path string) error {
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil // the file is open, and may have lost its name: the copy is then for its owner alone
+	}
+	return driver.Liken(f, info)
 }
 
 // foldLog copies the log of a closed database into it, if there is one. SQLite's own attempt to, when the last connection closes, fails
@@ -364,14 +388,25 @@ func publishFile(tmp, path string) error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	err = os.Link(tmp, path)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		err = os.Rename(tmp, path) // a file system without hard links
-	}
-	if err != nil {
+	if err := renameNew(tmp, path); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// renameNew gives a file a name that must not be taken. A file with two names is refused when it is opened, even for a moment.
+func renameNew(tmp, path string) error {
+	err := driver.RenameNoReplace(tmp, path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err = os.Link(tmp, path); err == nil {
+		return os.Remove(tmp)
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		err = os.Rename(tmp, path) // a file system without hard links
+	}
+	return err
 }
 
 // syncFolder makes the names in a folder durable. Windows does so by itself, and opens no folder for it.

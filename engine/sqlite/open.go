@@ -68,6 +68,7 @@ func (s *Store) locate() error {
 		return &engine.IOError{Op: "open", Err: err}
 	}
 	s.conf.Path = abs
+	s.conf.Place = &driver.Place{Names: []string{abs}}
 	info, err := os.Stat(abs)
 	switch {
 	case err == nil && info.IsDir():
@@ -80,8 +81,12 @@ func (s *Store) locate() error {
 		}
 	case err != nil:
 		return &engine.IOError{Op: "open", Err: err}
+	default:
+		if err := s.soleName(info); err != nil {
+			return err
+		}
 	}
-	return nil
+	return s.resolve()
 }
 
 func (s *Store) start(ctx context.Context) error {
@@ -101,7 +106,11 @@ func (s *Store) start(ctx context.Context) error {
 		conn.Close()
 		return err
 	}
-	if err := s.noteJournal(conn); err != nil {
+	err = s.noteJournal(conn)
+	if err == nil {
+		err = conn.Whole()
+	}
+	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
 	s.writer = newWriter(s, conn)
@@ -115,6 +124,8 @@ func (s *Store) start(ctx context.Context) error {
 }
 
 func (s *Store) startReading(ctx context.Context) error {
+	_, noLog := os.Stat(s.conf.Path + "-wal")
+	s.noLog = errors.Is(noLog, fs.ErrNotExist)
 	err := s.attempt(ctx, func() error { return s.startReadingOnce(ctx) })
 	switch driver.KindOf(err) {
 	case driver.CannotOpen, driver.ReadOnly, driver.Full: // as when no log can be made
@@ -188,11 +199,12 @@ func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.C
 	conf.Mapped, conf.MaxMemory = mmap > 0, readerMemory(mmap, cacheKB)
 	conn, err := driver.Open(ctx, conf)
 	if err != nil {
-		return nil, err
+		return nil, conf.Explain(err)
 	}
 	// The first look at the file may play a journal back, which is to be durable before the journal is removed.
 	if err := conn.Exec(fmt.Sprintf(`PRAGMA fullfsync=1; PRAGMA mmap_size=%d; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA query_only=1;
 		SELECT 1 FROM sqlite_schema LIMIT 1`, mmap, max(cacheKB, 1))); err != nil {
+		err = conf.Explain(err) // before a descriptor is free again
 		conn.Close()
 		return nil, err
 	}
@@ -211,7 +223,7 @@ func (s *Store) connectCopier(ctx context.Context) (*driver.Conn, error) {
 
 func (s *Store) connectWritable(ctx context.Context, memory int64) (*driver.Conn, error) {
 	conf := s.conf
-	conf.MaxMemory = cmp.Or(conf.MaxMemory, memory)
+	conf.MaxMemory, conf.Watch = cmp.Or(conf.MaxMemory, memory), true
 	conn, err := driver.Open(ctx, conf)
 	if err != nil {
 		return nil, err

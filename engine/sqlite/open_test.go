@@ -148,3 +148,45 @@ func TestConditionError(t *testing.T) {
 		t.Errorf("%#v, want an OpError of ErrExists and nothing around it", err)
 	}
 }
+
+// A path that SQLite cannot use is refused before anything is made, and never ends the program.
+func TestPathsThatAreTooLong(t *testing.T) {
+	deep := t.TempDir()
+	for len(deep) < 1010 {
+		deep = filepath.Join(deep, strings.Repeat("p", min(100, 1010-len(deep))))
+	}
+	if err := os.MkdirAll(deep, 0o777); err != nil {
+		t.Skip(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(deep, link); err != nil {
+		t.Skip(err)
+	}
+	short := open(t, filepath.Join(t.TempDir(), "v.kv"), nil)
+	for _, path := range []string{filepath.Join(deep, "v.kv"), filepath.Join(deep, strings.Repeat("v", 100)), filepath.Join(link, "v2.kv"),
+		filepath.Join(t.TempDir(), strings.Repeat("n", 248)), filepath.Join(t.TempDir(), strings.Repeat("n", 255))} {
+		for _, o := range []*sqlite.Options{nil, {DisableWAL: true}} {
+			s, err := sqlite.Open(t.Context(), path, o)
+			if err == nil {
+				put(t, s, "k", nil)
+				if err := errors.Join(s.Close(), os.Remove(path)); err != nil || len(path) > 1016 {
+					t.Errorf("%d bytes: %v", len(path), err)
+				}
+				continue
+			}
+			if !errors.Is(err, engine.ErrInvalid) || !strings.Contains(err.Error(), "choose a shorter one") {
+				t.Errorf("%d bytes: %v", len(path), err)
+			}
+		}
+		if err := short.Backup(t.Context(), path, nil); err == nil {
+			err = os.Remove(path)
+			if err != nil || len(path) > 1016 {
+				t.Errorf("backup to %d bytes: %v", len(path), err)
+			}
+		}
+		left, err := os.ReadDir(filepath.Dir(path))
+		if err != nil || len(left) > 0 {
+			t.Errorf("%v is left (%v)", left, err)
+		}
+	}
+}

@@ -30,7 +30,35 @@ type pool struct {
 }
 
 func newPool(keep int, open func(ctx context.Context) (*driver.Conn, error)) *pool {
-	return &pool{open: open, keep: keep}
+	p := &pool{open: open, keep: keep}
+	pools.Store(p, nil)
+	return p
+}
+
+// pools are all that are not closed.
+var pools sync.Map
+
+// openSparing opens a connection. If the process has as many files open as it may, all idle connections are closed, and it is tried again.
+func (p *pool) openSparing(ctx context.Context) (*driver.Conn, error) {
+	c, err := p.open(ctx)
+	if !driver.OutOfFiles(err) {
+		return c, err
+	}
+	pools.Range(func(other, _ any) bool {
+		other.(*pool).closeIdle()
+		return true
+	})
+	return p.open(ctx)
+}
+
+func (p *pool) closeIdle() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle = nil
+	p.mu.Unlock()
+	for _, c := range idle {
+		_ = c.Close()
+	}
 }
 
 // get returns a connection that is bound to ctx until it is put back.
@@ -54,7 +82,7 @@ func (p *pool) get(ctx context.Context) (*driver.Conn, error) {
 		return c, nil
 	}
 	p.mu.Unlock()
-	return p.open(ctx)
+	return p.openSparing(ctx)
 }
 
 // put gives a connection back. It ends its transaction, unless that is a snapshot to be kept.
@@ -126,6 +154,7 @@ func (p *pool) pause() (resume func()) {
 }
 
 func (p *pool) close() error {
+	pools.Delete(p)
 	p.mu.Lock()
 	idle := p.idle
 	p.idle, p.closed = nil, true

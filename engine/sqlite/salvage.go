@@ -69,7 +69,7 @@ func Salvage(ctx context.Context, src, dst string, o *SalvageOptions) (*SalvageR
 	}
 	defer f.Close()
 	s.file = f
-	return s.report, makeFile("salvage", dst, func(tmp string) error {
+	return s.report, makeFile("salvage", src, dst, func(tmp string) error {
 		plan, err := s.survey()
 		if err != nil {
 			return fmt.Errorf("%s: %w", src, err)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -24,6 +25,8 @@ type Store struct {
 	// anchor is an idle connection of a read-only store: as long as there is one, nobody makes the shared memory of the log anew, whose
 	// marks would begin again with those that were.
 	anchor *driver.Conn
+	// noLog says that the file had no log when it was opened for reading.
+	noLog bool
 
 	mu    sync.Mutex
 	table *table
@@ -128,6 +131,23 @@ func (s *Store) shutAll() {
 	}
 }
 
+// removeLog has SQLite remove the log, and its shared memory, that a store for reading had to make. A connection that may not write cannot do so
+// when it closes; one that may does, if it is the last of all processes. A log with something in it is left to those who write.
+func (s *Store) removeLog() {
+	info, err := os.Stat(s.conf.Path + "-wal")
+	if !s.noLog || s.conf.Immutable || err != nil || info.Size() > 0 {
+		return
+	}
+	conf := s.conf
+	conf.ReadOnly, conf.BusyTimeout, conf.MaxMemory = false, 0, readerMemory(0, 0)
+	conn, err := driver.Open(context.Background(), conf)
+	if err != nil {
+		return // the file cannot be written: the log stays
+	}
+	_ = conn.Exec(`SELECT 1 FROM sqlite_schema LIMIT 1`) // before its first look a connection knows of no log
+	_ = conn.Close()
+}
+
 // Close waits for running calls, ends what is still open, checkpoints the write-ahead log and releases the file.
 func (s *Store) Close() error {
 	s.mu.Lock()
@@ -145,6 +165,7 @@ func (s *Store) Close() error {
 	err := errors.Join(s.reads.close(), s.streams.close())
 	if s.anchor != nil {
 		err = errors.Join(err, s.anchor.Close())
+		s.removeLog()
 	}
 	if s.writer != nil {
 		err = errors.Join(err, s.recent.close(), s.writer.close())

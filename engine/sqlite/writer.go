@@ -284,5 +284,13 @@ func (w *writer) replace() {
 func (w *writer) close() error {
 	w.turn <- struct{}{}
 	defer w.release()
-	return errors.Join(w.dropCopier(), w.conn.MendLog(), w.conn.Close())
+	err := w.dropCopier()
+	lost := w.conn.Whole()
+	if driver.KindOf(lost) == driver.Overwritten {
+		lost = errors.Join(lost, w.conn.LeaveLog()) // of another file
+	}
+	if lost == nil {
+		lost = w.conn.MendLog()
+	}
+	return errors.Join(err, lost, w.conn.Close())
 }

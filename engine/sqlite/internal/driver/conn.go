@@ -47,6 +47,9 @@ type Config struct {
 	Mapped bool
 	// VFS names the file system layer; empty is that of the operating system, with gathered logs. Tests set it.
 	VFS string
+	// Place is shared by the connections of a store; nil checks nothing. Watch is for those that write.
+	Place *Place
+	Watch bool
 	// BusyTimeout is how long one call waits for another process's lock.
 	BusyTimeout time.Duration
 }
@@ -62,9 +65,12 @@ type Conn struct {
 	// schema is the version of the schema in the transaction schemaOf, which reads.
 	schema, schemaOf int64
 	// begun counts transactions. file is the database, once mainFile was called.
-	begun  int64
-	writes bool // says that the latest transaction does
-	file   vfs.File
+	begun int64
+	file  vfs.File
+	// place is what InPlace compares with. writes says that the transaction at hand writes.
+	place  *Place
+	watch  bool
+	writes bool
 	// rest is the file at rest in the transaction at hand, if that was found out. note is the caller's, of the state noted.
 	rest  *Rest
 	note  any
@@ -84,13 +90,21 @@ func Open(ctx context.Context, cfg Config) (_ *Conn, err error) {
 		}
 	}()
 	defer guard(nil, &err)
+	if !cfg.Memory {
+		if err := checkPath(cfg.Path); err != nil {
+			return nil, err
+		}
+	}
 	limited := sqlite3.WithMaxMemory(ctx, most)
 	raw, err := sqlite3.OpenContext(limited, cfg.uri())
 	if err != nil {
-		return nil, wrap(err)
+		return nil, cfg.Place.gone(wrap(err))
 	}
-	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable}
-	if err := c.configure(cfg); err != nil {
+	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable, place: cfg.Place, watch: cfg.Watch}
+	if err = c.configure(cfg); err == nil {
+		err = c.place.join(c)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -185,6 +199,20 @@ func (c *Conn) Close() (err error) {
 	return err
 }
 
+// LeaveLog keeps Close from copying the log into the file.
+func (c *Conn) LeaveLog() error {
+	_, err := c.c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
+	return wrap(err)
+}
+
+// Explain adds to an error that a file could not be opened which one that is.
+func (cfg Config) Explain(err error) error {
+	if err == nil || cfg.Memory {
+		return err
+	}
+	return openFault(err, cfg.Path)
+}
+
 // Broken says that the connection must not be used again.
 func (c *Conn) Broken() bool { return c.broken }
 
@@ -274,13 +302,24 @@ func (c *Conn) SchemaVersion() (int64, error) {
 	return version, nil
 }
 
-// Commit ends the transaction and keeps its changes.
+// Commit ends the transaction and keeps its changes. One that has written does so only if the database is in its place. Should it be moved during
+// the commit, that is as if it were moved just afterwards, and the next one tells.
 func (c *Conn) Commit() error {
+	if !c.writes {
+		return c.settled("COMMIT")
+	}
+	if err := c.Whole(); err != nil {
+		return err
+	}
 	if log := c.log(); log != nil {
 		log.begin()
 		defer log.end()
 	}
-	return c.settled("COMMIT")
+	if err := c.settled("COMMIT"); err != nil {
+		return err
+	}
+	c.noteRest()
+	return nil
 }
 
 // settled runs a statement that is not interrupted once it has begun. SQLite looks whether it is to be interrupted when a transaction has
@@ -346,6 +385,9 @@ func (c *Conn) Checkpoint(truncate bool) (log, done int, err error) {
 	if truncate {
 		mode = sqlite3.CHECKPOINT_TRUNCATE
 	}
+	if err := c.Whole(); err != nil {
+		return 0, 0, err
+	}
 	if err := c.MendLog(); err != nil {
 		return 0, 0, err
 	}
@@ -353,6 +395,7 @@ func (c *Conn) Checkpoint(truncate bool) (log, done int, err error) {
 	if err = wrap(err); KindOf(err) == IO {
 		err = errors.Join(err, c.forgetCopied())
 	}
+	c.noteRest()
 	return log, done, err
 }
 
@@ -368,6 +411,9 @@ func (c *Conn) MemoryUsed() int64 {
 // Backup copies the whole database to the file at path in steps, each followed by a call of step, which may stop it.
 func (c *Conn) Backup(path string, pages int, step func(remaining, total int) error) (err error) {
 	defer guard(c, &err)
+	if err := checkPath(path); err != nil {
+		return err
+	}
 	b, err := c.c.BackupInit("main", Config{Path: path, Create: true, VFS: c.vfs}.uri())
 	if err != nil {
 		return wrap(err)

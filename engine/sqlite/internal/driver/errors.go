@@ -30,6 +30,14 @@ const (
 	// HotJournal is what a connection for reading meets where a program was killed in a transaction: the file holds a part of it until
 	// a connection that writes plays the journal back.
 	HotJournal
+	// BadPath is a path that SQLite cannot use.
+	BadPath
+	// Moved is a database whose files lost their names, or names of theirs to other files, while it was open.
+	Moved
+	// Linked is a database that was given a second name while it was open.
+	Linked
+	// Overwritten is a database that another program wrote to past SQLite while it was open.
+	Overwritten
 )
 
 // Error is a failure of SQLite.

@@ -15,6 +15,7 @@ import (
 type plainVFS struct{ vfs.VFSFilename }
 
 func (v plainVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	makeSidecars(name, flags)
 	f, out, err := v.VFSFilename.OpenFilename(name, flags)
 	if flags&vfs.OPEN_WAL != 0 && errors.Is(err, fs.ErrPermission) {
 		// A reader that may not write the log can read it, if some writer has its shared memory open.

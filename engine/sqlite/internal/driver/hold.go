@@ -20,6 +20,16 @@ const HoldPeriod = holdPeriod
 // walState is the header of the shared memory: the length of the log, the checksum of its end, and a count of commits.
 type walState [12]uint32
 
+// copiedState is how far checkpoints have come: which log it is, how many of its pages the file holds, and how many it is to hold once the
+// checkpoint that runs, or ran last, has ended.
+type copiedState struct {
+	salts             [2]uint32
+	copied, attempted uint32
+}
+
+// underWay says that a checkpoint may be writing the file. It notes what it attempts before that, and what it did afterwards.
+func (s copiedState) underWay() bool { return s.copied != s.attempted }
+
 // fileID tells the files of shared memory apart: two databases may be in states that look the same.
 type fileID struct{ device, inode uint64 }
 
@@ -112,7 +122,7 @@ func (c *Conn) latest() (walState, bool) {
 		there, err := c.hasLog()
 		h.tried = err == nil
 		if path := c.c.Filename("main"); path != nil && there {
-			h.index, _ = openWALIndex(path.String()) // without one, nothing is kept
+			h.index, _ = openWALIndex(path.String(), c.watch) // without one, nothing is kept
 		}
 	}
 	if h.index == nil {

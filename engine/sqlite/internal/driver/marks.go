@@ -20,7 +20,7 @@ func OpenMarks(c *Conn) *Marks {
 	if there, err := c.hasLog(); path == nil || !there || err != nil {
 		return nil
 	}
-	index, err := openWALIndex(path.String())
+	index, err := openWALIndex(path.String(), false)
 	if err != nil {
 		return nil
 	}

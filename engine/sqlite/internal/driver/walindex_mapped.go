@@ -15,17 +15,22 @@ import (
 type walIndex struct {
 	mem  []byte
 	file fileID
+	open *os.File // the file, if it is kept open
 }
 
 // openWALIndex maps the shared memory of the database at path. There is none if the database has no log. The caller's connection
-// has the log open, and as long as it has, nobody removes the file or cuts it off.
-func openWALIndex(path string) (*walIndex, error) {
+// has the log open, and as long as it has, no SQLite removes the file or cuts it off. keep is for named.
+func openWALIndex(path string, keep bool) (_ *walIndex, err error) {
 	// SQLite does not trust shared memory that it may not write, and makes up its own.
 	f, err := os.OpenFile(path+"-shm", os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() {
+		if err != nil || !keep {
+			_ = f.Close()
+		}
+	}()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -38,13 +43,31 @@ func openWALIndex(path string) (*walIndex, error) {
 		return nil, err
 	}
 	w := &walIndex{mem: mem}
+	if keep {
+		w.open = f
+	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		w.file = fileID{uint64(stat.Dev), stat.Ino}
+		w.file = stateFrom(stat).id
 	}
 	return w, nil
 }
 
-func (w *walIndex) close() error { return syscall.Munmap(w.mem) }
+func (w *walIndex) close() error {
+	err := syscall.Munmap(w.mem)
+	if w.open != nil {
+		err = errors.Join(err, w.open.Close())
+	}
+	return err
+}
+
+// named says whether the file still has a name. Without the file it is taken to have one.
+func (w *walIndex) named() bool {
+	if w.open == nil {
+		return true
+	}
+	state, ok := stateOf(w.open)
+	return !ok || state.links > 0
+}
 
 // state returns what stands for the latest commit, or false while that cannot be told, as during a commit.
 func (w *walIndex) state() (s walState, ok bool) {
@@ -66,6 +89,18 @@ const copiedAt = 2 * unsafe.Sizeof(walState{})
 // copied is how many pages of the log are in the database file, too.
 func (w *walIndex) copied() uint32 {
 	return atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[copiedAt])))
+}
+
+// attemptedAt is where nBackfillAttempted is, behind the marks of readers and the locks.
+const attemptedAt = copiedAt + 32
+
+// copying is how far checkpoints have come.
+func (w *walIndex) copying() (s copiedState) {
+	s.salts[0] = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[32])))
+	s.salts[1] = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[36])))
+	s.attempted = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[attemptedAt])))
+	s.copied = w.copied()
+	return s
 }
 
 // forgetCopied has the next checkpoint copy the log from its beginning. Fewer pages than there are may always count as copied: it

@@ -7,12 +7,16 @@ import "errors"
 // walIndex is not to be had where the driver does not keep it in a file.
 type walIndex struct{ file fileID }
 
-func openWALIndex(string) (*walIndex, error) { return nil, errors.ErrUnsupported }
+func openWALIndex(string, bool) (*walIndex, error) { return nil, errors.ErrUnsupported }
 
 func (*walIndex) close() error { return nil }
 
 func (*walIndex) state() (s walState, ok bool) { return s, false }
 
 func (*walIndex) copied() uint32 { return 0 }
+
+func (*walIndex) named() bool { return true }
+
+func (*walIndex) copying() copiedState { return copiedState{} }
 
 func (*walIndex) forgetCopied(string) error { return errors.ErrUnsupported }

@@ -1,0 +1,60 @@
+//go:build unix
+
+package driver
+
+import (
+	"io/fs"
+	"syscall"
+
+	"github.com/ncruces/go-sqlite3/vfs"
+	"golang.org/x/sys/unix"
+)
+
+// stateAt is the state of the file that path leads to.
+func stateAt(path string) (fileState, error) {
+	var st syscall.Stat_t
+	for {
+		switch err := syscall.Stat(path, &st); err {
+		case nil:
+			return stateFrom(&st), nil
+		case syscall.EINTR:
+		case syscall.ENOTDIR: // a folder of the path was replaced
+			return fileState{}, &fs.PathError{Op: "stat", Path: path, Err: fs.ErrNotExist}
+		default:
+			return fileState{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+		}
+	}
+}
+
+// stateOf is the state of an open file, unless it is none of the system's.
+func stateOf(file any) (state fileState, ok bool) {
+	if wrapper, is := file.(vfs.FileUnwrap); is {
+		file = wrapper.Unwrap()
+	}
+	conn, is := file.(syscall.Conn)
+	if !is {
+		return state, false
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return state, false
+	}
+	err = raw.Control(func(fd uintptr) {
+		var st syscall.Stat_t
+		ok = syscall.Fstat(int(fd), &st) == nil
+		state = stateFrom(&st)
+	})
+	return state, ok && err == nil
+}
+
+func stateFrom(st *syscall.Stat_t) fileState {
+	return fileState{id: fileID{uint64(st.Dev), uint64(st.Ino)}, links: uint64(st.Nlink), size: st.Size, changed: changeTimes(st)}
+}
+
+// mayOpen returns why the process may not open a file for writing. It does not try to: closing a file ends the locks of the process on some systems.
+func mayOpen(path string) error {
+	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
+		return &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return nil
+}

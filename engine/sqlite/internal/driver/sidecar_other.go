@@ -1,0 +1,16 @@
+//go:build !unix
+
+package driver
+
+import (
+	"io/fs"
+	"os"
+
+	"github.com/ncruces/go-sqlite3/vfs"
+)
+
+// Files get their permissions from the folder.
+func makeSidecars(*vfs.Filename, vfs.OpenFlag) {}
+
+// Liken does nothing where files get their permissions from the folder.
+func Liken(*os.File, fs.FileInfo) error { return nil }
