@@ -4,18 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// makeFile lets fill write to an empty file beside path, and gives it that name once it is complete.
-func makeFile(op, path string, fill func(tmp string) error) error {
+// makeFile lets fill write to an empty file in the folder of path, and gives it that name once it is complete. The file gets the
+// permissions and the owner of like, if that is not nil.
+func makeFile(op, path string, like fs.FileInfo, fill func(tmp string) error) error {
 	for _, suffix := range databaseSuffixes { // SQLite would take a log that was left there for the new file's own
 		if _, err := os.Lstat(path + suffix); err == nil {
 			return fmt.Errorf("%s is there already; choose another name or remove it: %w", path+suffix, engine.ErrExists)
@@ -23,24 +29,85 @@ func makeFile(op, path string, fill func(tmp string) error) error {
 			return ioError(op, err)
 		}
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.partial")
+	tmp, err := newPartial(path)
 	if err != nil {
 		return ioError(op, err)
 	}
-	defer removeDatabase(tmp.Name())
-	if err := tmp.Close(); err != nil {
-		return ioError(op, err)
-	}
-	if err := fill(tmp.Name()); err != nil {
+	defer removeDatabase(tmp)
+	if err := fill(tmp); err != nil {
 		return err
 	}
-	if err := foldLog(tmp.Name()); err != nil {
+	if err := finish(tmp, like); err != nil {
 		return ioError(op+" to "+path, err)
 	}
-	if err := publishFile(tmp.Name(), path); err != nil {
+	if err := publishFile(tmp, path); err != nil {
 		return ioError(op, err)
 	}
 	return nil
+}
+
+// A partial file is named after the file that it is to become, and after the process that writes it.
+var (
+	partialMark = fmt.Sprintf("%s-%08x", hostMark, crc32.ChecksumIEEE([]byte(self.token)))
+	hostMark    = fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(self.host)))
+	partialName = regexp.MustCompile(`\.(\d+)-([0-9a-f]{8})-([0-9a-f]{8})\.\d+\.partial(-wal|-shm|-journal)?$`)
+)
+
+// lostAfter is how long nothing is written to a partial file of another machine or container before it counts as left behind: whether its
+// process is still there cannot be seen.
+const lostAfter = 24 * time.Hour
+
+// newPartial makes an empty file that is to become path, after it removed what processes that were killed left in the folder.
+func newPartial(path string) (string, error) {
+	dir := filepath.Dir(path)
+	sweepPartials(dir, time.Now())
+	const longest = 180 // bytes, so that the name of a journal is no longer than a file system takes
+	base := filepath.Base(path)
+	base = strings.ToValidUTF8(base[:min(len(base), longest)], "")
+	f, err := os.CreateTemp(dir, fmt.Sprintf("%s.%d-%s.*.partial", base, self.pid, partialMark))
+	if err != nil {
+		return "", err
+	}
+	return f.Name(), f.Close()
+}
+
+func sweepPartials(dir string, now time.Time) {
+	entries, _ := os.ReadDir(dir) // a folder that may not be listed can still take a file
+	for _, e := range entries {
+		if m := partialName.FindStringSubmatch(e.Name()); m != nil && e.Type().IsRegular() && leftBehind(e, m, now) {
+			_ = os.Remove(filepath.Join(dir, e.Name())) // the next backup tries again
+		}
+	}
+}
+
+// leftBehind says that the process that made a partial file is gone.
+func leftBehind(e fs.DirEntry, name []string, now time.Time) bool {
+	pid, err := strconv.Atoi(name[1])
+	switch {
+	case err != nil:
+		return false
+	case name[2] != hostMark:
+		info, err := e.Info()
+		return err == nil && now.Sub(info.ModTime()) > lostAfter
+	case pid == self.pid:
+		return name[2]+"-"+name[3] != partialMark
+	}
+	return !processExists(pid)
+}
+
+// finish completes a closed database for the place where it is to be: all of it is in the one file.
+func finish(tmp string, like fs.FileInfo) error {
+	if err := foldLog(tmp); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(tmp, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if like != nil {
+		inherit(f, like)
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // foldLog copies the log of a closed database into it, if there is one. SQLite's own attempt to, when the last connection closes, fails
@@ -76,16 +143,9 @@ func removeDatabase(path string) {
 	}
 }
 
-// publishFile makes a complete file durable under a name that must not be taken.
+// publishFile gives a complete file a name that must not be taken.
 func publishFile(tmp, path string) error {
-	f, err := os.OpenFile(tmp, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	err = os.Link(tmp, path)
+	err := os.Link(tmp, path)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		err = os.Rename(tmp, path) // a file system without hard links
 	}
