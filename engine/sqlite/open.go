@@ -222,6 +222,9 @@ func (s *Store) configureWriter(conn *driver.Conn) error {
 	if err := s.layOut(conn); err != nil {
 		return err
 	}
+	if err := s.setLogAside(conn); err != nil {
+		return err
+	}
 	journal := "WAL"
 	switch {
 	case s.conf.Memory:

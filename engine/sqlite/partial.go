@@ -95,7 +95,8 @@ func leftBehind(e fs.DirEntry, name []string, now time.Time) bool {
 	return !processExists(pid)
 }
 
-// finish completes a closed database for the place where it is to be: all of it is in the one file.
+// finish completes a closed database for the place where it is to be: all of it is in the one file, whose header says so. A log that was
+// left in that place is then known to be another file's.
 func finish(tmp string, like fs.FileInfo) error {
 	if err := foldLog(tmp); err != nil {
 		return err
@@ -104,10 +105,11 @@ func finish(tmp string, like fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
+	err = driver.MarkLogless(f)
 	if like != nil {
 		inherit(f, like)
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // foldLog copies the log of a closed database into it, if there is one. SQLite's own attempt to, when the last connection closes, fails
