@@ -39,7 +39,7 @@ func (v *Vault) Shrink(ctx context.Context, budget time.Duration) (total int64, 
 // A failed backup leaves nothing at path.
 //
 // The copy is one file, with the permissions of the vault's file and, where the process may give it, its owner. Pages are copied as they are,
-// damaged or not: Check the copy.
+// damaged or not: Check the copy. Restore puts it back.
 //
 // Errors: ErrExists if there is a file at path, or a log or journal that SQLite would take for its own; ErrInvalid if path has the name of
 // the vault's own log or journal; ErrUnsupported if the engine cannot.

@@ -28,14 +28,25 @@ func TestCopiesKeepModeAndOwner(t *testing.T) {
 		if err := os.Chown(path, owner, -1); err != nil {
 			t.Fatal(err)
 		}
-		backup, salvaged := filepath.Join(dir, "b.kv"), filepath.Join(dir, "s.kv")
+		backup, restored, salvaged := filepath.Join(dir, "b.kv"), filepath.Join(dir, "r.kv"), filepath.Join(dir, "s.kv")
 		if err := s.Backup(t.Context(), backup, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := sqlite.Restore(t.Context(), restored, backup, nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := sqlite.Salvage(t.Context(), backup, salvaged, nil); err != nil {
 			t.Fatal(err)
 		}
-		expectMode(t, owner, mode, backup, salvaged)
+		expectMode(t, owner, mode, backup, restored, salvaged)
+		// A vault that is restored keeps its own.
+		if err := os.Chmod(restored, 0o604); err != nil {
+			t.Fatal(err)
+		}
+		if err := sqlite.Restore(t.Context(), restored, backup, nil); err != nil {
+			t.Fatal(err)
+		}
+		expectMode(t, owner, 0o604, restored)
 	}
 }
 
