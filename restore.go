@@ -2,6 +2,7 @@ package kvault
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/kohakuvault/kvault/engine/sqlite"
@@ -27,9 +28,18 @@ type RestoreOptions struct {
 // Nobody may have the vault open. ErrBusy if some process has, which a vault opened with DisableWAL hides while it is idle. ErrCorrupt if the
 // backup is damaged: Salvage makes a sound vault of what it still holds. ErrInvalid if path and backup are one file.
 func Restore(ctx context.Context, path, backup string, o *RestoreOptions) error {
+	return fail("restore", "", sqlite.Restore(ctx, path, backup, o.engine()))
+}
+
+// RestoreFrom is Restore with a backup that comes from a stream, as BackupTo wrote it. A file that is not there yet is made for its owner alone. A stream that
+// ends early is a damaged backup.
+func RestoreFrom(ctx context.Context, path string, backup io.Reader, o *RestoreOptions) error {
+	return fail("restore", "", sqlite.RestoreFrom(ctx, path, backup, o.engine()))
+}
+
+func (o *RestoreOptions) engine() *sqlite.RestoreOptions {
 	if o == nil {
-		o = &RestoreOptions{}
+		return nil
 	}
-	err := sqlite.Restore(ctx, path, backup, &sqlite.RestoreOptions{Table: o.Table, BusyTimeout: o.BusyTimeout, Progress: o.Progress})
-	return fail("restore", "", err)
+	return &sqlite.RestoreOptions{Table: o.Table, BusyTimeout: o.BusyTimeout, Progress: o.Progress}
 }

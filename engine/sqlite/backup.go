@@ -50,28 +50,23 @@ func (s *Store) BackupTo(ctx context.Context, w io.Writer, progress func(done, t
 	}
 	defer f.Close()
 	removeDatabase(tmp) // a process that is killed from here on leaves nothing, where an open file can lose its name
-	return copyWhile(ctx, w, f)
+	if _, err := io.Copy(w, whileReader{ctx, f}); err != nil && ctx.Err() == nil {
+		return &engine.IOError{Op: "write the backup", Err: err}
+	}
+	return ctx.Err()
 }
 
-// copyWhile copies from r to w until ctx ends.
-func copyWhile(ctx context.Context, w io.Writer, r io.Reader) error {
-	buf := make([]byte, 1<<20)
-	for {
-		n, err := r.Read(buf)
-		if n > 0 {
-			if _, err := w.Write(buf[:n]); err != nil {
-				return &engine.IOError{Op: "write the backup", Err: err}
-			}
-		}
-		switch {
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return tempError(err)
-		case ctx.Err() != nil:
-			return ctx.Err()
-		}
+// whileReader reads until ctx ends.
+type whileReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r whileReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
 	}
+	return r.Reader.Read(p)
 }
 
 // refuseTarget refuses a backup with a name that SQLite uses for a file of the vault, and describes the vault's file. It is nil for a vault

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite"
@@ -50,6 +53,20 @@ func TestBackupTo(t *testing.T) {
 	copied := filepath.Join(dir, "copy.kv")
 	writeFile(t, copied, b.Bytes())
 	expectOnly(t, open(t, copied, nil), "k", want)
+
+	restored := filepath.Join(t.TempDir(), "new.kv")
+	if err := sqlite.RestoreFrom(t.Context(), restored, bytes.NewReader(b.Bytes()), nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]io.Reader{
+		"cut off": bytes.NewReader(b.Bytes()[:1<<20]), "nothing": bytes.NewReader(nil), "failing": iotest.ErrReader(engine.ErrCorrupt),
+	} {
+		if err := sqlite.RestoreFrom(t.Context(), restored, r, nil); !errors.Is(err, engine.ErrCorrupt) || strings.Contains(err.Error(), "partial") {
+			t.Errorf("%s: %v, want ErrCorrupt that names the stream", name, err)
+		}
+	}
+	expectFiles(t, filepath.Dir(restored), "new.kv")
+	expectOnly(t, open(t, restored, nil), "k", want)
 
 	broken := errors.New("broken pipe")
 	if err := s.BackupTo(t.Context(), failing{broken}, nil); !errors.Is(err, broken) {

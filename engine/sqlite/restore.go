@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,14 +32,7 @@ type RestoreOptions struct {
 // Errors: ErrInvalid if the two are one file, or one is no regular file; ErrCorrupt if the backup is damaged; ErrBusy if the
 // vault at path is open. The old vault is untouched then. After a crash there is the old vault with its log, or the new one.
 func Restore(ctx context.Context, path, backup string, o *RestoreOptions) error {
-	if o == nil {
-		o = &RestoreOptions{}
-	}
-	opt, err := (&Options{Table: o.Table, BusyTimeout: o.BusyTimeout}).withDefaults()
-	if err != nil {
-		return err
-	}
-	target, old, err := restoreTarget(path)
+	r, err := newRestore(ctx, path, backup, o)
 	if err != nil {
 		return err
 	}
@@ -48,28 +42,78 @@ func Restore(ctx context.Context, path, backup string, o *RestoreOptions) error 
 		return &engine.IOError{Op: "restore", Err: err}
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is no regular file: %w", backup, engine.ErrInvalid)
-	case old != nil && os.SameFile(old, info):
+	case r.old != nil && os.SameFile(r.old, info):
 		return fmt.Errorf("%s is the vault itself, not a backup of it: %w", backup, engine.ErrInvalid)
 	}
-	tmp, err := newPartial(target)
+	return r.run(info, func(tmp string) error { return r.copy(backup, tmp) })
+}
+
+// RestoreFrom is Restore for a backup that comes from a stream. A new file is for its owner alone.
+func RestoreFrom(ctx context.Context, path string, backup io.Reader, o *RestoreOptions) error {
+	r, err := newRestore(ctx, path, "the stream", o)
+	if err != nil {
+		return err
+	}
+	return r.run(nil, func(tmp string) error {
+		f, err := os.OpenFile(tmp, os.O_WRONLY, 0)
+		if err != nil {
+			return &engine.IOError{Op: "restore", Err: err}
+		}
+		n, err := io.Copy(f, whileReader{ctx, backup})
+		r.tell(n, 2*n)
+		if err = errors.Join(err, f.Close()); err != nil && ctx.Err() == nil {
+			return ioError("restore "+path, err)
+		}
+		return ctx.Err()
+	})
+}
+
+// restore is one call of Restore.
+type restore struct {
+	ctx  context.Context
+	opt  Options
+	tell func(done, total int64)
+	// path is the vault as the caller names it, target its file, and old what is there, if anything is. backup is the backup's name.
+	path, target, backup string
+	old                  fs.FileInfo
+}
+
+func newRestore(ctx context.Context, path, backup string, o *RestoreOptions) (*restore, error) {
+	if o == nil {
+		o = &RestoreOptions{}
+	}
+	r := &restore{ctx: ctx, tell: o.Progress, path: path, backup: backup}
+	if r.tell == nil {
+		r.tell = func(int64, int64) {}
+	}
+	var err error
+	if r.opt, err = (&Options{Table: o.Table, BusyTimeout: o.BusyTimeout, ReadOnly: true}).withDefaults(); err != nil {
+		return nil, err
+	}
+	r.target, r.old, err = restoreTarget(path)
+	return r, err
+}
+
+// run lets fill write the copy, checks it and puts it in its place. A new file gets the permissions and owner of like, if that is not nil.
+func (r *restore) run(like fs.FileInfo, fill func(tmp string) error) error {
+	tmp, err := newPartial(r.target)
 	if err != nil {
 		return ioError("restore", err)
 	}
 	defer removeDatabase(tmp)
-	if err := o.copy(ctx, path, backup, tmp); err != nil {
+	if err := fill(tmp); err != nil {
 		return err
 	}
-	like := old
-	if old == nil {
-		like = info
+	if r.old != nil {
+		like = r.old
 	}
 	if err := finish(tmp, like); err != nil {
-		return ioError("restore "+path, err)
+		return ioError("restore "+r.path, err)
 	}
-	if err := o.verify(ctx, backup, tmp); err != nil {
+	if err := r.verify(tmp); err != nil {
 		return err
 	}
-	return replace(ctx, tmp, target, old != nil, opt.BusyTimeout)
+	return r.replace(tmp)
 }
 
 // restoreTarget finds the file that is to be replaced: where path is a link, what it leads to. The description is nil if there is none.
@@ -98,40 +142,36 @@ func restoreTarget(path string) (string, fs.FileInfo, error) {
 	return target, info, nil
 }
 
-func (o *RestoreOptions) copy(ctx context.Context, path, backup, tmp string) error {
-	src, err := Open(ctx, backup, &Options{Table: o.Table, ReadOnly: true, BusyTimeout: o.BusyTimeout})
+// copy copies the backup in a file, with what its log holds for it.
+func (r *restore) copy(backup, tmp string) error {
+	src, err := Open(r.ctx, backup, &r.opt)
 	if err != nil {
 		return err
 	}
-	noRoom := func(err error) error { return ioError("restore "+path, err) }
-	return errors.Join(src.copyTo(ctx, tmp, func(done, total int64) { o.tell(done, 2*total) }, noRoom), src.Close())
-}
-
-func (o *RestoreOptions) tell(done, total int64) {
-	if o.Progress != nil {
-		o.Progress(done, total)
-	}
+	noRoom := func(err error) error { return ioError("restore "+r.path, err) }
+	return errors.Join(src.copyTo(r.ctx, tmp, func(done, total int64) { r.tell(done, 2*total) }, noRoom), src.Close())
 }
 
 // verify checks the copy.
-func (o *RestoreOptions) verify(ctx context.Context, backup, tmp string) error {
+func (r *restore) verify(tmp string) error {
 	info, err := os.Stat(tmp)
 	if err != nil {
 		return &engine.IOError{Op: "restore", Err: err}
 	}
-	s, err := Open(ctx, tmp, &Options{Table: o.Table, ReadOnly: true})
+	opt := r.opt
+	opt.name = r.backup // the partial file is gone by the time somebody reads a message
+	s, err := Open(r.ctx, tmp, &opt)
 	if err != nil {
 		return err
 	}
-	s.path = backup // for messages: the partial file is gone by the time somebody reads them
 	var first engine.Problem
 	problems := 0
-	err = s.Check(ctx, func(p engine.Problem) {
+	err = s.Check(r.ctx, func(p engine.Problem) {
 		if problems++; problems == 1 {
 			first = p
 		}
 	}, func(done, total int64) {
-		o.tell(info.Size()+int64(float64(info.Size())*float64(done)/float64(total)), 2*info.Size())
+		r.tell(info.Size()+int64(float64(info.Size())*float64(done)/float64(total)), 2*info.Size())
 	})
 	if err = errors.Join(err, s.Close()); err != nil || problems == 0 {
 		return err
@@ -142,8 +182,8 @@ func (o *RestoreOptions) verify(ctx context.Context, backup, tmp string) error {
 	} else if first.Column != "" {
 		name = fmt.Sprintf("column %q", first.Column)
 	}
-	return fmt.Errorf("%w: the backup %s has %d problems, the first in %s: %v; nothing was replaced. Salvage makes a vault of what it still holds, which can be restored",
-		engine.ErrCorrupt, backup, problems, name, first.Err)
+	return fmt.Errorf("%w: %s has %d problems, the first in %s: %v; nothing was replaced. Salvage makes a vault of what it still holds, which can be restored",
+		engine.ErrCorrupt, r.backup, problems, name, first.Err)
 }
 
 // replace puts tmp in the place of the file at path.
@@ -151,12 +191,13 @@ func (o *RestoreOptions) verify(ctx context.Context, backup, tmp string) error {
 // A crash in the middle must not leave the old log with the new file. So the old log is copied into the old file first, which fails where
 // that is too damaged to be opened; then the new file takes the name, and its header says that no log is its own; and then the old log is removed.
 // A journal has no such protection, and is removed before.
-func replace(ctx context.Context, tmp, path string, exists bool, timeout time.Duration) error {
-	if exists {
+func (r *restore) replace(tmp string) error {
+	path := r.target
+	if r.old != nil {
 		_ = foldLog(path)
-		lock, err := driver.LockAlone(ctx, driver.Config{Path: path, BusyTimeout: timeout})
+		lock, err := driver.LockAlone(r.ctx, driver.Config{Path: path, BusyTimeout: r.opt.BusyTimeout})
 		if err != nil {
-			return notAlone(ctx, path, err)
+			return notAlone(r.ctx, path, err)
 		}
 		if runtime.GOOS == "windows" { // which renames nothing to an open file, whoever has it open
 			err = lock.Close()
@@ -168,7 +209,7 @@ func replace(ctx context.Context, tmp, path string, exists bool, timeout time.Du
 		}
 	}
 	err := remove(path + "-journal")
-	if err == nil && !exists {
+	if err == nil && r.old == nil {
 		err = remove(path + "-wal")
 	}
 	if err == nil {
