@@ -2,6 +2,7 @@ package kvault_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -91,6 +92,35 @@ func ExampleVault_Backup() {
 	value, err := c.Get(ctx, "k")
 	fmt.Printf("%s %v\n", value, err)
 	// Output: v <nil>
+}
+
+// Restore puts a backup in the place of a vault that nobody has open.
+func ExampleRestore() {
+	ctx := context.Background()
+	dir := tempDir()
+	defer os.RemoveAll(dir)
+	path, copied := filepath.Join(dir, "v.kv"), filepath.Join(dir, "backup.kv")
+	v, err := kvault.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := errors.Join(v.Put(ctx, "k", []byte("v")), v.Backup(ctx, copied, nil), v.Close()); err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("a disk went mad"), 0o600); err != nil {
+		log.Fatal(err)
+	}
+
+	fmt.Println(kvault.Restore(ctx, path, copied, nil))
+	if v, err = kvault.Open(ctx, path, nil); err != nil {
+		log.Fatal(err)
+	}
+	defer v.Close()
+	value, err := v.Get(ctx, "k")
+	fmt.Printf("%s %v\n", value, err)
+	// Output:
+	// <nil>
+	// v <nil>
 }
 
 // Check reads everything and compares it with its checksums. Damage is in the report; an error means that the check

@@ -2,6 +2,7 @@ package kvault_test
 
 import (
 	"context"
+	"io"
 	"maps"
 	"slices"
 	"sync"
@@ -207,6 +208,10 @@ func (f *faulty) Backup(ctx context.Context, _ string, progress func(done, total
 		progress(1, 2)
 	}
 	return f.enter(ctx, "backup")
+}
+
+func (f *faulty) BackupTo(ctx context.Context, _ io.Writer, progress func(done, total int64)) error {
+	return f.Backup(ctx, "", progress)
 }
 
 func (f *faulty) Stats(ctx context.Context) (engine.Stats, error) {

@@ -2,6 +2,7 @@ package kvault
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -35,10 +36,23 @@ func (v *Vault) Shrink(ctx context.Context, budget time.Duration) (total int64, 
 
 // Backup writes a complete copy of the vault, as of one moment, to a new file at path, while the vault stays in use. It holds
 // all that was written before the call, cached or not. progress, if not nil, is told how many of how many bytes are done.
-// A failed backup leaves nothing at path. ErrUnsupported if the engine cannot.
+// A failed backup leaves nothing at path.
+//
+// The copy is one file, with the permissions of the vault's file and, where the process may give it, its owner. Pages are copied as they are,
+// damaged or not: Check the copy. Restore puts it back.
+//
+// Errors: ErrExists if there is a file at path, or a log or journal that SQLite would take for its own; ErrInvalid if path has the name of
+// the vault's own log or journal; ErrUnsupported if the engine cannot.
 func (v *Vault) Backup(ctx context.Context, path string, progress func(done, total int64)) error {
 	b, ok := v.store.(engine.Backuper)
 	return v.maintain(ctx, "backup", ok, func() error { return b.Backup(ctx, path, progress) })
+}
+
+// BackupTo writes to w what Backup writes to a file. A failure before all of the copy was made, in the folder for temporary files, writes
+// nothing to w; that needs as much space there as the vault is large.
+func (v *Vault) BackupTo(ctx context.Context, w io.Writer, progress func(done, total int64)) error {
+	b, ok := v.store.(engine.Backuper)
+	return v.maintain(ctx, "backup", ok, func() error { return b.BackupTo(ctx, w, progress) })
 }
 
 // maintain runs fn on a store that holds all writes so far. Cached writers go on while it runs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ func TestMaintenance(t *testing.T) {
 	}
 	f.fail("backup", -1, errBoom)
 	wantErr(t, v.Backup(ctx, "x", nil), errBoom)
+	wantErr(t, v.BackupTo(ctx, io.Discard, nil), errBoom)
 }
 
 func TestMaintenanceThatTheEngineLacks(t *testing.T) {
@@ -38,7 +40,7 @@ func TestMaintenanceThatTheEngineLacks(t *testing.T) {
 	put(t, v, "a", "1")
 	_, shrink := v.Shrink(ctx, 1)
 	_, check := v.Check(ctx, nil)
-	for _, err := range []error{v.Optimize(ctx), shrink, v.Backup(ctx, "x", nil), check} {
+	for _, err := range []error{v.Optimize(ctx), shrink, v.Backup(ctx, "x", nil), v.BackupTo(ctx, io.Discard, nil), check} {
 		wantErr(t, err, kvault.ErrUnsupported)
 	}
 	s, err := v.Stats(ctx)

@@ -218,6 +218,8 @@ type Backuper interface {
 	// Backup writes a complete copy of the store, as of one moment, to a new file at path. progress, if not nil, is
 	// told bytes done and the total. A failed backup leaves nothing at path.
 	Backup(ctx context.Context, path string, progress func(done, total int64)) error
+	// BackupTo writes such a copy to w. It writes nothing before all of the copy was made.
+	BackupTo(ctx context.Context, w io.Writer, progress func(done, total int64)) error
 }
 
 // Optimizer is a store that can tidy up after itself.

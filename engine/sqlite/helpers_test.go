@@ -1,7 +1,10 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -94,4 +97,43 @@ func query(t testing.TB, path, sql string) string {
 		t.Fatal(err)
 	}
 	return strings.Join(rows, "\n")
+}
+
+func writeFile(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expectOnly expects a sound vault with one key.
+func expectOnly(t *testing.T, s *sqlite.Store, key string, want []byte) {
+	t.Helper()
+	if n := must[int64](t)(s.Count(t.Context(), engine.Range{})); n != 1 {
+		t.Errorf("%d keys, want 1", n)
+	}
+	if got := must[[]byte](t)(s.Get(t.Context(), key)); !bytes.Equal(got, want) {
+		t.Errorf("%q is not what the backup has", key)
+	}
+	if err := s.Check(t.Context(), func(p engine.Problem) { t.Errorf("%+v", p) }, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// expectFiles expects these files in a folder, and no other.
+func expectFiles(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	entries := must[[]os.DirEntry](t)(os.ReadDir(dir))
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if len(got) != len(want) {
+		t.Errorf("%q is there, want %q", got, want)
+	}
+	for _, name := range want {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -34,6 +34,7 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	if err := s.locate(); err != nil {
 		return nil, err
 	}
+	s.path = cmp.Or(opt.name, path)
 	idle := max(4, runtime.GOMAXPROCS(0))
 	s.direct.room = int64(opt.CacheKB) << 10 / 8
 	s.reads = newPool(idle, func(ctx context.Context) (*driver.Conn, error) { return s.connect(ctx, opt.MmapSize, opt.CacheKB/8) })
@@ -241,6 +242,9 @@ func (s *Store) configureWriter(conn *driver.Conn) error {
 		return err
 	}
 	if err := s.layOut(conn); err != nil {
+		return err
+	}
+	if err := s.setLogAside(conn); err != nil {
 		return err
 	}
 	journal := "WAL"

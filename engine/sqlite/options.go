@@ -53,6 +53,8 @@ type Options struct {
 	Full bool
 	// vfs is the file system layer that tests put under SQLite.
 	vfs string
+	// name is what messages call the file; empty means its path.
+	name string
 	// logBytes is what tests put in place of checkpointBytes.
 	logBytes int
 }

@@ -57,7 +57,8 @@ func Salvage(ctx context.Context, src, dst string, o *SalvageOptions) (*SalvageR
 			return s.report, err
 		}
 	}
-	if err := checkSource(src); err != nil {
+	like, err := checkSource("salvage", src)
+	if err != nil {
 		return s.report, err
 	}
 	if dst == "" || dst == Memory {
@@ -69,7 +70,7 @@ func Salvage(ctx context.Context, src, dst string, o *SalvageOptions) (*SalvageR
 	}
 	defer f.Close()
 	s.file = f
-	return s.report, makeFile("salvage", src, dst, func(tmp string) error {
+	return s.report, makeFile("salvage", dst, like, func(tmp string) error {
 		plan, err := s.survey()
 		if err != nil {
 			return fmt.Errorf("%s: %w", src, err)
@@ -78,18 +79,18 @@ func Salvage(ctx context.Context, src, dst string, o *SalvageOptions) (*SalvageR
 	})
 }
 
-// checkSource keeps from waiting for a pipe.
-func checkSource(path string) error {
+// checkSource keeps from waiting for a pipe, and describes the file.
+func checkSource(op, path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s does not exist: %w", path, engine.ErrNoVault)
+		return nil, fmt.Errorf("%s does not exist: %w", path, engine.ErrNoVault)
 	case err != nil:
-		return &engine.IOError{Op: "salvage", Err: err}
+		return nil, &engine.IOError{Op: op, Err: err}
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no regular file: %w", path, engine.ErrInvalid)
+		return nil, fmt.Errorf("%s is no regular file: %w", path, engine.ErrInvalid)
 	}
-	return nil
+	return info, nil
 }
 
 func explainRaw(path string, err error) error {

@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -141,21 +138,7 @@ func prefixInWords(n int64, prefix string) string {
 	return fmt.Sprintf("%s starting with %q", keys, prefix)
 }
 
-// confirm asks a question on the terminal and fails unless the answer is yes.
+// confirm asks whether to delete.
 func (a *app) confirm(ctx context.Context, command, question string) error {
-	if !a.terminal(a.sys.In) || !a.terminal(a.sys.Err) {
-		return usagef("%s: there is no terminal to ask on; pass --yes to delete", command)
-	}
-	a.tell("%s [y/N] ", question)
-	in := a.stdin(ctx)
-	defer in.Close()
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if ctx.Err() != nil {
-		return err
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	return errors.New("nothing was deleted")
+	return a.ask(ctx, command, question, "delete", "nothing was deleted")
 }

@@ -53,7 +53,7 @@ reads standard output has seen enough, the command ends without a word (141).
 		a.putCommand(), a.getCommand(), a.lsCommand(), a.statCommand(), a.existsCommand(), a.rmCommand(), a.mvCommand(),
 		a.importCommand(), a.exportCommand(),
 		a.colCommand(),
-		a.optimizeCommand(), a.layoutCommand(), a.checkCommand(), a.salvageCommand(), a.backupCommand(), a.infoCommand(),
+		a.optimizeCommand(), a.layoutCommand(), a.checkCommand(), a.salvageCommand(), a.backupCommand(), a.restoreCommand(), a.infoCommand(),
 		a.completionCommand(), a.versionCommand(),
 	)
 	return root

@@ -65,8 +65,10 @@ func (f *File) prepare(path string, main *os.File) error {
 	if _, err := main.ReadAt(header, 0); err != nil && err != io.EOF {
 		return err
 	}
-	if err := f.readLog(path + "-wal"); err != nil {
-		return err
+	if !logless(header) { // else the log is that of a file that this one replaced
+		if err := f.readLog(path + "-wal"); err != nil {
+			return err
+		}
 	}
 	if f.pageSize == 0 {
 		if err := f.readJournal(path + "-journal"); err != nil {

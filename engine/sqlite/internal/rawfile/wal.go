@@ -9,6 +9,11 @@ import (
 	"os"
 )
 
+// logless says that a file with this header has no write-ahead log of its own: see driver.ForeignLog.
+func logless(header []byte) bool {
+	return string(header[:len(magic)]) == magic && header[18] == 1 && header[19] == 1
+}
+
 // readLog takes the committed pages of a write-ahead log. Where it is damaged it ends, as it does for SQLite.
 func (f *File) readLog(path string) error {
 	log, err := openBeside(path)

@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"strings"
+)
+
+// ask asks a question on the terminal and fails unless the answer is yes: with refused, or with a hint to --yes, which is to do something,
+// where there is no terminal.
+func (a *app) ask(ctx context.Context, command, question, do, refused string) error {
+	if !a.terminal(a.sys.In) || !a.terminal(a.sys.Err) {
+		return usagef("%s: there is no terminal to ask on; pass --yes to %s", command, do)
+	}
+	a.tell("%s [y/N] ", question)
+	in := a.stdin(ctx)
+	defer in.Close()
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if ctx.Err() != nil {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return errors.New(refused)
+}
