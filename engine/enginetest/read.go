@@ -341,7 +341,7 @@ func readCalls(ctx context.Context, r engine.Reader, key string) map[string]func
 	return map[string]func() error{
 		"Get":   func() error { _, err := r.Get(ctx, key); return err },
 		"Stat":  func() error { _, err := r.Stat(ctx, key); return err },
-		"Open":  func() error { _, err := r.Open(ctx, key); return err },
+		"Open":  func() error { return ended(r.Open(ctx, key))(engine.Blob.Close) },
 		"List":  func() error { _, err := r.List(ctx, engine.Query{Limit: 1}); return err },
 		"Count": func() error { _, err := r.Count(ctx, engine.Range{}); return err },
 	}

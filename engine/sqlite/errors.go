@@ -18,8 +18,8 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	if !errors.As(err, &de) {
 		return err
 	}
-	if ctxErr := ctx.Err(); ctxErr != nil && (de.Kind == driver.Interrupted || de.Kind == driver.Busy) {
-		return context.Cause(ctx)
+	if ctx.Err() != nil && (de.Kind == driver.Interrupted || de.Kind == driver.Busy) {
+		return engine.ContextErr(ctx)
 	}
 	if driver.NoRoom(err) {
 		return ioError("write "+s.path, err)

@@ -150,7 +150,11 @@ func (s *Store) Shrink(ctx context.Context, budget time.Duration) (int64, error)
 	for free := int64(1); err == nil && free > 0; {
 		free, err = s.shrinkStep(limited, shrinkPages)
 	}
-	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil: // err can be that of the limit
+		return 0, engine.ContextErr(ctx)
+	case !errors.Is(err, context.DeadlineExceeded):
 		return 0, err
 	}
 	if err := s.emptyLog(ctx); err != nil {

@@ -79,14 +79,14 @@ func newWriter(s *Store, conn *driver.Conn) *writer {
 
 // take waits for the turn.
 func (w *writer) take(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := engine.ContextErr(ctx); err != nil {
 		return err
 	}
 	select {
 	case w.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return engine.ContextErr(ctx)
 	case <-w.s.closing:
 		return engine.ErrClosed
 	}
@@ -96,7 +96,7 @@ func (w *writer) release() { <-w.turn }
 
 // do executes r.run in a transaction, alone or with others.
 func (w *writer) do(r *request) error {
-	if err := r.ctx.Err(); err != nil {
+	if err := engine.ContextErr(r.ctx); err != nil {
 		return err
 	}
 	r.done = make(chan struct{})
@@ -108,7 +108,7 @@ func (w *writer) do(r *request) error {
 	case <-r.done:
 		return r.err
 	case <-r.ctx.Done():
-		return w.abandon(r, context.Cause(r.ctx))
+		return w.abandon(r, engine.ContextErr(r.ctx))
 	case <-w.s.closing:
 		return w.abandon(r, engine.ErrClosed)
 	}
@@ -170,7 +170,7 @@ func (w *writer) execute(group []*request) {
 		return
 	}
 	for _, r := range group {
-		if r.err = r.ctx.Err(); r.err == nil {
+		if r.err = engine.ContextErr(r.ctx); r.err == nil {
 			r.err = w.s.explain(r.ctx, w.transact(r.ctx, []*request{r}))
 		}
 	}
