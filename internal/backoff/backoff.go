@@ -10,8 +10,8 @@ import (
 
 // Do calls fn until it succeeds, fails with an error that retryable rejects, or was called attempts times (at least
 // once). It waits delay before the second call and twice as long before each further one. The error is the last one
-// of fn, as it is; if ctx ends during a wait it matches the context's error as well. With a context that has ended
-// already, fn is not called.
+// of fn, as it is. If ctx ends during a wait it is the context's, with the last one of fn as text. With a context that has
+// ended already, fn is not called.
 func Do(ctx context.Context, attempts int, delay time.Duration, retryable func(error) bool, fn func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -22,7 +22,7 @@ func Do(ctx context.Context, attempts int, delay time.Duration, retryable func(e
 			return err
 		}
 		if ctxErr := sleep(ctx, delay); ctxErr != nil {
-			return fmt.Errorf("%w (no further attempt: %w)", err, ctxErr)
+			return fmt.Errorf("%w (before the next attempt; the last one: %v)", ctxErr, err)
 		}
 		if delay <= math.MaxInt64/2 {
 			delay *= 2
