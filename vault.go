@@ -8,7 +8,7 @@ import (
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
-// Vault is an ordered set of keys with values of any size. All methods are safe for concurrent use. Close it when done.
+// Vault is an ordered set of keys with values of any size. A key is any bytes, from one up to MaxKey. All methods are safe for concurrent use. Close it when done.
 type Vault struct {
 	store engine.Store
 	opt   Options

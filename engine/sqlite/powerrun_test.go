@@ -116,10 +116,7 @@ func (p *powerRun) examine(files map[string][]byte, another bool) error {
 		return err
 	}
 	v := kvault.New(s, nil)
-	report, err := v.Check(ctx, nil)
-	if err == nil {
-		err = report.Err()
-	}
+	_, err = v.Check(ctx, nil)
 	return errors.Join(err, p.verify(ctx, v), v.Put(ctx, "after", []byte("the cut")), v.Close())
 }
 

@@ -128,7 +128,7 @@ func (x *tx) Get(ctx context.Context, key string) ([]byte, error) {
 
 // AppendValue appends the value of key in the transaction to dst.
 func (x *tx) AppendValue(ctx context.Context, dst []byte, key string) (value []byte, err error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return nil, err
 	}
 	err = x.in(ctx, func(ses *session) error {
@@ -143,7 +143,7 @@ func (x *tx) AppendValue(ctx context.Context, dst []byte, key string) (value []b
 
 // Stat describes key in the transaction.
 func (x *tx) Stat(ctx context.Context, key string) (e engine.Entry, err error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return e, err
 	}
 	err = x.in(ctx, func(ses *session) error { e, err = ses.stat(key); return err })
@@ -152,7 +152,7 @@ func (x *tx) Stat(ctx context.Context, key string) (e engine.Entry, err error) {
 
 // Tag returns the version tag of key in the transaction, as Store.Tag does.
 func (x *tx) Tag(ctx context.Context, key string) (tag string, err error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return "", err
 	}
 	err = x.in(ctx, func(ses *session) error { tag, err = ses.tag(key); return err })
@@ -179,7 +179,7 @@ func (x *tx) Count(ctx context.Context, r engine.Range) (n int64, err error) {
 
 // Open returns a blob that lives as long as the transaction.
 func (x *tx) Open(ctx context.Context, key string) (engine.Blob, error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return nil, err
 	}
 	var b *blob
