@@ -328,7 +328,7 @@ func onContextVaults(t *testing.T, run func(t *testing.T, v *kvault.Vault)) {
 	for _, cached := range []bool{false, true} {
 		for _, kind := range []string{"sqlite", "memory"} {
 			t.Run(fmt.Sprintf("%s, cache %v", kind, cached), func(t *testing.T) {
-				v := kvault.New(mem.New(), o)
+				v := newOn(t, mem.New(), o)
 				if kind == "sqlite" {
 					var err error
 					if v, err = kvault.Open(t.Context(), filepath.Join(t.TempDir(), "v.kv"), o); err != nil {

@@ -164,7 +164,10 @@ func ExampleOpen_tables() {
 // New makes a vault of any engine, here of the one in memory that the tests use.
 func ExampleNew() {
 	ctx := context.Background()
-	v := kvault.New(mem.New(), nil)
+	v, err := kvault.New(mem.New(), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer v.Close()
 	if err := v.Put(ctx, "k", []byte("v")); err != nil {
 		log.Fatal(err)

@@ -196,7 +196,7 @@ func TestGetManyIsOneSnapshot(t *testing.T) {
 }
 
 func TestGetManyWithoutTransactions(t *testing.T) {
-	v := kvault.New(simple{newFaulty()}, nil)
+	v := newOn(t, simple{newFaulty()}, nil)
 	defer v.Close()
 	put(t, v, "a", "1")
 	got, err := v.GetMany(t.Context(), "a", "b")

@@ -32,7 +32,7 @@ func TestMaintenance(t *testing.T) {
 }
 
 func TestMaintenanceThatTheEngineLacks(t *testing.T) {
-	v := kvault.New(simple{newFaulty()}, quick)
+	v := newOn(t, simple{newFaulty()}, quick)
 	defer v.Close()
 	ctx := t.Context()
 	put(t, v, "a", "1")
@@ -106,7 +106,7 @@ func (c *checked) Check(_ context.Context, report func(engine.Problem), progress
 
 func TestCheck(t *testing.T) {
 	store := &checked{faulty: newFaulty(), busy: 3}
-	v := kvault.New(store, quick)
+	v := newOn(t, store, quick)
 	defer v.Close()
 	enable(t, v, 1000, 1000)
 	put(t, v, "a", "1")
@@ -137,7 +137,7 @@ func TestCheck(t *testing.T) {
 
 func TestCheckThatCannotBeFinished(t *testing.T) {
 	store := &checked{faulty: newFaulty(), problems: 1, err: errBoom}
-	v := kvault.New(store, quick)
+	v := newOn(t, store, quick)
 	defer v.Close()
 	r, err := v.Check(t.Context(), nil)
 	wantErr(t, err, errBoom)

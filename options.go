@@ -1,6 +1,9 @@
 package kvault
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Durability says what a returned write has survived.
 type Durability uint8
@@ -79,23 +82,14 @@ func (o *Options) check() error {
 	return nil
 }
 
-// resolved is a copy of o with the defaults filled in. What check would refuse becomes the nearest that works.
+// resolved is a copy of o, which check allows, with the defaults filled in.
 func (o *Options) resolved() Options {
 	var c Options
 	if o != nil {
 		c = *o
 	}
-	if c.ChunkSize <= 0 {
-		c.ChunkSize = DefaultChunkSize
-	}
-	c.ChunkSize = min(c.ChunkSize, maxChunkSize)
-	if c.Retries == 0 {
-		c.Retries = DefaultRetries
-	}
-	c.Retries = max(c.Retries, 1)
-	if c.RetryDelay == 0 {
-		c.RetryDelay = DefaultRetryDelay
-	}
-	c.RetryDelay = max(c.RetryDelay, 0)
+	c.ChunkSize = cmp.Or(c.ChunkSize, DefaultChunkSize)
+	c.Retries = max(cmp.Or(c.Retries, DefaultRetries), 1)
+	c.RetryDelay = cmp.Or(c.RetryDelay, DefaultRetryDelay)
 	return c
 }

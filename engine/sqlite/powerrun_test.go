@@ -115,7 +115,10 @@ func (p *powerRun) examine(files map[string][]byte, another bool) error {
 	if err != nil {
 		return err
 	}
-	v := kvault.New(s, nil)
+	v, err := kvault.New(s, nil)
+	if err != nil {
+		return err
+	}
 	_, err = v.Check(ctx, nil)
 	return errors.Join(err, p.verify(ctx, v), v.Put(ctx, "after", []byte("the cut")), v.Close())
 }
