@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/kohakuvault/kvault/engine"
-	"github.com/kohakuvault/kvault/internal/backoff"
 )
 
 // Problem is one thing that Check found wrong: with the value of a key, with a column, or, if both names are empty, with the file as a
@@ -90,7 +89,7 @@ func (v *Vault) Check(ctx context.Context, o *CheckOptions) (*CheckReport, error
 		if err := v.cache.settle(ctx); err != nil {
 			return err
 		}
-		return backoff.Do(ctx, v.opt.Retries, v.opt.RetryDelay, again, func() error { return c.Check(ctx, report, progress) })
+		return retryIf(ctx, &v.opt, again, func() error { return c.Check(ctx, report, progress) })
 	})
 	if err != nil {
 		return r, fail("check", "", err)

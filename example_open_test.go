@@ -68,7 +68,7 @@ func ExampleOpen_options() {
 		PageSize:    32768,                 // 8192 bytes, for a file that is created
 		MmapSize:    1 << 30,               // none
 		CacheKB:     200_000,               // 100000 KiB of SQLite's own page cache
-		BusyTimeout: time.Second,           // 5 s for each attempt
+		BusyTimeout: time.Second,           // 5 s, all attempts together
 		OneRowLimit: 16 << 20,              // 64 MiB; larger values are kept in chunks
 		Durability:  kvault.Full,           // Normal
 	})

@@ -216,7 +216,7 @@ func TestFSErrorsForOS(t *testing.T) {
 	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	f.fail("list", -1, kvault.ErrBusy)
-	w := newOn(t, f, &kvault.Options{RetryDelay: time.Hour})
+	w := newOn(t, f, &kvault.Options{RetryDelay: time.Hour, BusyTimeout: 2 * time.Hour})
 	for what, err := range calls(w.FS(short), "a") {
 		if !os.IsTimeout(err) {
 			t.Errorf("%s whose deadline passes while it waits: %v is not what os.IsTimeout takes", what, err)

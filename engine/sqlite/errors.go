@@ -30,8 +30,7 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		if s.opt.DisableWAL {
 			who = "another process, or a snapshot of this one, has"
 		}
-		return fmt.Errorf("%w: %s locked %s for longer than %v; try again or raise the busy timeout (%v)",
-			engine.ErrBusy, who, s.path, max(s.opt.BusyTimeout, 0), de)
+		return fmt.Errorf("%w: %s locked %s; try again or raise the busy timeout (%v)", engine.ErrBusy, who, s.path, de)
 	case driver.IO, driver.CannotOpen:
 		return &engine.IOError{Op: "use " + s.path, Err: de}
 	case driver.Corrupt:

@@ -25,6 +25,7 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 		return s.readOnly()
 	}
 	w := s.writer
+	since := w.waited.Load()
 	if err := w.take(ctx); err != nil {
 		return err
 	}
@@ -34,6 +35,7 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 	}
 	defer s.reads.pause()() // a snapshot that is kept would stand in the way of a rebuild, or of emptying the log
 	w.conn.SetContext(ctx)
+	w.conn.SetPatience(w.patience(since))
 	defer func() {
 		w.repair()
 		w.conn.SetContext(context.Background())

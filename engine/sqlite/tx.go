@@ -52,10 +52,12 @@ func (s *Store) beginWrite(ctx context.Context) (*driver.Conn, error) {
 		return nil, s.readOnly()
 	}
 	w := s.writer
+	since := w.waited.Load()
 	if err := w.take(ctx); err != nil {
 		return nil, err
 	}
 	w.conn.SetContext(ctx)
+	w.conn.SetPatience(w.patience(since))
 	err := w.syncLevel(false)
 	if err == nil {
 		err = w.conn.Begin(true)
