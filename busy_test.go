@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -136,9 +137,63 @@ func TestRetryDelayDoubles(t *testing.T) {
 	}
 }
 
+// What an attempt waits for a lock counts too, and the message says how long it was in all.
+func TestBusyTimeoutBoundsTheCall(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		o      *kvault.Options
+		waits  time.Duration // each attempt
+		want   time.Duration
+		n      int
+		within string
+	}{
+		{"an attempt waits for all of it", nil, 5 * time.Second, 5 * time.Second, 1, "gave up after 5s"},
+		{"attempts end early", nil, 10 * time.Millisecond, 180 * time.Millisecond, 4, "gave up after 180ms"},
+		{"in the second attempt", &kvault.Options{BusyTimeout: 100 * time.Millisecond}, 60 * time.Millisecond, 140 * time.Millisecond, 2, "gave up after 140ms"},
+		{"negative", &kvault.Options{BusyTimeout: -1}, 0, 0, 1, "gave up after 0s"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v, f := newFaultyVault(t, c.o)
+				f.on(func(_ context.Context, call string) error {
+					if call == "get" {
+						time.Sleep(c.waits)
+						return kvault.ErrBusy
+					}
+					return nil
+				})
+				begun := time.Now()
+				_, err := v.Get(t.Context(), "a")
+				wantErr(t, err, kvault.ErrBusy)
+				if took := time.Since(begun); took != c.want || f.count("get") != c.n || !strings.Contains(err.Error(), c.within) {
+					t.Errorf("%d attempts in %v, %v; want %d in %v", f.count("get"), took, err, c.n, c.want)
+				}
+			})
+		})
+	}
+}
+
+// The store under the vault waits for the lock of another program in its first attempt, and not in three more.
+func TestBusyFileIsWaitedForOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	ours := openFile(t, path, nil)
+	theirs := openFile(t, path, &kvault.Options{BusyTimeout: 100 * time.Millisecond, RetryDelay: time.Hour})
+	err := ours.Update(t.Context(), func(*kvault.Tx) error {
+		err := theirs.Put(t.Context(), "k", nil) // with a second attempt it would take an hour
+		wantErr(t, err, kvault.ErrBusy)
+		if !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "gave up after ") {
+			t.Errorf("%v does not name the file and the time", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestContextBoundsTheRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, f := newFaultyVault(t, &kvault.Options{Retries: 1000, RetryDelay: time.Second})
+		v, f := newFaultyVault(t, &kvault.Options{Retries: 1000, RetryDelay: time.Second, BusyTimeout: time.Minute})
 		f.fail("apply", -1, kvault.ErrBusy)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
@@ -148,8 +203,8 @@ func TestContextBoundsTheRetries(t *testing.T) {
 		if took := time.Since(begun); took != 10*time.Second {
 			t.Errorf("gave up after %v", took)
 		}
-		if !errors.Is(err, kvault.ErrBusy) {
-			t.Errorf("%v does not say what was waited for", err)
+		if errors.Is(err, kvault.ErrBusy) || !strings.Contains(err.Error(), kvault.ErrBusy.Error()) {
+			t.Errorf("%v does not say what was waited for, or matches it", err)
 		}
 		f.on(nil)
 		wantMissing(t, v, "a")

@@ -79,20 +79,32 @@ func (v *Vault) FlushCache(ctx context.Context) (n int, err error) {
 
 // LockCache keeps anything from being flushed until unlock is called, so that what is written meanwhile reaches the file in
 // one transaction. A write that would need a flush fails with ErrBusy and changes nothing. Locks nest: the last unlock counts;
-// calling one unlock twice does no harm. Close flushes in spite of a lock.
-func (v *Vault) LockCache() (unlock func()) {
-	c := v.cache
+// calling one unlock twice does no harm. Close flushes in spite of a lock. With the cache off there is nothing to lock, and every
+// write would reach the file by itself: ErrInvalid.
+func (v *Vault) LockCache() (unlock func(), err error) {
+	if err := v.during(v.cache.lock); err != nil {
+		return nil, fail("lock cache", "", err)
+	}
+	return sync.OnceFunc(v.cache.unlock), nil
+}
+
+func (c *cache) lock() error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.config() == nil {
+		return invalid("the cache is off: call EnableCache first, or use WithCache or Update")
+	}
 	c.locks++
-	c.mu.Unlock()
-	return sync.OnceFunc(func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.locks--
-		if c.locks == 0 {
-			c.nudge()
-		}
-	})
+	return nil
+}
+
+func (c *cache) unlock() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.locks--
+	if c.locks == 0 {
+		c.nudge()
+	}
 }
 
 // CacheStats describes the cache. It works on a closed vault too.

@@ -87,7 +87,7 @@ func TestDirectWritesFlushFirst(t *testing.T) {
 			v, f := newFaultyVault(t, quick)
 			put(t, v, "stored", "0")
 			enable(t, v, 1000, 1000)
-			unlock := v.LockCache()
+			unlock := lock(t, v)
 			put(t, v, "a", "pending")
 			wantErr(t, run(t, v), kvault.ErrBusy)
 			if n := f.count("apply") + f.count("optimize") + f.count("shrink") + f.count("backup"); n != 1 {

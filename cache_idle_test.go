@@ -174,7 +174,7 @@ func TestIdleFlushTakesOverAfterAFailedOne(t *testing.T) {
 
 func TestIdleFlushRespectsTheLock(t *testing.T) {
 	idling(t, kvault.CacheOptions{IdleFlush: 5 * time.Second}, func(t *testing.T, v *kvault.Vault, f *faulty, _ *failures) {
-		unlock := v.LockCache()
+		unlock := lock(t, v)
 		put(t, v, "a", "1")
 		pass(time.Hour)
 		put(t, v, "b", "2")

@@ -13,7 +13,7 @@ func TestLockedCacheIsNotFlushed(t *testing.T) {
 	v, f := newFaultyVault(t, quick)
 	enable(t, v, 20, 10)
 	put(t, v, "before", "1")
-	unlock := v.LockCache()
+	unlock := lock(t, v)
 	if n, err := v.FlushCache(t.Context()); err != nil || n != 0 {
 		t.Errorf("FlushCache = %d, %v", n, err)
 	}
@@ -39,11 +39,35 @@ func TestLockedCacheIsNotFlushed(t *testing.T) {
 	f.wantStored(t, "before", "1", "k", "12345", "z", "")
 }
 
+// Nothing would be locked with the cache off, and every write would reach the file by itself.
+func TestLockWithoutACache(t *testing.T) {
+	v, _ := newFaultyVault(t, quick)
+	refused := func() {
+		t.Helper()
+		_, err := v.LockCache()
+		wantErr(t, err, kvault.ErrInvalid)
+		if v.CacheStats().Locked {
+			t.Error("the cache is locked all the same")
+		}
+	}
+	refused()
+	enable(t, v, 100, 100)
+	lock(t, v)()
+	if err := v.DisableCache(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	refused()
+	if err := v.WithCache(t.Context(), nil, func() error { lock(t, v)(); return nil }); err != nil {
+		t.Error(err)
+	}
+	refused()
+}
+
 func TestLockNests(t *testing.T) {
 	v, f := newFaultyVault(t, quick)
 	enable(t, v, 1000, 1000)
-	outer := v.LockCache()
-	inner := v.LockCache()
+	outer := lock(t, v)
+	inner := lock(t, v)
 	put(t, v, "a", "1")
 	inner()
 	inner() // once more must not release the other's lock
@@ -64,29 +88,13 @@ func TestLockNests(t *testing.T) {
 func TestCloseFlushesALockedCache(t *testing.T) {
 	v, f := newFaultyVault(t, quick)
 	enable(t, v, 1000, 1000)
-	unlock := v.LockCache()
+	unlock := lock(t, v)
 	put(t, v, "a", "1")
 	if err := v.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.batches(); len(got) != 1 || got[0][0].Key != "a" {
 		t.Errorf("batches %+v", got)
-	}
-	unlock()
-}
-
-func TestLockWithoutACache(t *testing.T) {
-	v, f := newFaultyVault(t, quick)
-	unlock := v.LockCache()
-	put(t, v, "a", "1")
-	if _, err := v.Pop(t.Context(), "a"); err != nil {
-		t.Error(err)
-	}
-	f.wantStored(t)
-	enable(t, v, 1000, 1000)
-	put(t, v, "b", "1")
-	if n, err := v.FlushCache(t.Context()); err != nil || n != 0 {
-		t.Errorf("a lock from before does not hold: %d, %v", n, err)
 	}
 	unlock()
 }
@@ -109,7 +117,7 @@ func TestLockTakenMeanwhile(t *testing.T) {
 				put(t, v, "b", "1234567")
 				go func() { stored <- v.Put(t.Context(), "c", make([]byte, c.length)) }()
 				synctest.Wait() // until it waits for the flush
-				unlock := v.LockCache()
+				unlock := lock(t, v)
 				release()
 				if err := <-flushed; err != nil {
 					t.Fatal(err)

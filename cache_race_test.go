@@ -173,7 +173,7 @@ func TestLockTakenWhileADirectWriteWaits(t *testing.T) {
 		go func() { _, err := v.Pop(t.Context(), "a"); popped <- err }()
 		go func() { v.FlushCache(t.Context()) }()
 		synctest.Wait()
-		unlock := v.LockCache()
+		unlock := lock(t, v)
 		// One that comes later need not wait at all.
 		_, err := v.Pop(t.Context(), "a")
 		wantErr(t, err, kvault.ErrBusy)
@@ -193,7 +193,7 @@ func TestCloseWaitsForTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told, proceed := make(chan struct{}), make(chan struct{})
 		f := newFaulty()
-		v := kvault.New(f, &kvault.Options{Retries: 1, OnError: func(error) { close(told); <-proceed }})
+		v := newOn(t, f, &kvault.Options{Retries: 1, OnError: func(error) { close(told); <-proceed }})
 		if err := v.EnableCache(t.Context(), &kvault.CacheOptions{IdleFlush: time.Second}); err != nil {
 			t.Fatal(err)
 		}

@@ -129,7 +129,7 @@ func TestWithCacheEndingUnderALock(t *testing.T) {
 	v, f := newFaultyVault(t, quick)
 	var unlock func()
 	if err := v.WithCache(t.Context(), nil, func() error {
-		unlock = v.LockCache()
+		unlock = lock(t, v)
 		put(t, v, "a", "1")
 		return nil
 	}); err != nil {
@@ -192,7 +192,7 @@ func TestEnableCacheTwiceLosesNothing(t *testing.T) {
 	enable(t, v, 5, 5) // too small for what is pending
 	f.wantStored(t, "a", "0123456789")
 	put(t, v, "b", "1")
-	unlock := v.LockCache()
+	unlock := lock(t, v)
 	wantErr(t, v.EnableCache(t.Context(), &kvault.CacheOptions{Capacity: 1}), kvault.ErrBusy)
 	wantErr(t, v.WithCache(t.Context(), &kvault.CacheOptions{Capacity: 1}, func() error { t.Error("it ran"); return nil }), kvault.ErrBusy)
 	if s := v.CacheStats(); s.Capacity != 5 || s.Bytes != 2 {

@@ -175,7 +175,7 @@ func TestPutAllInTheCache(t *testing.T) {
 	if got := f.batches(); len(got[len(got)-1]) != 2 {
 		t.Errorf("the last batch is %+v", got[len(got)-1])
 	}
-	unlock := v.LockCache()
+	unlock := lock(t, v)
 	put(t, v, "z", "12345")
 	wantErr(t, all(8), kvault.ErrBusy)
 	wantErr(t, all(100), kvault.ErrBusy)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/kohakuvault/kvault/engine"
-	"github.com/kohakuvault/kvault/internal/backoff"
 )
 
 // Problem is one thing that Check found wrong: with the value of a key, with a column, or, if both names are empty, with the file as a
@@ -24,6 +23,8 @@ type CheckOptions struct {
 type CheckReport struct {
 	// Keys is how many keys were examined.
 	Keys int64
+	// Complete says that the check came to its end.
+	Complete bool
 	// Problems is how many problems there are, and First the first 100 of them.
 	Problems int64
 	First    []Problem
@@ -32,7 +33,8 @@ type CheckReport struct {
 // maxReported is how many problems a report keeps.
 const maxReported = 100
 
-// Err is nil for a sound vault, and else an error that matches ErrCorrupt and names the first problem.
+// Err is nil if no problem was found, and else an error that matches ErrCorrupt and names the first one. Check returns it as well, unless it
+// could not be finished.
 func (r *CheckReport) Err() error {
 	if r.Problems == 0 {
 		return nil
@@ -56,8 +58,10 @@ func (r *CheckReport) add(p Problem) {
 }
 
 // Check reads the whole vault, what is pending in the cache written first, and compares it with its own structure, the checksums
-// of the values and the lengths of the columns. Columns have no checksums. Damage is in the report: see CheckReport.Err. An error means that the check could not be finished;
-// the report then covers what was done. ErrUnsupported if the engine cannot.
+// of the values and the lengths of the columns. Columns have no checksums.
+//
+// Any damage is an error that matches ErrCorrupt, with a report that is Complete. Any other error means that the check could not be
+// finished; the report, which is never nil, then covers what was done. ErrUnsupported if the engine cannot.
 func (v *Vault) Check(ctx context.Context, o *CheckOptions) (*CheckReport, error) {
 	if o == nil {
 		o = &CheckOptions{}
@@ -85,7 +89,11 @@ func (v *Vault) Check(ctx context.Context, o *CheckOptions) (*CheckReport, error
 		if err := v.cache.settle(ctx); err != nil {
 			return err
 		}
-		return backoff.Do(ctx, v.opt.Retries, v.opt.RetryDelay, again, func() error { return c.Check(ctx, report, progress) })
+		return retryIf(ctx, &v.opt, again, func() error { return c.Check(ctx, report, progress) })
 	})
-	return r, fail("check", "", err)
+	if err != nil {
+		return r, fail("check", "", err)
+	}
+	r.Complete = true
+	return r, r.Err()
 }

@@ -51,7 +51,9 @@ func TestAfterCloseEveryCallReturnsErrClosed(t *testing.T) {
 				t.Errorf("%s does not match fs.ErrClosed", name)
 			}
 		}
-		v.LockCache()()
+		if _, err := v.LockCache(); !errors.Is(err, kvault.ErrClosed) {
+			t.Errorf("LockCache of a closed vault: %v", err)
+		}
 		if s := v.CacheStats(); s.Entries != 0 {
 			t.Errorf("stats %+v", s)
 		}
@@ -189,7 +191,7 @@ func TestErrorText(t *testing.T) {
 		t.Errorf("message is %v, want %s", err, want)
 	}
 	enable(t, v, 100, 100)
-	defer v.LockCache()()
+	defer lock(t, v)()
 	_, err = v.Pop(t.Context(), "a")
 	if want := `pop "a": the cache is locked, and this call would have to flush it: try again when LockCache is released`; err == nil || err.Error() != want {
 		t.Errorf("message is %v, want %s", err, want)

@@ -102,7 +102,7 @@ func rename(ctx context.Context, s scope, from, to string, o *RenameOptions) err
 	}
 	err := checkKey(from)
 	if err == nil {
-		if err = checkKey(to); err != nil {
+		if err = checkNewKey(to); err != nil {
 			return fail("rename", to, err)
 		}
 		op := engine.Op{Kind: engine.Rename, Key: from, To: to, ToAbsent: o.NoReplace, If: engine.Condition{Tag: o.IfTag}}

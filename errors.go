@@ -26,7 +26,7 @@ var (
 	ErrReadOnly = engine.ErrReadOnly
 	// ErrCorrupt: what is stored is damaged.
 	ErrCorrupt = engine.ErrCorrupt
-	// ErrTooLarge: a key or a value is larger than the engine, or memory, can hold.
+	// ErrTooLarge: a key is longer than MaxKey, or a value larger than the engine, or memory, can hold.
 	ErrTooLarge = engine.ErrTooLarge
 	// ErrNoVault: there is nothing to open, or it is no vault (fs.ErrNotExist).
 	ErrNoVault = engine.ErrNoVault
@@ -104,15 +104,20 @@ func invalid(format string, args ...any) error {
 	return &worded{fmt.Sprintf(format, args...), ErrInvalid}
 }
 
-// maxKey is the longest key in bytes.
-const maxKey = 64 << 10
+// MaxKey is the longest key in bytes. A longer one cannot be stored (ErrTooLarge), and is not found.
+const MaxKey = engine.MaxKey
 
 func checkKey(key string) error {
-	switch {
-	case key == "":
+	if key == "" {
 		return invalid("key is empty")
-	case len(key) > maxKey:
-		return &worded{fmt.Sprintf("key has %d bytes, at most %d are possible", len(key), maxKey), ErrTooLarge}
 	}
 	return nil
+}
+
+// checkNewKey is checkKey for a key that is to be stored.
+func checkNewKey(key string) error {
+	if len(key) > MaxKey {
+		return &worded{fmt.Sprintf("key has %d bytes, at most %d are possible", len(key), MaxKey), ErrTooLarge}
+	}
+	return checkKey(key)
 }

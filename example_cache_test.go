@@ -212,7 +212,10 @@ func ExampleVault_LockCache() {
 		log.Fatal(err)
 	}
 
-	unlock := v.LockCache()
+	unlock, err := v.LockCache()
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer unlock() // once more does no harm
 	for _, key := range []string{"config:part1", "config:part2"} {
 		if err := v.Put(ctx, key, []byte("data")); err != nil {

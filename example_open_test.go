@@ -68,7 +68,7 @@ func ExampleOpen_options() {
 		PageSize:    32768,                 // 8192 bytes, for a file that is created
 		MmapSize:    1 << 30,               // none
 		CacheKB:     200_000,               // 100000 KiB of SQLite's own page cache
-		BusyTimeout: time.Second,           // 5 s for each attempt
+		BusyTimeout: time.Second,           // 5 s, all attempts together
 		OneRowLimit: 16 << 20,              // 64 MiB; larger values are kept in chunks
 		Durability:  kvault.Full,           // Normal
 	})
@@ -164,7 +164,10 @@ func ExampleOpen_tables() {
 // New makes a vault of any engine, here of the one in memory that the tests use.
 func ExampleNew() {
 	ctx := context.Background()
-	v := kvault.New(mem.New(), nil)
+	v, err := kvault.New(mem.New(), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer v.Close()
 	if err := v.Put(ctx, "k", []byte("v")); err != nil {
 		log.Fatal(err)

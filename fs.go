@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 )
@@ -22,7 +23,8 @@ var (
 // Where a key is the name of a folder too, as "a" beside "a/b", the folder wins. A folder is there as long as some key
 // begins with its name and a slash, so a key "a/" makes an empty folder a. Folders have no modification time.
 //
-// ctx bounds every use of the file system and its files. All errors but io.EOF are *fs.PathError.
+// ctx bounds every use of the file system and its files. All errors but io.EOF are *fs.PathError. What is not there is fs.ErrNotExist in
+// one, not ErrNotFound, so that os.IsNotExist holds.
 func (v *Vault) FS(ctx context.Context) fs.FS { return &vaultFS{ctx, v} }
 
 type vaultFS struct {
@@ -36,10 +38,19 @@ var (
 	_ fs.ReadFileFS = (*vaultFS)(nil)
 )
 
-// pathError says what failed where. The call and the key that a vault's error names would only repeat that.
+// pathError says what failed where. The call and the key that a vault's error names would only repeat that. os.IsNotExist and
+// os.IsTimeout look at the error in a *fs.PathError, but at none beneath that.
 func pathError(op, name string, err error) error {
 	if e, ok := err.(*Error); ok {
 		err = e.Err
+	}
+	_, foreign := errors.AsType[*IOError](err) // of the target of a copy, which is not at this path
+	switch {
+	case foreign:
+	case errors.Is(err, ErrNotFound):
+		err = fs.ErrNotExist
+	case errors.Is(err, context.DeadlineExceeded) && !os.IsTimeout(err):
+		err = context.DeadlineExceeded
 	}
 	return &fs.PathError{Op: op, Path: name, Err: err}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -186,6 +187,58 @@ func TestFSErrors(t *testing.T) {
 	wantPathError(t, "ReadFile of a folder and file", "a", calls["ReadFile"]("a"), nil)
 	wantPathError(t, "ReadDir of a file", "file", calls["ReadDir"]("file"), nil)
 }
+
+// The functions of package os look at the error in a *fs.PathError, but at none beneath that.
+func TestFSErrorsForOS(t *testing.T) {
+	v, f := newFaultyVault(t, quick)
+	put(t, v, "a", "value")
+	calls := func(fsys fs.FS, name string) map[string]error {
+		_, open := fsys.Open(name)
+		_, stat := fs.Stat(fsys, name)
+		_, read := fs.ReadFile(fsys, name)
+		_, dir := fs.ReadDir(fsys, name)
+		return map[string]error{"open": open, "stat": stat, "read": read, "readdir": dir}
+	}
+	for _, name := range []string{"none", "no/such", "a/b", strings.Repeat("k", kvault.MaxKey+1)} {
+		for what, err := range calls(v.FS(t.Context()), name) {
+			if !os.IsNotExist(err) || os.IsTimeout(err) || os.IsPermission(err) {
+				t.Errorf("%s of %.10q: %v is not what os.IsNotExist takes", what, name, err)
+			}
+		}
+	}
+	late, cancel := context.WithTimeoutCause(t.Context(), -1, kvault.ErrNotFound)
+	defer cancel()
+	for what, err := range calls(v.FS(late), "a") {
+		if !os.IsTimeout(err) || os.IsNotExist(err) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s past its deadline: %v is not what os.IsTimeout takes", what, err)
+		}
+	}
+	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	f.fail("list", -1, kvault.ErrBusy)
+	w := newOn(t, f, &kvault.Options{RetryDelay: time.Hour, BusyTimeout: 2 * time.Hour})
+	for what, err := range calls(w.FS(short), "a") {
+		if !os.IsTimeout(err) {
+			t.Errorf("%s whose deadline passes while it waits: %v is not what os.IsTimeout takes", what, err)
+		}
+	}
+	f.on(nil)
+
+	file, err := v.FS(t.Context()).Open("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	// That the target of a copy is not there says nothing of the file.
+	if _, err := file.(io.WriterTo).WriteTo(failingWriter{fs.ErrNotExist}); os.IsNotExist(err) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("copy to a target that is not there: %v", err)
+	}
+}
+
+// failingWriter fails with err.
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
 func TestFSEngineFailures(t *testing.T) {
 	v, f := newFaultyVault(t, quick)

@@ -196,7 +196,7 @@ func TestGetManyIsOneSnapshot(t *testing.T) {
 }
 
 func TestGetManyWithoutTransactions(t *testing.T) {
-	v := kvault.New(simple{newFaulty()}, nil)
+	v := newOn(t, simple{newFaulty()}, nil)
 	defer v.Close()
 	put(t, v, "a", "1")
 	got, err := v.GetMany(t.Context(), "a", "b")
@@ -321,32 +321,57 @@ func TestCopyToAFailingTarget(t *testing.T) {
 }
 
 func TestKeyLimits(t *testing.T) {
-	v := newVault(t, quick)
-	long := string(bytes.Repeat([]byte("k"), 65536))
-	put(t, v, long, "fits")
-	wantGet(t, v, long, "fits")
-	for key, cause := range map[string]error{"": kvault.ErrInvalid, long + "k": kvault.ErrTooLarge} {
-		_, err := v.Get(t.Context(), key)
-		wantErr(t, err, cause)
-		wantErr(t, v.Put(t.Context(), key, nil), cause)
-		_, err = v.Delete(t.Context(), key)
-		wantErr(t, err, cause)
-		_, err = v.Stat(t.Context(), key)
-		wantErr(t, err, cause)
-		_, err = v.Exists(t.Context(), key)
-		wantErr(t, err, cause)
-		_, err = v.Pop(t.Context(), key)
-		wantErr(t, err, cause)
-		_, _, err = v.SetDefault(t.Context(), key, nil)
-		wantErr(t, err, cause)
-		_, err = v.NewReader(t.Context(), key)
-		wantErr(t, err, cause)
-		_, err = v.NewWriter(t.Context(), key, nil)
-		wantErr(t, err, cause)
-		wantErr(t, v.Rename(t.Context(), long, key, nil), cause)
-		wantErr(t, v.Rename(t.Context(), key, "b", nil), cause)
-		if len(err.Error()) > 1000 {
-			t.Errorf("a message of %d bytes", len(err.Error()))
+	both(t, func(t *testing.T, v *kvault.Vault, _ *faulty) {
+		ctx, long := t.Context(), strings.Repeat("k", kvault.MaxKey)
+		put(t, v, long, "fits")
+		wantGet(t, v, long, "fits")
+		for key, c := range map[string]struct{ stored, read error }{
+			"":         {kvault.ErrInvalid, kvault.ErrInvalid},
+			long + "k": {kvault.ErrTooLarge, kvault.ErrNotFound},
+		} {
+			_, err := v.Get(ctx, key)
+			wantErr(t, err, c.read)
+			_, err = v.Stat(ctx, key)
+			wantErr(t, err, c.read)
+			_, err = v.Tag(ctx, key)
+			wantErr(t, err, c.read)
+			_, err = v.GetRange(ctx, key, 0, 1)
+			wantErr(t, err, c.read)
+			_, err = v.NewReader(ctx, key)
+			wantErr(t, err, c.read)
+			_, err = v.CopyTo(ctx, key, io.Discard)
+			wantErr(t, err, c.read)
+			_, err = v.Pop(ctx, key)
+			wantErr(t, err, c.read)
+			wantErr(t, v.DeleteIf(ctx, key, "0123456789abcdef"), c.read)
+			wantErr(t, v.Rename(ctx, key, "b", nil), c.read)
+
+			wantErr(t, v.Put(ctx, key, nil), c.stored)
+			wantErr(t, v.PutAll(ctx, maps.All(map[string][]byte{key: nil})), c.stored)
+			wantErr(t, v.Rename(ctx, long, key, nil), c.stored)
+			_, _, err = v.SetDefault(ctx, key, nil)
+			wantErr(t, err, c.stored)
+			_, err = v.NewWriter(ctx, key, nil)
+			wantErr(t, err, c.stored)
+			if len(err.Error()) > 1000 {
+				t.Errorf("a message of %d bytes", len(err.Error()))
+			}
 		}
-	}
+		longer := long + "k"
+		if found, err := v.Exists(ctx, longer); found || err != nil {
+			t.Errorf("Exists of a key that is too long: %v, %v", found, err)
+		}
+		if found, err := v.Delete(ctx, longer); found || err != nil {
+			t.Errorf("Delete of a key that is too long: %v, %v", found, err)
+		}
+		if value, err := v.GetOr(ctx, longer, []byte("default")); string(value) != "default" || err != nil {
+			t.Errorf("GetOr of a key that is too long: %q, %v", value, err)
+		}
+		if m, err := v.GetMany(ctx, longer, long); len(m) != 1 || err != nil {
+			t.Errorf("GetMany of a key that is too long: %d values, %v", len(m), err)
+		}
+		if _, err := fs.Stat(v.FS(ctx), longer); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("FS with a path that is too long: %v", err)
+		}
+	})
 }

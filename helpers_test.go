@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 // newVault is an empty vault that is closed when the test ends.
@@ -20,7 +21,7 @@ func newVault(t *testing.T, o *kvault.Options) *kvault.Vault {
 func newFaultyVault(t *testing.T, o *kvault.Options) (*kvault.Vault, *faulty) {
 	t.Helper()
 	f := newFaulty()
-	v := kvault.New(f, o)
+	v := newOn(t, f, o)
 	t.Cleanup(func() {
 		f.on(nil)
 		if err := v.Close(); err != nil {
@@ -28,6 +29,26 @@ func newFaultyVault(t *testing.T, o *kvault.Options) (*kvault.Vault, *faulty) {
 		}
 	})
 	return v, f
+}
+
+// newOn is a vault of a store, for the caller to close.
+func newOn(t *testing.T, s engine.Store, o *kvault.Options) *kvault.Vault {
+	t.Helper()
+	v, err := kvault.New(s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// lock locks the cache, which is on.
+func lock(t *testing.T, v *kvault.Vault) (unlock func()) {
+	t.Helper()
+	unlock, err := v.LockCache()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return unlock
 }
 
 // quick are options whose retries do not take time.

@@ -62,7 +62,7 @@ func TestRelayout(t *testing.T) {
 	if got, err := v.Get(ctx, "k"); err != nil || !bytes.Equal(got, value) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
-	defer v.LockCache()()
+	defer lock(t, v)()
 	if err := v.Put(ctx, "pending", value); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestMaxOneRowLimit(t *testing.T) {
 
 func TestRelayoutThatCannotBe(t *testing.T) {
 	ctx := t.Context()
-	v := kvault.New(mem.New(), nil)
+	v := newOn(t, mem.New(), nil)
 	if err := v.Relayout(ctx, kvault.OneRow, nil); !errors.Is(err, kvault.ErrUnsupported) {
 		t.Errorf("an engine without layouts: %v", err)
 	}

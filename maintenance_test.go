@@ -34,7 +34,7 @@ func TestMaintenance(t *testing.T) {
 }
 
 func TestMaintenanceThatTheEngineLacks(t *testing.T) {
-	v := kvault.New(simple{newFaulty()}, quick)
+	v := newOn(t, simple{newFaulty()}, quick)
 	defer v.Close()
 	ctx := t.Context()
 	put(t, v, "a", "1")
@@ -108,12 +108,12 @@ func (c *checked) Check(_ context.Context, report func(engine.Problem), progress
 
 func TestCheck(t *testing.T) {
 	store := &checked{faulty: newFaulty(), busy: 3}
-	v := kvault.New(store, quick)
+	v := newOn(t, store, quick)
 	defer v.Close()
 	enable(t, v, 1000, 1000)
 	put(t, v, "a", "1")
 	r, err := v.Check(t.Context(), nil)
-	if err != nil || r.Keys != 7 || r.Problems != 0 || r.Err() != nil {
+	if err != nil || r.Keys != 7 || r.Problems != 0 || r.Err() != nil || !r.Complete {
 		t.Errorf("a sound vault: %+v, %v", r, err)
 	}
 	wantBytes(t, v, 0, 0)
@@ -124,26 +124,26 @@ func TestCheck(t *testing.T) {
 		OnProblem: func(p kvault.Problem) { told++ },
 		Progress:  func(d, n int64) { done, total = d, n },
 	})
-	if err != nil || r.Problems != 150 || len(r.First) != 100 || told != 150 || done != 7 || total != 9 {
+	if !r.Complete || r.Problems != 150 || len(r.First) != 100 || told != 150 || done != 7 || total != 9 {
 		t.Errorf("a damaged vault: %d problems, %d kept, %d told, progress %d/%d, %v", r.Problems, len(r.First), told, done, total, err)
 	}
-	wantErr(t, r.Err(), kvault.ErrCorrupt)
-	if want := `check "0": 150 problems, the first: boom`; r.Err().Error() != want {
-		t.Errorf("report is %v, want %s", r.Err(), want)
+	wantErr(t, err, kvault.ErrCorrupt)
+	if want := `check "0": 150 problems, the first: boom`; err.Error() != want || r.Err().Error() != want {
+		t.Errorf("error %v, report %v, want %s", err, r.Err(), want)
 	}
 	store.problems = 1
-	if r, _ = v.Check(t.Context(), nil); r.Err() == nil || r.Err().Error() != `check "0": boom` {
-		t.Errorf("report is %v", r.Err())
+	if _, err = v.Check(t.Context(), nil); err == nil || err.Error() != `check "0": boom` {
+		t.Errorf("error %v", err)
 	}
 }
 
 func TestCheckThatCannotBeFinished(t *testing.T) {
 	store := &checked{faulty: newFaulty(), problems: 1, err: errBoom}
-	v := kvault.New(store, quick)
+	v := newOn(t, store, quick)
 	defer v.Close()
 	r, err := v.Check(t.Context(), nil)
 	wantErr(t, err, errBoom)
-	if r.Problems != 1 || errors.Is(err, kvault.ErrCorrupt) {
+	if r.Problems != 1 || r.Complete || errors.Is(err, kvault.ErrCorrupt) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	// Busy once problems were told: telling them again would count them twice.

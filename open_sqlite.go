@@ -35,5 +35,5 @@ func Open(ctx context.Context, path string, o *Options) (*Vault, error) {
 	if err != nil {
 		return nil, fail("open", path, err)
 	}
-	return New(store, &opt), nil
+	return newVault(store, opt), nil
 }

@@ -104,6 +104,23 @@ func TestOpenRefusals(t *testing.T) {
 	}
 }
 
+// New takes any store, and of the options what is not about files.
+func TestNewRefusals(t *testing.T) {
+	for name, o := range map[string]*kvault.Options{
+		"chunk size":  {ChunkSize: -1},
+		"huge chunk":  {ChunkSize: 1 << 30},
+		"retry delay": {RetryDelay: -1},
+		"durability":  {Durability: 7},
+	} {
+		f := newFaulty()
+		v, err := kvault.New(f, o)
+		wantErr(t, err, kvault.ErrInvalid)
+		if v != nil || f.count("close") > 0 {
+			t.Errorf("%s: vault %v beside the error, store closed %d times", name, v, f.count("close"))
+		}
+	}
+}
+
 func TestOpenPassesOptionsOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.kv")
 	v := openFile(t, path, &kvault.Options{

@@ -1,6 +1,11 @@
 package kvault
 
-import "time"
+import (
+	"cmp"
+	"time"
+
+	"github.com/kohakuvault/kvault/engine/sqlite"
+)
 
 // Durability says what a returned write has survived.
 type Durability uint8
@@ -17,6 +22,8 @@ const (
 	DefaultChunkSize  = 1 << 20
 	DefaultRetries    = 4
 	DefaultRetryDelay = 20 * time.Millisecond
+	// DefaultBusyTimeout is that of the SQLite engine.
+	DefaultBusyTimeout = sqlite.DefaultBusyTimeout
 )
 
 // maxChunkSize bounds what a chunk may take in memory, and lets it fit in a row of any engine.
@@ -30,7 +37,7 @@ type Options struct {
 	// ChunkSize is how many bytes of a stream are in memory at a time, and the size of the pieces in which a value above
 	// OneRowLimit is stored. Default 1 MiB, at most 256 MiB.
 	ChunkSize int
-	// Retries is how many times a call is attempted when the database is busy. Default 4; 1 or less means one attempt.
+	// Retries is how many times a call is attempted when the database is busy, within BusyTimeout. Default 4; 1 or less means one attempt.
 	Retries int
 	// RetryDelay is the wait before the second attempt; it doubles before each further one. Default 20 ms.
 	RetryDelay time.Duration
@@ -47,7 +54,9 @@ type Options struct {
 	// CacheKB is the size of SQLite's page cache in KiB for the connection that writes. Each one that reads has at most an eighth
 	// of it. The pages that all of them share take as much at most, and values that are read again and again as well, or 8 MiB. Default 100000.
 	CacheKB int
-	// BusyTimeout is how long one attempt waits for another process's lock. Default 5 s; negative does not wait.
+	// BusyTimeout is how long a call waits for another process's lock, all attempts and the delays between them included. Calls that are
+	// parts of one, such as the chunks of a stream or the flush before a write, have that long each. Default 5 s; negative does not wait, and
+	// is one attempt.
 	BusyTimeout time.Duration
 	// OneRowLimit is the largest value in bytes that is kept as one row, which the Python package can read too. Larger
 	// ones are kept in chunks. Default 64 MiB, at most MaxOneRowLimit, which is 10^9 bytes less 1 MiB: that keeps all it could hold
@@ -82,23 +91,15 @@ func (o *Options) check() error {
 	return nil
 }
 
-// resolved is a copy of o with the defaults filled in. What check would refuse becomes the nearest that works.
+// resolved is a copy of o, which check allows, with the defaults filled in.
 func (o *Options) resolved() Options {
 	var c Options
 	if o != nil {
 		c = *o
 	}
-	if c.ChunkSize <= 0 {
-		c.ChunkSize = DefaultChunkSize
-	}
-	c.ChunkSize = min(c.ChunkSize, maxChunkSize)
-	if c.Retries == 0 {
-		c.Retries = DefaultRetries
-	}
-	c.Retries = max(c.Retries, 1)
-	if c.RetryDelay == 0 {
-		c.RetryDelay = DefaultRetryDelay
-	}
-	c.RetryDelay = max(c.RetryDelay, 0)
+	c.ChunkSize = cmp.Or(c.ChunkSize, DefaultChunkSize)
+	c.Retries = max(cmp.Or(c.Retries, DefaultRetries), 1)
+	c.RetryDelay = cmp.Or(c.RetryDelay, DefaultRetryDelay)
+	c.BusyTimeout = cmp.Or(c.BusyTimeout, DefaultBusyTimeout)
 	return c
 }

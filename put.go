@@ -62,7 +62,7 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 	for key, value := range items {
 		err := ctx.Err()
 		if err == nil {
-			err = checkKey(key)
+			err = checkNewKey(key)
 		}
 		if err != nil {
 			return fail("put", key, err)
@@ -140,7 +140,7 @@ func (o *PutOptions) checked(key string) (*PutOptions, error) {
 	if err := (&engine.Meta{ModTime: c.ModTime, User: c.User}).Check(); err != nil {
 		return nil, err
 	}
-	return &c, checkKey(key)
+	return &c, checkNewKey(key)
 }
 
 func (o *PutOptions) condition() engine.Condition {

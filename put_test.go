@@ -227,7 +227,7 @@ func TestPutAllCopiesAndTakesTheLast(t *testing.T) {
 
 func TestWritesToAReadOnlyVault(t *testing.T) {
 	f := newFaulty()
-	v := kvault.New(f, &kvault.Options{ReadOnly: true})
+	v := newOn(t, f, &kvault.Options{ReadOnly: true})
 	defer v.Close()
 	ctx := t.Context()
 	if err := v.EnableCache(ctx, nil); !errors.Is(err, kvault.ErrReadOnly) {

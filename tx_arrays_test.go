@@ -50,7 +50,7 @@ func wantIs(t *testing.T, err, want error) {
 
 func TestArraysOfATransaction(t *testing.T) {
 	s := &busyArrays{Store: mem.New()}
-	v, ctx := kvault.New(s, quick), t.Context()
+	v, ctx := newOn(t, s, quick), t.Context()
 	defer v.Close()
 	var kept engine.Arrays
 	var tx *kvault.Tx

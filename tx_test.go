@@ -332,7 +332,7 @@ func TestTxAfterItsEnd(t *testing.T) {
 }
 
 func TestEngineWithoutTransactions(t *testing.T) {
-	v := kvault.New(simple{newFaulty()}, quick)
+	v := newOn(t, simple{newFaulty()}, quick)
 	defer v.Close()
 	ctx := t.Context()
 	none := func(*kvault.Tx) error { t.Error("it ran"); return nil }

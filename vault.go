@@ -8,7 +8,7 @@ import (
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
-// Vault is an ordered set of keys with values of any size. All methods are safe for concurrent use. Close it when done.
+// Vault is an ordered set of keys with values of any size. A key is any bytes, from one up to MaxKey. All methods are safe for concurrent use. Close it when done.
 type Vault struct {
 	store engine.Store
 	opt   Options
@@ -21,9 +21,16 @@ type Vault struct {
 var _ scope = (*Vault)(nil)
 
 // New makes a vault of any engine. The vault owns the store from then on and closes it. Of the options, those about files
-// are ignored, and numbers out of bounds count as the nearest that works.
-func New(s engine.Store, o *Options) *Vault {
-	v := &Vault{store: s, opt: o.resolved(), closing: make(chan struct{}, 1)}
+// are ignored. What of the others cannot work is ErrInvalid, as in Open; the store is still the caller's then.
+func New(s engine.Store, o *Options) (*Vault, error) {
+	if err := o.check(); err != nil {
+		return nil, fail("new", "", err)
+	}
+	return newVault(s, o.resolved()), nil
+}
+
+func newVault(s engine.Store, o Options) *Vault {
+	v := &Vault{store: s, opt: o, closing: make(chan struct{}, 1)}
 	v.cache = newCache(v.flush, v.opt.OnError)
 	return v
 }

@@ -90,7 +90,7 @@ func (t *slowTx) Commit(ctx context.Context) error {
 func TestSnapshotWhileAppendsCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, s := t.Context(), &slowCommit{Store: mem.New()}
-		v := closing(t, kvault.New(s, nil))
+		v := newOn(t, s)
 		c := create(t, v, "c", column.Int64, nil)
 		cached(t, v, nil)
 		must(t, c.Extend(ctx, []int64{1, 2, 3}))

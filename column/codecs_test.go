@@ -83,7 +83,7 @@ func photoOf(r *rand.Rand) photo {
 // Every codec under random changes, in chunks so small that each change crosses some. How elements lie does not depend on their codec, so one
 // engine is enough.
 func TestModelOfEveryCodec(t *testing.T) {
-	v := closing(t, kvault.New(mem.New(), nil))
+	v := newOn(t, mem.New())
 	for _, e := range []column.Encoding{column.UTF8, column.UTF16LE, column.UTF16BE, column.Latin1} {
 		model(t, v, column.Text(e), wordOf)
 		model(t, v, column.FixedText(2*41, e), wordOf, wide)

@@ -116,7 +116,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	v, ctx := closing(t, kvault.New(mem.New(), nil)), t.Context()
+	v, ctx := newOn(t, mem.New()), t.Context()
 	for _, o := range []column.Options{
 		{MinChunk: -1}, {MaxChunk: -1}, {MinChunk: 100, MaxChunk: 50}, {MaxChunk: 1 << 30}, {MinChunk: 4, MaxChunk: 7},
 	} {
@@ -163,7 +163,7 @@ func (b bare) Begin(ctx context.Context, writable bool) (engine.Tx, error) {
 }
 
 func TestEngineWithoutArrays(t *testing.T) {
-	v, ctx := closing(t, kvault.New(bare{mem.New()}, nil)), t.Context()
+	v, ctx := newOn(t, bare{mem.New()}), t.Context()
 	_, err := column.Create(ctx, v, "c", column.Int64, nil)
 	wantErr(t, err, kvault.ErrUnsupported)
 	_, err = column.Open(ctx, v, "c", column.Int64)

@@ -160,7 +160,7 @@ var words = []string{"a", strings.Repeat("b", 30), "c", strings.Repeat("d", 70),
 
 func newColumns(t *testing.T) *columns {
 	s := &failing{Store: mem.New(), after: -1}
-	v, ctx := closing(t, kvault.New(s, nil)), t.Context()
+	v, ctx := newOn(t, s), t.Context()
 	c := &columns{s, v, create(t, v, "ints", column.Int64, tiny), create(t, v, "texts", column.String, tiny), makeJoined(t, v, "joined", 20)}
 	must(t, c.ints.Extend(ctx, numbers(0, 20)))
 	must(t, c.texts.Extend(ctx, words))
@@ -284,7 +284,7 @@ func TestLarge(t *testing.T) {
 }
 
 func TestTextThatIsNone(t *testing.T) {
-	v := closing(t, kvault.New(mem.New(), nil))
+	v := newOn(t, mem.New())
 	must(t, create(t, v, "b", column.Bytes, nil).Append(t.Context(), []byte{0xff}))
 	c, err := column.Open(t.Context(), v, "b", column.Codec[string](relabeled{column.String}))
 	must(t, err)

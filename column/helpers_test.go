@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/mem"
 	"github.com/ncruces/go-sqlite3"
 )
@@ -22,7 +23,7 @@ var errBoom = errors.New("boom")
 
 // onEngines runs a test on a vault of each engine.
 func onEngines(t *testing.T, run func(t *testing.T, v *kvault.Vault)) {
-	t.Run("memory", func(t *testing.T) { run(t, closing(t, kvault.New(mem.New(), nil))) })
+	t.Run("memory", func(t *testing.T) { run(t, newOn(t, mem.New())) })
 	t.Run("sqlite", func(t *testing.T) { run(t, openFile(t, newPath(t))) })
 }
 
@@ -31,6 +32,14 @@ func newPath(t *testing.T) string { return filepath.Join(t.TempDir(), "v.kv") }
 func openFile(t *testing.T, path string) *kvault.Vault {
 	t.Helper()
 	v, err := kvault.Open(t.Context(), path, nil)
+	must(t, err)
+	return closing(t, v)
+}
+
+// newOn is a vault of a store that is closed when the test ends.
+func newOn(t *testing.T, s engine.Store) *kvault.Vault {
+	t.Helper()
+	v, err := kvault.New(s, nil)
 	must(t, err)
 	return closing(t, v)
 }

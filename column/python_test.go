@@ -102,7 +102,6 @@ func TestPython(t *testing.T) {
 			t.Errorf("%s: Go reads (-want +got)\n%s", c.Dtype, diff)
 		}
 	}
-	report, err := to.Check(t.Context(), nil)
+	_, err = to.Check(t.Context(), nil)
 	must(t, err)
-	must(t, report.Err())
 }

@@ -1,5 +1,27 @@
 package engine
 
+import "fmt"
+
+// MaxKey is the longest key in bytes that a store takes. It bounds what a page of a listing holds.
+const MaxKey = 64 << 10
+
+// CheckKey returns an error that matches ErrInvalid for the empty key, which no store has. A key above MaxKey is looked for like any other:
+// another program may have stored it, and else it is not found.
+func CheckKey(key string) error {
+	if key == "" {
+		return fmt.Errorf("key is empty: %w", ErrInvalid)
+	}
+	return nil
+}
+
+// CheckNewKey is CheckKey for a key that a value is to be stored under: one above MaxKey is ErrTooLarge.
+func CheckNewKey(key string) error {
+	if len(key) > MaxKey {
+		return fmt.Errorf("key of %d bytes, the limit is %d: %w", len(key), MaxKey, ErrTooLarge)
+	}
+	return CheckKey(key)
+}
+
 // PrefixRange is the range of all keys that start with prefix. It ends at the prefix with its last byte below 0xFF
 // incremented, and has no end if there is no such byte.
 func PrefixRange(prefix string) Range {

@@ -16,15 +16,12 @@ import (
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 	"github.com/kohakuvault/kvault/column/exchange"
-	"github.com/kohakuvault/kvault/engine/mem"
 )
 
 // carried fills a column, takes it through a format into another vault, and compares.
 func carried[T any](t *testing.T, f exchange.Format, codec column.Codec[T], xs ...T) {
 	t.Helper()
-	from, to := kvault.New(mem.New(), nil), kvault.New(mem.New(), nil)
-	defer from.Close()
-	defer to.Close()
+	from, to := open(t), open(t)
 	fill(t, from, "x", codec, xs...)
 	var file bytes.Buffer
 	_, err := exchange.Export(t.Context(), from, &file, f, []string{"x"}, nil)

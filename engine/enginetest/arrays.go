@@ -25,6 +25,7 @@ func runArrays(t *testing.T, opened func(t *testing.T) engine.Transactor, oneAtA
 		{"RollbackAndCommit", testArrayRollback},
 		{"BesideKeys", testArraysBesideKeys},
 		{"AfterTheEnd", testArrayAfterTheEnd},
+		{"ContextEnds", testEndsInArrays},
 		{"Model", testArrayModel},
 	}
 	if !oneAtATime {

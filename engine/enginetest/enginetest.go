@@ -78,7 +78,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store, except ...Exception
 }
 
 func storeTests() []storeTest {
-	return append(append(lifeTests(), concurrencyTests()...), modelTests()...)
+	return slices.Concat(lifeTests(), concurrencyTests(), contextTests(), modelTests())
 }
 
 func runTransactions(t *testing.T, shared []targetTest, opened func(t *testing.T) engine.Transactor, oneAtATime bool) {
@@ -88,7 +88,7 @@ func runTransactions(t *testing.T, shared []targetTest, opened func(t *testing.T
 		}
 	})
 	t.Run("Tx", func(t *testing.T) {
-		for _, tt := range append(txTests(), txLockTests()...) {
+		for _, tt := range slices.Concat(txTests(), txLockTests(), txContextTests()) {
 			if oneAtATime && slices.Contains(needSnapshotsBesideWriters, tt.name) {
 				continue
 			}

@@ -24,21 +24,34 @@ func lifeTests() []storeTest {
 }
 
 // storeCalls is one call of each method of the store but Close, optional ones included.
-func storeCalls(t *testing.T, s engine.Store, key string) map[string]func() error {
-	ctx := t.Context()
+func storeCalls(ctx context.Context, t *testing.T, s engine.Store, key string) map[string]func() error {
 	calls := readCalls(ctx, s, key)
 	calls["Apply"] = func() error { _, err := s.Apply(ctx, []engine.Op{putOp(key, "x")}); return err }
-	calls["Stage"] = func() error { _, err := s.Stage(ctx, engine.StageOptions{ChunkSize: 10, Size: -1}); return err }
+	calls["Stage"] = func() error {
+		return ended(s.Stage(ctx, engine.StageOptions{ChunkSize: 10, Size: -1}))(engine.Stage.Abort)
+	}
 	if x, ok := s.(engine.Transactor); ok {
 		for _, writable := range []bool{false, true} {
-			calls[fmt.Sprintf("Begin(%v)", writable)] = func() error { _, err := x.Begin(ctx, writable); return err }
+			calls[fmt.Sprintf("Begin(%v)", writable)] = func() error { return ended(x.Begin(ctx, writable))(engine.Tx.Rollback) }
 		}
+	}
+	if x, ok := s.(engine.Tagger); ok {
+		calls["Tag"] = func() error { _, err := x.Tag(ctx, key); return err }
+	}
+	if x, ok := s.(engine.ValueAppender); ok {
+		calls["AppendValue"] = func() error { _, err := x.AppendValue(ctx, nil, key); return err }
+	}
+	if x, ok := s.(engine.KeyLister); ok {
+		calls["AppendKeys"] = func() error { _, _, err := x.AppendKeys(ctx, nil, engine.Query{Limit: 1}); return err }
+	}
+	if x, ok := s.(engine.Layouter); ok {
+		calls["Relayout"] = func() error { return x.Relayout(ctx, engine.Chunks, nil) }
 	}
 	if x, ok := s.(engine.Statser); ok {
 		calls["Stats"] = func() error { _, err := x.Stats(ctx); return err }
 	}
 	if x, ok := s.(engine.Checker); ok {
-		calls["Check"] = func() error { return x.Check(ctx, func(engine.Problem) {}, nil) }
+		calls["Check"] = func() error { return x.Check(ctx, func(p engine.Problem) { t.Errorf("Check: %+v", p) }, nil) }
 	}
 	if x, ok := s.(engine.Backuper); ok {
 		calls["Backup"] = func() error { return x.Backup(ctx, filepath.Join(t.TempDir(), "backup"), nil) }
@@ -50,6 +63,16 @@ func storeCalls(t *testing.T, s engine.Store, key string) map[string]func() erro
 	return calls
 }
 
+// ended ends what a call returned, if it has not failed.
+func ended[T any](x T, err error) func(end func(T) error) error {
+	return func(end func(T) error) error {
+		if err != nil {
+			return err
+		}
+		return end(x)
+	}
+}
+
 func testClosedStore(t *testing.T, s engine.Store) {
 	put(t, s, "k", "value")
 	for range 2 {
@@ -57,7 +80,7 @@ func testClosedStore(t *testing.T, s engine.Store) {
 			t.Errorf("Close: %v", err)
 		}
 	}
-	for what, call := range storeCalls(t, s, "k") {
+	for what, call := range storeCalls(t.Context(), t, s, "k") {
 		err := call()
 		wantErr(t, what, err, engine.ErrClosed)
 		wantErr(t, what, err, fs.ErrClosed)

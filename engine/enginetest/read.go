@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -19,6 +20,7 @@ func readTests() []targetTest {
 	return []targetTest{
 		{"MissingKey", testMissingKey},
 		{"EmptyKey", testEmptyKey},
+		{"LongKey", testLongKey},
 		{"ValuesOfAllSizes", testSizes},
 		{"ValuesThatLookLikeHeaders", testLookalikes},
 		{"BinaryKeys", testBinaryKeys},
@@ -44,6 +46,26 @@ func testMissingKey(t *testing.T, x target) {
 		wantErr(t, "Open", err, engine.ErrNotFound)
 		wantErr(t, "Open", err, fs.ErrNotExist)
 	}
+}
+
+// testLongKey: what no store takes is not found, as any other key that is not there.
+func testLongKey(t *testing.T, x target) {
+	longest := strings.Repeat("k", engine.MaxKey)
+	put(t, x, longest, "1")
+	longer := longest + "k"
+	lacks(t, x, longer)
+	for what, call := range readCalls(t.Context(), x, longer) {
+		if what != "List" && what != "Count" {
+			wantErr(t, what, call(), engine.ErrNotFound)
+		}
+	}
+	applyFails(t, x, engine.ErrTooLarge, 1, putOp("b", "1"), putOp(longer, "1"))
+	applyFails(t, x, engine.ErrTooLarge, 0, renameOp(longest, longer))
+	applyFails(t, x, engine.ErrNotFound, 0, renameOp(longer, "b"))
+	if res := apply(t, x, deleteOp(longer)); res[0].Found {
+		t.Error("Delete found a key that is too long")
+	}
+	has(t, x, longest, "1")
 }
 
 func testEmptyKey(t *testing.T, x target) {
@@ -341,7 +363,7 @@ func readCalls(ctx context.Context, r engine.Reader, key string) map[string]func
 	return map[string]func() error{
 		"Get":   func() error { _, err := r.Get(ctx, key); return err },
 		"Stat":  func() error { _, err := r.Stat(ctx, key); return err },
-		"Open":  func() error { _, err := r.Open(ctx, key); return err },
+		"Open":  func() error { return ended(r.Open(ctx, key))(engine.Blob.Close) },
 		"List":  func() error { _, err := r.List(ctx, engine.Query{Limit: 1}); return err },
 		"Count": func() error { _, err := r.Count(ctx, engine.Range{}); return err },
 	}

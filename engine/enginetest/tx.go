@@ -116,7 +116,9 @@ func testRollback(t *testing.T, s engine.Transactor) {
 func txCalls(ctx context.Context, tx engine.Tx, key string) map[string]func() error {
 	calls := readCalls(ctx, tx, key)
 	calls["Apply"] = func() error { _, err := tx.Apply(ctx, []engine.Op{putOp(key, "x")}); return err }
-	calls["Stage"] = func() error { _, err := tx.Stage(ctx, engine.StageOptions{ChunkSize: 10, Size: -1}); return err }
+	calls["Stage"] = func() error {
+		return ended(tx.Stage(ctx, engine.StageOptions{ChunkSize: 10, Size: -1}))(engine.Stage.Abort)
+	}
 	calls["Commit"] = func() error { return tx.Commit(ctx) }
 	return calls
 }

@@ -45,6 +45,10 @@ func (b *batch) perform(op *engine.Op, res *engine.Result) error {
 		res.Removed = b.deleteRange(op.Range)
 		return nil
 	}
+	checkKey := engine.CheckKey
+	if op.Kind == engine.Put {
+		checkKey = engine.CheckNewKey
+	}
 	if err := checkKey(op.Key); err != nil {
 		return err
 	}
@@ -154,7 +158,7 @@ func (b *batch) deleteRange(r engine.Range) int64 {
 }
 
 func (b *batch) rename(op *engine.Op, old *record, res *engine.Result) error {
-	if err := checkKey(op.To); err != nil {
+	if err := engine.CheckNewKey(op.To); err != nil {
 		return err
 	}
 	if old == nil {

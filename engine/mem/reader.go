@@ -29,7 +29,7 @@ func (r reader) find(ctx context.Context, key string) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return nil, err
 	}
 	rec, ok := t.Get(key)
@@ -37,13 +37,6 @@ func (r reader) find(ctx context.Context, key string) (*record, error) {
 		return nil, engine.ErrNotFound
 	}
 	return rec, nil
-}
-
-func checkKey(key string) error {
-	if key == "" {
-		return fmt.Errorf("key is empty: %w", engine.ErrInvalid)
-	}
-	return nil
 }
 
 // Get returns a copy of the value of key.

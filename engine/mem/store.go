@@ -66,14 +66,14 @@ func (s *Store) take(ctx context.Context) error {
 	if err := s.alive(); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := engine.ContextErr(ctx); err != nil {
 		return err
 	}
 	select {
 	case s.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return engine.ContextErr(ctx)
 	case <-s.closed:
 		return engine.ErrClosed
 	}

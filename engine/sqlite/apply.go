@@ -54,11 +54,13 @@ func checkOps(ops []engine.Op) error {
 			stages = append(stages, op.Staged)
 		}
 		switch op.Kind {
-		case engine.Put, engine.Delete:
-			err = checkKey(op.Key)
+		case engine.Put:
+			err = engine.CheckNewKey(op.Key)
+		case engine.Delete:
+			err = engine.CheckKey(op.Key)
 		case engine.Rename:
-			if err = checkKey(op.Key); err == nil {
-				err = checkKey(op.To)
+			if err = engine.CheckKey(op.Key); err == nil {
+				err = engine.CheckNewKey(op.To)
 			}
 		case engine.DeleteRange:
 		default:
@@ -67,16 +69,6 @@ func checkOps(ops []engine.Op) error {
 		if err != nil {
 			return &engine.OpError{Index: i, Key: op.Key, Err: err}
 		}
-	}
-	return nil
-}
-
-func checkKey(key string) error {
-	if key == "" {
-		return fmt.Errorf("key is empty: %w", engine.ErrInvalid)
-	}
-	if len(key) > MaxKey {
-		return fmt.Errorf("key of %d bytes, the limit is %d: %w", len(key), MaxKey, engine.ErrTooLarge)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"sync/atomic"
+
+	"github.com/kohakuvault/kvault/engine"
 )
 
 const (
@@ -92,7 +94,7 @@ func (w *writer) copyingEnds(ctx context.Context) error {
 	case <-c.done:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return engine.ContextErr(ctx)
 	}
 }
 

@@ -30,7 +30,7 @@ type blob struct {
 
 // Open returns the value of key for reading in parts.
 func (s *Store) Open(ctx context.Context, key string) (engine.Blob, error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return nil, err
 	}
 	if err := s.enter(); err != nil {

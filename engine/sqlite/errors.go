@@ -22,8 +22,8 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	if !errors.As(err, &de) {
 		return err
 	}
-	if ctxErr := ctx.Err(); ctxErr != nil && (de.Kind == driver.Interrupted || de.Kind == driver.Busy) {
-		return context.Cause(ctx)
+	if ctx.Err() != nil && (de.Kind == driver.Interrupted || de.Kind == driver.Busy) {
+		return engine.ContextErr(ctx)
 	}
 	if driver.NoRoom(err) {
 		return ioError("write "+s.path, err)
@@ -37,8 +37,7 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		if s.opt.DisableWAL {
 			who = "another process, or a snapshot of this one, has"
 		}
-		return fmt.Errorf("%w: %s locked %s for longer than %v; try again or raise the busy timeout (%v)",
-			engine.ErrBusy, who, s.path, max(s.opt.BusyTimeout, 0), de)
+		return fmt.Errorf("%w: %s locked %s; try again or raise the busy timeout (%v)", engine.ErrBusy, who, s.path, de)
 	case driver.IO, driver.CannotOpen:
 		return &engine.IOError{Op: "use " + s.path, Err: de}
 	case driver.Corrupt:

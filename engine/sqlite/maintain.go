@@ -20,6 +20,7 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 		return s.readOnly()
 	}
 	w := s.writer
+	since := w.waited.Load()
 	if err := w.take(ctx); err != nil {
 		return err
 	}
@@ -29,6 +30,7 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 	}
 	defer s.reads.pause()() // a snapshot that is kept would stand in the way of a rebuild, or of emptying the log
 	w.conn.SetContext(ctx)
+	w.conn.SetPatience(w.patience(since))
 	defer func() {
 		w.repair()
 		w.conn.SetContext(context.Background())
@@ -194,7 +196,11 @@ func (s *Store) Shrink(ctx context.Context, budget time.Duration) (int64, error)
 	for free := int64(1); err == nil && free > 0; {
 		free, err = s.shrinkStep(limited, shrinkPages)
 	}
-	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil: // err can be that of the limit
+		return 0, engine.ContextErr(ctx)
+	case !errors.Is(err, context.DeadlineExceeded):
 		return 0, err
 	}
 	if err := s.emptyLog(ctx); err != nil {

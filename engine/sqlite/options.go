@@ -18,7 +18,7 @@ const (
 	// MaxOneRowLimit leaves room for key and size under the 10^9 bytes that SQLite holds in one row as commonly compiled.
 	MaxOneRowLimit = 1_000_000_000 - 1<<20
 	// MaxKey is the longest key in bytes.
-	MaxKey = 64 << 10
+	MaxKey = engine.MaxKey
 )
 
 // Options configure Open. The zero value is the default of each.

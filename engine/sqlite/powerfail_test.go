@@ -184,8 +184,12 @@ func (f *failingRun) end(ctx context.Context, v *vaultOn, after *image, failure 
 
 // look returns what is in the file, and what there is with the cache.
 func (f *failingRun) look(ctx context.Context, v *vaultOn, after *image) (now, seen *image, err error) {
+	stored, err := kvault.New(v.store, nil)
+	if err != nil {
+		return nil, nil, err
+	}
 	var m *image
-	if err := f.eventually(func() (err error) { m, err = readImage(ctx, kvault.New(v.store, nil)); return err }); err != nil {
+	if err := f.eventually(func() (err error) { m, err = readImage(ctx, stored); return err }); err != nil {
 		return nil, nil, err
 	}
 	if now = among(m, []*image{f.stored, f.seen, after}); now == nil {

@@ -85,7 +85,11 @@ func openOn(ctx context.Context, path string, o *sqlite.Options) (*vaultOn, erro
 	if err != nil {
 		return nil, err
 	}
-	v := &vaultOn{Vault: kvault.New(s, &kvault.Options{ChunkSize: 4000}), store: s}
+	on, err := kvault.New(s, &kvault.Options{ChunkSize: 4000})
+	if err != nil {
+		return nil, err
+	}
+	v := &vaultOn{Vault: on, store: s}
 	small := &column.Options{MinChunk: 512, MaxChunk: 4096}
 	if v.ints, err = column.Ensure(ctx, v.Vault, "ints", column.Int64, small); err == nil {
 		v.texts, err = column.Ensure(ctx, v.Vault, "texts", column.String, small)

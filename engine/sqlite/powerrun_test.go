@@ -115,11 +115,11 @@ func (p *powerRun) examine(files map[string][]byte, another bool) error {
 	if err != nil {
 		return err
 	}
-	v := kvault.New(s, nil)
-	report, err := v.Check(ctx, nil)
-	if err == nil {
-		err = report.Err()
+	v, err := kvault.New(s, nil)
+	if err != nil {
+		return err
 	}
+	_, err = v.Check(ctx, nil)
 	return errors.Join(err, p.verify(ctx, v), v.Put(ctx, "after", []byte("the cut")), v.Close())
 }
 

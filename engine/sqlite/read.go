@@ -112,7 +112,7 @@ func neverNil(value []byte, err error) ([]byte, error) {
 
 // AppendValue appends the value of key to dst.
 func (s *Store) AppendValue(ctx context.Context, dst []byte, key string) (value []byte, err error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return nil, err
 	}
 	if err := s.enter(); err != nil {
@@ -228,7 +228,7 @@ func (ses *session) appendAll(dst []byte, r *row) ([]byte, error) {
 
 // Stat returns what is known about key. A value that another program wrote has neither tag nor time nor checksum.
 func (s *Store) Stat(ctx context.Context, key string) (e engine.Entry, err error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return e, err
 	}
 	err = s.read(ctx, s.reads, false, func(ses *session) error {
@@ -251,7 +251,7 @@ func (ses *session) stat(key string) (engine.Entry, error) {
 
 // Tag returns the version tag of key. That of a value which another program wrote is made from its content, which is read.
 func (s *Store) Tag(ctx context.Context, key string) (tag string, err error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return "", err
 	}
 	err = s.read(ctx, s.streams, true, func(ses *session) error {

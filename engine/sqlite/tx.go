@@ -47,10 +47,12 @@ func (s *Store) beginWrite(ctx context.Context) (*session, error) {
 		return nil, s.readOnly()
 	}
 	w := s.writer
+	since := w.waited.Load()
 	if err := w.take(ctx); err != nil {
 		return nil, err
 	}
 	w.conn.SetContext(ctx)
+	w.conn.SetPatience(w.patience(since))
 	ses := &session{s: s, c: w.conn}
 	err := w.syncLevel(false)
 	if err == nil {
@@ -154,7 +156,7 @@ func (x *tx) Get(ctx context.Context, key string) ([]byte, error) {
 
 // AppendValue appends the value of key in the transaction to dst.
 func (x *tx) AppendValue(ctx context.Context, dst []byte, key string) (value []byte, err error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return nil, err
 	}
 	err = x.in(ctx, func(ses *session) error {
@@ -169,7 +171,7 @@ func (x *tx) AppendValue(ctx context.Context, dst []byte, key string) (value []b
 
 // Stat describes key in the transaction.
 func (x *tx) Stat(ctx context.Context, key string) (e engine.Entry, err error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return e, err
 	}
 	err = x.in(ctx, func(ses *session) error { e, err = ses.stat(key); return err })
@@ -178,7 +180,7 @@ func (x *tx) Stat(ctx context.Context, key string) (e engine.Entry, err error) {
 
 // Tag returns the version tag of key in the transaction, as Store.Tag does.
 func (x *tx) Tag(ctx context.Context, key string) (tag string, err error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return "", err
 	}
 	err = x.in(ctx, func(ses *session) error { tag, err = ses.tag(key); return err })
@@ -205,7 +207,7 @@ func (x *tx) Count(ctx context.Context, r engine.Range) (n int64, err error) {
 
 // Open returns a blob that lives as long as the transaction.
 func (x *tx) Open(ctx context.Context, key string) (engine.Blob, error) {
-	if err := checkKey(key); err != nil {
+	if err := engine.CheckKey(key); err != nil {
 		return nil, err
 	}
 	var b *blob

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -27,6 +29,10 @@ type writer struct {
 	mu      sync.Mutex
 	waiting []*request
 
+	// waited is how long the connection has waited for the locks of others, in nanoseconds: a request that waits for its turn meanwhile
+	// has waited for them too.
+	waited atomic.Int64
+
 	log       logState
 	plain     plainTables
 	unsynced  bool // synchronous is lowered for the transaction at hand
@@ -42,8 +48,10 @@ type request struct {
 	bytes int
 	// lazy requests need not be durable when they return: the commit of a later request syncs the log before them too.
 	lazy bool
-	err  error
-	done chan struct{}
+	// since is what the writer had waited for locks when the request came.
+	since int64
+	err   error
+	done  chan struct{}
 }
 
 // session is a connection inside a transaction.
@@ -68,6 +76,7 @@ type session struct {
 func newWriter(s *Store, conn *driver.Conn) *writer {
 	w := &writer{s: s, conn: conn, turn: make(chan struct{}, 1), sweepWake: make(chan struct{}, 1)}
 	conn.OnWAL(func(pages int) { w.log.pages = pages })
+	conn.CountWaits(&w.waited)
 	pageSize := s.opt.PageSize
 	if st, err := conn.Prepare(`PRAGMA page_size`); err == nil {
 		if row, err := st.Step(); err == nil && row {
@@ -81,14 +90,14 @@ func newWriter(s *Store, conn *driver.Conn) *writer {
 
 // take waits for the turn.
 func (w *writer) take(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := engine.ContextErr(ctx); err != nil {
 		return err
 	}
 	select {
 	case w.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return engine.ContextErr(ctx)
 	case <-w.s.closing:
 		return engine.ErrClosed
 	}
@@ -96,12 +105,17 @@ func (w *writer) take(ctx context.Context) error {
 
 func (w *writer) release() { <-w.turn }
 
+// patience is how long a call may still wait for locks that came when the writer had waited for since.
+func (w *writer) patience(since int64) time.Duration {
+	return w.s.opt.BusyTimeout - time.Duration(w.waited.Load()-since)
+}
+
 // do executes r.run in a transaction, alone or with others.
 func (w *writer) do(r *request) error {
-	if err := r.ctx.Err(); err != nil {
+	if err := engine.ContextErr(r.ctx); err != nil {
 		return err
 	}
-	r.done = make(chan struct{})
+	r.done, r.since = make(chan struct{}), w.waited.Load()
 	w.mu.Lock()
 	w.waiting = append(w.waiting, r)
 	w.mu.Unlock()
@@ -110,7 +124,7 @@ func (w *writer) do(r *request) error {
 	case <-r.done:
 		return r.err
 	case <-r.ctx.Done():
-		return w.abandon(r, context.Cause(r.ctx))
+		return w.abandon(r, engine.ContextErr(r.ctx))
 	case <-w.s.closing:
 		return w.abandon(r, engine.ErrClosed)
 	}
@@ -172,7 +186,7 @@ func (w *writer) execute(group []*request) {
 		return
 	}
 	for _, r := range group {
-		if r.err = r.ctx.Err(); r.err == nil {
+		if r.err = engine.ContextErr(r.ctx); r.err == nil {
 			r.err = w.s.explain(r.ctx, w.transact(r.ctx, []*request{r}))
 		}
 	}
@@ -181,11 +195,12 @@ func (w *writer) execute(group []*request) {
 // transact runs requests in one transaction. A request that fails without having changed anything keeps its error to
 // itself, unless it is alone; any other failure undoes them all.
 func (w *writer) transact(ctx context.Context, group []*request) (err error) {
-	lazy := true
+	lazy, since := true, group[0].since // the first came first
 	for _, r := range group {
 		lazy = lazy && r.lazy
 	}
 	w.conn.SetContext(ctx)
+	w.conn.SetPatience(w.patience(since))
 	defer w.conn.SetContext(context.Background())
 	err = w.syncLevel(lazy)
 	if err == nil {
@@ -279,6 +294,7 @@ func (w *writer) replace() {
 	w.conn.Close()
 	w.conn, w.unsynced = conn, false
 	conn.OnWAL(func(pages int) { w.log.pages = pages })
+	conn.CountWaits(&w.waited)
 }
 
 func (w *writer) close() error {

@@ -8,21 +8,31 @@ import (
 	"time"
 )
 
-// Do calls fn until it succeeds, fails with an error that retryable rejects, or was called attempts times (at least
-// once). It waits delay before the second call and twice as long before each further one. The error is the last one
-// of fn, as it is; if ctx ends during a wait it matches the context's error as well. With a context that has ended
-// already, fn is not called.
-func Do(ctx context.Context, attempts int, delay time.Duration, retryable func(error) bool, fn func() error) error {
+// Policy says how often to call a function, and for how long.
+type Policy struct {
+	// Attempts is how often it is called at most; it is called once in any case.
+	Attempts int
+	// Delay is the wait before the second call. It doubles before each further one.
+	Delay time.Duration
+	// Limit bounds all calls and waits together: no further call begins that long after the first.
+	Limit time.Duration
+}
+
+// Do calls fn until it succeeds, fails with an error that retryable rejects, or p allows no further call. The error is the last one
+// of fn, as it is. If ctx ends during a wait it is the context's, with the last one of fn as text. With a context that has
+// ended already, fn is not called.
+func Do(ctx context.Context, p Policy, retryable func(error) bool, fn func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	start, delay := time.Now(), max(p.Delay, 0)
 	for n := 1; ; n++ {
 		err := fn()
-		if err == nil || n >= attempts || !retryable(err) {
+		if err == nil || n >= p.Attempts || !retryable(err) || time.Since(start) >= p.Limit-delay {
 			return err
 		}
 		if ctxErr := sleep(ctx, delay); ctxErr != nil {
-			return fmt.Errorf("%w (no further attempt: %w)", err, ctxErr)
+			return fmt.Errorf("%w (before the next attempt; the last one: %v)", ctxErr, err)
 		}
 		if delay <= math.MaxInt64/2 {
 			delay *= 2

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -44,22 +43,25 @@ func (a *app) check(ctx context.Context, v *kvault.Vault) error {
 	})
 	b.finish()
 	switch {
-	case err != nil:
+	case !report.Complete:
 		return err
 	case printing != nil:
 		return printing
 	case a.flags.json:
-		err = a.emit(struct {
+		err := a.emit(struct {
 			Keys     int64 `json:"keys"`
 			Problems int64 `json:"problems"`
 		}{report.Keys, report.Problems})
+		if err != nil {
+			return err
+		}
 	default:
 		a.note("Checked %s, found %s.", countInWords(report.Keys, "key"), countInWords(report.Problems, "problem"))
 	}
-	if err == nil && report.Problems > 0 {
-		err = &exitError{code: exitCorrupt, err: errors.New(countInWords(report.Problems, "problem")), told: true}
+	if err != nil {
+		return &exitError{code: exitCorrupt, err: err, told: true}
 	}
-	return err
+	return nil
 }
 
 func (a *app) printProblem(p kvault.Problem) error {

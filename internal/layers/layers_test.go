@@ -25,7 +25,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"typed": {[]string{""}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5",
 		"github.com/vmihailenco/msgpack/v5/msgpcode", "golang.org/x/text/encoding", "golang.org/x/text/transform"}},
 	"engine":                         {},
-	"engine/enginetest":              {[]string{"engine"}, []string{"github.com/google/go-cmp/cmp"}},
+	"engine/enginetest":              {[]string{"engine", "internal/ctxtest"}, []string{"github.com/google/go-cmp/cmp"}},
 	"engine/mem":                     {[]string{"engine"}, []string{"github.com/ncruces/wbt"}},
 	"engine/sqlite":                  {[]string{"engine", "engine/sqlite/internal/driver", "engine/sqlite/internal/rawfile"}, nil},
 	"engine/sqlite/internal/rawfile": {},
@@ -34,6 +34,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"engine/sqlite/internal/driver/faultfs": {[]string{"engine/sqlite/internal/driver"}, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs"}},
 
 	"internal/backoff":     {},
+	"internal/ctxtest":     {[]string{"engine"}, nil},
 	"internal/writeback":   {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
 	"internal/layers":      {},
 	"internal/reliability": {},

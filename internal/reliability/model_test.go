@@ -315,7 +315,9 @@ func (m *model) control(h *handle, t *tape, depth int) {
 	case m.config.cache == cacheScoped && depth < 2:
 		m.scope(h, t, depth)
 	case m.config.cache == cacheLocked && h.unlock == nil && t.yes():
-		h.unlock = h.v.LockCache()
+		unlock, err := h.v.LockCache()
+		m.wantNil("lock", err)
+		h.unlock = unlock
 	case h.unlock != nil:
 		n, err := h.v.FlushCache(m.ctx)
 		if n != 0 || err != nil {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -50,7 +51,7 @@ type Config struct {
 	// Place is shared by the connections of a store; nil checks nothing. Watch is for those that write.
 	Place *Place
 	Watch bool
-	// BusyTimeout is how long one call waits for another process's lock.
+	// BusyTimeout is how long the connection waits for another process's locks from one SetContext to the next.
 	BusyTimeout time.Duration
 }
 
@@ -77,6 +78,10 @@ type Conn struct {
 	noted Mark
 	// Of is the caller's: the state of an immutable file that the connection has read.
 	Of any
+	// waited is how long it has waited for locks, in nanoseconds, and patienceEnds what that may come to.
+	waited       *atomic.Int64
+	patienceEnds int64
+	busyTimeout  time.Duration
 	// broken says that the connection ran out of memory inside the driver and is to be discarded.
 	broken bool
 }
@@ -100,7 +105,8 @@ func Open(ctx context.Context, cfg Config) (_ *Conn, err error) {
 	if err != nil {
 		return nil, cfg.Place.gone(wrap(err))
 	}
-	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable, place: cfg.Place, watch: cfg.Watch}
+	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable, place: cfg.Place, watch: cfg.Watch, busyTimeout: cfg.BusyTimeout}
+	c.CountWaits(new(atomic.Int64))
 	if err = c.configure(cfg); err == nil {
 		err = c.place.join(c)
 	}
@@ -151,26 +157,20 @@ func (c *Conn) configure(cfg Config) error {
 			return wrap(err)
 		}
 	}
-	return wrap(c.c.BusyHandler(func(ctx context.Context, count int) bool {
-		return waitBusy(ctx, count, cfg.BusyTimeout)
-	}))
+	return wrap(c.c.BusyHandler(c.waitBusy))
 }
 
-// waitBusy sleeps a little longer at each turn and says whether to try again: until about timeout has been slept, or the
+// waitBusy waits a little, longer each time, for somebody's lock, and says whether to try again: until the patience is used up, or the
 // context ends.
-func waitBusy(ctx context.Context, count int, timeout time.Duration) bool {
+func (c *Conn) waitBusy(ctx context.Context, count int) bool {
 	const first, longest = time.Millisecond, 25 * time.Millisecond
-	delay := min(first<<min(count, 8), longest)
-	slept := time.Duration(0)
-	for i := range count {
-		if slept += min(first<<min(i, 8), longest); slept >= timeout {
-			return false
-		}
-	}
-	if slept >= timeout {
+	left := time.Duration(c.patienceEnds - c.waited.Load())
+	if left <= 0 {
 		return false
 	}
-	t := time.NewTimer(min(delay, timeout-slept))
+	begun := time.Now()
+	defer func() { c.waited.Add(int64(time.Since(begun))) }()
+	t := time.NewTimer(min(first<<min(count, 8), longest, left))
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -180,8 +180,20 @@ func waitBusy(ctx context.Context, count int, timeout time.Duration) bool {
 	}
 }
 
-// SetContext makes ctx bound what the connection does from now on.
-func (c *Conn) SetContext(ctx context.Context) { c.c.SetInterrupt(ctx) }
+// SetContext makes ctx bound what the connection does from now on, and lets it wait for locks anew.
+func (c *Conn) SetContext(ctx context.Context) {
+	c.c.SetInterrupt(ctx)
+	c.SetPatience(c.busyTimeout)
+}
+
+// SetPatience lets the connection wait for locks for so long from now on, all of them together.
+func (c *Conn) SetPatience(d time.Duration) { c.patienceEnds = c.waited.Load() + int64(max(d, 0)) }
+
+// CountWaits has the time that the connection waits for locks added to waited, which others may read.
+func (c *Conn) CountWaits(waited *atomic.Int64) {
+	c.waited = waited
+	c.SetPatience(c.busyTimeout)
+}
 
 // Close releases the connection. Blobs of it must be closed before.
 func (c *Conn) Close() (err error) {
