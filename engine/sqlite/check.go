@@ -130,8 +130,11 @@ func (c *checker) checkValue(ses *session, key string) error {
 	if err == nil {
 		var sum uint32
 		sum, err = ses.checksum(c.ctx, r)
-		if m := r.entry.Meta; err == nil && m.HasSum && m.Sum != sum {
-			err = fmt.Errorf("%w: checksum %08x, stored with %08x", engine.ErrCorrupt, sum, m.Sum)
+		if err == nil && (r.entry.Meta.HasSum || r.chunked) {
+			var want uint32
+			if want, err = ses.storedSum(r); err == nil && want != sum {
+				err = fmt.Errorf("%w: checksum %08x, stored with %08x", engine.ErrCorrupt, sum, want)
+			}
 		}
 		if err == nil {
 			err = r.damage

@@ -22,16 +22,23 @@ import (
 )
 
 // noLogs is the file system as one sees it who can make no log.
-type noLogs struct{ vfs.VFSFilename }
+type noLogs struct {
+	vfs.VFSFilename
+	why sqlite3.ErrorCode
+}
 
 func (v noLogs) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	if flags&vfs.OPEN_WAL != 0 {
-		return nil, flags, sqlite3.CANTOPEN
+		return nil, flags, v.why
 	}
 	return v.VFSFilename.OpenFilename(name, flags)
 }
 
-func init() { vfs.Register("nologs", noLogs{vfs.Find("os").(vfs.VFSFilename)}) }
+func init() {
+	system := vfs.Find("os").(vfs.VFSFilename)
+	vfs.Register("nologs", noLogs{system, sqlite3.CANTOPEN})
+	vfs.Register("fulldisk", noLogs{system, sqlite3.FULL})
+}
 
 // withoutLog are the options of a reader that can make no log.
 func withoutLog(o sqlite.Options) *sqlite.Options {
@@ -244,6 +251,23 @@ func TestSnapshotWithoutLogFails(t *testing.T) {
 	}
 	if got := must[[]byte](t)(ro.Get(t.Context(), "b")); string(got) != "new" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A vault on a full disk can be read and copied to another.
+func TestReadOnFullDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	rw := open(t, path, nil)
+	for _, key := range []string{"a", "b", "c"} {
+		put(t, rw, key, bytes.Repeat([]byte("A"), 2<<20))
+	}
+	if err := rw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, read := range readsOfAll(t, wantOnly("A")) {
+		if err := read(open(t, path, (&sqlite.Options{ReadOnly: true}).On("fulldisk"))); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
