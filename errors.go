@@ -36,6 +36,10 @@ var (
 	ErrMoved = engine.ErrMoved
 	// ErrUnsupported: the engine cannot do this (errors.ErrUnsupported).
 	ErrUnsupported = engine.ErrUnsupported
+	// ErrSwept: another process took this one for dead, as after a long suspension of a machine that shares the file with others, and
+	// removed what a Writer or PutReader had written of a value. What the key held is still there; write the value again, from its
+	// start.
+	ErrSwept = engine.ErrSwept
 	// ErrTxDone: the transaction has ended.
 	ErrTxDone = engine.ErrTxDone
 )
@@ -54,13 +58,18 @@ type Error struct {
 const maxQuoted = 120
 
 func (e *Error) Error() string {
-	switch {
-	case e.Key == "":
+	if e.Key == "" {
 		return e.Op + ": " + e.Err.Error()
-	case len(e.Key) > maxQuoted:
-		return fmt.Sprintf("%s %q… (%d bytes): %v", e.Op, e.Key[:maxQuoted], len(e.Key), e.Err)
 	}
-	return e.Op + " " + strconv.Quote(e.Key) + ": " + e.Err.Error()
+	return e.Op + " " + quoteKey(e.Key) + ": " + e.Err.Error()
+}
+
+// quoteKey quotes a key for a message, and cuts a long one off.
+func quoteKey(key string) string {
+	if len(key) > maxQuoted {
+		return strconv.Quote(key[:maxQuoted]) + "… (" + strconv.Itoa(len(key)) + " bytes)"
+	}
+	return strconv.Quote(key)
 }
 
 // Unwrap returns the cause.
