@@ -46,7 +46,9 @@ is. With --json it writes one object with the encoding and the value.
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			to := ""
 			if len(args) == 2 {
-				to = args[1]
+				if to = args[1]; to == "" {
+					return usagef(`get: the FILE is empty; "-" is standard output`)
+				}
 			}
 			return a.get(ctx, args[0], to, flags)
 		}),

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,8 +27,10 @@ func (a *app) importCommand() *cobra.Command {
 		GroupID: groupTrees,
 		Short:   "Store a directory tree",
 		Long: `Store every file below DIR under its path in DIR, with "/" between its parts.
-PREFIX is the folder of the vault to put them in. Modification time and
-permission bits (as the metadata "mode") are kept; empty directories are not.
+PREFIX is the folder of the vault to put them in; "." is the vault itself, and
+one that begins with "/" or "..", which no export could bring back, is refused.
+Modification time and permission bits (as the metadata "mode") are kept; empty
+directories are not.
 
 An import that was interrupted goes on when it is run again: files whose size,
 time and permission bits are in the vault already are left out. Nothing is
@@ -42,7 +46,10 @@ them.
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			prefix := ""
 			if len(args) == 2 {
-				prefix = asFolder(args[1])
+				var err error
+				if prefix, err = importFolder(args[1]); err != nil {
+					return err
+				}
 			}
 			return a.importTree(ctx, args[0], prefix, skipSpecial)
 		}),
@@ -58,6 +65,21 @@ func asFolder(name string) string {
 		return name
 	}
 	return name + "/"
+}
+
+// importFolder is the prefix of all keys to import into the folder that is named. It has the form of a path, as the keys get it, so
+// that "a//b" and "./a/b/" name the same folder.
+func importFolder(name string) (string, error) {
+	clean := path.Clean(filepath.ToSlash(name))
+	switch {
+	case name == "", clean == ".":
+		return "", nil
+	case strings.HasPrefix(clean, "/"):
+		return "", usagef("import: PREFIX %q begins with a slash; without it, %q is a folder of the vault", name, strings.TrimLeft(clean, "/"))
+	case !filepath.IsLocal(filepath.FromSlash(clean)):
+		return "", usagef(`import: PREFIX %q is not a folder of the vault; "." is the vault itself`, name)
+	}
+	return clean + "/", nil
 }
 
 func (a *app) importTree(ctx context.Context, dir, prefix string, skipSpecial bool) error {

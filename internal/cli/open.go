@@ -21,6 +21,9 @@ func (a *app) withVault(ctx context.Context, acc access, fn func(*kvault.Vault) 
 	if a.flags.file == "" {
 		return usagef("no vault named: pass -f FILE or set %s", envName("file"))
 	}
+	if err := a.checkTable(ctx); err != nil {
+		return err
+	}
 	v, err := a.open(ctx, a.flags.file, a.options(acc))
 	if keyed := (*kvault.Error)(nil); errors.As(err, &keyed) {
 		return &openError{keyed.Err}
@@ -34,6 +37,27 @@ func (a *app) withVault(ctx context.Context, acc access, fn func(*kvault.Vault) 
 		}
 	}()
 	return fn(v)
+}
+
+// checkTable refuses a --table that no vault can have, before one is made.
+func (a *app) checkTable(ctx context.Context) error {
+	if a.flags.table == "" {
+		return nil
+	}
+	err := a.rehearse(ctx, func(*kvault.Vault) error { return nil })
+	if keyed := (*kvault.Error)(nil); errors.As(err, &keyed) && errors.Is(err, kvault.ErrInvalid) {
+		return usagef("--table: %w", keyed.Err)
+	}
+	return err
+}
+
+// rehearse runs fn on an empty vault in memory.
+func (a *app) rehearse(ctx context.Context, fn func(*kvault.Vault) error) error {
+	v, err := a.open(ctx, ":memory:", a.options(creating))
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(v), v.Close())
 }
 
 func (a *app) options(acc access) *kvault.Options {

@@ -46,7 +46,9 @@ value from being taken for one.
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			from := "-"
 			if len(args) == 2 {
-				from = args[1]
+				if from = args[1]; from == "" {
+					return usagef(`put: the FILE is empty; "-" is standard input`)
+				}
 			}
 			return a.put(ctx, args[0], from, flags)
 		}),
