@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -21,9 +22,6 @@ func (a *app) withVault(ctx context.Context, acc access, fn func(*kvault.Vault) 
 	if a.flags.file == "" {
 		return usagef("no vault named: pass -f FILE or set %s", envName("file"))
 	}
-	if err := a.checkTable(ctx); err != nil {
-		return err
-	}
 	v, err := a.open(ctx, a.flags.file, a.options(acc))
 	if keyed := (*kvault.Error)(nil); errors.As(err, &keyed) {
 		return &openError{keyed.Err}
@@ -39,6 +37,12 @@ func (a *app) withVault(ctx context.Context, acc access, fn func(*kvault.Vault) 
 	return fn(v)
 }
 
+// missing reports whether the vault is not there yet, so that a command that is refused must not make it.
+func (a *app) missing() bool {
+	_, err := os.Stat(a.flags.file)
+	return errors.Is(err, os.ErrNotExist)
+}
+
 // checkTable refuses a --table that no vault can have, before one is made.
 func (a *app) checkTable(ctx context.Context) error {
 	if a.flags.table == "" {
@@ -51,9 +55,13 @@ func (a *app) checkTable(ctx context.Context) error {
 	return err
 }
 
-// rehearse runs fn on an empty vault in memory.
+// rehearse runs fn on an empty vault in memory, to learn whether a command is refused.
 func (a *app) rehearse(ctx context.Context, fn func(*kvault.Vault) error) error {
-	v, err := a.open(ctx, ":memory:", a.options(creating))
+	return a.rehearseIn(ctx, ":memory:", fn)
+}
+
+func (a *app) rehearseIn(ctx context.Context, file string, fn func(*kvault.Vault) error) error {
+	v, err := kvault.Open(ctx, file, a.options(creating))
 	if err != nil {
 		return err
 	}
