@@ -84,7 +84,7 @@ func jsonStats(s kvault.Stats) statsJSON {
 
 func (a *app) printStats(s kvault.Stats) error {
 	facts := [][2]string{
-		{"vault", s.Location},
+		{"vault", a.shown(s.Location)},
 		{"keys", humanize.Comma(s.Keys)},
 		{"file", sizeInWords(s.FileBytes)},
 		{"unused", sizeInWords(s.FreeBytes)},
@@ -99,7 +99,7 @@ func (a *app) printStats(s kvault.Stats) error {
 		facts = append(facts, [2]string{map[string]string{"fts5": "text table", "vec0": "vector table"}[t.Module], a.searchInWords(t)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Detail)) {
-		facts = append(facts, [2]string{name, s.Detail[name]})
+		facts = append(facts, [2]string{name, a.shown(s.Detail[name])})
 	}
 	return a.printFacts(facts)
 }
