@@ -8,8 +8,6 @@ import (
 	"iter"
 	"maps"
 	"math/rand/v2"
-	"mime"
-	"path"
 	"time"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -26,10 +24,11 @@ type PutOptions struct {
 	SizeKnown bool
 	// ChunkSize overrides Options.ChunkSize for this stream.
 	ChunkSize int
-	// ContentType is a MIME type: printable text of at most MaxContentType bytes. If empty it goes by the key's extension, and
-	// else by the first bytes of the value.
+	// ContentType is a MIME type: printable text of at most MaxContentType bytes. If empty it goes by the key's extension, else in
+	// PutFile by the file's, and else by the first bytes of the value.
 	ContentType string
-	// ModTime is when the value was made, in a year from 1678 to 2261; zero means now. PutFile takes the file's.
+	// ModTime is when the value was made, in a year from 1678 to 2261 (FitModTime finds the nearest); zero means now. PutFile takes the
+	// file's.
 	ModTime time.Time
 	// User is metadata of your own: text in UTF-8, at most MaxUserMetadata bytes in all. The vault copies it.
 	User map[string]string
@@ -180,8 +179,8 @@ func (o *PutOptions) meta(key string, head []byte) engine.Meta {
 		m.ModTime = time.Now()
 	}
 	m.ModTime = m.ModTime.Round(0).UTC()
-	if ext := path.Ext(key); m.ContentType == "" && ext != "" {
-		m.ContentType = mime.TypeByExtension(ext)
+	if m.ContentType == "" {
+		m.ContentType = TypeByName(key)
 	}
 	if m.ContentType == "" && len(head) > 0 {
 		m.ContentType = mimetype.Detect(head[:min(len(head), sniffed)]).String()

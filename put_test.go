@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"mime"
 	"path/filepath"
 	"testing"
 	"time"
@@ -33,6 +34,11 @@ func TestContentType(t *testing.T) {
 		{"given", "a.png", png, "text/x-own", "text/x-own"},
 		{"extension", "dir.d/a.html", "no markup", "", "text/html; charset=utf-8"},
 		{"first bytes", "a", png, "", "image/png"},
+		{"extension in capitals", "A.HTML", png, "", "text/html; charset=utf-8"},
+		{"dot file", ".html", png, "", "image/png"},
+		{"dot file in a folder", "a.css/.js", png, "", "image/png"},
+		{"graph in a .dot file", "a.dot", "digraph { a -> b }", "", "text/plain; charset=utf-8"},
+		{"document in a .dot file", "a.dot", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "", "application/x-ole-storage"},
 		{"unknown extension", "a.nosuchthing", png, "", "image/png"},
 		{"bytes of no known type", "a", "\x01\x02\x03", "", "application/octet-stream"},
 		{"empty value", "a", "", "", ""},
@@ -45,6 +51,19 @@ func TestContentType(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestContentTypesAreTheSameEverywhere: the tables of this machine have types for these, which others need not have.
+func TestContentTypesAreTheSameEverywhere(t *testing.T) {
+	if err := errors.Join(mime.AddExtensionType(".nosuchthing", "x/ours"), mime.AddExtensionType(".png", "x/ours")); err != nil {
+		t.Fatal(err)
+	}
+	v := newVault(t, quick)
+	for key, want := range map[string]string{"a.nosuchthing": "text/plain; charset=utf-8", "a.png": "image/png"} {
+		if e, err := v.PutWith(t.Context(), key, []byte("text"), nil); err != nil || e.ContentType != want {
+			t.Errorf("%s: content type %q, %v; want %q", key, e.ContentType, err, want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // PutReader stores what r gives until io.EOF. Readers see the old value until all of the new one is there; if r fails, if the
@@ -16,8 +17,9 @@ func (v *Vault) PutReader(ctx context.Context, key string, r io.Reader, o *PutOp
 	return putReader(ctx, v, key, r, o)
 }
 
-// PutFile stores the regular file at path under key, as PutReader does. Its size and modification time count unless the
-// options give others; a file that grows or shrinks while it is read is an error. A failure to read it is an *IOError.
+// PutFile stores the regular file at path under key, as PutReader does. Its size, its modification time (or the nearest that
+// FitModTime finds) and its extension count unless the options, or the key's extension, say otherwise. A file that grows or shrinks
+// while it is read is an error; one of size 0, as in /proc, is read to its end. A failure to read it is an *IOError.
 func (v *Vault) PutFile(ctx context.Context, key, path string, o *PutOptions) (Entry, error) {
 	entry, err := putFile(ctx, v, key, path, o)
 	return entry, fail("put", key, err)
@@ -45,11 +47,14 @@ func putFile(ctx context.Context, s scope, key, path string, o *PutOptions) (Ent
 	if err != nil {
 		return Entry{}, &IOError{Op: "read source", Err: err}
 	}
-	if !o.SizeKnown {
+	if !o.SizeKnown && info.Size() > 0 {
 		o.Size, o.SizeKnown = info.Size(), true
 	}
 	if o.ModTime.IsZero() {
-		o.ModTime = info.ModTime()
+		o.ModTime = FitModTime(info.ModTime())
+	}
+	if o.ContentType == "" && TypeByName(key) == "" {
+		o.ContentType = TypeByName(filepath.ToSlash(path))
 	}
 	return putReader(ctx, s, key, f, o)
 }

@@ -272,6 +272,79 @@ func TestSmallStreamGoesToTheCache(t *testing.T) {
 	}
 }
 
+func TestPutFileGoesByTheNameOfTheFile(t *testing.T) {
+	v := newVault(t, quick)
+	path := filepath.Join(t.TempDir(), "file.css")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ key, given, want string }{
+		{"a", "", "text/css; charset=utf-8"},
+		{"a.json", "", "application/json"},
+		{"a.nosuchthing", "", "text/css; charset=utf-8"},
+		{"a", "x/own", "x/own"},
+	} {
+		e, err := v.PutFile(t.Context(), c.key, path, &kvault.PutOptions{ContentType: c.given})
+		if err != nil || e.ContentType != c.want {
+			t.Errorf("%s, given %q: content type %q, %v; want %q", c.key, c.given, e.ContentType, err, c.want)
+		}
+	}
+}
+
+func TestPutFileOfATimeThatDoesNotFit(t *testing.T) {
+	v := newVault(t, quick)
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, year := range []int{1601, 2400} {
+		when := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+		if err := os.Chtimes(path, when, when); err != nil {
+			t.Skip(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := v.PutFile(t.Context(), "a", path, nil)
+		if err != nil || !e.ModTime.Equal(kvault.FitModTime(info.ModTime())) {
+			t.Errorf("%v was stored as %v, %v", info.ModTime(), e.ModTime, err)
+		}
+	}
+}
+
+func TestFitModTime(t *testing.T) {
+	v := newVault(t, quick)
+	ok := time.Date(2020, 1, 2, 3, 4, 5, 6, time.UTC)
+	for _, c := range [][2]time.Time{
+		{ok, ok},
+		{time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC)},
+		{time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2261, 12, 31, 23, 59, 59, 999_999_999, time.UTC)},
+	} {
+		fit := kvault.FitModTime(c[0])
+		if !fit.Equal(c[1]) {
+			t.Errorf("%v fits as %v, want %v", c[0], fit, c[1])
+		}
+		if e, err := v.PutWith(t.Context(), "a", nil, &kvault.PutOptions{ModTime: fit}); err != nil || !e.ModTime.Equal(fit) {
+			t.Errorf("%v came back as %v, %v", fit, e.ModTime, err)
+		}
+	}
+}
+
+// TestPutFileReadsToTheEnd of files that say they are empty.
+func TestPutFileReadsToTheEnd(t *testing.T) {
+	const path = "/proc/sys/kernel/ostype"
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Skip(err)
+	}
+	v := newVault(t, quick)
+	if _, err := v.PutFile(t.Context(), "a", path, nil); err != nil {
+		t.Fatal(err)
+	}
+	wantGet(t, v, "a", string(want))
+}
+
 func TestPutFile(t *testing.T) {
 	v := newVault(t, quick)
 	dir := t.TempDir()

@@ -262,8 +262,12 @@ type Stats struct {
 	// FileBytes is what the store occupies, its write-ahead log (LogBytes) not included; FreeBytes of it are unused.
 	FileBytes, LogBytes, FreeBytes int64
 	PageSize                       int64
-	// Staged counts values being written, or left behind and not yet swept.
-	Staged int64
+	// ValueBytes is the sum of the sizes of all values.
+	ValueBytes int64
+	// Staged counts values being written, or left behind and not yet swept; StagedBytes is what FileBytes has of them.
+	Staged, StagedBytes int64
+	// OddKeys counts rows whose key is of a type that no call finds, as another program may have inserted them. Check names them.
+	OddKeys int64
 	// Search lists the tables of other programs for searches in text and vectors.
 	Search []SearchTable
 	// Detail holds further facts by name: journal mode, layout version, tables.

@@ -88,7 +88,10 @@ func staged(t *testing.T, s engine.Store) int64 {
 }
 
 func testStats(t *testing.T, s engine.Store) {
-	fill(t, s)
+	values := int64(0)
+	for _, value := range fill(t, s) {
+		values += int64(len(value))
+	}
 	st, err := s.(engine.Statser).Stats(t.Context())
 	if err != nil {
 		t.Fatalf("Stats: %v", err)
@@ -96,12 +99,18 @@ func testStats(t *testing.T, s engine.Store) {
 	if st.Engine == "" || st.FileBytes < 0 || st.LogBytes < 0 || st.FreeBytes < 0 || st.FreeBytes > st.FileBytes {
 		t.Errorf("Stats: %+v", st)
 	}
+	if st.ValueBytes != values || st.OddKeys != 0 {
+		t.Errorf("Stats: %d bytes of values, want %d; %d odd keys", st.ValueBytes, values, st.OddKeys)
+	}
 	eventually(t, "no staged value", func() bool { return staged(t, s) == 0 })
 	first, second := stage(t, s, 10, noise(10)), stage(t, s, 10, noise(25))
 	if n := staged(t, s); n != 2 {
 		t.Errorf("Staged with two stages: %d", n)
 	}
 	apply(t, s, stagedOp("k", first))
+	if st, err = s.(engine.Statser).Stats(t.Context()); err != nil || st.ValueBytes != values+10 {
+		t.Errorf("Stats after a stage: %d bytes of values, %v; want %d", st.ValueBytes, err, values+10)
+	}
 	if err := second.Abort(); err != nil {
 		t.Errorf("Abort: %v", err)
 	}

@@ -33,6 +33,9 @@ func (s *Store) Check(ctx context.Context, report func(engine.Problem), progress
 	if err := c.part("the structure", c.checkStructure); err != nil {
 		return err
 	}
+	if err := c.part("the types of keys", c.checkOddKeys); err != nil {
+		return err
+	}
 	if err := c.checkValues(); err != nil {
 		return err
 	}
@@ -76,6 +79,42 @@ func (c *checker) checkStructure(ses *session) error {
 			c.problem(engine.Problem{Err: fmt.Errorf("%w: %s", engine.ErrCorrupt, strings.TrimSpace(msg))})
 		}
 	}
+}
+
+// oddNamed is how many rows checkOddKeys names.
+const oddNamed = 10
+
+// checkOddKeys looks for rows whose key is not a BLOB, such as INSERT INTO kvault(key, …) VALUES('name', …) makes. No call finds them:
+// text sorts before all bytes.
+func (c *checker) checkOddKeys(ses *session) error {
+	count, err := texts(ses.c, ses.t.sql.countOdd)
+	if err != nil || len(count) != 1 || count[0] == "0" {
+		return err
+	}
+	st, err := ses.c.Prepare(ses.t.sql.oddKeys)
+	if err != nil {
+		return err
+	}
+	defer st.Reset()
+	st.Int(1, oddNamed)
+	var named []string
+	for {
+		there, err := st.Step()
+		if err != nil {
+			return err
+		}
+		if !there {
+			break
+		}
+		named = append(named, fmt.Sprintf("%s (%s)", st.ColString(1), st.ColString(0)))
+	}
+	if fmt.Sprint(len(named)) != count[0] {
+		named = append(named, "…")
+	}
+	c.report(engine.Problem{Err: fmt.Errorf(`%w: %s rows of table %q have keys that are not BLOBs, so that no call finds them: %s; `+
+		`UPDATE %s SET key = CAST(key AS BLOB) WHERE typeof(key) <> 'blob' makes them keys, where there is none of the same bytes`,
+		engine.ErrCorrupt, count[0], ses.t.name, strings.Join(named, ", "), quoted(ses.t.name))})
+	return nil
 }
 
 func (c *checker) checkValues() error {

@@ -21,6 +21,7 @@ type statements struct {
 	clearMeta, clearRows   ranged
 	keys                   string
 	chunkedKeys, largeKeys string
+	countOdd, oddKeys      string // rows whose key is not a BLOB, which precede all others in the index
 }
 
 // ranged is a statement on the keys from ?1 on, or from ?1 up to but not including ?2. They are two texts because SQLite does not look for
@@ -81,6 +82,8 @@ func newStatements(t *table) statements {
 		chunkedIn:   inRange(`SELECT rowid, value FROM {t} WHERE {range} AND octet_length(value) = {ref} AND substr(value, 1, 2) = x'894b'`),
 		chunkedKeys: r.Replace(`SELECT key FROM {t} WHERE key >= ?1 AND octet_length(value) = ?2 AND substr(value, 1, 2) = x'894b' ORDER BY key LIMIT ?3`),
 		largeKeys:   r.Replace(`SELECT key FROM {t} WHERE key >= ?1 AND octet_length(value) > ?2 ORDER BY key LIMIT ?3`),
+		countOdd:    r.Replace(`SELECT count(*) FROM {t} WHERE key < x''`),
+		oddKeys:     r.Replace(`SELECT typeof(key), quote(key) FROM {t} WHERE key < x'' ORDER BY key LIMIT ?1`),
 		clearMeta:   inRange(`DELETE FROM {m} WHERE id IN (SELECT {id} FROM {t} WHERE {range})`),
 		keys:        r.Replace(`SELECT key FROM {t} WHERE key >= ?1 ORDER BY key LIMIT ?2`),
 		clearRows:   inRange(`DELETE FROM {t} WHERE {range}`),

@@ -57,16 +57,43 @@ func (ses *session) detail(stats *engine.Stats) error {
 		}
 		d[name] = strings.Join(out, " ")
 	}
-	if !ses.t.tracked {
-		return nil
+	return ses.sizes(stats)
+}
+
+// unfinished are the ids of values that are being written, or were left behind.
+const unfinished = `(SELECT id FROM ` + valuesTable + ` WHERE owner IS NOT NULL UNION SELECT id FROM ` + orphansTable + `)`
+
+func (ses *session) sizes(stats *engine.Stats) error {
+	r := strings.NewReplacer("{t}", quoted(ses.t.name), "{m}", quoted(ses.t.meta()), "{v}", valuesTable, "{c}", chunksTable,
+		"{ref}", strconv.Itoa(refLen), "{unfinished}", unfinished)
+	type figure struct {
+		to  *int64
+		sql string
 	}
-	staged, err := texts(ses.c, `SELECT (SELECT count(*) FROM `+valuesTable+` WHERE owner IS NOT NULL) + (SELECT count(*) FROM `+orphansTable+`
-		WHERE id NOT IN (SELECT id FROM `+valuesTable+` WHERE owner IS NOT NULL))`)
-	if err == nil && len(staged) == 1 {
-		stats.Staged, err = strconv.ParseInt(staged[0], 10, 64)
-		stats.Staged += ses.s.spools.Load()
+	chunked := int64(0)
+	figures := []figure{
+		{&stats.OddKeys, ses.t.sql.countOdd},
+		{&stats.ValueBytes, `SELECT coalesce(sum(octet_length(value)), 0) FROM {t} WHERE typeof(key) = 'blob'`},
 	}
-	return err
+	if ses.t.tracked {
+		figures = append(figures,
+			figure{&chunked, `SELECT coalesce(sum(v.size - {ref}), 0) FROM {m} m JOIN {v} v ON v.id = m.stage`},
+			figure{&stats.Staged, `SELECT count(*) FROM {unfinished}`},
+			figure{&stats.StagedBytes, `SELECT coalesce(sum(octet_length(data)), 0) FROM {unfinished} u
+				JOIN {c} c ON c.id >= u.id << 28 AND c.id < (u.id + 1) << 28`})
+	}
+	for _, f := range figures {
+		out, err := texts(ses.c, r.Replace(f.sql))
+		if err != nil || len(out) != 1 {
+			return err
+		}
+		if *f.to, err = strconv.ParseInt(out[0], 10, 64); err != nil {
+			return err
+		}
+	}
+	stats.ValueBytes += chunked
+	stats.Staged += ses.s.spools.Load()
+	return nil
 }
 
 // texts returns the first column of all rows.

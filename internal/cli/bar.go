@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -105,18 +106,76 @@ func (b *bar) create() *progressbar.ProgressBar {
 	if b.total >= 0 {
 		end = max(b.total, b.done+1)
 	}
-	return progressbar.NewOptions64(end,
-		progressbar.OptionSetWriter(b.a.sys.Err),
+	// What there is no room for is left out, since a line that is longer than the terminal is wide cannot be drawn again.
+	columns := b.a.columns()
+	width := columns - 50
+	switch {
+	case b.total < 0: // no bar, but a spinner
+		width = 24
+	case columns >= 80:
+		width = columns - 62
+	case columns < 50:
+		width = columns - 30
+	}
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(&oneLiner{w: b.a.sys.Err, columns: b.a.columns}),
 		progressbar.OptionSetDescription(b.what),
 		progressbar.OptionShowBytes(b.unit == inBytes),
 		progressbar.OptionUseIECUnits(true),
-		progressbar.OptionShowCount(),
 		progressbar.OptionShowTotalBytes(b.total >= 0),
-		progressbar.OptionSetWidth(24),
-		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetWidth(min(max(width, 1), 24)),
+		progressbar.OptionSetElapsedTime(columns >= 80),
+		progressbar.OptionSetPredictTime(columns >= 80),
+		progressbar.OptionThrottle(100 * time.Millisecond),
 		progressbar.OptionUseANSICodes(true),
 		progressbar.OptionSetSpinnerChangeInterval(0), // else a goroutine draws it
-	)
+	}
+	if columns >= 50 {
+		options = append(options, progressbar.OptionShowCount())
+	}
+	return progressbar.NewOptions64(end, options...)
+}
+
+// columns is how wide the terminal is that shows the bar.
+func (a *app) columns() int {
+	if a.sys.Columns != nil {
+		if n := a.sys.Columns(a.sys.Err); n > 0 {
+			return n
+		}
+	}
+	return 80
+}
+
+// oneLiner cuts each line off before the last column of the terminal, whose width may change. Escape sequences take no room.
+type oneLiner struct {
+	w       io.Writer
+	columns func() int
+	at      int
+	escape  bool
+}
+
+func (o *oneLiner) Write(p []byte) (int, error) {
+	var line strings.Builder
+	width := o.columns()
+	for _, r := range string(p) {
+		switch {
+		case o.escape:
+			o.escape = r == '[' || r < '@' || r > '~'
+		case r == '\x1b':
+			o.escape = true
+		case r == '\r' || r == '\n':
+			o.at = 0
+		case o.at+1 >= width:
+			continue
+		default:
+			o.at++
+		}
+		line.WriteRune(r)
+	}
+	if _, err := io.WriteString(o.w, line.String()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // reader counts what is read through it.

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 )
 
 // barApp is an app whose standard error is a terminal, and what it shows.
@@ -94,5 +96,38 @@ func TestNoBar(t *testing.T) {
 			t.Errorf("%s: the writer is wrapped", name)
 		}
 		b.finish()
+	}
+}
+
+func TestBarStaysOnItsLine(t *testing.T) {
+	escapes := regexp.MustCompile(`\x1b\[[0-9]*[A-Za-z]`)
+	for _, width := range []int{10, 30, 45, 60, 79, 80, 200} {
+		for _, total := range []int64{5 << 30, -1} {
+			synctest.Test(t, func(t *testing.T) {
+				a, screen := barApp(true)
+				columns := width
+				a.sys.Columns = func(any) int { return columns }
+				b := a.startBar("import", inBytes, total)
+				defer b.finish()
+				for i := range 2000 {
+					time.Sleep(time.Second)
+					b.add(2_345_678)
+					if i == 1500 {
+						columns = max(width/2, 8) // someone makes the window smaller
+						screen.Reset()
+					}
+				}
+				longest := 0
+				for line := range strings.SplitSeq(escapes.ReplaceAllString(screen.String(), ""), "\r") {
+					longest = max(longest, utf8.RuneCountInString(line))
+				}
+				if longest == 0 || longest >= columns {
+					t.Errorf("total %d, width %d: a line of %d in %d columns: %.300q", total, width, longest, columns, screen)
+				}
+				if width >= 30 && total > 0 && !strings.Contains(screen.String(), "import") {
+					t.Errorf("in %d columns: %q", width, screen)
+				}
+			})
+		}
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -79,5 +80,5 @@ func (a *app) printProblem(p kvault.Problem) error {
 	case p.Column != "":
 		name = fmt.Sprintf("(column %s)", a.shown(p.Column))
 	}
-	return a.printf("%s\t%v\n", name, p.Err)
+	return a.printf("%s\t%s\n", name, a.shown(strings.ReplaceAll(p.Err.Error(), "\n", "; ")))
 }

@@ -28,6 +28,8 @@ type IO struct {
 	Getenv func(name string) string
 	// IsTerminal reports whether one of the three streams is a terminal.
 	IsTerminal func(stream any) bool
+	// Columns is the width of the terminal that a stream is. Nil, or 0 from it, is not known.
+	Columns func(stream any) int
 }
 
 // System is the IO of this process.
@@ -38,6 +40,14 @@ func System() IO {
 		IsTerminal: func(stream any) bool {
 			f, ok := stream.(*os.File)
 			return ok && term.IsTerminal(int(f.Fd()))
+		},
+		Columns: func(stream any) int {
+			if f, ok := stream.(*os.File); ok {
+				if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+					return width
+				}
+			}
+			return 0
 		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -70,6 +71,9 @@ func (a *app) colAppend(ctx context.Context, names []string, flags colAppendFlag
 	access := changing
 	if len(flags.types) > 0 {
 		access = creating
+		if err := a.rehearseAppend(ctx, in, format, &exchange.ImportOptions{Columns: names, Types: flags.types}); err != nil {
+			return err
+		}
 	}
 	return a.withVault(ctx, access, func(v *kvault.Vault) error {
 		b := a.startBar("append", inKeys, -1)
@@ -90,6 +94,28 @@ func (a *app) colAppend(ctx context.Context, names []string, flags colAppendFlag
 		a.note("Appended %s.", countInWords(n, "row"))
 		return nil
 	})
+}
+
+// rehearseAppend fails if the rows would be refused by a vault that is not there yet, so that none is made for them. There may be more
+// rows than fit in memory.
+func (a *app) rehearseAppend(ctx context.Context, in *input, format exchange.Format, o *exchange.ImportOptions) error {
+	if !a.missing() {
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "kvault-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	err = a.rehearseIn(ctx, filepath.Join(dir, "trial"), func(v *kvault.Vault) error {
+		_, err := exchange.Import(ctx, v, in, format, o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = in.Seek(0, io.SeekStart)
+	return err
 }
 
 // input is a file to read, removed afterwards if it is a temporary one.

@@ -37,8 +37,11 @@ they were made.
 func (a *app) printColumns(list []column.Info) error {
 	counts, width, types := make([]string, len(list)), 0, 0
 	for i, info := range list {
+		if !a.flags.json { // a column of the Python package 1.x may have any type
+			list[i].Type = a.shown(info.Type)
+		}
 		counts[i] = humanize.Comma(info.Len)
-		width, types = max(width, len(counts[i])), max(types, len(info.Type))
+		width, types = max(width, len(counts[i])), max(types, len(list[i].Type))
 	}
 	for i, info := range list {
 		if a.flags.json {

@@ -33,6 +33,14 @@ exist.
 		ValidArgsFunction: a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveNoFileComp),
 			cobra.FixedCompletions([]cobra.Completion{"i64", "f64", "bytes", "bytes:", "str", "str:", "vec:", "msgpack", "cbor"}, cobra.ShellCompDirectiveNoFileComp)),
 		RunE: a.action(func(ctx context.Context, args []string) error {
+			if a.missing() {
+				if err := a.rehearse(ctx, func(v *kvault.Vault) error {
+					_, err := column.CreateAny(ctx, v, args[0], args[1], nil)
+					return err
+				}); err != nil {
+					return err
+				}
+			}
 			return a.withVault(ctx, creating, func(v *kvault.Vault) error {
 				d, err := column.CreateAny(ctx, v, args[0], args[1], nil)
 				if err != nil || !a.flags.json {

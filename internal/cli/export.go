@@ -24,7 +24,8 @@ import stored them, permission bits are restored.
 
 An export that was interrupted goes on when it is run again: a file of the same
 size and time is left alone, unless --overwrite writes it all the same; any
-other file is replaced, at once and whole. Nothing is deleted from DIR.
+other file is replaced, at once and whole. Nothing is deleted from DIR. Of a
+damaged vault everything is exported that can be read; what cannot is reported.
 
 A key that cannot be a file there (it has a part that is "..", "." or empty,
 holds a NUL byte, or is longer than 4096 bytes) is reported and makes the exit code 3. Nothing outside DIR is
@@ -93,6 +94,9 @@ func (ex *exporter) measure(ctx context.Context, v *kvault.Vault) (total int64, 
 	}
 	keys := 0
 	for e, err := range v.List(ctx, o) {
+		if errors.Is(err, kvault.ErrCorrupt) {
+			return total, nil // list goes on past it
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -139,28 +143,35 @@ type listed struct {
 // list sends all entries to export.
 func (ex *exporter) list(ctx context.Context, to chan<- listed) error {
 	var held listed
-	send := func(next string) error {
-		if held.Key == "" {
+	send := func(e listed) error {
+		if e.Key == "" {
 			return nil
 		}
-		held.next = next
 		select {
-		case to <- held:
+		case to <- e:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	for e, err := range ex.vault.List(ctx, &kvault.ListOptions{Prefix: ex.prefix}) {
+		if ctx.Err() == nil && errors.Is(err, kvault.ErrCorrupt) {
+			if err := send(listed{held.Entry, held.Key}); err != nil {
+				return err
+			}
+			return ex.listRest(ctx, held.Key, send)
+		}
 		if err == nil {
-			err = send(e.Key)
+			held.next = e.Key
+			err = send(held)
 		}
 		if err != nil {
 			return err
 		}
 		held.Entry = e
 	}
-	return send("")
+	held.next = ""
+	return send(held)
 }
 
 // export writes one value. Its error is one that ends the whole export.

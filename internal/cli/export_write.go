@@ -123,6 +123,9 @@ func (ex *exporter) isFolder(ctx context.Context, e listed) (bool, error) {
 		return strings.HasPrefix(e.next, below), nil
 	}
 	for _, err := range ex.vault.Keys(ctx, &kvault.ListOptions{Prefix: below, Limit: 1}) {
+		if errors.Is(err, kvault.ErrCorrupt) {
+			return false, nil // if there are any, they cannot be made files, and say so
+		}
 		return err == nil, err
 	}
 	return false, nil

@@ -24,7 +24,9 @@ func (a *app) getCommand() *cobra.Command {
 		Short:   "Write a value to a file or to standard output",
 		Long: `Write the value of KEY to FILE, or to standard output without one. FILE changes
 only once the whole value is there and matches its checksum; a failure leaves
-it as it was.
+it as it was. A symbolic link stays, and the file that it leads to changes. A
+pipe, a device and a file that is open already, such as /dev/stdout, are written
+to as they are.
 
 A binary value is not written to a terminal unless "-" or --force-binary asks
 for it.
@@ -46,7 +48,9 @@ is. With --json it writes one object with the encoding and the value.
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			to := ""
 			if len(args) == 2 {
-				to = args[1]
+				if to = args[1]; to == "" {
+					return usagef(`get: the FILE is empty; "-" is standard output`)
+				}
 			}
 			return a.get(ctx, args[0], to, flags)
 		}),

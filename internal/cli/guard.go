@@ -10,6 +10,7 @@ import (
 // opening and closing the database behind SQLite's back drops its locks, and a foreign journal is taken for its own.
 type vaultFiles struct {
 	main, dir fs.FileInfo
+	folder    string
 	names     map[string]bool
 }
 
@@ -20,11 +21,21 @@ func (a *app) vaultFiles() vaultFiles {
 		name = resolved
 	}
 	base := filepath.Base(name)
-	g := vaultFiles{names: map[string]bool{base: true, base + "-wal": true, base + "-shm": true, base + "-journal": true}}
+	g := vaultFiles{folder: filepath.Dir(name), names: map[string]bool{base: true, base + "-wal": true, base + "-shm": true, base + "-journal": true}}
 	// What cannot be examined is not there: then no other file is the same.
 	g.main, _ = os.Stat(name)
 	g.dir, _ = os.Stat(filepath.Dir(name))
 	return g
+}
+
+// opened reports whether info, of a file that this process has open, is of one of the vault's files.
+func (g vaultFiles) opened(info fs.FileInfo) bool {
+	for name := range g.names {
+		if file, err := os.Stat(filepath.Join(g.folder, name)); err == nil && os.SameFile(file, info) {
+			return true
+		}
+	}
+	return false
 }
 
 // own reports whether info is of the vault's main file.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,20 +21,27 @@ type batchLimits struct {
 }
 
 func (a *app) importCommand() *cobra.Command {
-	var skipSpecial bool
+	var flags importFlags
 	cmd := &cobra.Command{
 		Use:     "import DIR [PREFIX]",
 		GroupID: groupTrees,
 		Short:   "Store a directory tree",
 		Long: `Store every file below DIR under its path in DIR, with "/" between its parts.
-PREFIX is the folder of the vault to put them in. Modification time and
-permission bits (as the metadata "mode") are kept; empty directories are not.
+PREFIX is the folder of the vault to put them in; "." is the vault itself, and
+one that begins with "/" or "..", which no export could bring back, is refused.
+Modification time and permission bits (as the metadata "mode") are kept; empty
+directories are not.
 
 An import that was interrupted goes on when it is run again: files whose size,
-time and permission bits are in the vault already are left out. Nothing is
-deleted from the vault. Symbolic links and special files are not stored; each
-of them is reported and makes the exit code 3, unless --skip-special expects
-them.
+time and permission bits are in the vault already are left out. --checksum reads
+them and what the vault has of them too, so that a damaged value is mended, and
+--overwrite stores them all. Nothing is deleted from the vault.
+
+A file that grows while it is read is stored as long as it was at first; one that
+becomes shorter or is written over then fails. A time that does not fit, before
+1678 or after 2261, is kept as near as it can be. Symbolic links and special files
+are not stored; each of them is reported and makes the exit code 3, unless
+--skip-special expects them.
 
 ` + exitHelp(exitSome),
 		Example: `  kvault -f media.kv import ~/Pictures pictures
@@ -42,12 +51,17 @@ them.
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			prefix := ""
 			if len(args) == 2 {
-				prefix = asFolder(args[1])
+				var err error
+				if prefix, err = importFolder(args[1]); err != nil {
+					return err
+				}
 			}
-			return a.importTree(ctx, args[0], prefix, skipSpecial)
+			return a.importTree(ctx, args[0], prefix, flags)
 		}),
 	}
-	cmd.Flags().BoolVar(&skipSpecial, "skip-special", false, "leave out symbolic links and special files without a word")
+	cmd.Flags().BoolVar(&flags.overwrite, "overwrite", false, "store files even if size, time and permission bits are the same")
+	cmd.Flags().BoolVar(&flags.checksum, "checksum", false, "compare contents too, and store what differs or is damaged in the vault")
+	cmd.Flags().BoolVar(&flags.skipSpecial, "skip-special", false, "leave out symbolic links and special files without a word")
 	a.flags.registerWrite(cmd)
 	return cmd
 }
@@ -60,13 +74,30 @@ func asFolder(name string) string {
 	return name + "/"
 }
 
-func (a *app) importTree(ctx context.Context, dir, prefix string, skipSpecial bool) error {
+type importFlags struct{ skipSpecial, overwrite, checksum bool }
+
+// importFolder is the prefix of all keys to import into the folder that is named. It has the form of a path, as the keys get it, so
+// that "a//b" and "./a/b/" name the same folder.
+func importFolder(name string) (string, error) {
+	clean := path.Clean(filepath.ToSlash(name))
+	switch {
+	case name == "", clean == ".":
+		return "", nil
+	case strings.HasPrefix(clean, "/"):
+		return "", usagef("import: PREFIX %q begins with a slash; without it, %q is a folder of the vault", name, strings.TrimLeft(clean, "/"))
+	case !filepath.IsLocal(filepath.FromSlash(clean)):
+		return "", usagef(`import: PREFIX %q is not a folder of the vault; "." is the vault itself`, name)
+	}
+	return clean + "/", nil
+}
+
+func (a *app) importTree(ctx context.Context, dir, prefix string, flags importFlags) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	im := &importer{app: a, root: root, prefix: prefix, skipSpecial: skipSpecial}
+	im := &importer{app: a, root: root, prefix: prefix, importFlags: flags}
 	err = a.withVault(ctx, creating, func(v *kvault.Vault) error {
 		im.vault = v
 		// Only now the vault's files are sure to be there and can be told from the others.
@@ -83,13 +114,13 @@ func (a *app) importTree(ctx context.Context, dir, prefix string, skipSpecial bo
 // writer stores them in batches and streams the large ones.
 type importer struct {
 	*app
-	vault       *kvault.Vault
-	root        *os.Root
-	prefix      string
-	own         vaultFiles
-	skipSpecial bool
-	progress    *bar
-	tally       tally
+	importFlags
+	vault    *kvault.Vault
+	root     *os.Root
+	prefix   string
+	own      vaultFiles
+	progress *bar
+	tally    tally
 }
 
 // source is a regular file that the walk found.

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/kohakuvault/kvault"
@@ -27,15 +29,17 @@ const modeMeta = "mode"
 type item struct {
 	source
 	value     []byte
-	large     *os.File // to be streamed, instead of value
-	unchanged bool     // is in the vault already
-	err       error    // why the file could not be read
-	fatal     bool     // err is of the vault, not of the file
+	content   *momentReader // what follows value, to be streamed; nil if value is all
+	file      *os.File      // what content reads
+	unchanged bool          // is in the vault already
+	grew      bool          // while it was read
+	err       error         // why the file could not be read
+	fatal     bool          // err is of the vault, not of the file
 }
 
 func (it *item) close() {
-	if it.large != nil {
-		it.large.Close()
+	if it.file != nil {
+		it.file.Close()
 	}
 }
 
@@ -68,21 +72,87 @@ func (im *importer) read(ctx context.Context, found <-chan source) <-chan *item 
 // fetch reads one file, unless it is large or the vault has it.
 func (im *importer) fetch(ctx context.Context, l *lane, s source) *item {
 	it := &item{source: s}
-	e, err := im.vault.Stat(ctx, im.key(s))
-	switch {
-	case err == nil && sameFile(e, s.info):
-		it.unchanged = true
-	case err == nil || errors.Is(err, kvault.ErrNotFound):
-		it.err = it.load(l)
-	default:
-		it.err, it.fatal = err, !itemsFault(err)
+	known := false
+	if !im.overwrite {
+		e, err := im.vault.Stat(ctx, im.key(s))
+		switch {
+		case err == nil:
+			known = sameFile(e, s.info)
+		case errors.Is(err, kvault.ErrNotFound), im.checksum && errors.Is(err, kvault.ErrCorrupt):
+		default:
+			it.err, it.fatal = err, !itemsFault(err)
+			return it
+		}
 	}
+	// What states no size is read all the same: the size may not be true.
+	if known && !im.checksum && s.info.Size() > 0 {
+		it.unchanged = true
+		return it
+	}
+	if it.err = it.load(l); it.err != nil || !known {
+		return it
+	}
+	if it.unchanged = !im.checksum && it.content == nil && len(it.value) == 0; it.unchanged || !im.checksum {
+		return it
+	}
+	it.unchanged, it.err = it.same(ctx, im.vault, im.key(s))
 	return it
+}
+
+// same compares the file with the value that the vault has, which it takes for another one if it does not match its checksum.
+func (it *item) same(ctx context.Context, v *kvault.Vault, key string) (bool, error) {
+	r, err := v.NewReader(ctx, key)
+	if err == nil {
+		defer r.Close()
+		want := &matcher{r: bytes.NewReader(it.value)}
+		if it.content != nil {
+			want.r = io.MultiReader(want.r, it.content)
+		}
+		if err = copyValue(want, r); err == nil {
+			err = want.end()
+		}
+		if err == nil {
+			return true, nil
+		}
+	}
+	if it.content != nil {
+		// Read again, to be stored.
+		if _, err := it.file.Seek(int64(len(it.value)), io.SeekStart); err != nil {
+			return false, err
+		}
+		it.content = readMoment(it.file, it.info)
+		it.content.left -= int64(len(it.value))
+	}
+	return false, ctx.Err()
+}
+
+// matcher is a writer that fails unless it is given what r reads.
+type matcher struct {
+	r   io.Reader
+	buf []byte
+}
+
+var errDiffers = errors.New("the contents differ")
+
+func (m *matcher) Write(p []byte) (int, error) {
+	m.buf = slices.Grow(m.buf[:0], len(p))[:len(p)]
+	if _, err := io.ReadFull(m.r, m.buf); err != nil || !bytes.Equal(m.buf, p) {
+		return 0, errors.Join(errDiffers, err)
+	}
+	return len(p), nil
+}
+
+// end fails if there is more to read.
+func (m *matcher) end() error {
+	if n, err := io.ReadFull(m.r, make([]byte, 1)); n > 0 || err != io.EOF {
+		return errors.Join(errDiffers, err)
+	}
+	return nil
 }
 
 // sameFile reports whether the vault's entry and a file agree in all that tells versions apart.
 func sameFile(e kvault.Entry, info fs.FileInfo) bool {
-	return e.Size == info.Size() && e.ModTime.Equal(info.ModTime()) && e.User[modeMeta] == modeOf(info)
+	return e.Size == info.Size() && e.ModTime.Equal(kvault.FitModTime(info.ModTime())) && e.User[modeMeta] == modeOf(info)
 }
 
 func modeOf(info fs.FileInfo) string { return fmt.Sprintf("%04o", info.Mode().Perm()) }
@@ -98,7 +168,7 @@ func (it *item) load(l *lane) (err error) {
 		return err
 	}
 	defer func() {
-		if it.large == nil || err != nil {
+		if it.file == nil {
 			f.Close()
 		}
 	}()
@@ -109,25 +179,27 @@ func (it *item) load(l *lane) (err error) {
 	if !it.info.Mode().IsRegular() {
 		return fmt.Errorf("%s is %s, not a file", it.name, kindInWords(it.info.Mode()))
 	}
-	if it.info.Size() > smallFile {
-		it.large = f
-		return nil
+	content := readMoment(f, it.info)
+	if it.info.Size() <= smallFile {
+		if it.value, err = readSmall(content); err != nil || content.done {
+			it.grew = content.grew
+			return err
+		}
 	}
-	it.value = make([]byte, it.info.Size())
-	if _, err := io.ReadFull(f, it.value); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	return unchangedSince(f, it.info)
+	it.content, it.file = content, f
+	return nil
 }
 
-// unchangedSince fails if the file was written since info was taken, so that what was read may be of no one version.
-func unchangedSince(f *os.File, info fs.FileInfo) error {
-	now, err := f.Stat()
-	if err != nil {
-		return err
+// readSmall reads all of a small file, or the start of one that only said it was small.
+func readSmall(m *momentReader) ([]byte, error) {
+	value := make([]byte, 0, m.info.Size()+512) // room to see the end
+	for !m.done && len(value) <= smallFile {
+		value = slices.Grow(value, 512)
+		n, err := m.Read(value[len(value):cap(value)])
+		value = value[:len(value)+n]
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
 	}
-	if now.Size() != info.Size() || !now.ModTime().Equal(info.ModTime()) {
-		return errors.New("the file changed while it was read; import it again")
-	}
-	return nil
+	return value, nil
 }

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -10,8 +12,13 @@ import (
 // batchWriter stores items in the vault's cache and flushes it, one transaction for a batch.
 type batchWriter struct {
 	*importer
-	pending []kvault.Entry // in the cache and not reported yet
+	pending []pendingItem // in the cache and not reported yet
 	bytes   int64
+}
+
+type pendingItem struct {
+	entry kvault.Entry
+	item  *item
 }
 
 func (w *batchWriter) storeAll(ctx context.Context, items <-chan *item) error {
@@ -39,7 +46,7 @@ func (w *batchWriter) store(ctx context.Context, it *item) error {
 		return w.leftAlone(&w.tally, key, it.info.Size())
 	}
 	var err error
-	if it.large != nil {
+	if it.content != nil {
 		err = w.stream(ctx, key, it)
 	} else {
 		err = w.hold(ctx, key, it)
@@ -52,11 +59,14 @@ func (w *batchWriter) store(ctx context.Context, it *item) error {
 }
 
 func (w *batchWriter) options(it *item) *kvault.PutOptions {
-	return &kvault.PutOptions{
-		Size: it.info.Size(), SizeKnown: true,
-		ModTime: it.info.ModTime(),
+	o := &kvault.PutOptions{
+		ModTime: kvault.FitModTime(it.info.ModTime()),
 		User:    map[string]string{modeMeta: modeOf(it.info)},
 	}
+	if it.content != nil && it.content.trusted {
+		o.Size, o.SizeKnown = it.info.Size(), true
+	}
+	return o
 }
 
 // hold puts a small file into the cache.
@@ -66,7 +76,8 @@ func (w *batchWriter) hold(ctx context.Context, key string, it *item) error {
 		return err
 	}
 	w.progress.add(e.Size)
-	w.pending = append(w.pending, e)
+	it.value = nil
+	w.pending = append(w.pending, pendingItem{e, it})
 	w.bytes += e.Size
 	if len(w.pending) < w.batch.items && w.bytes < w.batch.bytes {
 		return nil
@@ -84,17 +95,14 @@ func (w *batchWriter) stream(ctx context.Context, key string, it *item) error {
 		return err
 	}
 	defer to.Abort()
-	if _, err := to.ReadFrom(w.progress.reader(it.large)); err != nil {
+	if _, err := to.ReadFrom(w.progress.reader(io.MultiReader(bytes.NewReader(it.value), it.content))); err != nil {
 		return err
-	}
-	// Asked before Close, so that the old value stays in place of one that may be of no one version.
-	if err := unchangedSince(it.large, it.info); err != nil {
-		return &sourceError{err}
 	}
 	if err := to.Close(); err != nil {
 		return err
 	}
-	return w.did(&w.tally, "imported", key, to.Entry().Size)
+	it.grew = it.content.grew
+	return w.stored(to.Entry(), it)
 }
 
 // flush makes what is held part of the vault, and only then reports it.
@@ -108,13 +116,25 @@ func (w *batchWriter) flush(ctx context.Context) error {
 		}
 		return err
 	}
-	for _, e := range w.pending {
-		if err := w.did(&w.tally, "imported", e.Key, e.Size); err != nil {
+	for _, p := range w.pending {
+		if err := w.stored(p.entry, p.item); err != nil {
 			return err
 		}
 	}
 	w.pending, w.bytes = w.pending[:0], 0
 	return nil
+}
+
+// stored reports an item as imported, and what of it could not be kept.
+func (w *batchWriter) stored(e kvault.Entry, it *item) error {
+	if it.grew {
+		w.note("%s", grewNote(w.shown(e.Key), e.Size))
+	}
+	if was := it.info.ModTime(); !e.ModTime.Equal(was) {
+		w.tally.addTimes(1)
+		w.note("%s", timeNote(w.shown(e.Key), was, e.ModTime))
+	}
+	return w.did(&w.tally, "imported", e.Key, e.Size)
 }
 
 // giveUp throws away what is held, after a flush that failed: the vault would else try it again at each step of its closing, wait for
@@ -125,18 +145,11 @@ func (w *batchWriter) giveUp(ctx context.Context) {
 	_, _ = w.vault.DiscardCache(ctx)
 }
 
-// sourceError is a failure of the file that was to be imported.
-type sourceError struct{ err error }
-
-func (e *sourceError) Error() string { return e.err.Error() }
-func (e *sourceError) Unwrap() error { return e.err }
-
 // itemsFault reports whether an error is due to one file or its key, so that the others can still be stored.
 func itemsFault(err error) bool {
-	var source *sourceError
 	var reading *kvault.IOError
 	switch {
-	case errors.As(err, &source), errors.Is(err, kvault.ErrInvalid), errors.Is(err, kvault.ErrTooLarge):
+	case errors.Is(err, kvault.ErrInvalid), errors.Is(err, kvault.ErrTooLarge):
 		return true
 	}
 	return errors.As(err, &reading) && reading.Op == "read source"

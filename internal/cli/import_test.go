@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,8 +132,8 @@ func TestSourceThatChanges(t *testing.T) {
 			l := &lane{root: root}
 			defer l.close()
 			it := &item{source: source{name: "f"}}
-			if err := it.load(l); err != nil || it.large == nil {
-				t.Fatalf("large file: %v, %v", it.large, err)
+			if err := it.load(l); err != nil || it.content == nil {
+				t.Fatalf("large file: %v, %v", it.content, err)
 			}
 			change(t, file)
 			a, errs := memApp(mem.New())
@@ -150,6 +149,13 @@ func TestSourceThatChanges(t *testing.T) {
 			if err := w.store(t.Context(), it); err != nil {
 				t.Fatal(err)
 			}
+			if name == "grows" {
+				e, err := v.Stat(t.Context(), "f")
+				if err != nil || e.Size != smallFile+1 || w.tally.done != 1 || !strings.Contains(errs.String(), "its first 1,048,577 bytes are stored") {
+					t.Errorf("stored %+v, %v, done %d: %q", e, err, w.tally.done, errs)
+				}
+				return
+			}
 			if w.tally.failed != 1 || w.tally.done != 0 || errs.Len() == 0 {
 				t.Errorf("failed %d, done %d: %q", w.tally.failed, w.tally.done, errs)
 			}
@@ -157,34 +163,6 @@ func TestSourceThatChanges(t *testing.T) {
 				t.Errorf("it was stored all the same: %d bytes, %v", len(got), err)
 			}
 		})
-	}
-}
-
-func TestUnchangedSince(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "f")
-	if err := os.WriteFile(name, []byte("x"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unchangedSince(f, info); err != nil {
-		t.Errorf("nothing happened: %v", err)
-	}
-	if err := os.Truncate(name, 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := unchangedSince(f, info); err == nil {
-		t.Error("the change went unseen")
-	}
-	f.Close()
-	if err := unchangedSince(f, info); !errors.Is(err, fs.ErrClosed) {
-		t.Errorf("a closed file: %v", err)
 	}
 }
 

@@ -18,7 +18,8 @@ func (a *app) infoCommand() *cobra.Command {
 		Use:     "info",
 		GroupID: groupVault,
 		Short:   "Show how many keys the vault has, its size and its settings",
-		Long: `Show the number of keys, the size of the vault and how it is kept. Tables of the
+		Long: `Show the number of keys, the sum of the sizes of their values, the size of the
+vault and how it is kept. Tables of the
 Python package for searches in text and vectors are listed; kvault leaves them
 alone.
 
@@ -43,16 +44,19 @@ alone.
 }
 
 type statsJSON struct {
-	Location  string            `json:"location"`
-	Engine    string            `json:"engine"`
-	Keys      int64             `json:"keys"`
-	FileBytes int64             `json:"file_bytes"`
-	FreeBytes int64             `json:"free_bytes"`
-	LogBytes  int64             `json:"log_bytes"`
-	PageSize  int64             `json:"page_size"`
-	Staged    int64             `json:"staged"`
-	Search    []searchJSON      `json:"search,omitempty"`
-	Detail    map[string]string `json:"detail,omitempty"`
+	Location    string            `json:"location"`
+	Engine      string            `json:"engine"`
+	Keys        int64             `json:"keys"`
+	FileBytes   int64             `json:"file_bytes"`
+	FreeBytes   int64             `json:"free_bytes"`
+	LogBytes    int64             `json:"log_bytes"`
+	PageSize    int64             `json:"page_size"`
+	ValueBytes  int64             `json:"value_bytes"`
+	Staged      int64             `json:"staged"`
+	StagedBytes int64             `json:"staged_bytes"`
+	OddKeys     int64             `json:"odd_keys,omitempty"`
+	Search      []searchJSON      `json:"search,omitempty"`
+	Detail      map[string]string `json:"detail,omitempty"`
 }
 
 // searchJSON is a table for searches in JSON; rows are left out if they cannot be counted.
@@ -78,14 +82,15 @@ func jsonStats(s kvault.Stats) statsJSON {
 	return statsJSON{
 		Location: s.Location, Engine: s.Engine, Keys: s.Keys,
 		FileBytes: s.FileBytes, FreeBytes: s.FreeBytes, LogBytes: s.LogBytes,
-		PageSize: s.PageSize, Staged: s.Staged, Search: search, Detail: s.Detail,
+		PageSize: s.PageSize, ValueBytes: s.ValueBytes, Staged: s.Staged, StagedBytes: s.StagedBytes, OddKeys: s.OddKeys, Search: search, Detail: s.Detail,
 	}
 }
 
 func (a *app) printStats(s kvault.Stats) error {
 	facts := [][2]string{
-		{"vault", s.Location},
+		{"vault", a.shown(s.Location)},
 		{"keys", humanize.Comma(s.Keys)},
+		{"values", sizeInWords(s.ValueBytes)},
 		{"file", sizeInWords(s.FileBytes)},
 		{"unused", sizeInWords(s.FreeBytes)},
 		{"log", sizeInWords(s.LogBytes)},
@@ -93,13 +98,16 @@ func (a *app) printStats(s kvault.Stats) error {
 		{"engine", s.Engine},
 	}
 	if s.Staged > 0 {
-		facts = append(facts, [2]string{"unfinished", humanize.Comma(s.Staged) + " values being written or left behind"})
+		facts = append(facts, [2]string{"unfinished", fmt.Sprintf("%s being written or left behind, %s", countInWords(s.Staged, "value"), sizeInWords(s.StagedBytes))})
+	}
+	if s.OddKeys > 0 {
+		facts = append(facts, [2]string{"odd keys", countInWords(s.OddKeys, "row") + " whose key is not a BLOB, which no command finds; 'kvault check' names them"})
 	}
 	for _, t := range s.Search {
 		facts = append(facts, [2]string{map[string]string{"fts5": "text table", "vec0": "vector table"}[t.Module], a.searchInWords(t)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Detail)) {
-		facts = append(facts, [2]string{name, s.Detail[name]})
+		facts = append(facts, [2]string{name, a.shown(s.Detail[name])})
 	}
 	return a.printFacts(facts)
 }

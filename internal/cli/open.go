@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -34,6 +35,37 @@ func (a *app) withVault(ctx context.Context, acc access, fn func(*kvault.Vault) 
 		}
 	}()
 	return fn(v)
+}
+
+// missing reports whether the vault is not there yet, so that a command that is refused must not make it.
+func (a *app) missing() bool {
+	_, err := os.Stat(a.flags.file)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// checkTable refuses a --table that no vault can have, before one is made.
+func (a *app) checkTable(ctx context.Context) error {
+	if a.flags.table == "" {
+		return nil
+	}
+	err := a.rehearse(ctx, func(*kvault.Vault) error { return nil })
+	if keyed := (*kvault.Error)(nil); errors.As(err, &keyed) && errors.Is(err, kvault.ErrInvalid) {
+		return usagef("--table: %w", keyed.Err)
+	}
+	return err
+}
+
+// rehearse runs fn on an empty vault in memory, to learn whether a command is refused.
+func (a *app) rehearse(ctx context.Context, fn func(*kvault.Vault) error) error {
+	return a.rehearseIn(ctx, ":memory:", fn)
+}
+
+func (a *app) rehearseIn(ctx context.Context, file string, fn func(*kvault.Vault) error) error {
+	v, err := kvault.Open(ctx, file, a.options(creating))
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(v), v.Close())
 }
 
 func (a *app) options(acc access) *kvault.Options {

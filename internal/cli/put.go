@@ -1,16 +1,20 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/typed"
 )
 
 type putFlags struct {
@@ -29,7 +33,8 @@ func (a *app) putCommand() *cobra.Command {
 		Short:   "Store a file or standard input under a key",
 		Long: `Store FILE, or standard input without one, under KEY. Readers see the old value
 or the whole new one, and a failure leaves the old one. The vault is made if
-there is none.
+there is none. A FILE that grows meanwhile is stored as long as it was at first;
+one that becomes shorter or is written over is refused.
 
 --as stores a typed value, as the Python package has them: the input is text for
 text, a number for i64 and f64, nested lists of numbers in JSON for vec:TYPE,
@@ -46,13 +51,15 @@ value from being taken for one.
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			from := "-"
 			if len(args) == 2 {
-				from = args[1]
+				if from = args[1]; from == "" {
+					return usagef(`put: the FILE is empty; "-" is standard input`)
+				}
 			}
 			return a.put(ctx, args[0], from, flags)
 		}),
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&flags.contentType, "type", "", "content type (default: by the key's extension or the first bytes)")
+	fs.StringVar(&flags.contentType, "type", "", "content type (default: by the extension of the key or FILE, or the first bytes)")
 	fs.StringArrayVar(&flags.meta, "meta", nil, "metadata `NAME=VALUE` to keep beside the value; may be repeated")
 	fs.BoolVar(&flags.ifAbsent, "if-absent", false, "fail if the key exists")
 	fs.StringVar(&flags.ifTag, "if-tag", "", "fail unless the key exists with this version `tag`")
@@ -67,14 +74,35 @@ func (a *app) put(ctx context.Context, key, from string, flags putFlags) error {
 	if err != nil {
 		return err
 	}
-	var entry kvault.Entry
-	if from == "-" {
-		entry, err = a.putStdin(ctx, key, flags.as.value, o)
-	} else {
-		entry, err = a.putFile(ctx, key, from, flags.as.value, o)
-	}
-	if err != nil || !a.flags.json {
+	src, err := a.openSource(ctx, from)
+	if err != nil {
 		return err
+	}
+	defer src.Close()
+	src.describe(key, o)
+	in, err := a.prepare(ctx, key, flags.as.value, src, o)
+	if err != nil {
+		return err
+	}
+	acc := creating
+	if o.IfTag != "" { // a vault that is not there has no version of any key
+		acc = changing
+	}
+	var entry kvault.Entry
+	err = a.withVault(ctx, acc, func(v *kvault.Vault) (err error) {
+		b := a.startBar("put", inBytes, src.total)
+		defer b.finish()
+		entry, err = putAs(ctx, v, key, flags.as.value, b.reader(in), o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if src.file != nil && src.file.grew {
+		a.note("%s", grewNote(from, entry.Size))
+	}
+	if !a.flags.json {
+		return nil
 	}
 	return a.emit(jsonEntry(entry))
 }
@@ -97,65 +125,114 @@ func (f putFlags) options() (*kvault.PutOptions, error) {
 	return o, nil
 }
 
-func (a *app) putStdin(ctx context.Context, key, as string, o *kvault.PutOptions) (entry kvault.Entry, err error) {
-	if a.terminal(a.sys.In) {
-		a.note("Reading from the terminal; Ctrl-D ends the value.")
-	}
-	in := a.stdin(ctx)
-	defer in.Close()
-	err = a.withVault(ctx, creating, func(v *kvault.Vault) error {
-		b := a.startBar("put", inBytes, -1)
-		defer b.finish()
-		entry, err = putAs(ctx, v, key, as, b.reader(in), o)
-		return err
-	})
-	return entry, err
+// putSource is where a value comes from.
+type putSource struct {
+	io.ReadCloser
+	name  string        // of the file, or empty
+	total int64         // below 0 if it is not known
+	file  *momentReader // nil if it is no regular file
 }
 
-func (a *app) putFile(ctx context.Context, key, name, as string, o *kvault.PutOptions) (entry kvault.Entry, err error) {
-	// Not opened yet: a vault must not be made for a file that is not there, and a vault's own file must not be opened.
+// openSource opens standard input, or the named file. That is done before the vault is, since a vault must not be made for a file that
+// cannot be read, and after it was examined, since a vault's own file must not be opened.
+func (a *app) openSource(ctx context.Context, name string) (*putSource, error) {
+	if name == "-" {
+		if a.terminal(a.sys.In) {
+			a.note("Reading from the terminal; Ctrl-D ends the value.")
+		}
+		return &putSource{ReadCloser: a.stdin(ctx), total: -1}, nil
+	}
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
-		return entry, err
+		return nil, err
 	case info.IsDir():
-		return entry, fmt.Errorf("%s is a directory: 'kvault import' stores those", name)
+		return nil, fmt.Errorf("%s is a directory: 'kvault import' stores those", name)
 	case a.vaultFiles().own(info):
-		return entry, fmt.Errorf("%s is the vault itself", name)
+		return nil, fmt.Errorf("%s is the vault itself", name)
 	}
-	err = a.withVault(ctx, creating, func(v *kvault.Vault) error {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	src := &putSource{ReadCloser: f, name: name, total: -1}
+	if info, err = f.Stat(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if info.Mode().IsRegular() {
+		src.file = readMoment(f, info)
+		if src.total = info.Size(); src.total == 0 {
+			src.total = -1
 		}
-		defer f.Close()
-		entry, err = a.stream(ctx, v, key, as, f, o)
+	}
+	return src, nil
+}
+
+func (s *putSource) Read(p []byte) (int, error) {
+	if s.file != nil {
+		return s.file.Read(p)
+	}
+	return s.ReadCloser.Read(p)
+}
+
+// describe adds to o what the source says of the value.
+func (s *putSource) describe(key string, o *kvault.PutOptions) {
+	if s.file == nil {
+		return
+	}
+	if s.file.trusted {
+		o.Size, o.SizeKnown = s.total, true
+	}
+	o.ModTime = s.file.info.ModTime()
+	if o.ContentType == "" && kvault.TypeByName(key) == "" {
+		o.ContentType = kvault.TypeByName(filepath.ToSlash(s.name))
+	}
+}
+
+// prepare returns what is to be stored. It fails, before a vault is made, if the vault would refuse it.
+func (a *app) prepare(ctx context.Context, key, as string, src io.Reader, o *kvault.PutOptions) (io.Reader, error) {
+	if fit := kvault.FitModTime(o.ModTime); !o.ModTime.IsZero() && !fit.Equal(o.ModTime) {
+		a.note("%s", timeNote(key, o.ModTime, fit))
+		o.ModTime = fit
+	}
+	start := bufio.NewReader(src)
+	if _, err := start.Peek(1); err != nil && err != io.EOF {
+		return nil, named("put", key, err)
+	}
+	in := io.Reader(start)
+	if as != "" && as != "raw" && as != "text" {
+		b, err := encodeInput(as, start)
+		if err != nil {
+			return nil, named("put", key, err)
+		}
+		in = bytes.NewReader(b)
+	}
+	if !a.missing() {
+		return in, nil
+	}
+	trial := kvault.PutOptions{ContentType: o.ContentType, ModTime: o.ModTime, User: o.User}
+	return in, a.rehearse(ctx, func(v *kvault.Vault) error {
+		_, err := v.PutWith(ctx, key, nil, &trial)
 		return err
 	})
-	return entry, err
 }
 
-// stream stores what is left of an open file, with its modification time.
-func (a *app) stream(ctx context.Context, v *kvault.Vault, key, as string, f fs.File, o *kvault.PutOptions) (kvault.Entry, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return kvault.Entry{}, err
-	}
-	total := int64(-1)
-	if info.Mode().IsRegular() {
-		total = info.Size()
-		o.Size, o.SizeKnown, o.ModTime = total, true, info.ModTime()
-	}
-	b := a.startBar("put", inBytes, total)
-	defer b.finish()
-	return putAs(ctx, v, key, as, b.reader(f), o)
-}
-
+// putAs stores what prepare returned.
 func putAs(ctx context.Context, v *kvault.Vault, key, as string, in io.Reader, o *kvault.PutOptions) (kvault.Entry, error) {
-	if as == "" {
+	switch as {
+	case "":
 		return v.PutReader(ctx, key, in, o)
+	case "raw":
+		return typed.PutReader(ctx, v, key, typed.Raw, in, o)
+	case "text":
+		return typed.PutReader(ctx, v, key, typed.Text, in, o)
 	}
-	return putTyped(ctx, v, key, as, in, o)
+	c := *o
+	c.Size, c.SizeKnown = 0, false
+	if c.ContentType == "" {
+		c.ContentType = "application/octet-stream" // the key's extension would say what the header makes untrue
+	}
+	return v.PutReader(ctx, key, in, &c)
 }
 
 // stdin is standard input, but reading it ends when ctx is cancelled even while there is nothing to read.

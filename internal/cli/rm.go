@@ -10,20 +10,21 @@ import (
 )
 
 type rmFlags struct {
-	prefix string
-	yes    bool
+	prefix   string
+	all, yes bool
 }
 
 func (a *app) rmCommand() *cobra.Command {
 	var flags rmFlags
 	cmd := &cobra.Command{
-		Use:     "rm KEY... | rm --prefix PREFIX",
+		Use:     "rm KEY... | rm --prefix PREFIX | rm --all",
 		GroupID: groupValues,
 		Short:   "Delete keys",
-		Long: `Delete the KEYs, or every key that starts with PREFIX. With --prefix it asks
-first; where there is no terminal to ask on, --yes is needed. The exit code is
-4 if none of the keys existed and 3 if some did not. Those that exist are deleted
-in one transaction.
+		Long: `Delete the KEYs, every key that starts with PREFIX, or with --all every key of
+the table. With --prefix and --all it asks first; where there is no terminal to
+ask on, --yes is needed. An empty PREFIX is refused: a variable that is not set
+deletes nothing. The exit code is 4 if none of the keys existed and 3 if some did
+not. Those that exist are deleted in one transaction.
 
 The vault's file keeps its size, and uses the space again; 'kvault optimize'
 gives it back.
@@ -35,15 +36,16 @@ gives it back.
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&flags.prefix, "prefix", "", "delete every key that starts with `PREFIX`")
+	fs.BoolVar(&flags.all, "all", false, "delete every key")
 	fs.BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
 	a.flags.registerWrite(cmd)
 	cmd.RunE = a.action(func(ctx context.Context, keys []string) error {
-		byPrefix := fs.Changed("prefix")
-		if byPrefix == (len(keys) > 0) {
-			return usagef("rm: name either keys or a --prefix")
+		byPrefix := flags.prefix != ""
+		if byPrefix && flags.all || (byPrefix || flags.all) == (len(keys) > 0) {
+			return usagef("rm: name either keys, a --prefix or --all")
 		}
 		return a.withVault(ctx, changing, func(v *kvault.Vault) error {
-			if byPrefix {
+			if byPrefix || flags.all {
 				return a.rmPrefix(ctx, v, flags)
 			}
 			return a.rmKeys(ctx, v, keys)
@@ -113,6 +115,9 @@ func (a *app) rmPrefix(ctx context.Context, v *kvault.Vault, flags rmFlags) erro
 	case err != nil:
 		return err
 	case n == 0:
+		if flags.all {
+			return &exitError{code: exitNotFound, err: errors.New("there are no keys")}
+		}
 		return &exitError{code: exitNotFound, err: fmt.Errorf("no key starts with %q", flags.prefix)}
 	case a.flags.json:
 		return a.emit(struct {

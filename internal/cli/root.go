@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const (
@@ -56,18 +58,52 @@ reads standard output has seen enough, the command ends without a word (141).
 		a.optimizeCommand(), a.layoutCommand(), a.checkCommand(), a.salvageCommand(), a.backupCommand(), a.restoreCommand(), a.infoCommand(),
 		a.completionCommand(), a.versionCommand(),
 	)
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = helpTopic
+	}
 	return root
+}
+
+// helpTopic refuses help on a command that does not exist, which is no success.
+func helpTopic(help *cobra.Command, args []string) error {
+	if _, rest, err := help.Root().Find(args); err != nil || len(rest) > 0 {
+		return usagef("help: there is no command %q", strings.Join(args, " "))
+	}
+	return nil
 }
 
 // action makes fn what a command runs, once the environment has been applied.
 func (a *app) action(fn func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
+		if err := refuseEmpty(cmd); err != nil {
+			return err
+		}
 		if err := a.applyEnv(cmd); err != nil {
+			return err
+		}
+		if err := a.checkTable(cmd.Context()); err != nil {
 			return err
 		}
 		a.started = true
 		return fn(cmd.Context(), args)
 	}
+}
+
+// refuseEmpty refuses flags whose value is empty, which mostly is a variable that is not set: --prefix would mean every key,
+// --if-tag any version, and --output standard output. --file has an error of its own.
+func refuseEmpty(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.String() != "" || f.Value.Type() != "string" || f.Name == "file" || err != nil {
+			return
+		}
+		way := "leave it out for its default"
+		if f.Name == "prefix" {
+			way = "--all deletes every key"
+		}
+		err = usagef("%s: --%s is empty; %s", cmd.Name(), f.Name, way)
+	})
+	return err
 }
 
 // takes accepts between least and most arguments (any number if most is below 0). Keys, the first ones, are not empty.

@@ -60,7 +60,7 @@ func (a *app) printStat(e kvault.Entry, encoding string) error {
 		{"key", a.shown(e.Key)},
 		{"size", sizeInWords(e.Size)},
 		{"modified", timeInWords(e.ModTime)},
-		{"type", e.ContentType},
+		{"type", a.shown(e.ContentType)},
 		{"encoding", encoding},
 		{"tag", e.Tag},
 	}

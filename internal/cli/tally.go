@@ -16,6 +16,13 @@ import (
 type tally struct {
 	mu                             sync.Mutex
 	done, unchanged, failed, bytes int64
+	times                          int64 // that did not fit
+}
+
+func (t *tally) addTimes(n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.times += n
 }
 
 // actionJSON says in JSON what became of one item.
@@ -65,7 +72,11 @@ func (a *app) failedItem(t *tally, op, key string, err error) {
 // finish reports the totals, and turns failed items into exit code 3.
 func (a *app) finish(t *tally, verb string) error {
 	if a.flags.json {
-		if err := a.emit(map[string]int64{verb: t.done, "unchanged": t.unchanged, "failed": t.failed, "bytes": t.bytes}); err != nil {
+		totals := map[string]int64{verb: t.done, "unchanged": t.unchanged, "failed": t.failed, "bytes": t.bytes}
+		if t.times > 0 {
+			totals["times_changed"] = t.times
+		}
+		if err := a.emit(totals); err != nil {
 			return err
 		}
 	}
@@ -75,6 +86,9 @@ func (a *app) finish(t *tally, verb string) error {
 	}
 	if t.failed > 0 {
 		s += fmt.Sprintf(", %s failed", humanize.Comma(t.failed))
+	}
+	if t.times > 0 {
+		s += fmt.Sprintf(", %s with another time", humanize.Comma(t.times))
 	}
 	a.note("%s.", s)
 	if t.failed == 0 {

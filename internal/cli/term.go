@@ -15,12 +15,23 @@ func (a *app) colour() bool {
 	return a.terminal(a.sys.Out) && a.sys.Getenv("NO_COLOR") == "" && a.sys.Getenv("TERM") != "dumb"
 }
 
-// shown is key as standard output gets it: on a terminal quoted if it would not print as it is, else untouched.
-func (a *app) shown(key string) string {
-	if !a.terminal(a.sys.Out) || plain(key) {
-		return key
+// shown is a key, or other text that the vault holds, as standard output gets it: quoted if it has control characters, which would make
+// lines and columns of their own, and on a terminal also if it would not print as it is.
+func (a *app) shown(text string) string {
+	if a.terminal(a.sys.Out) && !plain(text) || !a.terminal(a.sys.Out) && !oneLine(text) {
+		return strconv.Quote(text)
 	}
-	return strconv.Quote(key)
+	return text
+}
+
+// oneLine reports whether text has no control characters, and is not what strconv.Quote makes of one that has.
+func oneLine(text string) bool {
+	if strings.HasPrefix(text, `"`) {
+		if _, err := strconv.Unquote(text); err == nil {
+			return false
+		}
+	}
+	return strings.IndexFunc(text, unicode.IsControl) < 0
 }
 
 // plain reports whether a terminal shows key as it is, and nobody could take it for a quoted one.

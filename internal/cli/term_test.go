@@ -141,11 +141,11 @@ func TestNothingControlsTheTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.must("x", "put", "k", "--type", "text/\x1b[2Jplain")
-	if o := s.must("", "stat", "k"); !strings.Contains(o.out, "text/\x1b[2Jplain") {
+	if o := s.must("", "stat", "k"); !strings.Contains(o.out, `"text/\x1b[2Jplain"`) {
 		t.Errorf("stat into a pipe: %q", o.out)
 	}
 	s.outTerm, s.errTerm = true, true
-	if o := s.must("", "stat", "k"); !strings.Contains(o.out, "text/?[2Jplain") {
+	if o := s.must("", "stat", "k"); !strings.Contains(o.out, `"text/\x1b[2Jplain"`) {
 		t.Errorf("stat: %q", o.out)
 	}
 	o := s.run("", "import", dir)

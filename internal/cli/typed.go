@@ -103,26 +103,6 @@ func flatten(flat []json.RawMessage, b json.RawMessage, shape []int) ([]json.Raw
 	return flat, nil
 }
 
-// putTyped stores what in gives as a typed value.
-func putTyped(ctx context.Context, v *kvault.Vault, key, form string, in io.Reader, o *kvault.PutOptions) (kvault.Entry, error) {
-	switch form {
-	case "raw":
-		return typed.PutReader(ctx, v, key, typed.Raw, in, o)
-	case "text":
-		return typed.PutReader(ctx, v, key, typed.Text, in, o)
-	}
-	b, err := encodeInput(form, in)
-	if err != nil {
-		return kvault.Entry{}, named("put", key, err)
-	}
-	c := *o
-	c.Size, c.SizeKnown = 0, false
-	if c.ContentType == "" {
-		c.ContentType = "application/octet-stream" // the key's extension would say what the header makes untrue
-	}
-	return v.PutWith(ctx, key, b, &c)
-}
-
 // getTyped writes a value decoded: text, raw bytes and pickles as they are, everything else as JSON.
 func (a *app) getTyped(ctx context.Context, v *kvault.Vault, key, to string, forceBinary bool) error {
 	p, err := typed.Open(ctx, v, key)

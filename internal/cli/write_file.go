@@ -6,25 +6,36 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 )
 
-// writeFile has fill write the named file, which changes only when all of it is there. What cannot be replaced, such as a named
-// pipe, is written to directly.
+// writeFile has fill write the named file, which changes only when all of it is there. A symbolic link stays, and the file that it
+// leads to changes. What cannot be replaced, such as a pipe, a device or a file that is open already, is written to directly.
 func (a *app) writeFile(name string, fill func(io.Writer) error) error {
-	if target, err := filepath.EvalSymlinks(name); err == nil {
-		name = target
+	resolved, err := followLinks(name)
+	if err != nil {
+		return err
 	}
-	info, err := os.Stat(name)
+	if parts := openFile.FindStringSubmatch(resolved); parts != nil {
+		return a.writeOpen(name, parts[1], fill)
+	}
+	info, err := os.Stat(resolved)
 	switch {
+	case errors.Is(err, os.ErrNotExist) && resolved != name:
+		return fmt.Errorf("%s is a symbolic link to %s, which does not exist: name the file itself, or remove the link", name, resolved)
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return err
 	case err != nil:
 	case info.IsDir():
 		return fmt.Errorf("%s is a directory: name a file in it", name)
 	case !info.Mode().IsRegular():
-		return writeDevice(name, fill)
+		return writeThrough(name, os.O_WRONLY, fill)
+	case strings.HasPrefix(resolved, procFiles): // a file that another process has open
+		return writeThrough(name, os.O_WRONLY|os.O_APPEND, fill)
 	}
-	dir, base := filepath.Split(filepath.Clean(name))
+	dir, base := filepath.Split(filepath.Clean(resolved))
 	root, err := os.OpenRoot(filepath.Join(dir, "."))
 	if err != nil {
 		return err
@@ -40,8 +51,61 @@ func (a *app) writeFile(name string, fill func(io.Writer) error) error {
 	return replaceFile(root, base, attrs, fill)
 }
 
-func writeDevice(name string, fill func(io.Writer) error) error {
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+// procFiles is where Linux has the files that are open, under names that lead to them without being their own.
+const procFiles = "/proc/"
+
+// openFile matches the names of this process's open files.
+var openFile = regexp.MustCompile(`^(?:/dev|/proc/(?:self|thread-self|` + strconv.Itoa(os.Getpid()) + `))/fd/([0-9]+)$`)
+
+// followLinks returns the file that name leads to, whether it exists or not. It goes no further than to the name of an open file: the
+// system shows those as links to the name by which the file was opened, which may be another file's by now.
+func followLinks(name string) (string, error) {
+	for range 40 {
+		if clean := filepath.Clean(name); openFile.MatchString(clean) || strings.HasPrefix(clean, procFiles) {
+			return clean, nil
+		}
+		target, err := os.Readlink(name)
+		if err != nil {
+			return name, nil // no link
+		}
+		if !filepath.IsAbs(target) {
+			dir, err := filepath.EvalSymlinks(filepath.Dir(name))
+			if err != nil {
+				return "", err
+			}
+			target = filepath.Join(dir, target)
+		}
+		name = target
+	}
+	return "", fmt.Errorf("%s is one of too many symbolic links", name)
+}
+
+// writeOpen has fill write to the open file of this number, behind what was written there before.
+func (a *app) writeOpen(name, number string, fill func(io.Writer) error) error {
+	fd, err := strconv.Atoi(number)
+	if err != nil {
+		return fmt.Errorf("%s is no open file", name)
+	}
+	switch fd {
+	case 1:
+		return fill(a.out)
+	case 2:
+		return fill(a.sys.Err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if a.vaultFiles().opened(info) {
+		return fmt.Errorf("%s is a file of the vault itself", name)
+	}
+	return errors.Join(fill(f), f.Close())
+}
+
+// writeThrough has fill write to a file that stays the same one.
+func writeThrough(name string, flags int, fill func(io.Writer) error) error {
+	f, err := os.OpenFile(name, flags, 0)
 	if err != nil {
 		return err
 	}
