@@ -48,6 +48,11 @@ type SalvageReport struct {
 // Errors: ErrNoVault if src does not exist, ErrInvalid if it is no file, ErrExists if dst is there, ErrCorrupt if
 // nothing of a vault was found; dst is not made then.
 func Salvage(ctx context.Context, src, dst string, o *SalvageOptions) (*SalvageReport, error) {
+	return salvageFrom(ctx, src, dst, o, rawfile.Open)
+}
+
+// salvageFrom is Salvage by way of a function that opens src.
+func salvageFrom(ctx context.Context, src, dst string, o *SalvageOptions, open func(path string) (*rawfile.File, error)) (*SalvageReport, error) {
 	s := &salvage{ctx: ctx, report: &SalvageReport{}}
 	if o != nil {
 		s.opt = *o
@@ -63,7 +68,7 @@ func Salvage(ctx context.Context, src, dst string, o *SalvageOptions) (*SalvageR
 	if dst == "" || dst == Memory {
 		return s.report, fmt.Errorf("the new vault must be a file: %w", engine.ErrInvalid)
 	}
-	f, err := rawfile.Open(src)
+	f, err := open(src)
 	if err != nil {
 		return s.report, explainRaw(src, err)
 	}
