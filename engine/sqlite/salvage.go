@@ -131,6 +131,9 @@ func (s *salvage) progress() {
 
 // copyAll fills the new file.
 func (s *salvage) copyAll(p *plan, tmp string) error {
+	if p.newer != nil {
+		s.lose(engine.Loss{Table: layoutTable, Copied: true, Err: p.newer})
+	}
 	for i, kv := range p.tables {
 		if err := s.into(tmp, kv.name, func(dst *Store) error {
 			if err := s.copyTable(dst, p, kv); err != nil || i > 0 {
