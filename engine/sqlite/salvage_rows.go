@@ -33,8 +33,8 @@ type rowCopier struct {
 	unconfirmed int64
 	// unproven counts the values that were copied without a checksum, if no value of the table can have one.
 	unproven int64
-	batch       []*found
-	size        int
+	batch    []*found
+	size     int
 }
 
 // found is a value on its way into the new vault.
