@@ -65,6 +65,9 @@ func (c *checker) part(what string, fn func(*session) error) error {
 func (c *checker) problem(p engine.Problem) { c.found = append(c.found, p) }
 
 func (c *checker) checkStructure(ses *session) error {
+	if err := c.checkLength(ses); err != nil {
+		return err
+	}
 	st, err := ses.c.Prepare(`PRAGMA integrity_check(100)`)
 	if err != nil {
 		return err

@@ -1,6 +1,24 @@
 package sqlite
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
+)
+
+// SalvageThrough is Salvage of a file whose bytes are read through what through makes of it.
+func SalvageThrough(ctx context.Context, src, dst string, o *SalvageOptions, through func(io.ReaderAt) io.ReaderAt) (*SalvageReport, error) {
+	return salvageFrom(ctx, src, dst, o, func(path string) (*rawfile.File, error) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return rawfile.OpenReader(through(bytes.NewReader(data)), int64(len(data)), path)
+	})
+}
 
 // On returns the options with the file system layer named vfs under SQLite, for tests outside of this package.
 func (o Options) On(vfs string) *Options {

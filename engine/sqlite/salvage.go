@@ -36,7 +36,8 @@ type SalvageReport struct {
 // Salvage copies what can be read of the vault file src, however damaged, into the new vault file dst. It reads src without SQLite and never
 // changes it; nobody may write it meanwhile. What src's write-ahead log or rollback journal holds for it counts.
 //
-// Every value is whole, and was held against its checksum if it has one. A key has none: it is right if the file has it twice, and a doubt is told
+// Every value is whole, and was held against its checksum. If it has none, a doubt is told of it, or one of the table if no value there has one. A key
+// has none: it is right if the file has it twice, and a doubt is told
 // of each value whose key stands in its row alone, or one of the table if nothing is left of its index. Rows whose keys are confirmed
 // come first, and no other takes their place. What could not be read is told by OnLoss: by key where the row, the
 // index of keys or the record of a large value still names it, else as a range of rows. A column has no checksum: it is
@@ -48,6 +49,11 @@ type SalvageReport struct {
 // Errors: ErrNoVault if src does not exist, ErrInvalid if it is no file, ErrExists if dst is there, ErrCorrupt if
 // nothing of a vault was found; dst is not made then.
 func Salvage(ctx context.Context, src, dst string, o *SalvageOptions) (*SalvageReport, error) {
+	return salvageFrom(ctx, src, dst, o, rawfile.Open)
+}
+
+// salvageFrom is Salvage by way of a function that opens src.
+func salvageFrom(ctx context.Context, src, dst string, o *SalvageOptions, open func(path string) (*rawfile.File, error)) (*SalvageReport, error) {
 	s := &salvage{ctx: ctx, report: &SalvageReport{}}
 	if o != nil {
 		s.opt = *o
@@ -64,7 +70,7 @@ func Salvage(ctx context.Context, src, dst string, o *SalvageOptions) (*SalvageR
 	if dst == "" || dst == Memory {
 		return s.report, fmt.Errorf("the new vault must be a file: %w", engine.ErrInvalid)
 	}
-	f, err := rawfile.Open(src)
+	f, err := open(src)
 	if err != nil {
 		return s.report, explainRaw(src, err)
 	}
@@ -127,6 +133,9 @@ func (s *salvage) progress() {
 
 // copyAll fills the new file.
 func (s *salvage) copyAll(p *plan, tmp string) error {
+	if p.newer != nil {
+		s.lose(engine.Loss{Table: layoutTable, Copied: true, Err: p.newer})
+	}
 	for i, kv := range p.tables {
 		if err := s.into(tmp, kv.name, func(dst *Store) error {
 			if err := s.copyTable(dst, p, kv); err != nil || i > 0 {

@@ -132,10 +132,10 @@ func (c *rowCopier) tellMissing() error {
 		rec, why := c.rows.Find(rowid)
 		if rec != nil {
 			got, err := rec.Bytes(c.key, MaxKey)
-			if err == nil && bytes.Equal(got, key) {
+			if err == nil && bytes.Equal(got, key) && !c.unread {
 				continue // told when the row was copied
 			}
-			if why = err; err == nil {
+			if why = err; err == nil && !bytes.Equal(got, key) {
 				why = fmt.Errorf("%w: its row has the key %q", rawfile.ErrDamaged, got)
 			}
 		}
@@ -165,5 +165,22 @@ func (c *rowCopier) tellUnconfirmed() {
 	if c.unconfirmed > 0 && !c.indexed {
 		c.lose(engine.Loss{Table: c.name, Copied: true,
 			Err: fmt.Errorf("%w: its index of keys is lost, so that nothing confirms %d of its keys", rawfile.ErrDamaged, c.unconfirmed)})
+	}
+}
+
+// doubtValue makes it doubtful that a value has no checksum, as one of another program has none. Where no value of the table can have one, one
+// line says so for all.
+func (c *rowCopier) doubtValue(v *found) {
+	switch {
+	case c.meta == nil && c.metaByKey == nil:
+		c.unproven++
+	case v.doubt == nil:
+		v.doubt = errors.New("it has no checksum, so that nothing proves the value")
+	}
+}
+
+func (c *rowCopier) tellUnproven() {
+	if c.unproven > 0 {
+		c.lose(engine.Loss{Table: c.name, Copied: true, Err: fmt.Errorf("no value has a checksum, so that nothing proves %d of them", c.unproven)})
 	}
 }

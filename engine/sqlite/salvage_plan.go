@@ -17,6 +17,7 @@ type plan struct {
 	orphans *rawfile.Table
 	arrays  *rawArrays
 	foreign []string
+	newer   error // that the file is of a later version
 }
 
 // rawTable is a key-value table with its metadata and the index of its keys.
@@ -33,7 +34,7 @@ type rawTable struct {
 type object struct {
 	kind, name, table string
 	root              uint32
-	columns           []string // of a table, in lower case
+	columns, types    []string // of a table: the first words of what it has as columns in lower case, and the second in upper case
 	sql               string
 }
 
@@ -54,7 +55,7 @@ type surveyor struct {
 func (s *salvage) survey() (*plan, error) {
 	sv := &surveyor{salvage: s, scan: rawfile.NewScan(s.file)}
 	sv.readSchema()
-	p := &plan{}
+	p := &plan{newer: sv.newerLayout()}
 	ours := slices.ContainsFunc(sv.objects, func(o object) bool {
 		return slices.Contains(ownTables, o.name) || strings.HasSuffix(o.name, metaSuffix)
 	})
@@ -71,6 +72,9 @@ func (s *salvage) survey() (*plan, error) {
 		return p, nil
 	}
 	if p.arrays == nil || p.arrays.meta.Empty() {
+		if p.newer != nil {
+			return nil, p.newer
+		}
 		return nil, fmt.Errorf("%w: no row of a vault was found", engine.ErrCorrupt)
 	}
 	p.tables = []*rawTable{{name: DefaultTable, rows: &rawfile.Table{}}}
@@ -112,7 +116,7 @@ func readObject(r rawfile.RowResult) (o object, err error) {
 	sql, err := r.Bytes(4, maxSchema)
 	o = object{kind: text[0], name: text[1], table: text[2], root: uint32(root), sql: string(sql)}
 	if o.kind == "table" {
-		o.columns = columnNames(o.sql)
+		o.columns, o.types = columnsIn(o.sql)
 		if o.name != o.table && strings.Contains(o.sql, o.table) { // the name stands in three places
 			o.name = o.table
 		}
@@ -120,8 +124,8 @@ func readObject(r rawfile.RowResult) (o object, err error) {
 	return o, err
 }
 
-// columnNames are the first words of the definitions of a CREATE TABLE.
-func columnNames(sql string) (names []string) {
+// columnsIn are the names and types in the definitions of a CREATE TABLE; a type is empty if there is none.
+func columnsIn(sql string) (names, types []string) {
 	open := strings.IndexByte(sql, '(')
 	depth, from := 0, open+1
 	for i := max(open, 0); i < len(sql); i++ {
@@ -132,16 +136,17 @@ func columnNames(sql string) (names []string) {
 			depth--
 		}
 		if depth == 1 && sql[i] == ',' || depth == 0 {
-			words := strings.Fields(sql[from:i])
-			if from = i + 1; len(words) > 0 {
+			words := append(strings.Fields(sql[from:i]), "", "")
+			if from = i + 1; words[0] != "" {
 				names = append(names, strings.ToLower(strings.Trim(words[0], "\"`[]'")))
+				types = append(types, strings.ToUpper(words[1]))
 			}
 		}
 		if depth == 0 {
 			break
 		}
 	}
-	return names
+	return names, types
 }
 
 // find returns what the schema says of a table; by its columns, if there is none of that name and it is the only one that has them.
@@ -190,11 +195,17 @@ func (sv *surveyor) indexOf(o object, columns string) (root uint32) {
 		case x.kind != "index" || !strings.EqualFold(x.table, o.name) || o.name == "":
 		case x.sql == "":
 			return x.root
-		case strings.Join(columnNames(x.sql), " ") == columns && !strings.Contains(strings.ToUpper(x.sql), "WHERE"):
+		case x.indexes(columns) && !strings.Contains(strings.ToUpper(x.sql), "WHERE"):
 			root = x.root
 		}
 	}
 	return root
+}
+
+// indexes says whether an index is on the given columns.
+func (o object) indexes(columns string) bool {
+	names, _ := columnsIn(o.sql)
+	return strings.Join(names, " ") == columns
 }
 
 // rest walks what is no part of the vault, so that its pages are not taken for lost ones.

@@ -31,8 +31,10 @@ type rowCopier struct {
 	unread bool
 	// unconfirmed counts the values that were copied under a key that nothing confirmed.
 	unconfirmed int64
-	batch       []*found
-	size        int
+	// unproven counts the values that were copied without a checksum, if no value of the table can have one.
+	unproven int64
+	batch    []*found
+	size     int
 }
 
 // found is a value on its way into the new vault.
@@ -70,16 +72,21 @@ func (s *salvage) copyTable(dst *Store, p *plan, kv *rawTable) error {
 		return err
 	}
 	c.tellUnconfirmed()
+	c.tellUnproven()
 	return c.tellMissing()
 }
 
 func (c *rowCopier) copyRows(confirmed bool) error {
-	if !confirmed && c.confirmed.All() {
+	if !confirmed && c.confirmed.All() && !c.unread {
 		return nil
 	}
 	for rowid, r := range c.rows.Rows() {
 		if err := c.ctx.Err(); err != nil {
 			return err
+		}
+		if r.Err != nil && confirmed { // told with the rows that nothing confirms
+			c.unread = true
+			continue
 		}
 		if c.confirmed.Has(r.Record) != confirmed {
 			continue
@@ -199,6 +206,7 @@ func (c *rowCopier) copied(v *found, size int64) {
 	c.report.Bytes += size
 	if !v.Meta.HasSum {
 		c.report.Unproven++
+		c.doubtValue(v)
 	}
 	if v.unconfirmed {
 		c.report.Unconfirmed++

@@ -86,7 +86,7 @@ func (sv *surveyor) findTables(ours bool) (list []*rawTable) {
 			if kv := sv.disfigured(o); kv != nil {
 				list = append(list, kv)
 			}
-		} else if !strings.Contains(strings.ToUpper(o.sql), "WITHOUT ROWID") {
+		} else if !strings.Contains(strings.ToUpper(o.sql), "WITHOUT ROWID") && !sv.otherPurpose(o, keyForms[i].key) {
 			list = append(list, sv.keyTable(o, i, ours, sv.scan.Table(o.root)))
 		}
 	}
@@ -106,6 +106,23 @@ func (sv *surveyor) findTables(ours bool) (list []*rawTable) {
 		list = append(list, kv)
 	}
 	return list
+}
+
+// otherPurpose says that a table has the columns of a key-value table by chance: no metadata, and keys that are no blobs, or that belongs to a virtual
+// table of SQLite's, as vec_kvault_info does to vec_kvault.
+func (sv *surveyor) otherPurpose(o object, key int) bool {
+	if _, ours := sv.find(o.name+metaSuffix, ""); ours {
+		return false
+	}
+	of := func(types ...string) bool {
+		return slices.ContainsFunc(types, func(t string) bool { return strings.Contains(o.types[key], t) })
+	}
+	if of("BLOB", "TEXT", "CHAR", "CLOB", "INT", "REAL", "NUM") {
+		return !of("BLOB")
+	}
+	return slices.ContainsFunc(sv.objects, func(v object) bool {
+		return strings.HasPrefix(strings.ToUpper(v.sql), "CREATE VIRTUAL") && strings.HasPrefix(strings.ToLower(o.name), strings.ToLower(v.name)+"_")
+	})
 }
 
 // disfigured is a key-value table whose text in the schema does not say so: it has a table of metadata, and rows of the right form.
@@ -172,4 +189,26 @@ func (sv *surveyor) keyTable(o object, form int, ours bool, rows *rawfile.Table)
 		sv.indexes = append(sv.indexes, kv.metaByKey)
 	}
 	return kv
+}
+
+func isLayout(r *rawfile.Record) bool { return isForm(r, textClass, textClass) }
+
+// newerLayout says that the file is of a later version of this package, or nil.
+func (sv *surveyor) newerLayout() error {
+	o, there := sv.find(layoutTable, "name value")
+	if !there || o.name != layoutTable {
+		return nil
+	}
+	x := rawfile.NewScan(sv.file).Index(o.root, isLayout) // a scan of its own, since rest goes there too
+	for r := range x.Entries() {
+		if r.Err != nil || !isLayout(r.Record) {
+			continue
+		}
+		name, err := r.Bytes(0, MaxKey)
+		version, versionErr := r.Bytes(1, MaxKey)
+		if err == nil && versionErr == nil && string(name) == "version" {
+			return layoutKnown(string(version))
+		}
+	}
+	return nil
 }

@@ -2,8 +2,10 @@ package sqlite_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -22,6 +24,8 @@ type original struct {
 	arrays  map[string][]byte
 	data    []byte
 	page    int
+	// through is how salvage reads the file, if not as it is.
+	through func(io.ReaderAt) io.ReaderAt
 }
 
 // makeOriginal makes a vault with values of all kinds, some replaced and removed since, and arrays.
@@ -134,7 +138,13 @@ func (v *original) salvage(t *testing.T, name string, exact bool, hurt func(data
 	allDoubtful := false // the index of keys is lost
 	var out outcome
 	var losses []engine.Loss
-	report, err := sqlite.Salvage(t.Context(), src, dst, &sqlite.SalvageOptions{OnLoss: func(l engine.Loss) {
+	run := sqlite.Salvage
+	if v.through != nil {
+		run = func(ctx context.Context, src, dst string, o *sqlite.SalvageOptions) (*sqlite.SalvageReport, error) {
+			return sqlite.SalvageThrough(ctx, src, dst, o, v.through)
+		}
+	}
+	report, err := run(t.Context(), src, dst, &sqlite.SalvageOptions{OnLoss: func(l engine.Loss) {
 		losses = append(losses, l)
 		if l.Copied {
 			out.doubts++

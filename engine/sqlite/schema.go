@@ -140,8 +140,12 @@ func checkLayout(c *driver.Conn) error {
 	}
 	v := s.ColString(0)
 	s.Reset()
-	if n, err := strconv.Atoi(v); err != nil || n > layoutVersion {
-		return fmt.Errorf("layout version %q is newer than %d, the newest known here; use a later kvault: %w", v, layoutVersion, engine.ErrUnsupported)
+	return layoutKnown(v)
+}
+
+func layoutKnown(version string) error {
+	if n, err := strconv.Atoi(version); err != nil || n > layoutVersion {
+		return fmt.Errorf("layout version %q is newer than %d, the newest known here; use a later kvault: %w", version, layoutVersion, engine.ErrUnsupported)
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ brings over only that table of keys.
 Values are held against their checksums, and keys and names of columns against
 their index: where that is damaged, a key that nothing confirms is doubtful,
 since it may have been altered. If nothing is left of the index of keys, one line
-says so for its table. Columns have no checksums, so that bytes altered within a
+says so for its table. A value that lost its checksum, or never had one, is
+doubtful, too; in a table where no value has one, one line says so. Columns have no checksums, so that bytes altered within a
 column go unseen.
 
 ` + exitHelp(),

@@ -284,12 +284,17 @@ func TestForeignColumns(t *testing.T) {
 func TestSalvageGolden(t *testing.T) {
 	eachGolden(t, func(t *testing.T, path string, g *golden) {
 		saved, lost := newPath(t), []string{}
-		_, err := kvault.Salvage(t.Context(), path, saved, &kvault.SalvageOptions{OnLoss: func(l kvault.Loss) { lost = append(lost, l.Table) }})
+		_, err := kvault.Salvage(t.Context(), path, saved, &kvault.SalvageOptions{OnLoss: func(l kvault.Loss) {
+			if l.Copied && l.Key == "" && strings.Contains(l.Err.Error(), "no value has a checksum") {
+				return // the package keeps none
+			}
+			lost = append(lost, l.Table)
+		}})
 		must(t, err)
 		var want []string
 		if g.Version > "0.7" {
 			want = append(want, "notes", "notes_content", "notes_data", "notes_docsize", "notes_values", "points", "points_chunks",
-				"points_metadatachunks00", "points_rowids", "points_values", "points_vector_chunks00")
+				"points_info", "points_metadatachunks00", "points_rowids", "points_values", "points_vector_chunks00")
 		}
 		if g.blocks() {
 			want = append(want, "kvault_col_blocks", "kvault_col_columns", "kvault_col_data", "kvault_col_format")

@@ -21,7 +21,8 @@ type File struct {
 	pageSize     int
 	usable       int
 	pages        uint32
-	mapped       bool // the file has pointer maps
+	declared     uint32 // how many pages there should be; 0 if nothing says so
+	mapped       bool   // the file has pointer maps
 	free         bitset
 	// overlay says where in the file beside it the current version of a page begins.
 	overlay map[uint32]int64
@@ -46,26 +47,32 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{main: main, closers: []io.Closer{main}, overlay: map[uint32]int64{}, cache: map[uint32][]byte{}, keep: cacheBytes}
-	if err := f.prepare(path, main); err != nil {
+	info, err := main.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, main.Close())
+	}
+	f, err := OpenReader(main, info.Size(), path)
+	if err != nil {
+		return nil, errors.Join(err, main.Close())
+	}
+	f.closers = append(f.closers, main)
+	return f, nil
+}
+
+// OpenReader is Open for a file that the caller has opened, and closes: main, of so many bytes, whose log or journal lies beside path.
+func OpenReader(main io.ReaderAt, size int64, path string) (*File, error) {
+	f := &File{main: main, overlay: map[uint32]int64{}, cache: map[uint32][]byte{}, keep: cacheBytes}
+	if err := f.prepare(path, size); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-func (f *File) prepare(path string, main *os.File) error {
-	info, err := main.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", path)
-	}
-	header := make([]byte, 100)
-	if _, err := main.ReadAt(header, 0); err != nil && err != io.EOF {
-		return err
-	}
-	if !logless(header) { // else the log is that of a file that this one replaced
+func (f *File) prepare(path string, size int64) error {
+	if !logless(f.header()) { // else the log is that of a file that this one replaced
 		if err := f.readLog(path + "-wal"); err != nil {
 			return err
 		}
@@ -75,13 +82,26 @@ func (f *File) prepare(path string, main *os.File) error {
 			return err
 		}
 	}
-	f.measure(header, info.Size())
+	f.measure(f.header(), size)
 	if f.pages == 0 {
 		return fmt.Errorf("%w: %s holds no page of a database", ErrDamaged, path)
 	}
 	f.findMaps()
 	f.findFree()
 	return nil
+}
+
+// header is the start of the first page: zeros where it cannot be read, since the other pages can do without it.
+func (f *File) header() []byte {
+	header := make([]byte, 100)
+	from, off := f.main, int64(0)
+	if at, ok := f.overlay[1]; ok {
+		from, off = f.beside, at
+	}
+	if n, err := from.ReadAt(header, off); err != nil {
+		clear(header[n:])
+	}
+	return header
 }
 
 // Close releases the file.
@@ -102,14 +122,16 @@ func (f *File) page(no uint32) ([]byte, error) {
 		return p, nil
 	}
 	if no == 0 || no > f.pages {
-		return nil, fmt.Errorf("%w: page %d of %d", ErrDamaged, no, f.pages)
+		return nil, f.beyond(no)
 	}
 	p := make([]byte, f.pageSize)
 	from, off := f.main, int64(no-1)*int64(f.pageSize)
 	if at, ok := f.overlay[no]; ok {
 		from, off = f.beside, at
 	}
-	if _, err := from.ReadAt(p, off); err != nil {
+	if _, err := from.ReadAt(p, off); err == io.EOF {
+		return nil, fmt.Errorf("%w: page %d is not there: the file is cut off", ErrDamaged, no)
+	} else if err != nil {
 		return nil, fmt.Errorf("%w: page %d cannot be read: %w", ErrDamaged, no, err)
 	}
 	if len(f.recent) >= max(f.keep/f.pageSize, 1) {
@@ -118,6 +140,22 @@ func (f *File) page(no uint32) ([]byte, error) {
 	}
 	f.cache[no], f.recent = p, append(f.recent, no)
 	return p, nil
+}
+
+// CutOff says that the file ends before its last page, or nil.
+func (f *File) CutOff() error {
+	if f.declared <= f.pages {
+		return nil
+	}
+	return fmt.Errorf("%w: the file is cut off: it has %d of its %d pages", ErrDamaged, f.pages, f.declared)
+}
+
+// beyond is the error for a page that the file does not have.
+func (f *File) beyond(no uint32) error {
+	if err := f.CutOff(); err != nil && no <= f.declared {
+		return fmt.Errorf("page %d is not there: %w", no, err)
+	}
+	return fmt.Errorf("%w: page %d of %d", ErrDamaged, no, f.pages)
 }
 
 // bitset is a set of numbers from 0 to a bound: of pages, or of rows.

@@ -2,6 +2,8 @@ package rawfile
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"iter"
 	"sort"
@@ -13,6 +15,7 @@ type Index struct {
 	root  uint32
 	pages []uint32
 	fits  func(*Record) bool
+	last  *Record // the entry that the walk met before
 	// lost counts the pages and entries that could not be read.
 	lost int
 }
@@ -25,6 +28,7 @@ func (s *Scan) Index(root uint32, fits func(*Record) bool) *Index {
 		return x
 	}
 	s.walkIndex(x, root, 0)
+	x.last = nil
 	return x
 }
 
@@ -42,17 +46,76 @@ func (s *Scan) walkIndex(x *Index, no uint32, depth int) {
 	}
 	s.seen.add(uint64(no))
 	x.pages = append(x.pages, no)
+	if x.fits == nil { // of another program: only its pages count
+		s.walkChildren(x, n, depth, func(int) {})
+		return
+	}
+	if !n.complete() || depth > 0 && len(n.cells) == 0 {
+		x.lost++
+	}
+	s.walkChildren(x, n, depth, x.follow(n))
+}
+
+// walkChildren walks what is under an index page, and calls entry for each of its cells when its turn comes in the order of the index.
+func (s *Scan) walkChildren(x *Index, n *node, depth int, entry func(cell int)) {
 	for i := range n.cells {
 		c, err := n.cell(i)
 		if err != nil {
 			x.lost++
-		} else if !n.leaf() {
+			continue
+		}
+		if !n.leaf() {
 			s.walkIndex(x, c.child, depth+1)
 		}
+		entry(i)
 	}
 	if !n.leaf() {
 		s.walkIndex(x, n.right, depth+1)
 	}
+}
+
+// follow counts the entries of a page that cannot be read, or that are not behind the one before them. Those of a page that was written to the place
+// of another make sense by themselves, and are out of order there.
+func (x *Index) follow(n *node) func(cell int) {
+	return func(cell int) {
+		r := n.row(cell)
+		if r.Err != nil || x.last != nil && !x.last.less(r.Record) {
+			x.lost++
+		}
+		if r.Err == nil {
+			x.last = r.Record
+		}
+	}
+}
+
+// less says whether an entry of an index is before another. It goes by the bytes of text, as the indexes of a vault do.
+func (r *Record) less(other *Record) bool {
+	for i := range max(r.Len(), other.Len()) {
+		a, b := r.Class(i), other.Class(i)
+		if a == Float || b == Float { // no index of a vault has such
+			return true
+		}
+		if a != b {
+			return a < b
+		}
+		c, err := r.compare(other, i)
+		if c != 0 || err != nil {
+			return c < 0
+		}
+	}
+	return false
+}
+
+// compare compares a column that has the same class in both records.
+func (r *Record) compare(other *Record, i int) (int, error) {
+	if r.Class(i) == Int {
+		a, err := r.Int(i)
+		b, otherErr := other.Int(i)
+		return cmp.Compare(a, b), errors.Join(err, otherErr)
+	}
+	a, err := r.Bytes(i, maxKey)
+	b, otherErr := other.Bytes(i, maxKey)
+	return bytes.Compare(a, b), errors.Join(err, otherErr)
 }
 
 // adoptIndex gives a page to the first index that it fits and that has lost some.

@@ -27,8 +27,12 @@ func TestNumbersBeyondInt(t *testing.T) {
 
 	binary.BigEndian.PutUint16(first[16:], size)
 	f = &File{main: noPages{}}
-	if f.measure(first, 1<<32+size); f.pageSize != 0 {
-		t.Errorf("a file of more than 4 GiB in which no page makes sense is taken for one page of %d bytes", f.pageSize)
+	if f.measure(first, 1<<32+size); f.pageSize != size || f.pages != 1<<23+1 {
+		t.Errorf("the header of a file of more than 4 GiB in which nothing else makes sense is taken for %d pages of %d bytes", f.pages, f.pageSize)
+	}
+	f = &File{main: noPages{}}
+	if f.measure(page(0xff), 1<<32+size); f.pageSize != 0 {
+		t.Errorf("a file of more than 4 GiB in which nothing makes sense is taken for one with pages of %d bytes", f.pageSize)
 	}
 }
 

@@ -45,7 +45,11 @@ func NewScan(f *File) *Scan { return &Scan{f, newBitset(uint64(f.pages))} }
 func (s *Scan) Table(root uint32) *Table {
 	t := &Table{f: s.f, root: s.f.plausible(root)}
 	if t.root == 0 {
-		t.gap(math.MinInt64, math.MaxInt64, 0, fmt.Errorf("%w: the schema does not say where the table is", ErrDamaged))
+		err := fmt.Errorf("%w: the schema does not say where the table is", ErrDamaged)
+		if root > s.f.pages {
+			err = s.f.beyond(root)
+		}
+		t.gap(math.MinInt64, math.MaxInt64, 0, err)
 		return t
 	}
 	s.walkTable(t, root, math.MinInt64, math.MaxInt64, 0)
@@ -93,11 +97,11 @@ func (s *Scan) walkTable(t *Table, no uint32, first, last int64, depth int) {
 	}
 	s.seen.add(uint64(no))
 	if n.leaf() {
-		t.addLeaf(n, first, last)
+		t.addLeaf(n, first, last, depth == 0)
 		return
 	}
 	children, ordered := n.children(first, last)
-	lost := false
+	lost, all := false, len(t.leaves)
 	for i, c := range children {
 		if !ordered {
 			c.first, c.last = first, last
@@ -113,6 +117,28 @@ func (s *Scan) walkTable(t *Table, no uint32, first, last int64, depth int) {
 			t.gap(c.first, t.lastBefore(before, c.first, c.last), no, fmt.Errorf("%w: page %d does not say where its rows are", ErrDamaged, no))
 		}
 		lost = false
+	}
+	if !ordered || !n.complete() {
+		t.gapsBetween(t.leaves[all:], first, last, no)
+	}
+}
+
+// gapsBetween notes the row ids from first to last that are on none of the leaves, which were found under a page that may have led to more.
+func (t *Table) gapsBetween(leaves []leaf, first, last int64, page uint32) {
+	err := fmt.Errorf("%w: page %d may have led to further rows", ErrDamaged, page)
+	leaves = slices.SortedFunc(slices.Values(leaves), func(a, b leaf) int { return cmp.Compare(a.first, b.first) })
+	from := first
+	for _, l := range leaves {
+		if l.first > from {
+			t.gap(from, l.first-1, page, err)
+		}
+		if l.last == math.MaxInt64 {
+			return
+		}
+		from = max(from, l.last+1)
+	}
+	if from <= last {
+		t.gap(from, last, page, err)
 	}
 }
 
@@ -161,22 +187,30 @@ func (n *node) children(first, last int64) (list []leaf, ordered bool) {
 	return append(list, leaf{first: from, last: last, page: n.right}), ordered
 }
 
-// addLeaf notes a leaf, a gap around each of its cells that makes no sense, and one for each row that should not be on this page.
-func (t *Table) addLeaf(n *node, first, last int64) {
+// addLeaf notes a leaf, a gap around each of its cells that makes no sense, and one for each row that should not be on this page. If the page
+// does not account for its bytes, every row id that it could have is a gap. Only the page of an empty table, a root, has no row.
+func (t *Table) addLeaf(n *node, first, last int64, root bool) {
 	rows := n.rows(first, last)
 	if len(rows) > 0 {
 		t.leaves = append(t.leaves, n.leafOf(rows))
 	}
-	if len(rows) == len(n.cells) {
+	complete := n.complete() && (len(rows) > 0 || root)
+	if len(rows) == len(n.cells) && complete {
 		return
 	}
-	from, at := first, -1
-	for _, r := range append(rows, row{rowid: last, cell: len(n.cells)}) {
-		if r.cell > at+1 && from <= r.rowid {
-			t.gap(from, below(r.rowid, from), n.no, fmt.Errorf("%w: page %d has rows that make no sense", ErrDamaged, n.no))
+	from, cell := first, 0 // what comes next
+	missing := func(next int, before int64) {
+		if (next > cell || !complete) && from <= before {
+			t.gap(from, before, n.no, fmt.Errorf("%w: page %d has rows that make no sense", ErrDamaged, n.no))
 		}
-		from, at = r.rowid+min(1, math.MaxInt64-r.rowid), r.cell
 	}
+	for _, r := range rows {
+		if r.rowid > first {
+			missing(r.cell, r.rowid-1)
+		}
+		from, cell = r.rowid+min(1, math.MaxInt64-r.rowid), r.cell+1
+	}
+	missing(len(n.cells), last)
 	for i := range n.cells {
 		if c, err := n.cell(i); err == nil && (c.rowid < first || c.rowid > last) {
 			t.gap(c.rowid, c.rowid, n.no, fmt.Errorf("%w: page %d has a row of another", ErrDamaged, n.no))
@@ -234,13 +268,17 @@ func longestRise(rows []row) []row {
 	return run
 }
 
-// Rows goes through the rows in order. A record that makes no sense comes with an error and its row id.
+// Rows goes through the rows in order. A record that makes no sense comes with an error and its row id, as does the first row of a page that
+// cannot be read any more.
 func (t *Table) Rows() iter.Seq2[int64, RowResult] {
 	return func(yield func(int64, RowResult) bool) {
 		for _, l := range t.leaves {
 			n, err := t.f.node(l.page)
-			if err != nil {
-				continue // it could be read before
+			if err != nil { // a disk that fails can give a page once, and not again
+				if !yield(l.first, RowResult{nil, err}) {
+					return
+				}
+				continue
 			}
 			for i, r := range n.rows(l.first, l.last) {
 				if !yield(r.rowid, n.placed(r, l.before+uint64(i))) {
