@@ -15,6 +15,8 @@ const (
 	modelStride = 1
 	// One of so many hostile files is tried.
 	hostileStride = 1
+	// From so many changes of each kind FuzzDamage sets out.
+	damageSeeds = 40
 	// Damage lies so many bytes apart.
 	damageStride    = 97
 	modelSeeds      = 4
