@@ -14,12 +14,12 @@ const (
 	// One of so many configurations of the model is tried, another each time, with so many seeds each.
 	modelStride = 29
 	// One of so many hostile files is tried, another each time.
-	hostileStride = 23 * slowdown
+	defaultHostile = 23 * slowdown
 	// From so many changes of each kind FuzzDamage sets out.
 	damageSeeds = 12
 	// Damage lies so many bytes apart.
 	damageStride    = 4001 * slowdown
-	modelSeeds      = 1
+	defaultSeeds    = 1
 	defaultRoom     = 20 * slowdown
 	defaultLockStep = 8 * slowdown
 	// At so many places a log is cut and overwritten.

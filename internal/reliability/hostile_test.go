@@ -3,6 +3,7 @@ package reliability
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -20,6 +21,8 @@ import (
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 )
+
+var hostile = flag.Int("hostile", defaultHostile, "one of so many hostile files is tried, another each time")
 
 // hostileMemory is what a process may take that meets hostile files, one after another.
 const hostileMemory = 600 << 20
@@ -110,7 +113,7 @@ func TestHostileFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, all := 0, hostileFiles()
-	for i := rand.IntN(hostileStride); i < len(all); i += hostileStride {
+	for i := rand.IntN(*hostile); i < len(all); i += *hostile {
 		h := all[i]
 		files++
 		if err := makeHostile(t.Context(), filepath.Join(dir, fmt.Sprint(i), "v.kv"), h); err != nil {

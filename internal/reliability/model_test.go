@@ -2,6 +2,7 @@ package reliability
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/kohakuvault/kvault"
 )
+
+var seeds = flag.Int("seeds", defaultSeeds, "how many times the model does as it pleases with each configuration")
 
 // modelConfig is one way of keeping and using a vault.
 type modelConfig struct {
@@ -99,7 +102,7 @@ func TestModel(t *testing.T) {
 		t.Run(fmt.Sprint("part ", part), func(t *testing.T) {
 			t.Parallel()
 			for i := first + part*modelStride; i < len(configs); i += parts * modelStride {
-				for seed := range modelSeeds {
+				for seed := range *seeds {
 					name := fmt.Sprintf("%v, seed %d", configs[i], seed)
 					choices := make([]byte, 600)
 					rand.NewChaCha8([32]byte{byte(seed), byte(i), byte(i >> 8)}).Read(choices)
