@@ -11,12 +11,11 @@ import (
 
 func TestConformance(t *testing.T) {
 	configs := map[string]*sqlite.Options{
-		"default":     nil,
-		"rollback":    {DisableWAL: true},
-		"small pages": {PageSize: 512, OneRowLimit: 3000},
-		"durable":     {Full: true},
-		"memory map":  {MmapSize: 256 << 20, PageSize: 4096, CacheKB: 64},
-		"other table": {Table: "photos"},
+		"default":                 nil,
+		"rollback":                sqlite.Options{DisableWAL: true}.On(sqlite.Unsynced),
+		"small pages":             sqlite.Options{PageSize: 512, OneRowLimit: 3000}.On(sqlite.Unsynced),
+		"durable":                 {Full: true},
+		"memory map, other table": {MmapSize: 256 << 20, PageSize: 4096, CacheKB: 64, Table: "photos"},
 	}
 	for name, o := range configs {
 		var except []enginetest.Exception
@@ -39,7 +38,7 @@ func TestConformance(t *testing.T) {
 			enginetest.Run(t, func(t *testing.T) engine.Store {
 				path := filepath.Join(t.TempDir(), "py.db")
 				foreign(t, path, schema.sql...)
-				return open(t, path, &sqlite.Options{OneRowLimit: 100_000})
+				return open(t, path, sqlite.Options{OneRowLimit: 100_000}.On(sqlite.Unsynced))
 			})
 		})
 	}

@@ -68,10 +68,10 @@ func writeDirect(t *testing.T, path, create string, page int) (keys []string) {
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	long := strings.Repeat("long", page)
-	for i := range 500 {
+	for i := range Amount(200, 500) {
 		keys = append(keys, fmt.Sprintf("%04d", r.IntN(1000)), fmt.Sprintf("%d/%s", i, long[:r.IntN(60)]))
 	}
-	for i := range 20 {
+	for i := range Amount(8, 20) {
 		keys = append(keys, long[:page/5+i], long[:page/4+1-i], long[:i*page/5], string([]byte{0xff, byte(i)}), string([]byte{0, byte(i)}))
 	}
 	sizes := []int{0, 1, 42, 100, page / 8, page - 40, page, 3*page + 7, 20_000, 300_000}
@@ -126,7 +126,7 @@ func compareDirect(t *testing.T, s *Store, keys []string, usable bool) {
 	if usable && direct < 10*elsewhere {
 		t.Errorf("%d keys were read, %d left to SQLite", direct, elsewhere)
 	}
-	for range 100 {
+	for range Amount(20, 200) {
 		q := engine.Query{Limit: 1 + rand.IntN(400), Reverse: rand.IntN(2) == 0}
 		if rand.IntN(3) > 0 {
 			q.Start = keys[rand.IntN(len(keys))]

@@ -200,8 +200,8 @@ func TestPowerCutWhileMending(t *testing.T) {
 			wantKeys(t, s, keys) // with a journal it is a reader that plays it back
 			apply(t, s, engine.Op{Kind: engine.Put, Key: "3", Value: filled('w', 2000)})
 			disk.Still(func(*faultfs.Still) { cutting = false })
-			for _, files := range left {
-				s := openLeft(t, path, files)
+			for i := 0; i < len(left); i += Amount(3, 1) {
+				s := openLeft(t, path, left[i])
 				wantKeys(t, s, keys)
 				if err := s.Close(); err != nil {
 					t.Fatal(err)

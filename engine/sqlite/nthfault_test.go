@@ -17,6 +17,11 @@ import (
 
 var faulty = faultfs.New("kvault-faulty")
 
+// Unsynced names a file system without faults that leaves syncs out, for tests that open thousands of files.
+const Unsynced = "kvault-Unsynced"
+
+var _ = faultfs.New(Unsynced)
+
 var faultKinds = func() (all []faultfs.Fault) {
 	for _, forever := range []bool{false, true} {
 		for op := faultfs.Read; op <= faultfs.Size; op++ {
@@ -29,32 +34,38 @@ var faultKinds = func() (all []faultfs.Fault) {
 	return all
 }()
 
-// eachFault runs one with the first file operation of each kind failing, then the second and so on, until nothing fails. Each time
-// the vault is as template made it.
-func eachFault(t *testing.T, template func(t *testing.T, path string, o Options) (want map[string][]byte),
+// eachFault runs one without a fault, and then with those file operations of each kind failing that faultsAmong chooses, until nothing fails.
+// Each time the vault is as template made it.
+func eachFault(t *testing.T, faulty *faultfs.FS, template func(t *testing.T, path string, o Options) (want map[string][]byte),
 	one func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) (fired bool)) {
 	for _, rollback := range []bool{false, true} {
-		o := Options{PageSize: 1024, OneRowLimit: 8000, CacheKB: 16, DisableWAL: rollback, Full: true}
+		o := Options{PageSize: 1024, OneRowLimit: 8000, CacheKB: 16, DisableWAL: rollback, Full: true, vfs: Unsynced}
 		dir := t.TempDir()
 		whole := filepath.Join(dir, "template")
 		want := template(t, whole, o)
 		count := 0
-		for i, f := range faultKinds {
-			if !meets(i, rollback, t.Name()) {
-				continue
+		meet := func(f faultfs.Fault) (fired bool) {
+			path := filepath.Join(dir, fmt.Sprint("vault", count))
+			copyDatabase(t, whole, path)
+			if fired = one(t, path, o, f, maps.Clone(want)); fired {
+				count++
 			}
-			fired := true
-			for f.Nth = 1; fired && !t.Failed(); f.Nth = nextFault(f.Nth) {
-				path := filepath.Join(dir, fmt.Sprint("vault", count))
-				copyDatabase(t, whole, path)
-				fired = one(t, path, o, f, maps.Clone(want))
-				if fired {
-					count++
+			if t.Failed() {
+				t.Fatalf("rollback journal %t, %v %+v", rollback, f.Op, f)
+			}
+			removeDatabase(path)
+			return fired
+		}
+		meet(faultfs.Fault{})
+		seen := map[faultfs.Op]int64{}
+		for _, f := range faultKinds {
+			seen[f.Op] = faulty.Seen(f.Op)
+		}
+		for _, f := range faultKinds {
+			for f.Nth = range faultsAmong(seen[f.Op]) {
+				if !meet(f) {
+					break
 				}
-				if t.Failed() {
-					t.Fatalf("rollback journal %t, %v %+v", rollback, f.Op, f)
-				}
-				removeDatabase(path)
 			}
 		}
 		t.Logf("rollback journal %t: %d faults", rollback, count)
@@ -89,7 +100,7 @@ func TestNthFault(t *testing.T) {
 			vfs := "kvault-faulty-" + c.name
 			faulty := faultfs.New(vfs)
 			cameBack := 0
-			eachFault(t, fillForFaults, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
+			eachFault(t, faulty, fillForFaults, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
 				o.vfs = vfs
 				s, err := Open(t.Context(), path, &o)
 				if err != nil {
@@ -135,7 +146,7 @@ func expectAfterDeath(t *testing.T, s *Store, path string, o Options, want, chan
 	s.writer.turn <- struct{}{} // so that the sweeper does not write meanwhile
 	copyDatabase(t, path, dead)
 	s.writer.release()
-	o.vfs = ""
+	o.vfs = Unsynced
 	next, err := Open(t.Context(), dead, &o)
 	if err != nil {
 		t.Errorf("after the process's death: %v", err)
@@ -153,7 +164,7 @@ func expectAfterDeath(t *testing.T, s *Store, path string, o Options, want, chan
 
 func expectFile(t *testing.T, path string, o Options, want map[string][]byte) {
 	t.Helper()
-	o.vfs = ""
+	o.vfs = Unsynced
 	s, err := Open(t.Context(), path, &o)
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +209,7 @@ func TestNthFaultAtOpen(t *testing.T) {
 	for name, template := range map[string]func(t *testing.T, path string, o Options) map[string][]byte{
 		"closed": fillForFaults, "killed": killedInTransaction} {
 		t.Run(name, func(t *testing.T) {
-			eachFault(t, template, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
+			eachFault(t, faulty, template, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
 				o.vfs = "kvault-faulty"
 				faulty.Arm(f)
 				s, err := Open(t.Context(), path, &o)
@@ -219,7 +230,7 @@ func TestNthFaultAtOpen(t *testing.T) {
 
 // A vault that could not be made can be made by the next call.
 func TestNthFaultAtCreation(t *testing.T) {
-	eachFault(t, func(*testing.T, string, Options) map[string][]byte { return nil },
+	eachFault(t, faulty, func(*testing.T, string, Options) map[string][]byte { return nil },
 		func(t *testing.T, path string, o Options, f faultfs.Fault, _ map[string][]byte) bool {
 			o.vfs = "kvault-faulty"
 			faulty.Arm(f)
@@ -231,7 +242,7 @@ func TestNthFaultAtCreation(t *testing.T) {
 			if err != nil && !fired {
 				t.Errorf("without a fault: %v", err)
 			}
-			o.vfs = ""
+			o.vfs = Unsynced
 			s, err = Open(t.Context(), path, &o)
 			if err != nil {
 				t.Error(err)
@@ -248,7 +259,7 @@ func TestNthFaultAtCreation(t *testing.T) {
 
 // A backup is complete, or not there at all.
 func TestNthFaultInBackup(t *testing.T) {
-	eachFault(t, fillForFaults, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
+	eachFault(t, faulty, fillForFaults, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
 		o.vfs = "kvault-faulty"
 		s, err := Open(t.Context(), path, &o)
 		if err != nil {

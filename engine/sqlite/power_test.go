@@ -14,10 +14,11 @@ import (
 	"testing"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
 var (
-	powerCuts = flag.Int("powercuts", defaultPowerCuts, "how many power cuts each way of keeping a vault meets")
+	powerCuts = flag.Int("powercuts", sqlite.PowerCuts, "how many power cuts each way of keeping a vault meets")
 	powerSeed = flag.Uint64("powerseed", 1, "seed of the first run of power cuts")
 )
 

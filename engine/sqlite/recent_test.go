@@ -115,7 +115,7 @@ func TestRememberedValuesUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for n := 1; n < 400 && !t.Failed(); n++ {
+	for n := 1; n < Amount(120, 1000) && !t.Failed(); n++ {
 		putNumber(t, stores[n%2], "n", n)
 		acknowledged.Store(int64(n))
 		time.Sleep(time.Duration(n%4) * time.Millisecond)

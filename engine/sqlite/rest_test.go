@@ -214,14 +214,14 @@ func TestReadPastSQLiteAmongWriters(t *testing.T) {
 	t.Logf("%d versions, %d pieces read past SQLite", version.Load(), past.Load())
 }
 
-// amongWriters writes through each store and copies the log into the file again and again, while two readers read, for two seconds and
+// amongWriters writes through each store and copies the log into the file again and again, while two readers read, for a time and
 // until some read has gone past SQLite, if that can be.
 func amongWriters(t *testing.T, stores []*Store, past *atomic.Int64, write func(in *Store) error, read func() error) {
 	t.Helper()
 	begin := time.Now()
 	going := func() bool {
 		took := time.Since(begin)
-		return !t.Failed() && (took < 2*time.Second || canTell(stores[0]) && past.Load() == 0 && took < time.Minute)
+		return !t.Failed() && (took < Storm || canTell(stores[0]) && past.Load() == 0 && took < time.Minute)
 	}
 	fail := func(err error) {
 		if err != nil {

@@ -284,10 +284,7 @@ func TestSalvageZeroedPage(t *testing.T) {
 
 // stride leaves out some of n cases, unless all are asked for; the first two pages are among those that stay.
 func stride(n int) int {
-	if everyDamage {
-		return 1
-	}
-	return 1 + n/10
+	return sqlite.Amount(1+n/6, 1)
 }
 
 // The file ends early, at a bound of pages or inside one.
@@ -302,10 +299,7 @@ func TestSalvageTruncated(t *testing.T) {
 
 // Bits are flipped: in one page, or all over the file.
 func TestSalvageFlippedBits(t *testing.T) {
-	rounds := 6
-	if everyDamage {
-		rounds = 500
-	}
+	rounds := sqlite.Amount(4, 500)
 	for _, page := range []int{512, 4096} {
 		v := makeOriginal(t, sqlite.Options{PageSize: page, OneRowLimit: 3000})
 		for _, spread := range []bool{false, true} {

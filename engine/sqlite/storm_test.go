@@ -150,7 +150,7 @@ func TestCancelledCalls(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "v.kv")
 		s, other := openVault(t, path, &o), openVault(t, path, &o)
 		var wg sync.WaitGroup
-		until := time.Now().Add(1500 * time.Millisecond)
+		until := time.Now().Add(Storm)
 		for g := range 8 {
 			st := storm{t, s}
 			if g%4 == 3 {
@@ -259,7 +259,7 @@ func TestCloseInTheMiddle(t *testing.T) {
 func TestUnpinWhileReading(t *testing.T) {
 	for _, limit := range []int64{5000, 64 << 20} {
 		s := openVault(t, filepath.Join(t.TempDir(), "v.kv"), &Options{OneRowLimit: limit})
-		until := time.Now().Add(1500 * time.Millisecond)
+		until := time.Now().Add(Storm)
 		var wg sync.WaitGroup
 		for g := range 3 {
 			key := fmt.Sprint("k", g)

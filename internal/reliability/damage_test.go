@@ -67,7 +67,7 @@ func damage(data, edits []byte) (hurt []byte, one bool) {
 // may take a checksum away together with what it covers.
 func FuzzDamage(f *testing.F) {
 	data, values := damageTemplate(f)
-	for i := range byte(40) {
+	for i := range byte(damageSeeds) {
 		f.Add([]byte{i % 3, i * 37, i * 91, i % 4, i * 53})
 		f.Add([]byte{0, 0, i * 5, 0, i, i % 2, i * 3, i * 7, 1, i})
 	}

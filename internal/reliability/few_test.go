@@ -8,18 +8,20 @@ import "time"
 const (
 	defaultTransfers = 4
 	defaultHold      = 300 * time.Millisecond
-	defaultKills     = 24
+	defaultKills     = 12
 	defaultLargest   = 65 << 20
-	defaultSoak      = 1500 * time.Millisecond
-	// One of so many configurations of the model is tried, with so many seeds each.
-	modelStride = 13
-	// One of so many hostile files is tried.
-	hostileStride = 9 * slowdown
+	defaultSoak      = time.Second
+	// One of so many configurations of the model is tried, another each time, with so many seeds each.
+	modelStride = 29
+	// One of so many hostile files is tried, another each time.
+	defaultHostile = 23 * slowdown
+	// From so many changes of each kind FuzzDamage sets out.
+	damageSeeds = 12
 	// Damage lies so many bytes apart.
 	damageStride    = 4001 * slowdown
-	modelSeeds      = 1
-	defaultRoom     = 8 * slowdown
-	defaultLockStep = 4 * slowdown
+	defaultSeeds    = 1
+	defaultRoom     = 20 * slowdown
+	defaultLockStep = 8 * slowdown
 	// At so many places a log is cut and overwritten.
-	defaultLogCuts = 40 / slowdown
+	defaultLogCuts = 24 / slowdown
 )

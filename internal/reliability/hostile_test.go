@@ -3,9 +3,12 @@ package reliability
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +21,8 @@ import (
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 )
+
+var hostile = flag.Int("hostile", defaultHostile, "one of so many hostile files is tried, another each time")
 
 // hostileMemory is what a process may take that meets hostile files, one after another.
 const hostileMemory = 600 << 20
@@ -67,10 +72,10 @@ func alter(path string, sql ...string) error {
 // hostileChild calls everything on one file after another. It prints what went wrong.
 func hostileChild(ctx context.Context, dir string, args []string, out io.Writer) error {
 	for i, h := range hostileFiles() {
-		if i%hostileStride != 0 {
+		path := filepath.Join(dir, fmt.Sprint(i), "v.kv")
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) { // not made this time
 			continue
 		}
-		path := filepath.Join(dir, fmt.Sprint(i), "v.kv")
 		bounded, cancel := context.WithTimeout(ctx, hostileTime)
 		before := peakMemory()
 		a := &abuse{ctx: bounded, path: path}
@@ -107,10 +112,10 @@ func TestHostileFiles(t *testing.T) {
 	if err := os.WriteFile(outside, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for i, h := range hostileFiles() {
-		if i%hostileStride != 0 {
-			continue
-		}
+	files, all := 0, hostileFiles()
+	for i := rand.IntN(*hostile); i < len(all); i += *hostile {
+		h := all[i]
+		files++
 		if err := makeHostile(t.Context(), filepath.Join(dir, fmt.Sprint(i), "v.kv"), h); err != nil {
 			t.Errorf("%s: %v", h.name, err)
 		}
@@ -127,7 +132,6 @@ func TestHostileFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := (len(hostileFiles()) + hostileStride - 1) / hostileStride
 	if len(entries) != files+1 || !slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == "outside" }) {
 		t.Errorf("there are %d files and folders", len(entries))
 	}

@@ -14,10 +14,12 @@ const (
 	// One of so many configurations of the model is tried, with so many seeds each.
 	modelStride = 1
 	// One of so many hostile files is tried.
-	hostileStride = 1
+	defaultHostile = 1
+	// From so many changes of each kind FuzzDamage sets out.
+	damageSeeds = 40
 	// Damage lies so many bytes apart.
 	damageStride    = 97
-	modelSeeds      = 4
+	defaultSeeds    = 4
 	defaultRoom     = 1
 	defaultLockStep = 1
 	// At so many places a log is cut and overwritten.

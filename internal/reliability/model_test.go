@@ -2,6 +2,7 @@ package reliability
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/kohakuvault/kvault"
 )
+
+var seeds = flag.Int("seeds", defaultSeeds, "how many times the model does as it pleases with each configuration")
 
 // modelConfig is one way of keeping and using a vault.
 type modelConfig struct {
@@ -94,13 +97,12 @@ func TestModel(t *testing.T) {
 	const parts = 4
 	var calls, vaults atomic.Int64
 	t.Cleanup(func() { t.Logf("%d calls on %d vaults", calls.Load(), vaults.Load()) })
-	configs := modelConfigs()
+	configs, first := modelConfigs(), rand.IntN(modelStride)
 	for part := range parts {
 		t.Run(fmt.Sprint("part ", part), func(t *testing.T) {
 			t.Parallel()
-			for n := part; n*modelStride < len(configs); n += parts {
-				i := n * modelStride
-				for seed := range modelSeeds {
+			for i := first + part*modelStride; i < len(configs); i += parts * modelStride {
+				for seed := range *seeds {
 					name := fmt.Sprintf("%v, seed %d", configs[i], seed)
 					choices := make([]byte, 600)
 					rand.NewChaCha8([32]byte{byte(seed), byte(i), byte(i >> 8)}).Read(choices)

@@ -92,7 +92,7 @@ var floorFlags = []string{"-DSQLITE_THREADSAFE=2", "-DSQLITE_DQS=0", "-DSQLITE_D
 	"-DSQLITE_MAX_EXPR_DEPTH=0", "-DSQLITE_OMIT_DECLTYPE", "-DSQLITE_OMIT_DEPRECATED", "-DSQLITE_OMIT_SHARED_CACHE"}
 
 func (p *Programs) buildFloor(ctx context.Context) ([]string, error) {
-	dir, err := output(ctx, p.Source, "go", "list", "-m", "-f", "{{.Dir}}", amalgamation)
+	dir, err := p.sqliteSource(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +112,12 @@ func (p *Programs) buildFloor(ctx context.Context) ([]string, error) {
 		fmt.Sprintf("-DPAGE_SIZE=%d", sqlite.DefaultPageSize), fmt.Sprintf("-DCACHE_KB=%d", sqlite.DefaultCacheKB)}, sources...)
 	_, err = output(ctx, "", compiler(), append(args, object, "-lm", "-lpthread")...)
 	return []string{bin}, err
+}
+
+// sqliteSource is the folder of the amalgamation. It asks for the package: go list downloads the module of a package, but says of a module that it
+// has not downloaded only that it has no folder.
+func (p *Programs) sqliteSource(ctx context.Context) (string, error) {
+	return output(ctx, p.Source, "go", "list", "-f", "{{.Dir}}", amalgamation)
 }
 
 func (p *Programs) compileSQLite(ctx context.Context, dir, folder, object string) error {

@@ -47,13 +47,15 @@ type Fault struct {
 	Short bool
 }
 
-// FS is a file system whose operations can be made to fail. It is safe for concurrent use.
+// FS is a file system whose operations can be made to fail. It is safe for concurrent use. What is written goes to the files of the operating
+// system, but syncs do not: only a power cut could tell, for which there is Disk, and thousands of them take longer than all else.
 type FS struct {
 	vfs.VFSFilename
 
 	mu    sync.Mutex
+	armed bool
 	fault Fault
-	seen  int64
+	seen  [ops]int64
 	fired bool
 }
 
@@ -68,15 +70,22 @@ func New(name string) *FS {
 func (fs *FS) Arm(f Fault) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fs.fault, fs.seen, fs.fired = f, 0, false
+	fs.armed, fs.fault, fs.seen, fs.fired = true, f, [ops]int64{}, false
 }
 
 // Disarm lets everything succeed again, and says whether anything failed since Arm.
 func (fs *FS) Disarm() bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fs.fault = Fault{}
+	fs.armed = false
 	return fs.fired
+}
+
+// Seen is how many operations of a kind there were between Arm and Disarm.
+func (fs *FS) Seen(op Op) int64 {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.seen[op]
 }
 
 // codes are SQLite's for an operation that failed.
@@ -88,12 +97,12 @@ var codes = [ops]sqlite3.ExtendedErrorCode{sqlite3.IOERR_READ, sqlite3.IOERR_WRI
 func (fs *FS) fail(op Op) (short bool, err error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	f := fs.fault
-	if f.Nth == 0 || f.Op != op {
+	if !fs.armed {
 		return false, nil
 	}
-	fs.seen++
-	if fs.seen < f.Nth || fs.seen > f.Nth && !f.Forever {
+	fs.seen[op]++
+	f := fs.fault
+	if f.Nth == 0 || f.Op != op || fs.seen[op] < f.Nth || fs.seen[op] > f.Nth && !f.Forever {
 		return false, nil
 	}
 	fs.fired = true
@@ -116,11 +125,11 @@ func (fs *FS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vf
 }
 
 // Delete removes a file.
-func (fs *FS) Delete(name string, syncDir bool) error {
+func (fs *FS) Delete(name string, _ bool) error {
 	if _, err := fs.fail(Delete); err != nil {
 		return err
 	}
-	return fs.VFSFilename.Delete(name, syncDir)
+	return fs.VFSFilename.Delete(name, false)
 }
 
 // Access looks whether a file is there.

@@ -1,6 +1,0 @@
-//go:build reliability
-
-package sqlite_test
-
-// defaultPowerCuts is how many cuts TestPowerCut makes of each kind.
-const defaultPowerCuts = 4000
