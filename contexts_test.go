@@ -297,6 +297,7 @@ type appended struct {
 }
 
 func (a appended) Target() string                                   { return a.target }
+func (a appended) Column() string                                   { return a.target }
 func (a appended) Size() int64                                      { return a.size }
 func (a appended) Join(next engine.Append) engine.Append            { return a }
 func (a appended) Check(ctx context.Context, _ engine.Arrays) error { return nil }

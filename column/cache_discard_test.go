@@ -183,7 +183,10 @@ func TestDiscardCached(t *testing.T) {
 	}
 	_, err := v.DiscardCached(canceled(t), kvault.CacheEntry{Key: "a"})
 	wantErr(t, err, context.Canceled)
-	unlock := v.LockCache()
+	unlock, err := v.LockCache()
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := v.CacheStats()
 	for i, e := range refusedEntries {
 		if found, err := v.DiscardCached(ctx, e); !found || err != nil {

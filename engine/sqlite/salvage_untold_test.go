@@ -64,10 +64,7 @@ func wantTold(t *testing.T, name string, data []byte) int {
 // In a vault where every value is wrong, whatever else is damaged that could hide a checksum, no value comes back without being named. Each page
 // is overwritten with each other, as by a write that went astray, and each byte of the headers of pages is altered.
 func TestSalvageWrongAndUntold(t *testing.T) {
-	one := 150 // in so many cases is tried
-	if everyDamage {
-		one = 5
-	}
+	one := sqlite.Amount(150, 5) // in so many cases is tried
 	for _, byKey := range []bool{false, true} {
 		t.Run(fmt.Sprintf("by key %v", byKey), func(t *testing.T) {
 			wrong := wrongVault(t, byKey)
