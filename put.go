@@ -26,11 +26,12 @@ type PutOptions struct {
 	SizeKnown bool
 	// ChunkSize overrides Options.ChunkSize for this stream.
 	ChunkSize int
-	// ContentType is a MIME type. If empty it goes by the key's extension, and else by the first bytes of the value.
+	// ContentType is a MIME type: printable text of at most MaxContentType bytes. If empty it goes by the key's extension, and
+	// else by the first bytes of the value.
 	ContentType string
 	// ModTime is when the value was made, in a year from 1678 to 2261; zero means now. PutFile takes the file's.
 	ModTime time.Time
-	// User is metadata of your own: text in UTF-8.
+	// User is metadata of your own: text in UTF-8, at most MaxUserMetadata bytes in all. The vault copies it.
 	User map[string]string
 	// IfAbsent stores only what is not there yet: ErrExists.
 	IfAbsent bool
@@ -120,13 +121,14 @@ func publish(ctx context.Context, s scope, op engine.Op) (Entry, error) {
 	return entryOf(res.Entry), fail("put", op.Key, err)
 }
 
-// checked is a copy of o, never nil, with SizeKnown settled; the error is what is wrong with o or with key.
+// checked is a copy of o, never nil, that shares nothing with it, with SizeKnown settled; the error is what is wrong with o or with key.
 func (o *PutOptions) checked(key string) (*PutOptions, error) {
 	var c PutOptions
 	if o != nil {
 		c = *o
 	}
 	c.SizeKnown = c.SizeKnown || c.Size > 0
+	c.User = maps.Clone(c.User) // the caller may go on using its own
 	switch {
 	case c.Size < 0:
 		return nil, invalid("size %d is negative", c.Size)
@@ -135,9 +137,7 @@ func (o *PutOptions) checked(key string) (*PutOptions, error) {
 	case c.IfAbsent && c.IfTag != "":
 		return nil, invalid("IfAbsent and IfTag exclude each other")
 	}
-	// What an engine cannot keep must be refused here: in the cache it would fail the flush, and with it every other write that is pending, for
-	// ever.
-	if err := (&engine.Meta{ModTime: c.ModTime, User: c.User}).Check(); err != nil {
+	if err := c.checkMetadata(); err != nil {
 		return nil, err
 	}
 	return &c, checkKey(key)
@@ -168,13 +168,13 @@ func newTag() string {
 // sniffed is how much of a value tells its type, in bytes.
 const sniffed = 512
 
-// meta is the metadata of a value that begins with head, without its checksum.
+// meta is the metadata of a value that begins with head, without its checksum. It shares User with o, which checked has copied.
 func (o *PutOptions) meta(key string, head []byte) engine.Meta {
 	m := engine.Meta{
 		Tag:         newTag(),
 		ModTime:     o.ModTime,
 		ContentType: o.ContentType,
-		User:        maps.Clone(o.User),
+		User:        o.User,
 	}
 	if m.ModTime.IsZero() {
 		m.ModTime = time.Now()

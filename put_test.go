@@ -120,15 +120,16 @@ func TestOddMetadataDoesNotBlockTheCache(t *testing.T) {
 	for name, o := range map[string]*kvault.PutOptions{
 		"time":  {ModTime: time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)},
 		"bytes": {User: map[string]string{"x": "\xff"}},
+		"type":  {ContentType: "\xff\x00"},
 	} {
 		_, err := v.PutWith(t.Context(), name, nil, o)
 		wantErr(t, err, kvault.ErrInvalid)
 	}
 	put(t, v, "after", "2")
 	for name, o := range map[string]*kvault.PutOptions{
-		"first day":    {ModTime: time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC)},
-		"last day":     {ModTime: time.Date(2261, 12, 31, 23, 59, 59, 0, time.UTC)},
-		"content type": {ContentType: "\xff\x00"},
+		"first day": {ModTime: time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"last day":  {ModTime: time.Date(2261, 12, 31, 23, 59, 59, 0, time.UTC)},
+		"text":      {User: map[string]string{"x": "a\x00\nb"}},
 	} {
 		if _, err := v.PutWith(t.Context(), name, nil, o); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -136,6 +137,9 @@ func TestOddMetadataDoesNotBlockTheCache(t *testing.T) {
 	}
 	if n, err := v.FlushCache(t.Context()); n != 5 || err != nil {
 		t.Errorf("FlushCache = %d, %v", n, err)
+	}
+	if e, err := v.Stat(t.Context(), "text"); err != nil || e.User["x"] != "a\x00\nb" {
+		t.Errorf("%+v, %v", e, err)
 	}
 }
 
