@@ -14,8 +14,8 @@ func (c *Column[T]) add(ctx context.Context, op string, xs ...T) error {
 	if err != nil {
 		return fail(op, c.name, err)
 	}
-	if c.tx == nil && r.len() > 0 {
-		if cached, err := c.v.CacheAppends(ctx, c.pending(r)); cached {
+	if c.tx == nil && r.len() > 0 && c.v.CacheStats().Enabled {
+		if cached, err := c.v.CacheAppends(ctx, c.pending(r).kept()); cached {
 			return fail(op, c.name, err)
 		}
 	}

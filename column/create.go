@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/kohakuvault/kvault"
@@ -16,7 +17,7 @@ type Options struct {
 	// MinChunk and MaxChunk bound the chunks in which elements lie, in bytes. If 0 they are 128 KiB and 1 MiB: the way to an element
 	// leads through its chunk page by page. The first chunk begins with MinChunk and
 	// doubles. For elements of one size they are rounded, MinChunk up and MaxChunk down, to whole elements. Elements
-	// larger than MaxChunk are possible where sizes differ, and get chunks of their own. At most 512 MiB.
+	// larger than MaxChunk are possible where sizes differ, up to MaxElement, and get chunks of their own. At most 512 MiB.
 	MinChunk, MaxChunk int64
 }
 
@@ -26,6 +27,13 @@ const (
 	largestChunk    = 512 << 20
 	longestName     = 255
 )
+
+// MaxElement is the longest element in bytes, as it is encoded; where all have one size, MaxChunk bounds it too. A longer one is
+// kvault.ErrTooLarge. A column that another program wrote may hold longer ones: they are read.
+const MaxElement = kvault.MaxOneRowLimit
+
+// longestElement is MaxElement, except in tests.
+var longestElement = MaxElement
 
 // Scope is where a call takes place: a vault, in a transaction of its own; or a transaction of the caller's, of which the call
 // becomes a part. A column that comes from a transaction ends with it, as one from Column.In does.
@@ -96,7 +104,10 @@ func valid[T any](codec Codec[T]) error {
 }
 
 func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o *Options) error {
-	if typ == "" || size < 0 {
+	if err := validType(typ); err != nil {
+		return err
+	}
+	if size < 0 {
 		return invalid("codec with type %q and size %d", typ, size)
 	}
 	if err := free(ctx, a, name, size == 0); err != nil {
@@ -118,6 +129,15 @@ func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o 
 		_, err = a.CreateArray(ctx, arr)
 	}
 	return err
+}
+
+// validType refuses the name of a type that would break the line it is shown in, or that other programs cut off.
+func validType(typ string) error {
+	if typ == "" || len(typ) > longestName || !utf8.ValidString(typ) ||
+		strings.ContainsFunc(typ, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return invalid("codec with type %.300q: the name of a type has 1 to %d bytes of printable text", typ, longestName)
+	}
+	return nil
 }
 
 // freeParts reports an error if a part of a column by that name would be another column.

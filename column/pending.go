@@ -26,6 +26,14 @@ func (c *Column[T]) pending(r *run) *pending {
 	return &pending{c.name, c.codec.Type(), c.codec.Size(), r}
 }
 
+// kept returns p with data of its own: a codec may have returned memory that it, or the caller, goes on using.
+func (p *pending) kept() *pending {
+	if p.run.lent {
+		p.run.data, p.run.lent = slices.Clone(p.run.data), false
+	}
+	return p
+}
+
 func (p *pending) Target() string { return target(p.name, p.typ) }
 
 // target is what elements for a column of that type are kept under.
@@ -53,7 +61,8 @@ func (p *pending) Check(ctx context.Context, a engine.Arrays) error {
 func (p *pending) Write(ctx context.Context, a engine.Arrays) error {
 	l, err := open(ctx, a, p.name, p.typ, p.size)
 	if errors.Is(err, kvault.ErrNotFound) {
-		if err = create(ctx, a, p.name, p.typ, p.size, nil); err == nil {
+		o := &Options{MaxChunk: max(defaultMaxChunk, int64(p.size))} // an element may be larger than a chunk is by default
+		if err = create(ctx, a, p.name, p.typ, p.size, o); err == nil {
 			l, err = open(ctx, a, p.name, p.typ, p.size)
 		}
 	}

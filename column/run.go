@@ -13,6 +13,8 @@ type run struct {
 	// size is the length of each, or 0 if ends says where each of them ends.
 	size int
 	ends []int
+	// lent says that data comes from a codec.
+	lent bool
 	// space, if not nil, is where data of n bytes is to be read to.
 	space func(n int) []byte
 }
@@ -53,14 +55,18 @@ func encode[T any](c Codec[T], xs ...T) (*run, error) {
 		r.data = b.appendAll(make([]byte, 0, len(xs)*r.size), xs)
 		return r, nil
 	}
+	r.lent = true
 	for i, x := range xs {
 		before := len(r.data)
 		data, err := c.Append(r.data, x)
 		if err != nil {
 			return nil, fmt.Errorf("element %d: %w", i, err)
 		}
-		if n := len(data) - before; r.size > 0 && n != r.size || n < 0 {
+		switch n := len(data) - before; {
+		case r.size > 0 && n != r.size || n < 0:
 			return nil, fmt.Errorf("element %d: codec %s made %d bytes, want %d: %w", i, c.Type(), n, r.size, kvault.ErrInvalid)
+		case n > longestElement:
+			return nil, fmt.Errorf("element %d has %d bytes, at most %d are possible: %w", i, n, longestElement, kvault.ErrTooLarge)
 		}
 		r.data = data
 		if r.size == 0 {

@@ -202,7 +202,7 @@ func (t *Table[R]) cache(ctx context.Context, list []*pending) (cached bool, err
 	}
 	appends := make([]engine.Append, len(list))
 	for i, p := range list {
-		appends[i] = p
+		appends[i] = p.kept()
 	}
 	cached, err = t.v.CacheAppends(ctx, appends...)
 	return cached, fail("append", list[0].name, err)
