@@ -32,6 +32,10 @@ var (
 	ErrNoVault = engine.ErrNoVault
 	// ErrUnsupported: the engine cannot do this (errors.ErrUnsupported).
 	ErrUnsupported = engine.ErrUnsupported
+	// ErrSwept: another process took this one for dead, as after a long suspension of a machine that shares the file with others, and
+	// removed what a Writer or PutReader had written of a value. What the key held is still there; write the value again, from its
+	// start.
+	ErrSwept = engine.ErrSwept
 	// ErrTxDone: the transaction has ended.
 	ErrTxDone = engine.ErrTxDone
 )

@@ -24,6 +24,9 @@ var (
 	ErrTooLarge = errors.New("too large")
 	// ErrNoVault: what was opened is no vault, or there is nothing to open.
 	ErrNoVault error = &sentinel{"no vault there", fs.ErrNotExist}
+	// ErrSwept: another process took the writer of a stage for dead, and removed what was staged. The value can be written again, from
+	// its start.
+	ErrSwept = errors.New("what was written of the value was removed by another process")
 	// ErrTxDone: the transaction has ended.
 	ErrTxDone = errors.New("transaction has ended")
 )

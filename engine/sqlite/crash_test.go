@@ -22,6 +22,7 @@ import (
 const (
 	crashEnv = "KVAULT_TEST_CRASH"
 	countEnv = "KVAULT_TEST_COUNT"
+	openEnv  = "KVAULT_TEST_OPEN"
 )
 
 func TestMain(m *testing.M) {
@@ -30,6 +31,8 @@ func TestMain(m *testing.M) {
 		err = crashChild(path)
 	} else if path := os.Getenv(countEnv); path != "" {
 		err = countChild(path)
+	} else if path := os.Getenv(openEnv); path != "" {
+		err = openChild(path)
 	} else {
 		goleak.VerifyTestMain(m)
 	}

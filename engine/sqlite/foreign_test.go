@@ -48,10 +48,10 @@ func TestStageThatIsBeingSwept(t *testing.T) {
 	s := open(t, path, tinyRows)
 	st := stagedChunks(t, s, 10)
 	foreign(t, path, `INSERT INTO kvault_orphans SELECT id FROM kvault_values`, `DELETE FROM kvault_chunks WHERE id % 2 = 0`)
-	if err := st.WriteChunk(t.Context(), noise(100)); !errors.Is(err, engine.ErrInvalid) {
+	if err := st.WriteChunk(t.Context(), noise(100)); !errors.Is(err, engine.ErrSwept) {
 		t.Errorf("a further chunk: %v", err)
 	}
-	if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "b", Staged: st}}); !errors.Is(err, engine.ErrInvalid) {
+	if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "b", Staged: st}}); !errors.Is(err, engine.ErrSwept) {
 		t.Errorf("publish: %v", err)
 	}
 	if _, err := s.Stat(t.Context(), "b"); !errors.Is(err, engine.ErrNotFound) {

@@ -10,25 +10,32 @@ import (
 )
 
 const (
-	// beatEvery is how often the writer of a stage says that it is alive; a stage whose beat is older than staleAfter has been
-	// left behind, whoever wrote it.
+	// beatEvery is how often the writer of a stage says that it is alive. Where only the beat can tell, a stage whose beat is older
+	// than staleAfter has been left behind.
 	beatEvery  = 5 * time.Minute
 	staleAfter = time.Hour
 )
 
-// owner names a process: its host, and where on it the id counts; its id there; and a token, since ids are used again.
+// owner names a process: its host, and where on it the id counts; its id there; and a token, since ids are used again. On Linux
+// the token ends with when the process started.
 type owner struct {
 	host  string
 	pid   int
 	token string
 }
 
+var where = scope()
+
 var self = func() owner {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
 	}
-	return owner{strings.ReplaceAll(host+scope(), "|", "-"), os.Getpid(), rand.Text()[:16]}
+	token := rand.Text()[:16]
+	if start := startOf("self"); start != "" {
+		token += "." + start
+	}
+	return owner{strings.ReplaceAll(host+where, "|", "-"), os.Getpid(), token}
 }()
 
 func (o owner) String() string { return fmt.Sprintf("%s|%d|%s", o.host, o.pid, o.token) }
@@ -45,17 +52,33 @@ func parseOwner(s string) owner {
 	return owner{p[0], pid, p[2]}
 }
 
-// abandoned says whether the stage of o, last heard of at beat, may be swept.
+// abandoned says whether the stage of o, last heard of at beat, may be swept. The beat alone does not tell: the machine may have been
+// suspended, or its clock set, while the process lives.
 func (o owner) abandoned(beat, now time.Time) bool {
+	stale := now.Sub(beat) > staleAfter
 	switch {
 	case o == self:
 		return false
-	case now.Sub(beat) > staleAfter || o.pid <= 0:
+	case o.pid <= 0:
 		return true
-	case o.host != self.host:
-		return false
+	case !o.isHere():
+		return stale
 	case o.pid == self.pid:
+		return o.start() == "" || o.start() != self.start()
+	case !processExists(o.pid):
 		return true
 	}
-	return !processExists(o.pid)
+	was, is := o.start(), startOf(strconv.Itoa(o.pid))
+	return stale && was != "" && is != "" && was != is // another process has the id now
+}
+
+// isHere says whether the id of o means a process that this one can look for. The name of a host may change while a process runs.
+func (o owner) isHere() bool {
+	return o.host == self.host || where != "" && strings.HasSuffix(o.host, where)
+}
+
+// start is when the process started, or empty if that is not known.
+func (o owner) start() string {
+	_, start, _ := strings.Cut(o.token, ".")
+	return start
 }

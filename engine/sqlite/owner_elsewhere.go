@@ -3,3 +3,5 @@
 package sqlite
 
 func scope() string { return "" }
+
+func startOf(string) string { return "" }

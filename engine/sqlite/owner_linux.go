@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"os"
 	"strings"
 )
@@ -14,4 +15,20 @@ func scope() string {
 		return ""
 	}
 	return " " + strings.TrimSpace(string(boot)) + " " + space
+}
+
+// startOf is when a process started, in ticks since the machine did; empty if that is not to be had. pid is a number or "self".
+func startOf(pid string) string {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return ""
+	}
+	// The second field is the name of the program in parentheses, which may hold blanks and parentheses. The start is the 22nd.
+	_, rest, _ := bytes.Cut(stat[max(bytes.LastIndexByte(stat, ')'), 0):], []byte(" "))
+	fields := bytes.Fields(rest)
+	const start = 22 - 3
+	if len(fields) <= start {
+		return ""
+	}
+	return string(fields[start])
 }

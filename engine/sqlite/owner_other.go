@@ -2,12 +2,16 @@
 
 package sqlite
 
-import "os"
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
 
 func processExists(pid int) bool {
 	p, err := os.FindProcess(pid)
 	if err != nil {
-		return false
+		return errors.Is(err, fs.ErrPermission) // it is another user's
 	}
 	_ = p.Release()
 	return true

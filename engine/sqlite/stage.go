@@ -310,7 +310,7 @@ func (ses *session) mustOwn(st *stage) error {
 	return err
 }
 
-var errSwept = fmt.Errorf("the staged value was swept by another process, which took this one for dead; write it again: %w", engine.ErrInvalid)
+var errSwept = fmt.Errorf("%w, which took this one for dead: write it again from its start", engine.ErrSwept)
 
 func (ses *session) mustHaveChanged() error {
 	if ses.c.Changes() == 0 {
