@@ -126,5 +126,6 @@ func (c *cache) discard(ctx context.Context) (int, error) {
 	b := c.entries.BeginFlush()
 	c.entries.EndFlush(true)
 	c.epoch++
+	c.noPause()
 	return b.Len(), nil
 }

@@ -86,6 +86,7 @@ func (c *cache) finish(committed bool, err error) {
 	}
 	if committed {
 		c.flushes++
+		c.noPause()
 		return
 	}
 	c.failed++

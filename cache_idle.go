@@ -34,12 +34,10 @@ func (c *cache) nudge() {
 func (c *cache) background(stop <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var notBefore time.Time
-	due := func() (time.Time, bool) { return c.due(notBefore) }
 	for {
 		var ripe <-chan time.Time
 		c.mu.Lock()
-		at, some := due()
+		at, some := c.due()
 		c.mu.Unlock()
 		if some {
 			timer.Reset(time.Until(at))
@@ -53,19 +51,57 @@ func (c *cache) background(stop <-chan struct{}) {
 			continue
 		case <-ripe:
 		}
-		pause, err := c.flushDue(due)
-		if err != nil {
-			notBefore = time.Now().Add(pause)
-			if c.onError != nil {
-				c.onError(failFlush(err))
-			}
+		if err := c.flushDue(); err != nil {
+			c.putOff()
+			c.report(failFlush(err))
 		}
 	}
 }
 
-// due is when the next flush falls due, but not before notBefore; false if nothing is to be flushed. It is called with mu
-// held.
-func (c *cache) due(notBefore time.Time) (at time.Time, some bool) {
+// After a failure in the background the next attempt waits: firstPause at least, or as long as the settings say, then twice as long
+// after each further failure, up to longestPause.
+const (
+	firstPause   = 100 * time.Millisecond
+	longestPause = time.Minute
+)
+
+// putOff has the background wait after a failure of its own.
+func (c *cache) putOff() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	least := firstPause
+	if cfg := c.config(); cfg != nil && cfg.idle > 0 {
+		least = max(least, cfg.idle)
+	} else if cfg != nil {
+		least = max(least, cfg.maxAge)
+	}
+	c.pause = max(min(2*c.pause, longestPause), least)
+	c.notBefore = time.Now().Add(c.pause)
+}
+
+// noPause ends the wait after failures: what they came from may be over. It is called with mu held.
+func (c *cache) noPause() {
+	if c.pause > 0 {
+		c.pause, c.notBefore = 0, time.Time{}
+		c.nudge()
+	}
+}
+
+// report calls OnError, on a goroutine of its own: should it call runtime.Goexit, the background goes on.
+func (c *cache) report(err error) {
+	if c.onError == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.onError(err)
+	}()
+	<-done
+}
+
+// due is when the next flush falls due; false if nothing is to be flushed. It is called with mu held.
+func (c *cache) due() (at time.Time, some bool) {
 	cfg := c.config()
 	oldest, pending := c.entries.Oldest()
 	if cfg == nil || !pending || c.locks > 0 {
@@ -77,23 +113,17 @@ func (c *cache) due(notBefore time.Time) (at time.Time, some bool) {
 	if age := oldest.Add(cfg.maxAge); cfg.maxAge > 0 && (!some || age.Before(at)) {
 		at, some = age, true
 	}
-	if at.Before(notBefore) {
-		at = notBefore
+	if at.Before(c.notBefore) {
+		at = c.notBefore
 	}
 	return at, some
 }
 
-// flushDue flushes if it is still due once it can. After a failure, pause is how long to leave it.
-func (c *cache) flushDue(due func() (time.Time, bool)) (pause time.Duration, err error) {
-	_, err = c.flush(context.Background(), func() bool {
-		at, some := due()
-		if cfg := c.config(); cfg != nil {
-			pause = cfg.idle
-			if pause == 0 {
-				pause = cfg.maxAge
-			}
-		}
+// flushDue flushes if it is still due once it can.
+func (c *cache) flushDue() error {
+	_, err := c.flush(context.Background(), func() bool {
+		at, some := c.due()
 		return some && !at.After(time.Now())
 	})
-	return pause, err
+	return err
 }

@@ -146,7 +146,9 @@ func TestFailedIdleFlushIsReportedAndRepeated(t *testing.T) {
 			t.Errorf("OnError was told %d times", len(told.all()))
 		}
 		f.on(nil)
-		pass(5 * time.Second)
+		pass(10*time.Second - 1) // twice as long
+		f.wantStored(t)
+		pass(1)
 		f.wantStored(t, "a", "1")
 		if len(told.all()) != 2 || v.CacheStats().LastError != nil {
 			t.Errorf("after a success: told %v, stats %+v", told.all(), v.CacheStats())

@@ -60,8 +60,9 @@ type Options struct {
 	MustExist bool
 	// Durability says what a returned write has survived. Default Normal.
 	Durability Durability
-	// OnError, if not nil, is told when a flush fails that no caller waits for. The entries concerned stay in the cache.
-	// It is called on the goroutine that flushes, so it must not call Close or DisableCache and wait for them.
+	// OnError, if not nil, is told when a flush fails that no caller waits for. The entries concerned stay in the cache, and flushing
+	// goes on: see CacheOptions.IdleFlush. Flushes in the background wait for it to return, so it must not call Close or
+	// DisableCache and wait for them; DiscardCached is fine. It may call runtime.Goexit. A panic in it is not recovered.
 	OnError func(error)
 }
 
