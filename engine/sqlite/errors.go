@@ -14,6 +14,9 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
+	if oe, ok := err.(*engine.OpError); ok {
+		return &engine.OpError{Index: oe.Index, Key: oe.Key, Err: s.explain(ctx, oe.Err)}
+	}
 	var de *driver.Error
 	if !errors.As(err, &de) {
 		return err
