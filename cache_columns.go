@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/kohakuvault/kvault/engine"
-	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
 // CacheAppends takes elements on their way to the end of columns to the cache, all of them or none. It reports false, having done
@@ -67,65 +66,4 @@ func (c *cache) unknown(list []engine.Append) (epoch uint64, unknown []engine.Ap
 		}
 	}
 	return c.epoch, unknown
-}
-
-// flush hands to the store, in one transaction, what a flush of the cache writes.
-func (v *Vault) flush(ctx context.Context, b writeback.Batch) error {
-	ops := make([]engine.Op, len(b.Items))
-	for i, it := range b.Items {
-		ops[i] = engine.Op{Kind: engine.Put, Key: it.Key, Value: it.Value, Meta: it.Meta}
-		if it.Deleted {
-			ops[i] = engine.Op{Kind: engine.Delete, Key: it.Key}
-		}
-	}
-	if len(b.Appends) == 0 {
-		_, err := v.write(ctx, ops)
-		return err
-	}
-	t, ok := v.store.(engine.Transactor)
-	if !ok {
-		return ErrUnsupported // Check would have said so before
-	}
-	return v.runUpdate(ctx, t, func(tx *Tx) error {
-		if len(ops) > 0 {
-			if _, err := tx.tx.Apply(ctx, ops); err != nil {
-				return err
-			}
-		}
-		arrays, err := tx.Arrays()
-		if err != nil {
-			return err
-		}
-		for _, a := range b.Appends {
-			if err := a.Write(ctx, arrays); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, v.cache.commit)
-}
-
-// DiscardCache throws away what is pending in the cache, and returns how many entries that were. It is the way out when the cache can
-// never be written, as when another program made a column anew with another type: flushes and Close fail until then. It
-// waits for a flush that is running, and does not care about LockCache.
-func (v *Vault) DiscardCache(ctx context.Context) (n int, err error) {
-	err = v.during(func() error {
-		n, err = v.cache.discard(ctx)
-		return err
-	})
-	return n, fail("discard cache", "", err)
-}
-
-func (c *cache) discard(ctx context.Context) (int, error) {
-	if err := c.acquire(ctx); err != nil {
-		return 0, err
-	}
-	defer c.release()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	b := c.entries.BeginFlush()
-	c.entries.EndFlush(true)
-	c.epoch++
-	c.noPause()
-	return b.Len(), nil
 }

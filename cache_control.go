@@ -53,7 +53,7 @@ func (c *cache) configure(ctx context.Context, next func() *cacheConfig, set fun
 // DisableCache flushes the cache and undoes EnableCache. If the cache is locked (ErrBusy) or the flush fails, it stays enabled
 // and keeps everything.
 func (v *Vault) DisableCache(ctx context.Context) error {
-	return fail("disable cache", "", v.during(func() error { return v.cache.disable(ctx) }))
+	return failFlush("disable cache", v.during(func() error { return v.cache.disable(ctx) }))
 }
 
 func (c *cache) disable(ctx context.Context) error {
@@ -68,13 +68,13 @@ func (c *cache) disable(ctx context.Context) error {
 
 // FlushCache writes what is pending, in one transaction, and returns how many entries that were; a pending delete is one
 // too. If the cache is locked it does nothing and returns 0. If it fails, nothing was written and everything is still
-// pending.
+// pending: see FlushError.
 func (v *Vault) FlushCache(ctx context.Context) (n int, err error) {
 	err = v.during(func() error {
 		n, err = v.cache.flush(ctx, always)
 		return err
 	})
-	return n, failFlush(err)
+	return n, failFlush("flush cache", err)
 }
 
 // LockCache keeps anything from being flushed until unlock is called, so that what is written meanwhile reaches the file in

@@ -6,20 +6,6 @@ import (
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
-// flushError is a flush that failed, in the middle of whatever call needed it.
-type flushError struct{ err error }
-
-func (f *flushError) Error() string { return "flush cache: " + f.err.Error() }
-func (f *flushError) Unwrap() error { return f.err }
-
-// failFlush is fail for a call that does nothing but flush.
-func failFlush(err error) error {
-	if f, ok := err.(*flushError); ok {
-		err = f.err
-	}
-	return fail("flush cache", "", err)
-}
-
 // always is a condition of flush.
 func always() bool { return true }
 
@@ -57,7 +43,7 @@ func (c *cache) send(ctx context.Context, b writeback.Batch) (n int, err error) 
 	committed := false
 	defer func() { c.finish(committed, err) }() // should the engine panic, nothing is lost either
 	if err = c.write(ctx, b); err != nil {
-		return 0, &flushError{err}
+		return 0, err
 	}
 	committed = true
 	return b.Len(), nil

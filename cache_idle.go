@@ -53,7 +53,7 @@ func (c *cache) background(stop <-chan struct{}) {
 		}
 		if err := c.flushDue(); err != nil {
 			c.putOff()
-			c.report(failFlush(err))
+			c.report(failFlush("flush cache", err))
 		}
 	}
 }

@@ -46,7 +46,7 @@ func (v *Vault) endScope(ctx context.Context, cfg *cacheConfig) error {
 		return nil
 	}
 	defer v.life.leave()
-	return fail("with cache", "", v.cache.pop(ctx, cfg))
+	return failFlush("with cache", v.cache.pop(ctx, cfg))
 }
 
 // drop removes a scope.

@@ -54,13 +54,18 @@ type Error struct {
 const maxQuoted = 120
 
 func (e *Error) Error() string {
-	switch {
-	case e.Key == "":
+	if e.Key == "" {
 		return e.Op + ": " + e.Err.Error()
-	case len(e.Key) > maxQuoted:
-		return fmt.Sprintf("%s %q… (%d bytes): %v", e.Op, e.Key[:maxQuoted], len(e.Key), e.Err)
 	}
-	return e.Op + " " + strconv.Quote(e.Key) + ": " + e.Err.Error()
+	return e.Op + " " + quoteKey(e.Key) + ": " + e.Err.Error()
+}
+
+// quoteKey quotes a key for a message, and cuts a long one off.
+func quoteKey(key string) string {
+	if len(key) > maxQuoted {
+		return strconv.Quote(key[:maxQuoted]) + "… (" + strconv.Itoa(len(key)) + " bytes)"
+	}
+	return strconv.Quote(key)
 }
 
 // Unwrap returns the cause.

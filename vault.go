@@ -33,7 +33,7 @@ func New(s engine.Store, o *Options) *Vault {
 // listings. Do not close a vault from inside Update, View or Options.OnError: Close would wait for its caller.
 //
 // If the cache cannot be written, Close returns that error and the vault stays open, so that nothing is lost: call Close
-// again to try again, or read what is there and keep it elsewhere. Closing a closed vault returns nil.
+// again to try again, read what is there and keep it elsewhere, or give up the entry that the *FlushError names by DiscardCached. Closing a closed vault returns nil.
 func (v *Vault) Close() error {
 	v.closing <- struct{}{}
 	defer func() { <-v.closing }()
@@ -42,7 +42,7 @@ func (v *Vault) Close() error {
 	}
 	if err := v.cache.close(); err != nil {
 		v.life.end(false)
-		return fail("close", "", err)
+		return failFlush("close", err)
 	}
 	v.life.end(true)
 	return fail("close", "", v.store.Close())

@@ -36,6 +36,8 @@ func (p *pending) kept() *pending {
 
 func (p *pending) Target() string { return target(p.name, p.typ) }
 
+func (p *pending) Column() string { return p.name }
+
 // target is what elements for a column of that type are kept under.
 func target(name, typ string) string { return name + "\x00" + canonical(typ) }
 

@@ -13,6 +13,7 @@ import (
 type elems struct{ target, elements string }
 
 func (l elems) Target() string                           { return l.target }
+func (l elems) Column() string                           { return l.target[:1] }
 func (l elems) Size() int64                              { return int64(len(l.elements)) }
 func (elems) Check(context.Context, engine.Arrays) error { return nil }
 func (elems) Write(context.Context, engine.Arrays) error { return nil }

@@ -1,0 +1,125 @@
+package kvault
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/writeback"
+)
+
+// CacheEntry names what is pending in the cache for one key, or for one column.
+type CacheEntry struct {
+	Key    string // or empty
+	Column string // or empty
+}
+
+// FlushError is a flush of the cache that failed, by itself or in a call that needed it: nothing was written, and all entries are
+// still pending. FlushCache, Close, CacheStats, Options.OnError and every call that flushes give it: use errors.As.
+type FlushError struct {
+	// Entry is the one that could not be written. It is zero if the cause lies with none of them, as when the disk is full. Writing it
+	// again with what is possible, or DiscardCached, lets the others be flushed.
+	Entry CacheEntry
+	// Err is the cause.
+	Err error
+}
+
+func (f *FlushError) Error() string {
+	if f.Entry.Key != "" {
+		return "flush cache: " + quoteKey(f.Entry.Key) + ": " + f.Err.Error()
+	}
+	return "flush cache: " + f.Err.Error() // which names the column, if there is one
+}
+
+// Unwrap returns the cause.
+func (f *FlushError) Unwrap() error { return f.Err }
+
+// flushCause is a FlushError whose entry the text before has named already.
+type flushCause struct {
+	text string
+	*FlushError
+}
+
+func (f *flushCause) Error() string { return f.text + f.Err.Error() }
+func (f *flushCause) Unwrap() error { return f.FlushError }
+
+// failFlush is fail for a call that has no key of its own: that of the entry to blame stands there.
+func failFlush(op string, err error) error {
+	f, ok := err.(*FlushError)
+	if !ok {
+		return fail(op, "", err)
+	}
+	text := "flush cache: "
+	if op == "flush cache" {
+		text = ""
+	}
+	return &Error{Op: op, Key: f.Entry.Key, Err: &flushCause{text, f}}
+}
+
+// flush hands to the store, in one transaction, what a flush of the cache writes.
+func (v *Vault) flush(ctx context.Context, b writeback.Batch) error {
+	entry, err := v.writeBatch(ctx, b)
+	if err == nil {
+		return nil
+	}
+	if own, ok := err.(*ownError); ok {
+		err = own.err
+	}
+	if oe, ok := err.(*engine.OpError); ok {
+		entry, err = CacheEntry{Key: oe.Key}, oe.Err
+	}
+	if !isOfEntry(err) {
+		entry = CacheEntry{}
+	}
+	return &FlushError{Entry: entry, Err: err}
+}
+
+// isOfEntry says whether the cause of a failure may lie with the entry that was being written. If not, to discard the entry would lose it
+// and help nothing.
+func isOfEntry(err error) bool {
+	for _, other := range []error{context.Canceled, context.DeadlineExceeded, ErrBusy, ErrClosed, ErrReadOnly, ErrTxDone} {
+		if errors.Is(err, other) {
+			return false
+		}
+	}
+	_, disk := errors.AsType[*IOError](err)
+	return !disk
+}
+
+// writeBatch writes a batch. On an error, column is the one whose elements were being written, if any.
+func (v *Vault) writeBatch(ctx context.Context, b writeback.Batch) (column CacheEntry, err error) {
+	ops := make([]engine.Op, len(b.Items))
+	for i, it := range b.Items {
+		ops[i] = engine.Op{Kind: engine.Put, Key: it.Key, Value: it.Value, Meta: it.Meta}
+		if it.Deleted {
+			ops[i] = engine.Op{Kind: engine.Delete, Key: it.Key}
+		}
+	}
+	if len(b.Appends) == 0 {
+		_, err := v.write(ctx, ops)
+		return column, err
+	}
+	t, ok := v.store.(engine.Transactor)
+	if !ok {
+		return column, ErrUnsupported // Check would have said so before
+	}
+	err = v.runUpdate(ctx, t, func(tx *Tx) error {
+		if len(ops) > 0 {
+			if _, err := tx.tx.Apply(ctx, ops); err != nil {
+				return err
+			}
+		}
+		arrays, err := tx.Arrays()
+		if err != nil {
+			return err
+		}
+		for _, a := range b.Appends {
+			if err := a.Write(ctx, arrays); err != nil {
+				column.Column = a.Column()
+				return err
+			}
+		}
+		return nil
+	}, v.cache.commit)
+	return column, err
+}
