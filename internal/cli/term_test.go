@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ncruces/go-sqlite3"
 )
 
 // session runs commands on one vault, with streams that claim to be terminals or not.
@@ -140,7 +142,8 @@ func TestNothingControlsTheTerminal(t *testing.T) {
 	if err := os.Symlink("x", filepath.Join(dir, "\x1b[31mlink")); err != nil {
 		t.Fatal(err)
 	}
-	s.must("x", "put", "k", "--type", "text/\x1b[2Jplain")
+	s.must("x", "put", "k", "--type", "text/plain")
+	olderType(t, s.vault, "text/\x1b[2Jplain")
 	if o := s.must("", "stat", "k"); !strings.Contains(o.out, `"text/\x1b[2Jplain"`) {
 		t.Errorf("stat into a pipe: %q", o.out)
 	}
@@ -151,6 +154,19 @@ func TestNothingControlsTheTerminal(t *testing.T) {
 	o := s.run("", "import", dir)
 	if strings.Contains(o.err, "\x1b[31m") || !strings.Contains(o.err, "?[31mlink is a symbolic link") {
 		t.Errorf("import: %q", o.err)
+	}
+}
+
+// olderType gives all values a content type that an earlier version could store.
+func olderType(t *testing.T, path, contentType string) {
+	t.Helper()
+	c, err := sqlite3.Open("file:" + filepath.ToSlash(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Exec(`UPDATE kvault_kvmeta SET type = ` + sqlite3.Quote(contentType)); err != nil {
+		t.Fatal(err)
 	}
 }
 
