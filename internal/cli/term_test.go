@@ -187,7 +187,7 @@ func TestRemovePrefixAsks(t *testing.T) {
 	if o := s.must("", "ls"); o.out != "q\n" {
 		t.Errorf("left: %q", o.out)
 	}
-	if o := s.must("YES\n", "rm", "--prefix", ""); !strings.Contains(o.err, "1 key (all there are)") {
+	if o := s.must("YES\n", "rm", "--all"); !strings.Contains(o.err, "1 key (all there are)") {
 		t.Errorf("all: %+v", o)
 	}
 }
