@@ -220,10 +220,15 @@ func vaultCalls(t *testing.T, v *kvault.Vault) map[string]func(ctx context.Conte
 			}
 			return v.DisableCache(ctx)
 		},
+		"BackupTo":     func(ctx context.Context) error { return v.BackupTo(ctx, io.Discard, nil) },
 		"DiscardCache": func(ctx context.Context) error { _, err := v.DiscardCache(ctx); return err },
-		"EnableCache":  func(ctx context.Context) error { return v.EnableCache(ctx, nil) },
-		"FlushCache":   func(ctx context.Context) error { _, err := v.FlushCache(ctx); return err },
-		"FS":           func(ctx context.Context) error { return statAndRead(v.FS(ctx)) },
+		"DiscardCached": func(ctx context.Context) error {
+			_, err := v.DiscardCached(ctx, kvault.CacheEntry{Key: "none"})
+			return err
+		},
+		"EnableCache": func(ctx context.Context) error { return v.EnableCache(ctx, nil) },
+		"FlushCache":  func(ctx context.Context) error { _, err := v.FlushCache(ctx); return err },
+		"FS":          func(ctx context.Context) error { return statAndRead(v.FS(ctx)) },
 		"GetMany": func(ctx context.Context) error {
 			m, err := v.GetMany(ctx, "k", "large", "none")
 			return right(err, len(m), 2)
@@ -266,7 +271,7 @@ func vaultCalls(t *testing.T, v *kvault.Vault) map[string]func(ctx context.Conte
 			return v.WithCache(ctx, nil, func() error { return v.Put(ctx, "made", nil) })
 		},
 	}
-	for _, name := range []string{"Backup", "Optimize", "Relayout", "Shrink"} { // what not every engine has
+	for _, name := range []string{"Backup", "BackupTo", "Optimize", "Relayout", "Shrink"} { // what not every engine has
 		if errors.Is(calls[name](t.Context()), kvault.ErrUnsupported) {
 			delete(calls, name)
 		}

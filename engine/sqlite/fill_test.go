@@ -32,7 +32,7 @@ func TestRulesForValues(t *testing.T) {
 		{"unique, ignoring", `CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB UNIQUE, value BLOB UNIQUE ON CONFLICT IGNORE)`,
 			[][]byte{zeros, long("some", size), long("more", size)}, zeros},
 		{"ignoring all", `CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB UNIQUE, note TEXT NOT NULL ON CONFLICT IGNORE, value BLOB);
-			INSERT INTO kvault(key, note, value) VALUES('there', 'x', x'00')`, nil, long("some", size)},
+			INSERT INTO kvault(key, note, value) VALUES(x'7468657265', 'x', x'00')`, nil, long("some", size)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "v.kv")
