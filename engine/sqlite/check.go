@@ -19,7 +19,7 @@ type checker struct {
 	report      func(engine.Problem)
 	progress    func(done, total int64)
 	done, total int64
-	found       []engine.Problem // in the part at hand
+	found       []engine.Problem // in the part that runs; only part hands them to report
 }
 
 // Check runs SQLite's own integrity check, reads every value against its checksum, and then every array. Values that another
@@ -114,7 +114,7 @@ func (c *checker) checkOddKeys(ses *session) error {
 	if fmt.Sprint(len(named)) != count[0] {
 		named = append(named, "…")
 	}
-	c.report(engine.Problem{Err: fmt.Errorf(`%w: %s rows of table %q have keys that are not BLOBs, so that no call finds them: %s; `+
+	c.problem(engine.Problem{Err: fmt.Errorf(`%w: %s rows of table %q have keys that are not BLOBs, so that no call finds them: %s; `+
 		`UPDATE %s SET key = CAST(key AS BLOB) WHERE typeof(key) <> 'blob' makes them keys, where there is none of the same bytes`,
 		engine.ErrCorrupt, count[0], ses.t.name, strings.Join(named, ", "), quoted(ses.t.name))})
 	return nil
