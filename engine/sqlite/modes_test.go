@@ -3,6 +3,7 @@
 package sqlite_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -144,5 +145,19 @@ func TestReadingLeavesNoLog(t *testing.T) {
 	again := open(t, path, nil)
 	for _, key := range []string{"l", "m"} {
 		must[[]byte](t)(again.Get(t.Context(), key))
+	}
+}
+
+// A file without a vault gets no log, either, when it is opened for reading and refused.
+func TestRefusingLeavesNoLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	open(t, path, nil).Close()
+	if _, err := sqlite.Open(t.Context(), path, &sqlite.Options{ReadOnly: true, Table: "none"}); !errors.Is(err, engine.ErrNoVault) {
+		t.Fatalf("opened for reading: %v, want %v", err, engine.ErrNoVault)
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if _, err := os.Stat(path + suffix); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", suffix, err)
+		}
 	}
 }
