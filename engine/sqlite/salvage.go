@@ -63,7 +63,7 @@ func salvageFrom(ctx context.Context, src, dst string, o *SalvageOptions, open f
 			return s.report, err
 		}
 	}
-	like, err := checkSource("salvage", src)
+	like, err := checkSource(src)
 	if err != nil {
 		return s.report, err
 	}
@@ -86,13 +86,13 @@ func salvageFrom(ctx context.Context, src, dst string, o *SalvageOptions, open f
 }
 
 // checkSource keeps from waiting for a pipe, and describes the file.
-func checkSource(op, path string) (fs.FileInfo, error) {
+func checkSource(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s does not exist: %w", path, engine.ErrNoVault)
 	case err != nil:
-		return nil, &engine.IOError{Op: op, Err: err}
+		return nil, &engine.IOError{Op: "salvage", Err: err}
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is no regular file: %w", path, engine.ErrInvalid)
 	}

@@ -279,6 +279,16 @@ func (w *writer) syncLevel(lazy bool) error {
 	return nil
 }
 
+// giveUp ends a transaction that is not committed, and the turn.
+func (w *writer) giveUp() {
+	if err := w.conn.Rollback(); err != nil {
+		w.replace() // a connection that cannot end its transaction would hold the lock for ever
+	}
+	w.repair()
+	w.conn.SetContext(context.Background())
+	w.release()
+}
+
 // repair replaces a connection that ran out of memory, or that could not end its transaction.
 func (w *writer) repair() {
 	if w.conn.Broken() || w.conn.InTransaction() {

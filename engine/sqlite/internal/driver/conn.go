@@ -160,41 +160,6 @@ func (c *Conn) configure(cfg Config) error {
 	return wrap(c.c.BusyHandler(c.waitBusy))
 }
 
-// waitBusy waits a little, longer each time, for somebody's lock, and says whether to try again: until the patience is used up, or the
-// context ends.
-func (c *Conn) waitBusy(ctx context.Context, count int) bool {
-	const first, longest = time.Millisecond, 25 * time.Millisecond
-	left := time.Duration(c.patienceEnds - c.waited.Load())
-	if left <= 0 {
-		return false
-	}
-	begun := time.Now()
-	defer func() { c.waited.Add(int64(time.Since(begun))) }()
-	t := time.NewTimer(min(first<<min(count, 8), longest, left))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// SetContext makes ctx bound what the connection does from now on, and lets it wait for locks anew.
-func (c *Conn) SetContext(ctx context.Context) {
-	c.c.SetInterrupt(ctx)
-	c.SetPatience(c.busyTimeout)
-}
-
-// SetPatience lets the connection wait for locks for so long from now on, all of them together.
-func (c *Conn) SetPatience(d time.Duration) { c.patienceEnds = c.waited.Load() + int64(max(d, 0)) }
-
-// CountWaits has the time that the connection waits for locks added to waited, which others may read.
-func (c *Conn) CountWaits(waited *atomic.Int64) {
-	c.waited = waited
-	c.SetPatience(c.busyTimeout)
-}
-
 // Close releases the connection. Blobs of it must be closed before.
 func (c *Conn) Close() (err error) {
 	defer guard(c, &err)
@@ -215,14 +180,6 @@ func (c *Conn) Close() (err error) {
 func (c *Conn) LeaveLog() error {
 	_, err := c.c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
 	return wrap(err)
-}
-
-// Explain adds to an error that a file could not be opened which one that is.
-func (cfg Config) Explain(err error) error {
-	if err == nil || cfg.Memory {
-		return err
-	}
-	return openFault(err, cfg.Path)
 }
 
 // Broken says that the connection must not be used again.
@@ -418,28 +375,6 @@ func (c *Conn) MemoryUsed() int64 {
 		return math.MaxInt64
 	}
 	return n
-}
-
-// Backup copies the whole database to the file at path in steps, each followed by a call of step, which may stop it.
-func (c *Conn) Backup(path string, pages int, step func(remaining, total int) error) (err error) {
-	defer guard(c, &err)
-	if err := checkPath(path); err != nil {
-		return err
-	}
-	b, err := c.c.BackupInit("main", Config{Path: path, Create: true, VFS: c.vfs}.uri())
-	if err != nil {
-		return wrap(err)
-	}
-	defer func() { err = errors.Join(err, wrap(b.Close())) }()
-	for {
-		done, err := b.Step(pages)
-		if err != nil {
-			return wrap(err)
-		}
-		if err := step(b.Remaining(), b.PageCount()); err != nil || done {
-			return err
-		}
-	}
 }
 
 // Quote returns name as an SQL identifier.

@@ -35,6 +35,14 @@ func checkPath(path string) error {
 	return nil
 }
 
+// Explain adds which file it is to an error that one could not be opened.
+func (cfg Config) Explain(err error) error {
+	if err == nil || cfg.Memory {
+		return err
+	}
+	return openFault(err, cfg.Path)
+}
+
 // openFault tells which file could not be opened, and why, where SQLite has lost that.
 func openFault(err error, path string) error {
 	var known *fs.PathError
