@@ -98,7 +98,7 @@ func (s *Store) refuseTarget(path string) (fs.FileInfo, error) {
 	return like, nil
 }
 
-// copyTo copies from one snapshot into tmp: with it held, the online backup need not start again when somebody writes. Only the copy is
+// copyTo copies from one snapshot into tmp: with it held, the online backup need not start again when another connection writes. Only the copy is
 // written, so noRoom explains a full disk.
 func (s *Store) copyTo(ctx context.Context, tmp string, progress func(done, total int64), noRoom func(error) error) error {
 	abs, err := filepath.Abs(tmp)

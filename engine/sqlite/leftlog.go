@@ -14,7 +14,7 @@ func (s *Store) setLogAside(conn *driver.Conn) (err error) {
 	}
 	path, err := filepath.EvalSymlinks(s.conf.Path)
 	if err != nil {
-		return nil // the file is made yet
+		return nil // the file does not exist yet
 	}
 	if foreign, err := driver.ForeignLog(path); err != nil || !foreign {
 		return err

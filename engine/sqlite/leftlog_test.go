@@ -74,7 +74,7 @@ func TestLogOfReplacedFile(t *testing.T) {
 	}
 }
 
-// Whoever has the file open, with a log or without, its log is not set aside.
+// A log is not set aside while any connection has the file open, with a log or without.
 func TestLogOfReplacedFileInUse(t *testing.T) {
 	path, _ := replaced(t)
 	c := must[*sqlite3.Conn](t)(sqlite3.Open(path))

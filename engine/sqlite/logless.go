@@ -22,7 +22,7 @@ const (
 	logPause = 10 * time.Millisecond
 )
 
-// logless reads a file beside which no log can be made: on media that cannot be written, in folders of others, on full disks.
+// logless reads a file for which no log can be made: on media that cannot be written, in folders of others, on full disks.
 // No lock keeps other programs from changing the file then. So every read compares what tells of a change before and after, and is
 // refused while there is a log or a journal: the file alone is not what was committed.
 type logless struct {

@@ -49,7 +49,7 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 }
 
 // Optimize removes what nothing refers to, rebuilds the file without gaps, refreshes the planner's statistics and empties
-// the write-ahead log. It needs as much free space as the vault is large, both in the folder for temporary files and beside the vault. With
+// the write-ahead log. It needs as much free space as the vault is large, both in the folder for temporary files and in that of the vault. With
 // less it moves rows into the gaps instead, as far as there is room for that, and fails only if that gives nothing back.
 // Blobs that are open do not stand in its way, unless their value was replaced. Where a snapshot of an earlier state is being read, by this process
 // or another, the rebuilt file stays in the log, without an error: a later checkpoint shortens the file, or the last Close.

@@ -28,7 +28,7 @@ func (s *Store) soleName(info fs.FileInfo) error {
 	return nil
 }
 
-// resolve replaces the path by that of the file it leads to, beside which the log lies. Both must go on leading there.
+// resolve follows links to the file itself, after which SQLite names the log. Both paths must go on leading there.
 func (s *Store) resolve() error {
 	abs := s.conf.Path
 	real, err := filepath.EvalSymlinks(abs)

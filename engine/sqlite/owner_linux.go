@@ -17,7 +17,7 @@ func scope() string {
 	return " " + strings.TrimSpace(string(boot)) + " " + space
 }
 
-// startOf is when a process started, in ticks since the machine did; empty if that is not to be had. pid is a number or "self".
+// startOf is when a process started, in ticks since the machine did; empty if the system does not tell. pid is a number or "self".
 func startOf(pid string) string {
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {

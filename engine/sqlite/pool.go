@@ -24,7 +24,7 @@ type pool struct {
 	mu     sync.Mutex
 	idle   []*driver.Conn
 	closed bool
-	// paused counts who needs all snapshots gone, and sweeping says that the idle ones will be given up soon.
+	// paused counts the calls that need all snapshots gone, and sweeping says that the idle ones will be given up soon.
 	paused   int
 	sweeping bool
 }

@@ -76,8 +76,8 @@ func (s *Store) readAlone(conn *driver.Conn, fn func(*session) error) error {
 	return err
 }
 
-// tableIn is the key-value table in the snapshot or transaction at hand. Other programs may have changed the schema, or made anew what the
-// table needs beside it.
+// tableIn is the key-value table in the snapshot or transaction at hand. Other programs may have changed the schema, or remade
+// the table's metadata and triggers.
 func (s *Store) tableIn(c *driver.Conn) (*table, error) {
 	t := s.layout()
 	version, err := c.SchemaVersion()

@@ -159,7 +159,7 @@ func (r *restore) verify(tmp string) error {
 		return &engine.IOError{Op: "restore", Err: err}
 	}
 	opt := r.opt
-	opt.name = r.backup // the partial file is gone by the time somebody reads a message
+	opt.name = r.backup // the partial file is gone by the time a message is read
 	s, err := Open(r.ctx, tmp, &opt)
 	if err != nil {
 		return err
@@ -199,7 +199,7 @@ func (r *restore) replace(tmp string) error {
 		if err != nil {
 			return notAlone(r.ctx, path, err)
 		}
-		if runtime.GOOS == "windows" { // which renames nothing to an open file, whoever has it open
+		if runtime.GOOS == "windows" { // which replaces no file that is open, in this process either
 			err = lock.Close()
 		} else {
 			defer lock.Close()

@@ -298,7 +298,7 @@ func (t *table) findTracking(c *driver.Conn) error {
 	return nil
 }
 
-// track makes the tables and triggers beside the key-value table anew. The transaction has changed the schema then.
+// track drops and makes the metadata table and the triggers of a key-value table. The transaction has changed the schema then.
 func (t *table) track(c *driver.Conn) error {
 	stale, err := hasObject(c, "table", t.meta())
 	if err != nil {

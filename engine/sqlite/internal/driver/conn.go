@@ -68,7 +68,8 @@ type Conn struct {
 	// begun counts transactions. file is the database, once mainFile was called.
 	begun int64
 	file  vfs.File
-	// place is what InPlace compares with. writes says that the transaction at hand writes.
+	// place is what Whole compares with, if set. watch keeps the shared memory's file open for that. writes says that the
+	// present transaction writes.
 	place  *Place
 	watch  bool
 	writes bool

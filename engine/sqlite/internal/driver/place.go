@@ -10,7 +10,7 @@ import (
 )
 
 // Place is the file of a database as it was when the first of its connections was opened. All connections of a store share one, and are of
-// that file only. Where files cannot be told apart nothing is checked: Windows lets nobody rename or remove an open file.
+// that file only. Nothing is checked where the system does not tell files apart, as on Windows, which lets no process rename or remove an open file.
 type Place struct {
 	// Names are the paths that must go on leading to the file: its own, where its log lies, and the link by which it was opened.
 	Names []string
@@ -32,7 +32,8 @@ type fileState struct {
 	changed [2]int64
 }
 
-// restSign tells a database file from itself after somebody wrote to it past SQLite. While no checkpoint begins, nothing else changes it.
+// restSign is what another program changes that writes to the database file past SQLite. Until the next checkpoint begins, SQLite
+// leaves it as it is.
 type restSign struct {
 	known  bool
 	copied copiedState
@@ -78,8 +79,8 @@ func moved(format string, args ...any) error {
 }
 
 // inPlace returns the state of the database's file, and an error of the kind Moved, or Linked, if the names of the database no longer lead to the
-// file that the connection has open, or its log or the log's shared memory lost theirs: what is committed then is not found by those who open the
-// database next.
+// file that the connection has open, or its log or the log's shared memory lost theirs: what is committed then is not found when the
+// database is opened next.
 func (c *Conn) inPlace() (state fileState, err error) {
 	p := c.place
 	for _, name := range p.Names {

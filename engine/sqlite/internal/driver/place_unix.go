@@ -53,7 +53,8 @@ func stateFrom(st *syscall.Stat_t) fileState {
 	return fileState{id: fileID{uint64(st.Dev), uint64(st.Ino)}, links: uint64(st.Nlink), size: st.Size, changed: changeTimes(st)}
 }
 
-// mayOpen returns why the process may not open a file for writing. It does not try to: closing a file ends the locks of the process on some systems.
+// mayOpen returns why the process may not open a file for writing. It does not open it: closing a
+// descriptor of a file ends all POSIX locks of the process on it. The driver has none, but another SQLite library in the process may.
 func mayOpen(path string) error {
 	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
 		return &fs.PathError{Op: "open", Path: path, Err: err}

@@ -12,7 +12,7 @@ import (
 )
 
 // makeSidecars makes the journal or the log that SQLite is about to open, if there is none, and with a log its shared memory, which SQLite opens
-// next: while the database is locked for the log, nobody removes either. The mode that the umask gives would show the values in them to
+// next: while the connection holds its lock on the database, no other SQLite removes either. The mode that the umask gives would show the values in them to
 // other users than the database does, or lock its owner out.
 //
 // What goes wrong here goes wrong once more when SQLite opens the file, and is reported then.
