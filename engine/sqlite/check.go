@@ -42,8 +42,9 @@ func (s *Store) Check(ctx context.Context, report func(engine.Problem), progress
 	return c.part("the columns", c.checkArrays)
 }
 
-// part runs a part of the check in a snapshot. That it meets damage it cannot go past is one more problem. What a file that
-// changed meanwhile seemed to be is none: a part that is run again begins with none found.
+// part runs a part of the check in a snapshot. That it meets damage it cannot go past is one more
+// problem. What a file that changed meanwhile seemed to be is none: a part that is run again begins
+// with none found.
 func (c *checker) part(what string, fn func(*session) error) error {
 	err := c.read(c.ctx, c.streams, true, func(ses *session) error {
 		c.found = nil
@@ -87,8 +88,8 @@ func (c *checker) checkStructure(ses *session) error {
 // oddNamed is how many rows checkOddKeys names.
 const oddNamed = 10
 
-// checkOddKeys looks for rows whose key is not a BLOB, such as INSERT INTO kvault(key, …) VALUES('name', …) makes. No call finds them:
-// text sorts before all bytes.
+// checkOddKeys looks for rows whose key is not a BLOB, such as INSERT INTO kvault(key, …)
+// VALUES('name', …) makes. No call finds them: text sorts before all bytes.
 func (c *checker) checkOddKeys(ses *session) error {
 	count, err := texts(ses.c, ses.t.sql.countOdd)
 	if err != nil || len(count) != 1 || count[0] == "0" {

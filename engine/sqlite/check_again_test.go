@@ -9,7 +9,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// A part of the check that runs again because the file changed under it tells what it finds once, and one that never ran undisturbed tells nothing.
+// A part of the check that runs again because the file changed under it tells what it finds once,
+// and one that never ran undisturbed tells nothing.
 func TestCheckTellsOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s, err := Open(t.Context(), path, nil)

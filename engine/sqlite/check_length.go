@@ -8,9 +8,10 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// checkLength reports a file that ends before its last page. SQLite reads zeros where a part of a page is missing, and finds
-// nothing wrong with an overflow page that does. While a log has pages the file may be shorter. While the log is empty no
-// checkpoint shortens the file under this snapshot.
+// checkLength reports a file that ends before its last page. SQLite reads zeros where a part of a
+// page is missing, and finds nothing wrong with an overflow page that does. While a log has pages
+// the file may be shorter. While the log is empty no checkpoint shortens the file under this
+// snapshot.
 func (c *checker) checkLength(ses *session) error {
 	if c.conf.Memory {
 		return nil

@@ -11,7 +11,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// The log of a database has the database's name. A file with two names has two logs, each with commits that the other does not know.
+// The log of a database has the database's name. A file with two names has two logs, each with
+// commits that the other does not know.
 const (
 	secondName = ": under each name the vault would have a log of its own, and writes would be lost; remove the other name, or make a copy with cp"
 	mounted    = ": its log would lie elsewhere than the log of the file outside, and writes would be lost; mount the folder that holds it instead"

@@ -38,7 +38,8 @@ func newPool(keep int, open func(ctx context.Context) (*driver.Conn, error)) *po
 // pools are all that are not closed.
 var pools sync.Map
 
-// openSparing opens a connection. If the process has as many files open as it may, all idle connections are closed, and it is tried again.
+// openSparing opens a connection. If the process has as many files open as it may, all idle
+// connections are closed, and it is tried again.
 func (p *pool) openSparing(ctx context.Context) (*driver.Conn, error) {
 	c, err := p.open(ctx)
 	if !driver.OutOfFiles(err) {

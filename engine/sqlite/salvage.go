@@ -36,13 +36,14 @@ type SalvageReport struct {
 // Salvage copies what can be read of the vault file src, however damaged, into the new vault file dst. It reads src without SQLite and never
 // changes it; nobody may write it meanwhile. What src's write-ahead log or rollback journal holds for it counts.
 //
-// Every value is whole, and was held against its checksum. If it has none, a doubt is told of it, or one of the table if no value there has one. A key
-// has none: it is right if the file has it twice, and a doubt is told
-// of each value whose key stands in its row alone, or one of the table if nothing is left of its index. Rows whose keys are confirmed
-// come first, and no other takes their place. What could not be read is told by OnLoss: by key where the row, the
-// index of keys or the record of a large value still names it, else as a range of rows. A column has no checksum: it is
-// lost unless all its chunks can be read, and what was altered inside one goes unseen. Tables of other programs are
-// not copied.
+// Every value is whole, and was held against its checksum. If it has none, a doubt is told of it,
+// or one of the table if no value there has one. A key has none: it is right if the file has it
+// twice, and a doubt is told of each value whose key stands in its row alone, or one of the table
+// if nothing is left of its index. Rows whose keys are confirmed come first, and no other takes
+// their place. What could not be read is told by OnLoss: by key where the row, the index of keys or
+// the record of a large value still names it, else as a range of rows. A column has no checksum: it
+// is lost unless all its chunks can be read, and what was altered inside one goes unseen. Tables of
+// other programs are not copied.
 //
 // Memory is bounded by 32 bytes for each page of rows, a bit for each row, and by what there is to tell.
 //

@@ -131,8 +131,9 @@ func (s *Store) shutAll() {
 	}
 }
 
-// removeLog has SQLite remove the log, and its shared memory, that a store for reading had to make. SQLite does so when the last
-// connection of all processes closes, if that may write: here one that does nothing else. A log with something in it is left to writers.
+// removeLog has SQLite remove the log, and its shared memory, that a store for reading had to make.
+// SQLite does so when the last connection of all processes closes, if that may write: here one that
+// does nothing else. A log with something in it is left to writers.
 func (s *Store) removeLog() {
 	if !s.noLog || s.conf.Immutable {
 		return

@@ -68,8 +68,8 @@ type Conn struct {
 	// begun counts transactions. file is the database, once mainFile was called.
 	begun int64
 	file  vfs.File
-	// place is what Whole compares with, if set. watch keeps the shared memory's file open for that. writes says that the
-	// present transaction writes.
+	// place is what Whole compares with, if set. watch keeps the shared memory's file open for
+	// that. writes says that the present transaction writes.
 	place  *Place
 	watch  bool
 	writes bool
@@ -272,8 +272,9 @@ func (c *Conn) SchemaVersion() (int64, error) {
 	return version, nil
 }
 
-// Commit ends the transaction and keeps its changes. One that has written does so only if the database is in its place. Should it be moved during
-// the commit, that is as if it were moved just afterwards, and the next one tells.
+// Commit ends the transaction and keeps its changes. One that has written does so only if the
+// database is in its place. Should it be moved during the commit, that is as if it were moved just
+// afterwards, and the next one tells.
 func (c *Conn) Commit() error {
 	if !c.writes {
 		return c.settled("COMMIT")

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IsMountRoot says whether something is mounted at just this path, as far as the system tells: macOS mounts no single files.
+// IsMountRoot says whether something is mounted at just this path, as far as the system tells:
+// macOS mounts no single files.
 func IsMountRoot(string) bool { return false }
 
 // RenameNoReplace renames a file, unless the new name is taken. Not every file system can do that.

@@ -15,7 +15,8 @@ const maxPath = 1024
 // longestSuffix is the longest of those that SQLite appends to the path of a database.
 const longestSuffix = "-journal"
 
-// checkPath returns an error for a path that is too long for SQLite, or whose file's name leaves no room for the names of a log and a journal.
+// checkPath returns an error for a path that is too long for SQLite, or whose file's name leaves no
+// room for the names of a log and a journal.
 func checkPath(path string) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil { // it is to be made, or SQLite will meet the error

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// waitBusy waits for a lock of another connection, a little longer each time, and says whether SQLite is to try again: until the
-// patience is used up, or the context ends.
+// waitBusy waits for a lock of another connection, a little longer each time, and says whether
+// SQLite is to try again: until the patience is used up, or the context ends.
 func (c *Conn) waitBusy(ctx context.Context, count int) bool {
 	const first, longest = time.Millisecond, 25 * time.Millisecond
 	left := time.Duration(c.patienceEnds - c.waited.Load())

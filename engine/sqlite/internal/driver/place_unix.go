@@ -27,7 +27,8 @@ func stateAt(path string) (fileState, error) {
 	}
 }
 
-// stateOf is the state of an open file, unless it is none of the system's. The caller keeps it from being closed meanwhile.
+// stateOf is the state of an open file, unless it is none of the system's. The caller keeps it from
+// being closed meanwhile.
 func stateOf(file any) (state fileState, ok bool) {
 	if wrapper, is := file.(vfs.FileUnwrap); is {
 		file = wrapper.Unwrap()
@@ -54,7 +55,8 @@ func stateFrom(st *syscall.Stat_t) fileState {
 }
 
 // mayOpen returns why the process may not open a file for writing. It does not open it: closing a
-// descriptor of a file ends all POSIX locks of the process on it. The driver has none, but another SQLite library in the process may.
+// descriptor of a file ends all POSIX locks of the process on it. The driver has none, but another
+// SQLite library in the process may.
 func mayOpen(path string) error {
 	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
 		return &fs.PathError{Op: "open", Path: path, Err: err}
