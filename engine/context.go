@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// ContextErr is ctx.Err(). Where the context ended for a cause of its own, the text names it, but the error does not match it: the cause
-// can be the error of another call, as an errgroup makes that of its first member, and would be taken for the answer of this one.
+// ContextErr is ctx.Err(). Where the context ended for a cause of its own, the text names it, but
+// the error does not match it: the cause can be the error of another call, as an errgroup makes
+// that of its first member, and would be taken for the answer of this one.
 func ContextErr(ctx context.Context) error {
 	err := ctx.Err()
 	if err == nil {

@@ -266,7 +266,8 @@ type Stats struct {
 	ValueBytes int64
 	// Staged counts values being written, or left behind and not yet swept; StagedBytes is what FileBytes has of them.
 	Staged, StagedBytes int64
-	// OddKeys counts rows whose key is of a type that no call finds, as another program may have inserted them. Check names them.
+	// OddKeys counts rows whose key is of a type that no call finds, as another program may have
+	// inserted them. Check names them.
 	OddKeys int64
 	// Search lists the tables of other programs for searches in text and vectors.
 	Search []SearchTable

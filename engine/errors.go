@@ -26,8 +26,8 @@ var (
 	ErrNoVault error = &sentinel{"no vault there", fs.ErrNotExist}
 	// ErrMoved: the store's file was renamed, removed or replaced while it was open.
 	ErrMoved = errors.New("vault was moved while it was open")
-	// ErrSwept: another process took the writer of a stage for dead, and removed what was staged. The value can be written again, from
-	// its start.
+	// ErrSwept: another process took the writer of a stage for dead, and removed what was staged.
+	// The value can be written again, from its start.
 	ErrSwept = errors.New("what was written of the value was removed by another process")
 	// ErrTxDone: the transaction has ended.
 	ErrTxDone = errors.New("transaction has ended")

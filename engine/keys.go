@@ -5,8 +5,9 @@ import "fmt"
 // MaxKey is the longest key in bytes that a store takes. It bounds what a page of a listing holds.
 const MaxKey = 64 << 10
 
-// CheckKey returns an error that matches ErrInvalid for the empty key, which no store has. A key above MaxKey is looked for like any other:
-// another program may have stored it, and else it is not found.
+// CheckKey returns an error that matches ErrInvalid for the empty key, which no store has. A key
+// above MaxKey is looked for like any other: another program may have stored it, and else it is not
+// found.
 func CheckKey(key string) error {
 	if key == "" {
 		return fmt.Errorf("key is empty: %w", ErrInvalid)

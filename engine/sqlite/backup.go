@@ -16,8 +16,9 @@ import (
 // backupPages is how many pages Backup copies between looks at its context.
 const backupPages = 512
 
-// Backup copies the vault, as of one moment, to a partial file in the folder of path, which then gets that name. Writers go on meanwhile.
-// The copy has the permissions of the vault and, if the process may give it, its owner.
+// Backup copies the vault, as of one moment, to a partial file in the folder of path, which then
+// gets that name. Writers go on meanwhile. The copy has the permissions of the vault and, if the
+// process may give it, its owner.
 func (s *Store) Backup(ctx context.Context, path string, progress func(done, total int64)) error {
 	if path == "" {
 		return fmt.Errorf("backup path is empty: %w", engine.ErrInvalid)
@@ -31,7 +32,8 @@ func (s *Store) Backup(ctx context.Context, path string, progress func(done, tot
 	})
 }
 
-// BackupTo writes to w what Backup writes to a file. The copy is a temporary file first, in the folder that TMPDIR names.
+// BackupTo writes to w what Backup writes to a file. The copy is a temporary file first, in the
+// folder that TMPDIR names.
 func (s *Store) BackupTo(ctx context.Context, w io.Writer, progress func(done, total int64)) error {
 	tmp, err := newPartial(filepath.Join(os.TempDir(), "kvault-backup"))
 	if err != nil {
@@ -69,8 +71,8 @@ func (r whileReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// refuseTarget refuses a backup with a name that SQLite uses for a file of the vault, and describes the vault's file. It is nil for a vault
-// in memory.
+// refuseTarget refuses a backup with a name that SQLite uses for a file of the vault, and describes
+// the vault's file. It is nil for a vault in memory.
 func (s *Store) refuseTarget(path string) (fs.FileInfo, error) {
 	if s.conf.Memory {
 		return nil, nil
@@ -98,8 +100,8 @@ func (s *Store) refuseTarget(path string) (fs.FileInfo, error) {
 	return like, nil
 }
 
-// copyTo copies from one snapshot into tmp: with it held, the online backup need not start again when somebody writes. Only the copy is
-// written, so noRoom explains a full disk.
+// copyTo copies from one snapshot into tmp: with it held, the online backup need not start again
+// when another connection writes. Only the copy is written, so noRoom explains a full disk.
 func (s *Store) copyTo(ctx context.Context, tmp string, progress func(done, total int64), noRoom func(error) error) error {
 	abs, err := filepath.Abs(tmp)
 	if err != nil {

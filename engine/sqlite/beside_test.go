@@ -130,7 +130,8 @@ func TestContextEndsWhileLogIsCopied(t *testing.T) {
 	}
 }
 
-// A vault whose files are moved away while it is open does not make new ones in their place, and those that were moved have all that was put.
+// A vault whose files are moved away while it is open does not make new ones in their place, and
+// those that were moved have all that was put.
 func TestMovedAwayWhileLogIsLong(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s, err := Open(t.Context(), path, &Options{logBytes: 1 << 20})

@@ -19,7 +19,7 @@ type checker struct {
 	report      func(engine.Problem)
 	progress    func(done, total int64)
 	done, total int64
-	found       []engine.Problem // in the part at hand
+	found       []engine.Problem // in the part that runs; only part hands them to report
 }
 
 // Check runs SQLite's own integrity check, reads every value against its checksum, and then every array. Values that another
@@ -42,8 +42,9 @@ func (s *Store) Check(ctx context.Context, report func(engine.Problem), progress
 	return c.part("the columns", c.checkArrays)
 }
 
-// part runs a part of the check in a snapshot. That it meets damage it cannot go past is one more problem. What a file that
-// changed meanwhile seemed to be is none: a part that is run again begins with none found.
+// part runs a part of the check in a snapshot. That it meets damage it cannot go past is one more
+// problem. What a file that changed meanwhile seemed to be is none: a part that is run again begins
+// with none found.
 func (c *checker) part(what string, fn func(*session) error) error {
 	err := c.read(c.ctx, c.streams, true, func(ses *session) error {
 		c.found = nil
@@ -87,8 +88,8 @@ func (c *checker) checkStructure(ses *session) error {
 // oddNamed is how many rows checkOddKeys names.
 const oddNamed = 10
 
-// checkOddKeys looks for rows whose key is not a BLOB, such as INSERT INTO kvault(key, …) VALUES('name', …) makes. No call finds them:
-// text sorts before all bytes.
+// checkOddKeys looks for rows whose key is not a BLOB, such as INSERT INTO kvault(key, …)
+// VALUES('name', …) makes. No call finds them: text sorts before all bytes.
 func (c *checker) checkOddKeys(ses *session) error {
 	count, err := texts(ses.c, ses.t.sql.countOdd)
 	if err != nil || len(count) != 1 || count[0] == "0" {
@@ -114,7 +115,7 @@ func (c *checker) checkOddKeys(ses *session) error {
 	if fmt.Sprint(len(named)) != count[0] {
 		named = append(named, "…")
 	}
-	c.report(engine.Problem{Err: fmt.Errorf(`%w: %s rows of table %q have keys that are not BLOBs, so that no call finds them: %s; `+
+	c.problem(engine.Problem{Err: fmt.Errorf(`%w: %s rows of table %q have keys that are not BLOBs, so that no call finds them: %s; `+
 		`UPDATE %s SET key = CAST(key AS BLOB) WHERE typeof(key) <> 'blob' makes them keys, where there is none of the same bytes`,
 		engine.ErrCorrupt, count[0], ses.t.name, strings.Join(named, ", "), quoted(ses.t.name))})
 	return nil

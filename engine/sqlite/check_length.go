@@ -8,8 +8,10 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// checkLength reports a file that ends before its last page. SQLite takes what is missing of a page for zeros, and of an overflow page it does not
-// notice. While a log has pages the file may be shorter; and while this snapshot has none of them, nobody shortens the file.
+// checkLength reports a file that ends before its last page. SQLite reads zeros where a part of a
+// page is missing, and finds nothing wrong with an overflow page that does. While a log has pages
+// the file may be shorter. While the log is empty no checkpoint shortens the file under this
+// snapshot.
 func (c *checker) checkLength(ses *session) error {
 	if c.conf.Memory {
 		return nil
@@ -25,9 +27,8 @@ func (c *checker) checkLength(ses *session) error {
 	if log, err := os.Stat(c.conf.Path + "-wal"); err == nil && log.Size() > 0 {
 		return nil
 	}
-	// The file is not opened: to close it would drop the locks that SQLite holds.
 	if file, err := os.Stat(c.conf.Path); err == nil && file.Size() < want {
-		c.report(engine.Problem{Err: fmt.Errorf("%w: the file is cut off: it has %d of its %d bytes", engine.ErrCorrupt, file.Size(), want)})
+		c.problem(engine.Problem{Err: fmt.Errorf("%w: the file is cut off: it has %d of its %d bytes", engine.ErrCorrupt, file.Size(), want)})
 	}
 	return nil
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// Check says of a file that is cut off that it is, even inside a page where SQLite finds nothing wrong; and not of one whose end is in the log.
+// Check says of a file that is cut off that it is, even inside a page where SQLite finds nothing
+// wrong; and not of one whose end is in the log.
 func TestCheckCutOff(t *testing.T) {
 	check := func(path string) (problems []string) {
 		s := open(t, path, &sqlite.Options{ReadOnly: true})

@@ -12,8 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Idle connections give their descriptors to those that are needed, of other vaults too. With no descriptor left the error says so, and names
-// the file.
+// Idle connections give their descriptors to those that are needed, of other vaults too. With no
+// descriptor left the error says so, and names the file.
 func TestOutOfDescriptors(t *testing.T) {
 	var old syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {

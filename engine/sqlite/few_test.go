@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Amounts of a plain test run; with the tag reliability there is more of everything. Those with a capital are for package sqlite_test, too.
+// Amounts of a plain test run; with the tag reliability there is more of everything. Those with a
+// capital are for package sqlite_test, too.
 const (
 	// PowerCuts is how many cuts TestPowerCut makes of each kind.
 	PowerCuts = 40 - 4*(Slowdown-1)
@@ -20,7 +21,8 @@ const (
 // Amount is how much of something there is.
 func Amount(few, _ int) int { return few }
 
-// faultsAmong chooses which of n operations fail: the first or the last, and one of all; with the race detector only that.
+// faultsAmong chooses which of n operations fail: the first or the last, and one of all; with the
+// race detector only that.
 func faultsAmong(n int64) iter.Seq[int64] {
 	if n == 0 {
 		return slices.Values([]int64{})

@@ -32,9 +32,10 @@ func (s *Store) attempt(ctx context.Context, read func() error) (err error) {
 	return err
 }
 
-// playBack undoes the transaction of a program that was killed. SQLite does so on connections that write, and refuses to read on those
-// that do not: until then the file holds a part of that transaction. The committed state stays what it was, so that a vault that
-// is opened for reading does it too where it may write the file.
+// playBack undoes the transaction of a program that was killed. SQLite does so on connections that
+// write, and refuses to read on those that do not: until then the file holds a part of that
+// transaction. The committed state stays what it was, so that a vault that is opened for reading
+// does it too where it may write the file.
 func (s *Store) playBack(ctx context.Context) error {
 	conf := s.conf
 	conf.ReadOnly, conf.MaxMemory = false, readerMemory(0, 0)

@@ -36,8 +36,8 @@ func readOnlyFolder(t *testing.T, dir string) {
 	}
 }
 
-// hotFiles are a vault and its journal as a program leaves them that is killed in the middle of a transaction. All committed values
-// are A's, those of the transaction B's.
+// hotFiles are a vault and its journal as a program leaves them that is killed in the middle of a
+// transaction. All committed values are A's, those of the transaction B's.
 func hotFiles(t *testing.T) map[string][]byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "v.kv")

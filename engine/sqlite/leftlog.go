@@ -6,15 +6,16 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// setLogAside renames a write-ahead log that belongs to a file which this one replaced, before SQLite makes one for this file and plays the
-// old one into it. The new name is durable before that. Connections that read need nothing of the kind: the driver hides the log from them.
+// setLogAside renames a write-ahead log that belongs to a file which this one replaced, before
+// SQLite makes one for this file and plays the old one into it. The new name is durable before
+// that. Connections that read need nothing of the kind: the driver hides the log from them.
 func (s *Store) setLogAside(conn *driver.Conn) (err error) {
 	if s.conf.Memory {
 		return nil
 	}
 	path, err := filepath.EvalSymlinks(s.conf.Path)
 	if err != nil {
-		return nil // the file is made yet
+		return nil // the file does not exist yet
 	}
 	if foreign, err := driver.ForeignLog(path); err != nil || !foreign {
 		return err

@@ -13,7 +13,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// killed copies the files of a vault in use, as a process that is killed leaves them, to a new folder, and returns the path there.
+// killed copies the files of a vault in use, as a process that is killed leaves them, to a new
+// folder, and returns the path there.
 func killed(t *testing.T, path string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), filepath.Base(path))
@@ -27,7 +28,8 @@ func killed(t *testing.T, path string) string {
 	return to
 }
 
-// replaced is a vault that was killed and had a backup copied over its file. The log that it left holds pages of other values.
+// replaced is a vault that was killed and had a backup copied over its file. The log that it left
+// holds pages of other values.
 func replaced(t *testing.T) (path string, want []byte) {
 	t.Helper()
 	dir := t.TempDir()
@@ -48,8 +50,8 @@ func replaced(t *testing.T) (path string, want []byte) {
 	return path, want
 }
 
-// The log of a vault that was killed is not played into a backup that takes the place of its file: readers do without it, the first writer
-// sets it aside.
+// The log of a vault that was killed is not played into a backup that takes the place of its file:
+// readers do without it, the first writer sets it aside.
 func TestLogOfReplacedFile(t *testing.T) {
 	path, want := replaced(t)
 	log := must[[]byte](t)(os.ReadFile(path + "-wal"))
@@ -74,7 +76,7 @@ func TestLogOfReplacedFile(t *testing.T) {
 	}
 }
 
-// Whoever has the file open, with a log or without, its log is not set aside.
+// A log is not set aside while any connection has the file open, with a log or without.
 func TestLogOfReplacedFileInUse(t *testing.T) {
 	path, _ := replaced(t)
 	c := must[*sqlite3.Conn](t)(sqlite3.Open(path))

@@ -14,17 +14,18 @@ import (
 )
 
 const (
-	// clockStep is longer than the steps in which local file systems note the times of changes, coarseStep than those of file
-	// systems that note every second one.
+	// clockStep is longer than the steps in which local file systems note the times of changes,
+	// coarseStep than those of file systems that note every second one.
 	clockStep  = 30 * time.Millisecond
 	coarseStep = 2*time.Second + clockStep
 	// logPause is how long a read waits for the program that has the vault open before it looks again.
 	logPause = 10 * time.Millisecond
 )
 
-// logless reads a file beside which no log can be made: on media that cannot be written, in folders of others, on full disks.
-// No lock keeps other programs from changing the file then. So every read compares what tells of a change before and after, and is
-// refused while there is a log or a journal: the file alone is not what was committed.
+// logless reads a file for which no log can be made: on media that cannot be written, in folders of
+// others, on full disks. No lock keeps other programs from changing the file then. So every read
+// compares what tells of a change before and after, and is refused while there is a log or a
+// journal: the file alone is not what was committed.
 type logless struct {
 	path    string
 	timeout time.Duration
@@ -164,8 +165,9 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// take gets a connection that reads. Without a log it is one that has read nothing but the state that the file is in: SQLite itself
-// does not look then whether pages that it has in memory have changed.
+// take gets a connection that reads. Without a log it is one that has read nothing but the state
+// that the file is in: SQLite itself does not look then whether pages that it has in memory have
+// changed.
 func (s *Store) take(ctx context.Context, p *pool) (*driver.Conn, error) {
 	if s.logless == nil {
 		return p.get(ctx)

@@ -63,8 +63,8 @@ func readGeneration(t *testing.T, value []byte) uint32 {
 	return i
 }
 
-// A reader without a log beside writers that come and go: what it reads without an error is of one state, and not of an earlier one than the
-// last that was committed when it began.
+// A reader without a log beside writers that come and go: what it reads without an error is of one
+// state, and not of an earlier one than the last that was committed when it began.
 func TestReaderWithoutLogBesideWriters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	const size = 1_200_000 // more than is read at once
@@ -323,7 +323,8 @@ func TestReadOnlyFolderOfWriter(t *testing.T) {
 	}
 }
 
-// The log of a program that was killed is read too, if its shared memory is still there to be locked; otherwise the vault is refused.
+// The log of a program that was killed is read too, if its shared memory is still there to be
+// locked; otherwise the vault is refused.
 func TestReadOnlyFolderWithLeftoverLog(t *testing.T) {
 	if os.Getuid() > 0 {
 		t.Skip("what a writer does later needs rights that the reader has not")

@@ -48,11 +48,13 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 	return s.explain(ctx, err)
 }
 
-// Optimize removes what nothing refers to, rebuilds the file without gaps, refreshes the planner's statistics and empties
-// the write-ahead log. It needs as much free space as the vault is large, both in the folder for temporary files and beside the vault. With
-// less it moves rows into the gaps instead, as far as there is room for that, and fails only if that gives nothing back.
-// Blobs that are open do not stand in its way, unless their value was replaced. Where a snapshot of an earlier state is being read, by this process
-// or another, the rebuilt file stays in the log, without an error: a later checkpoint shortens the file, or the last Close.
+// Optimize removes what nothing refers to, rebuilds the file without gaps, refreshes the planner's
+// statistics and empties the write-ahead log. It needs as much free space as the vault is large,
+// both in the folder for temporary files and in that of the vault. With less it moves rows into the
+// gaps instead, as far as there is room for that, and fails only if that gives nothing back. Blobs
+// that are open do not stand in its way, unless their value was replaced. Where a snapshot of an
+// earlier state is being read, by this process or another, the rebuilt file stays in the log,
+// without an error: a later checkpoint shortens the file, or the last Close.
 func (s *Store) Optimize(ctx context.Context) error {
 	if err := s.collect(ctx); err != nil {
 		return err
@@ -77,8 +79,8 @@ func (s *Store) Optimize(ctx context.Context) error {
 // tightPages is how many pages giveBack moves at a time. The log takes as much.
 const tightPages = 16
 
-// giveBack cuts free pages off the end of the file where there is little room, and returns how many bytes they had. It works as Shrink does,
-// but empties the log after each of its steps.
+// giveBack cuts free pages off the end of the file where there is little room, and returns how many
+// bytes they had. It works as Shrink does, but empties the log after each of its steps.
 func (s *Store) giveBack(ctx context.Context) (int64, error) {
 	if err := s.shrinkable(ctx); err != nil {
 		return 0, err

@@ -3,6 +3,7 @@
 package sqlite_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,7 +14,7 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// What lies beside a vault may be read and written by those who may do so with the vault, whatever the umask.
+// SQLite's other files of a vault may be read and written by those who may do so with the vault, whatever the umask.
 func TestModesOfWhatLiesBeside(t *testing.T) {
 	old := syscall.Umask(0o022)
 	defer syscall.Umask(old)
@@ -71,7 +72,7 @@ func wantMode(t *testing.T, path string, want fs.FileMode) {
 	}
 }
 
-// What root makes beside the vault of another user belongs to that user, who could not go on otherwise.
+// A file that root makes for the vault of another user belongs to that user, who could not go on otherwise.
 func TestRootGivesTheLogToTheOwner(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can give files away")
@@ -107,7 +108,7 @@ func TestRootGivesTheLogToTheOwner(t *testing.T) {
 	}
 }
 
-// What a store for reading had to make it removes, unless somebody else uses it, or it was there before.
+// What a store for reading had to make it removes, unless another process uses it, or it was there before.
 func TestReadingLeavesNoLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, nil)
@@ -144,5 +145,19 @@ func TestReadingLeavesNoLog(t *testing.T) {
 	again := open(t, path, nil)
 	for _, key := range []string{"l", "m"} {
 		must[[]byte](t)(again.Get(t.Context(), key))
+	}
+}
+
+// A file without a vault gets no log, either, when it is opened for reading and refused.
+func TestRefusingLeavesNoLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	open(t, path, nil).Close()
+	if _, err := sqlite.Open(t.Context(), path, &sqlite.Options{ReadOnly: true, Table: "none"}); !errors.Is(err, engine.ErrNoVault) {
+		t.Fatalf("opened for reading: %v, want %v", err, engine.ErrNoVault)
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if _, err := os.Stat(path + suffix); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", suffix, err)
+		}
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// The log of a database has the database's name. A file with two names has two logs, each with commits that the other does not know.
+// The log of a database has the database's name. A file with two names has two logs, each with
+// commits that the other does not know.
 const (
 	secondName = ": under each name the vault would have a log of its own, and writes would be lost; remove the other name, or make a copy with cp"
 	mounted    = ": its log would lie elsewhere than the log of the file outside, and writes would be lost; mount the folder that holds it instead"
@@ -28,7 +29,7 @@ func (s *Store) soleName(info fs.FileInfo) error {
 	return nil
 }
 
-// resolve replaces the path by that of the file it leads to, beside which the log lies. Both must go on leading there.
+// resolve follows links to the file itself, after which SQLite names the log. Both paths must go on leading there.
 func (s *Store) resolve() error {
 	abs := s.conf.Path
 	real, err := filepath.EvalSymlinks(abs)

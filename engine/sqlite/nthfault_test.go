@@ -34,8 +34,8 @@ var faultKinds = func() (all []faultfs.Fault) {
 	return all
 }()
 
-// eachFault runs one without a fault, and then with those file operations of each kind failing that faultsAmong chooses, until nothing fails.
-// Each time the vault is as template made it.
+// eachFault runs one without a fault, and then with those file operations of each kind failing that
+// faultsAmong chooses, until nothing fails. Each time the vault is as template made it.
 func eachFault(t *testing.T, faulty *faultfs.FS, template func(t *testing.T, path string, o Options) (want map[string][]byte),
 	one func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) (fired bool)) {
 	for _, rollback := range []bool{false, true} {

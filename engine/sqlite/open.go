@@ -43,6 +43,7 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	if err := s.start(ctx); err != nil {
 		s.reads.close()
 		s.streams.close()
+		s.removeLog()
 		if s.conf.Memory {
 			driver.DropMemory(s.conf.Path)
 		}

@@ -38,10 +38,12 @@ type Options struct {
 	BusyTimeout time.Duration
 	// OneRowLimit is the largest value in bytes that is kept as one row, and so readable by other programs.
 	OneRowLimit int64
-	// ReadOnly opens an existing vault without ever writing to it, but for undoing a transaction in whose middle a program with a
-	// rollback journal was killed. Where no log can be made beside the file, as on a full disk or in the folder of somebody else, a read
-	// that another program's change meets is made again, up to BusyTimeout, and fails with ErrBusy after that; transactions and blobs
-	// that are open then fail at once. While there is a log that cannot be used, reads fail with ErrReadOnly.
+	// ReadOnly opens an existing vault without ever writing to it, but for undoing a transaction in
+	// whose middle a program with a rollback journal was killed. Where no log can be made, as on a
+	// full disk or in the folder of another user, a read that another program's change meets is
+	// made again, up to BusyTimeout, and fails with ErrBusy after that; transactions and blobs that
+	// are open then fail at once. While there is a log that cannot be used, reads fail with
+	// ErrReadOnly.
 	ReadOnly bool
 	// MustExist refuses to create a file.
 	MustExist bool

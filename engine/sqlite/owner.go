@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// beatEvery is how often the writer of a stage says that it is alive. Where only the beat can tell, a stage whose beat is older
-	// than staleAfter has been left behind.
+	// beatEvery is how often the writer of a stage says that it is alive. Where only the beat can
+	// tell, a stage whose beat is older than staleAfter has been left behind.
 	beatEvery  = 5 * time.Minute
 	staleAfter = time.Hour
 )
 
-// owner names a process: its host, and where on it the id counts; its id there; and a token, since ids are used again. On Linux
-// the token ends with when the process started.
+// owner names a process: its host, and where on it the id counts; its id there; and a token, since
+// ids are used again. On Linux the token ends with when the process started.
 type owner struct {
 	host  string
 	pid   int
@@ -52,8 +52,8 @@ func parseOwner(s string) owner {
 	return owner{p[0], pid, p[2]}
 }
 
-// abandoned says whether the stage of o, last heard of at beat, may be swept. The beat alone does not tell: the machine may have been
-// suspended, or its clock set, while the process lives.
+// abandoned says whether the stage of o, last heard of at beat, may be swept. The beat alone does
+// not tell: the machine may have been suspended, or its clock set, while the process lives.
 func (o owner) abandoned(beat, now time.Time) bool {
 	stale := now.Sub(beat) > staleAfter
 	switch {
@@ -72,7 +72,8 @@ func (o owner) abandoned(beat, now time.Time) bool {
 	return stale && was != "" && is != "" && was != is // another process has the id now
 }
 
-// isHere says whether the id of o means a process that this one can look for. The name of a host may change while a process runs.
+// isHere says whether the id of o means a process that this one can look for. The name of a host
+// may change while a process runs.
 func (o owner) isHere() bool {
 	return o.host == self.host || where != "" && strings.HasSuffix(o.host, where)
 }

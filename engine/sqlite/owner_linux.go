@@ -17,13 +17,15 @@ func scope() string {
 	return " " + strings.TrimSpace(string(boot)) + " " + space
 }
 
-// startOf is when a process started, in ticks since the machine did; empty if that is not to be had. pid is a number or "self".
+// startOf is when a process started, in ticks since the machine did; empty if the system does not
+// tell. pid is a number or "self".
 func startOf(pid string) string {
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		return ""
 	}
-	// The second field is the name of the program in parentheses, which may hold blanks and parentheses. The start is the 22nd.
+	// The second field is the name of the program in parentheses, which may hold blanks and
+	// parentheses. The start is the 22nd.
 	_, rest, _ := bytes.Cut(stat[max(bytes.LastIndexByte(stat, ')'), 0):], []byte(" "))
 	fields := bytes.Fields(rest)
 	const start = 22 - 3

@@ -19,8 +19,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// makeFile lets fill write to an empty file in the folder of path, and gives it that name once it is complete. The file gets the
-// permissions and the owner of like, if that is not nil.
+// makeFile lets fill write to an empty file in the folder of path, and gives it that name once it
+// is complete. The file gets the permissions and the owner of like, if that is not nil.
 func makeFile(op, path string, like fs.FileInfo, fill func(tmp string) error) error {
 	for _, suffix := range databaseSuffixes { // SQLite would take a log that was left there for the new file's own
 		if _, err := os.Lstat(path + suffix); err == nil {
@@ -53,11 +53,12 @@ var (
 	partialName = regexp.MustCompile(`\.(\d+)-([0-9a-f]{8})-([0-9a-f]{8})\.\d+\.partial(-wal|-shm|-journal)?$`)
 )
 
-// lostAfter is how long nothing is written to a partial file of another machine or container before it counts as left behind: whether its
-// process is still there cannot be seen.
+// lostAfter is how long nothing is written to a partial file of another machine or container before
+// it counts as left behind: whether its process is still there cannot be seen.
 const lostAfter = 24 * time.Hour
 
-// newPartial makes an empty file that is to become path, after it removed what processes that were killed left in the folder.
+// newPartial makes an empty file that is to become path, after it removed what processes that were
+// killed left in the folder.
 func newPartial(path string) (string, error) {
 	dir := filepath.Dir(path)
 	sweepPartials(dir, time.Now())
@@ -95,8 +96,8 @@ func leftBehind(e fs.DirEntry, name []string, now time.Time) bool {
 	return !processExists(pid)
 }
 
-// finish completes a closed database for the place where it is to be: all of it is in the one file, whose header says so. A log that was
-// left in that place is then known to be another file's.
+// finish completes a closed database for the place where it is to be: all of it is in the one file,
+// whose header says so. A log that was left in that place is then known to be another file's.
 func finish(tmp string, like fs.FileInfo) error {
 	if err := foldLog(tmp); err != nil {
 		return err
@@ -112,8 +113,9 @@ func finish(tmp string, like fs.FileInfo) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// foldLog copies the log of a closed database into it, if there is one. SQLite's own attempt to, when the last connection closes, fails
-// without a word, and the file alone would be a part of what was written.
+// foldLog copies the log of a closed database into it, if there is one. SQLite's own attempt to,
+// when the last connection closes, fails without a word, and the file alone would be a part of what
+// was written.
 func foldLog(path string) error {
 	if info, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return nil
@@ -153,7 +155,8 @@ func publishFile(tmp, path string) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-// renameNew gives a file a name that must not be taken. A file with two names is refused when it is opened, even for a moment.
+// renameNew gives a file a name that must not be taken. A file with two names is refused when it is
+// opened, even for a moment.
 func renameNew(tmp, path string) error {
 	err := driver.RenameNoReplace(tmp, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {

@@ -10,7 +10,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// TestQueueWaitsOnce has many writers of one store meet the lock of another: they wait for it together, not one behind the other.
+// TestQueueWaitsOnce has many writers of one store meet the lock of another: they wait for it
+// together, not one behind the other.
 func TestQueueWaitsOnce(t *testing.T) {
 	const timeout, writers = 200 * time.Millisecond, 20
 	path := filepath.Join(t.TempDir(), "v.kv")
@@ -35,7 +36,8 @@ func TestQueueWaitsOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// Each that came late waits for what is left of its time. One behind the other they would wait for 20 times as long.
+	// Each that came late waits for what is left of its time. One behind the other they would wait
+	// for 20 times as long.
 	if waited := time.Duration(s.writer.waited.Load()); waited < timeout || waited > writers/2*timeout {
 		t.Errorf("the writer waited for %v, with a timeout of %v", waited, timeout)
 	}

@@ -24,7 +24,7 @@ type pool struct {
 	mu     sync.Mutex
 	idle   []*driver.Conn
 	closed bool
-	// paused counts who needs all snapshots gone, and sweeping says that the idle ones will be given up soon.
+	// paused counts the calls that need all snapshots gone, and sweeping says that the idle ones will be given up soon.
 	paused   int
 	sweeping bool
 }
@@ -38,7 +38,8 @@ func newPool(keep int, open func(ctx context.Context) (*driver.Conn, error)) *po
 // pools are all that are not closed.
 var pools sync.Map
 
-// openSparing opens a connection. If the process has as many files open as it may, all idle connections are closed, and it is tried again.
+// openSparing opens a connection. If the process has as many files open as it may, all idle
+// connections are closed, and it is tried again.
 func (p *pool) openSparing(ctx context.Context) (*driver.Conn, error) {
 	c, err := p.open(ctx)
 	if !driver.OutOfFiles(err) {

@@ -2,5 +2,6 @@
 
 package sqlite
 
-// Slowdown is about how many times as long a single goroutine takes with the race detector. Loops of one goroutine do less then.
+// Slowdown is about how many times as long a single goroutine takes with the race detector. Loops
+// of one goroutine do less then.
 const Slowdown = 6

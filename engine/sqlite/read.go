@@ -61,8 +61,8 @@ func (s *Store) readIn(conn *driver.Conn, fn func(*session) error) error {
 	return fn(&session{s: s, c: conn, t: t})
 }
 
-// readAlone reads without a snapshot, which costs less where one statement is all. Versions of the schema only grow: one that is
-// still the same afterwards was so before.
+// readAlone reads without a snapshot, which costs less where one statement is all. Versions of the
+// schema only grow: one that is still the same afterwards was so before.
 func (s *Store) readAlone(conn *driver.Conn, fn func(*session) error) error {
 	t := s.layout()
 	err := fn(&session{s: s, c: conn, t: t})
@@ -76,8 +76,8 @@ func (s *Store) readAlone(conn *driver.Conn, fn func(*session) error) error {
 	return err
 }
 
-// tableIn is the key-value table in the snapshot or transaction at hand. Other programs may have changed the schema, or made anew what the
-// table needs beside it.
+// tableIn is the key-value table in the snapshot or transaction at hand. Other programs may have
+// changed the schema, or remade the table's metadata and triggers.
 func (s *Store) tableIn(c *driver.Conn) (*table, error) {
 	t := s.layout()
 	version, err := c.SchemaVersion()

@@ -28,7 +28,8 @@ var rebuilds = map[string][]string{
 
 const editDoc = `UPDATE kvault SET value = CAST('an edit' AS BLOB) WHERE key = CAST('doc' AS BLOB)`
 
-// Another program makes the table anew while the vault is open: nothing says any more that metadata belongs to the rows that are there.
+// Another program makes the table anew while the vault is open: nothing says any more that metadata
+// belongs to the rows that are there.
 func TestTableRebuiltWhileOpen(t *testing.T) {
 	for name, sql := range rebuilds {
 		t.Run(name, func(t *testing.T) { testTableRebuilt(t, sql) })

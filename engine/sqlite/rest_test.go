@@ -214,8 +214,8 @@ func TestReadPastSQLiteAmongWriters(t *testing.T) {
 	t.Logf("%d versions, %d pieces read past SQLite", version.Load(), past.Load())
 }
 
-// amongWriters writes through each store and copies the log into the file again and again, while two readers read, for a time and
-// until some read has gone past SQLite, if that can be.
+// amongWriters writes through each store and copies the log into the file again and again, while
+// two readers read, for a time and until some read has gone past SQLite, if that can be.
 func amongWriters(t *testing.T, stores []*Store, past *atomic.Int64, write func(in *Store) error, read func() error) {
 	t.Helper()
 	begin := time.Now()

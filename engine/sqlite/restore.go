@@ -25,12 +25,14 @@ type RestoreOptions struct {
 	Progress func(done, total int64)
 }
 
-// Restore makes the vault file at path what the vault file backup is. It copies the backup, with what its log holds for it, to a partial file
-// in the folder of path, checks all of the copy, and only then lets it take the place of the old file, whose log and journal it removes. The
-// file keeps its permissions and owner; a new one gets those of the backup.
+// Restore makes the vault file at path what the vault file backup is. It copies the backup, with
+// what its log holds for it, to a partial file in the folder of path, checks all of the copy, and
+// only then lets it take the place of the old file, whose log and journal it removes. The file
+// keeps its permissions and owner; a new one gets those of the backup.
 //
-// Errors: ErrInvalid if the two are one file, or one is no regular file; ErrCorrupt if the backup is damaged; ErrBusy if the
-// vault at path is open. The old vault is untouched then. After a crash there is the old vault with its log, or the new one.
+// Errors: ErrInvalid if the two are one file, or one is no regular file; ErrCorrupt if the backup
+// is damaged; ErrBusy if the vault at path is open. The old vault is untouched then. After a crash
+// there is the old vault with its log, or the new one.
 func Restore(ctx context.Context, path, backup string, o *RestoreOptions) error {
 	r, err := newRestore(ctx, path, backup, o)
 	if err != nil {
@@ -73,7 +75,8 @@ type restore struct {
 	ctx  context.Context
 	opt  Options
 	tell func(done, total int64)
-	// path is the vault as the caller names it, target its file, and old what is there, if anything is. backup is the backup's name.
+	// path is the vault as the caller names it, target its file, and old what is there, if anything
+	// is. backup is the backup's name.
 	path, target, backup string
 	old                  fs.FileInfo
 }
@@ -94,7 +97,8 @@ func newRestore(ctx context.Context, path, backup string, o *RestoreOptions) (*r
 	return r, err
 }
 
-// run lets fill write the copy, checks it and puts it in its place. A new file gets the permissions and owner of like, if that is not nil.
+// run lets fill write the copy, checks it and puts it in its place. A new file gets the permissions
+// and owner of like, if that is not nil.
 func (r *restore) run(like fs.FileInfo, fill func(tmp string) error) error {
 	tmp, err := newPartial(r.target)
 	if err != nil {
@@ -116,7 +120,8 @@ func (r *restore) run(like fs.FileInfo, fill func(tmp string) error) error {
 	return r.replace(tmp)
 }
 
-// restoreTarget finds the file that is to be replaced: where path is a link, what it leads to. The description is nil if there is none.
+// restoreTarget finds the file that is to be replaced: where path is a link, what it leads to. The
+// description is nil if there is none.
 func restoreTarget(path string) (string, fs.FileInfo, error) {
 	if path == "" || path == Memory {
 		return "", nil, fmt.Errorf("the vault to restore must be a file: %w", engine.ErrInvalid)
@@ -159,7 +164,7 @@ func (r *restore) verify(tmp string) error {
 		return &engine.IOError{Op: "restore", Err: err}
 	}
 	opt := r.opt
-	opt.name = r.backup // the partial file is gone by the time somebody reads a message
+	opt.name = r.backup // the partial file is gone by the time a message is read
 	s, err := Open(r.ctx, tmp, &opt)
 	if err != nil {
 		return err
@@ -188,9 +193,10 @@ func (r *restore) verify(tmp string) error {
 
 // replace puts tmp in the place of the file at path.
 //
-// A crash in the middle must not leave the old log with the new file. So the old log is copied into the old file first, which fails where
-// that is too damaged to be opened; then the new file takes the name, and its header says that no log is its own; and then the old log is removed.
-// A journal has no such protection, and is removed before.
+// A crash in the middle must not leave the old log with the new file. So the old log is copied into
+// the old file first, which fails where that is too damaged to be opened; then the new file takes
+// the name, and its header says that no log is its own; and then the old log is removed. A journal
+// has no such protection, and is removed before.
 func (r *restore) replace(tmp string) error {
 	path := r.target
 	if r.old != nil {
@@ -199,7 +205,7 @@ func (r *restore) replace(tmp string) error {
 		if err != nil {
 			return notAlone(r.ctx, path, err)
 		}
-		if runtime.GOOS == "windows" { // which renames nothing to an open file, whoever has it open
+		if runtime.GOOS == "windows" { // which replaces no file that is open, in this process either
 			err = lock.Close()
 		} else {
 			defer lock.Close()

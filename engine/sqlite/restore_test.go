@@ -27,7 +27,8 @@ func backedUp(t *testing.T) (s *sqlite.Store, path, backup string, want []byte) 
 	return s, path, backup, want
 }
 
-// A restore takes the place of a vault that was killed, whatever state its files are in, and leaves nothing of its log and journal.
+// A restore takes the place of a vault that was killed, whatever state its files are in, and leaves
+// nothing of its log and journal.
 func TestRestore(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, path string){
 		"with its log":      func(*testing.T, string) {},

@@ -36,13 +36,14 @@ type SalvageReport struct {
 // Salvage copies what can be read of the vault file src, however damaged, into the new vault file dst. It reads src without SQLite and never
 // changes it; nobody may write it meanwhile. What src's write-ahead log or rollback journal holds for it counts.
 //
-// Every value is whole, and was held against its checksum. If it has none, a doubt is told of it, or one of the table if no value there has one. A key
-// has none: it is right if the file has it twice, and a doubt is told
-// of each value whose key stands in its row alone, or one of the table if nothing is left of its index. Rows whose keys are confirmed
-// come first, and no other takes their place. What could not be read is told by OnLoss: by key where the row, the
-// index of keys or the record of a large value still names it, else as a range of rows. A column has no checksum: it is
-// lost unless all its chunks can be read, and what was altered inside one goes unseen. Tables of other programs are
-// not copied.
+// Every value is whole, and was held against its checksum. If it has none, a doubt is told of it,
+// or one of the table if no value there has one. A key has none: it is right if the file has it
+// twice, and a doubt is told of each value whose key stands in its row alone, or one of the table
+// if nothing is left of its index. Rows whose keys are confirmed come first, and no other takes
+// their place. What could not be read is told by OnLoss: by key where the row, the index of keys or
+// the record of a large value still names it, else as a range of rows. A column has no checksum: it
+// is lost unless all its chunks can be read, and what was altered inside one goes unseen. Tables of
+// other programs are not copied.
 //
 // Memory is bounded by 32 bytes for each page of rows, a bit for each row, and by what there is to tell.
 //
@@ -63,7 +64,7 @@ func salvageFrom(ctx context.Context, src, dst string, o *SalvageOptions, open f
 			return s.report, err
 		}
 	}
-	like, err := checkSource("salvage", src)
+	like, err := checkSource(src)
 	if err != nil {
 		return s.report, err
 	}
@@ -86,13 +87,13 @@ func salvageFrom(ctx context.Context, src, dst string, o *SalvageOptions, open f
 }
 
 // checkSource keeps from waiting for a pipe, and describes the file.
-func checkSource(op, path string) (fs.FileInfo, error) {
+func checkSource(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s does not exist: %w", path, engine.ErrNoVault)
 	case err != nil:
-		return nil, &engine.IOError{Op: op, Err: err}
+		return nil, &engine.IOError{Op: "salvage", Err: err}
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is no regular file: %w", path, engine.ErrInvalid)
 	}

@@ -168,8 +168,8 @@ func (c *rowCopier) tellUnconfirmed() {
 	}
 }
 
-// doubtValue makes it doubtful that a value has no checksum, as one of another program has none. Where no value of the table can have one, one
-// line says so for all.
+// doubtValue makes it doubtful that a value has no checksum, as one of another program has none.
+// Where no value of the table can have one, one line says so for all.
 func (c *rowCopier) doubtValue(v *found) {
 	switch {
 	case c.meta == nil && c.metaByKey == nil:

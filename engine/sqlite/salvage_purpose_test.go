@@ -11,12 +11,14 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// A table that has the columns of a key-value table by chance is named and not copied; one that has metadata is a key-value table whatever its types.
+// A table that has the columns of a key-value table by chance is named and not copied; one that has
+// metadata is a key-value table whatever its types.
 func TestSalvageOtherPurpose(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	foreign(t, path,
 		`CREATE TABLE kv(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`, `INSERT INTO kv VALUES(x'61', x'62')`,
-		// What virtual tables keep their own things in. SQLite is made to take vec_kvault for one by its text, as the module itself is not here.
+		// What virtual tables keep their own things in. SQLite is made to take vec_kvault for one
+		// by its text, as the module itself is not here.
 		`CREATE TABLE vec_kvault_info(key text primary key, value any)`, `INSERT INTO vec_kvault_info VALUES('CREATE_VERSION', 'v0.1.6')`,
 		`CREATE TABLE vec_kvault_odd(key, value)`, `INSERT INTO vec_kvault_odd VALUES(x'61', x'62')`,
 		`CREATE TABLE vec_kvault_mine(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`, `INSERT INTO vec_kvault_mine VALUES(x'61', x'62')`,
@@ -48,7 +50,8 @@ func TestSalvageOtherPurpose(t *testing.T) {
 	}
 }
 
-// A file of a later version is said to be one. What is in the forms that are known comes over all the same: the version can be the damage.
+// A file of a later version is said to be one. What is in the forms that are known comes over all
+// the same: the version can be the damage.
 func TestSalvageNewerLayout(t *testing.T) {
 	newer := func(sql ...string) string {
 		path := filepath.Join(t.TempDir(), "v.kv")

@@ -108,8 +108,9 @@ func (sv *surveyor) findTables(ours bool) (list []*rawTable) {
 	return list
 }
 
-// otherPurpose says that a table has the columns of a key-value table by chance: no metadata, and keys that are no blobs, or that belongs to a virtual
-// table of SQLite's, as vec_kvault_info does to vec_kvault.
+// otherPurpose says that a table has the columns of a key-value table by chance: no metadata, and
+// keys that are no blobs, or that belongs to a virtual table of SQLite's, as vec_kvault_info does
+// to vec_kvault.
 func (sv *surveyor) otherPurpose(o object, key int) bool {
 	if _, ours := sv.find(o.name+metaSuffix, ""); ours {
 		return false

@@ -36,7 +36,8 @@ func wrongVault(t *testing.T, byKey bool) []byte {
 	return bytes.ReplaceAll(data, []byte("value of it"), []byte("value oF it"))
 }
 
-// wantTold salvages data, and fails if a value came back that is not what it was and nothing says so. It returns how many values came back.
+// wantTold salvages data, and fails if a value came back that is not what it was and nothing says
+// so. It returns how many values came back.
 func wantTold(t *testing.T, name string, data []byte) int {
 	t.Helper()
 	dir := t.TempDir()
@@ -61,8 +62,9 @@ func wantTold(t *testing.T, name string, data []byte) int {
 	return len(items)
 }
 
-// In a vault where every value is wrong, whatever else is damaged that could hide a checksum, no value comes back without being named. Each page
-// is overwritten with each other, as by a write that went astray, and each byte of the headers of pages is altered.
+// In a vault where every value is wrong, whatever else is damaged that could hide a checksum, no
+// value comes back without being named. Each page is overwritten with each other, as by a write
+// that went astray, and each byte of the headers of pages is altered.
 func TestSalvageWrongAndUntold(t *testing.T) {
 	one := sqlite.Amount(150, 5) // in so many cases is tried
 	for _, byKey := range []bool{false, true} {
@@ -118,7 +120,8 @@ func kids(data []byte, no int) (pages []int, last []int64) {
 	return pages, last
 }
 
-// The page of the metadata, and of the rows, is overwritten with an earlier one: the last row of it is missed as all others are.
+// The page of the metadata, and of the rows, is overwritten with an earlier one: the last row of it
+// is missed as all others are.
 func TestSalvageLastRowOfLeaf(t *testing.T) {
 	wrong := wrongVault(t, false)
 	for no := 2; no <= len(wrong)/keyPage; no++ {

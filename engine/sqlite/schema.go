@@ -275,8 +275,9 @@ func establish(c *driver.Conn, name string) (*table, error) {
 	return t, c.Commit()
 }
 
-// findTracking looks for the metadata table and its triggers. Where a trigger is missing, another program has changed rows without it, or has
-// dropped the table, or renamed it, and made it anew: its row ids name other rows now. Metadata is not believed then.
+// findTracking looks for the metadata table and its triggers. Where a trigger is missing, another
+// program has changed rows without it, or has dropped the table, or renamed it, and made it anew:
+// its row ids name other rows now. Metadata is not believed then.
 func (t *table) findTracking(c *driver.Conn) error {
 	meta, err := hasObject(c, "table", t.meta())
 	if err != nil || !meta {
@@ -298,7 +299,8 @@ func (t *table) findTracking(c *driver.Conn) error {
 	return nil
 }
 
-// track makes the tables and triggers beside the key-value table anew. The transaction has changed the schema then.
+// track drops and makes the metadata table and the triggers of a key-value table. The transaction
+// has changed the schema then.
 func (t *table) track(c *driver.Conn) error {
 	stale, err := hasObject(c, "table", t.meta())
 	if err != nil {

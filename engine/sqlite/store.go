@@ -131,11 +131,14 @@ func (s *Store) shutAll() {
 	}
 }
 
-// removeLog has SQLite remove the log, and its shared memory, that a store for reading had to make. A connection that may not write cannot do so
-// when it closes; one that may does, if it is the last of all processes. A log with something in it is left to those who write.
+// removeLog has SQLite remove the log, and its shared memory, that a store for reading had to make.
+// SQLite does so when the last connection of all processes closes, if that may write: here one that
+// does nothing else. A log with something in it is left to writers.
 func (s *Store) removeLog() {
-	info, err := os.Stat(s.conf.Path + "-wal")
-	if !s.noLog || s.conf.Immutable || err != nil || info.Size() > 0 {
+	if !s.noLog || s.conf.Immutable {
+		return
+	}
+	if info, err := os.Stat(s.conf.Path + "-wal"); err != nil || info.Size() > 0 {
 		return
 	}
 	conf := s.conf
@@ -165,8 +168,8 @@ func (s *Store) Close() error {
 	err := errors.Join(s.reads.close(), s.streams.close())
 	if s.anchor != nil {
 		err = errors.Join(err, s.anchor.Close())
-		s.removeLog()
 	}
+	s.removeLog()
 	if s.writer != nil {
 		err = errors.Join(err, s.recent.close(), s.writer.close())
 	}

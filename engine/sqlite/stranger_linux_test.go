@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// becomeStranger has the calling goroutine use files as a user other than root, until the test ends. Linux keeps the user for files
-// by thread.
+// becomeStranger has the calling goroutine use files as a user other than root, until the test
+// ends. Linux keeps the user for files by thread.
 func becomeStranger(t *testing.T) {
 	const nobody = 65534
 	runtime.LockOSThread()

@@ -30,7 +30,8 @@ func openChild(path string) error {
 	return err
 }
 
-// A writer whose last beat is hours old, since the machine was suspended or the clock was set, is not taken for dead while it lives.
+// A writer whose last beat is hours old, since the machine was suspended or the clock was set, is
+// not taken for dead while it lives.
 func TestLivingWriterIsNotSwept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, tinyRows)

@@ -68,16 +68,6 @@ func (s *Store) beginWrite(ctx context.Context) (*session, error) {
 	return ses, nil
 }
 
-// giveUp ends a transaction that is not committed, and the turn.
-func (w *writer) giveUp() {
-	if err := w.conn.Rollback(); err != nil {
-		w.replace() // a connection that cannot end its transaction would hold the lock for ever
-	}
-	w.repair()
-	w.conn.SetContext(context.Background())
-	w.release()
-}
-
 // beginRead begins a snapshot as of now.
 func (s *Store) beginRead(ctx context.Context) (ses *session, err error) {
 	err = s.attempt(ctx, func() error {

@@ -29,8 +29,8 @@ type writer struct {
 	mu      sync.Mutex
 	waiting []*request
 
-	// waited is how long the connection has waited for the locks of others, in nanoseconds: a request that waits for its turn meanwhile
-	// has waited for them too.
+	// waited is how long the connection has waited for the locks of others, in nanoseconds: a
+	// request that waits for its turn meanwhile has waited for them too.
 	waited atomic.Int64
 
 	log       logState
@@ -238,8 +238,8 @@ func (w *writer) transact(ctx context.Context, group []*request) (err error) {
 	return nil
 }
 
-// findTable finds the table of a transaction that writes. If another program has changed the schema since, metadata that nothing keeps true
-// any more is dropped, and what does so is made anew.
+// findTable finds the table of a transaction that writes. If another program has changed the schema
+// since, metadata that nothing keeps true any more is dropped, and what does so is made anew.
 func (ses *session) findTable() error {
 	ses.t = ses.s.layout()
 	version, err := ses.c.SchemaVersion()
@@ -277,6 +277,16 @@ func (w *writer) syncLevel(lazy bool) error {
 	}
 	w.unsynced = lazy
 	return nil
+}
+
+// giveUp ends a transaction that is not committed, and the turn.
+func (w *writer) giveUp() {
+	if err := w.conn.Rollback(); err != nil {
+		w.replace() // a connection that cannot end its transaction would hold the lock for ever
+	}
+	w.repair()
+	w.conn.SetContext(context.Background())
+	w.release()
 }
 
 // repair replaces a connection that ran out of memory, or that could not end its transaction.

@@ -87,8 +87,9 @@ func Before(t *testing.T, what string, run func(ctx context.Context) error) {
 	}
 }
 
-// During runs a call with contexts that end at one moment after another, with the causes in turn, until it returns before its context
-// ends. That must succeed. The call is to check what it answers without an error.
+// During runs a call with contexts that end at one moment after another, with the causes in turn,
+// until it returns before its context ends. That must succeed. The call is to check what it answers
+// without an error.
 func During(t *testing.T, what string, run func(ctx context.Context) error) {
 	t.Helper()
 	for n := 0; n < 1<<20; n += 1 + n/8 { // some calls ask ten thousand times

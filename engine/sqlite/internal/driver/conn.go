@@ -68,7 +68,8 @@ type Conn struct {
 	// begun counts transactions. file is the database, once mainFile was called.
 	begun int64
 	file  vfs.File
-	// place is what InPlace compares with. writes says that the transaction at hand writes.
+	// place is what Whole compares with, if set. watch keeps the shared memory's file open for
+	// that. writes says that the present transaction writes.
 	place  *Place
 	watch  bool
 	writes bool
@@ -160,41 +161,6 @@ func (c *Conn) configure(cfg Config) error {
 	return wrap(c.c.BusyHandler(c.waitBusy))
 }
 
-// waitBusy waits a little, longer each time, for somebody's lock, and says whether to try again: until the patience is used up, or the
-// context ends.
-func (c *Conn) waitBusy(ctx context.Context, count int) bool {
-	const first, longest = time.Millisecond, 25 * time.Millisecond
-	left := time.Duration(c.patienceEnds - c.waited.Load())
-	if left <= 0 {
-		return false
-	}
-	begun := time.Now()
-	defer func() { c.waited.Add(int64(time.Since(begun))) }()
-	t := time.NewTimer(min(first<<min(count, 8), longest, left))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// SetContext makes ctx bound what the connection does from now on, and lets it wait for locks anew.
-func (c *Conn) SetContext(ctx context.Context) {
-	c.c.SetInterrupt(ctx)
-	c.SetPatience(c.busyTimeout)
-}
-
-// SetPatience lets the connection wait for locks for so long from now on, all of them together.
-func (c *Conn) SetPatience(d time.Duration) { c.patienceEnds = c.waited.Load() + int64(max(d, 0)) }
-
-// CountWaits has the time that the connection waits for locks added to waited, which others may read.
-func (c *Conn) CountWaits(waited *atomic.Int64) {
-	c.waited = waited
-	c.SetPatience(c.busyTimeout)
-}
-
 // Close releases the connection. Blobs of it must be closed before.
 func (c *Conn) Close() (err error) {
 	defer guard(c, &err)
@@ -215,14 +181,6 @@ func (c *Conn) Close() (err error) {
 func (c *Conn) LeaveLog() error {
 	_, err := c.c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
 	return wrap(err)
-}
-
-// Explain adds to an error that a file could not be opened which one that is.
-func (cfg Config) Explain(err error) error {
-	if err == nil || cfg.Memory {
-		return err
-	}
-	return openFault(err, cfg.Path)
 }
 
 // Broken says that the connection must not be used again.
@@ -314,8 +272,9 @@ func (c *Conn) SchemaVersion() (int64, error) {
 	return version, nil
 }
 
-// Commit ends the transaction and keeps its changes. One that has written does so only if the database is in its place. Should it be moved during
-// the commit, that is as if it were moved just afterwards, and the next one tells.
+// Commit ends the transaction and keeps its changes. One that has written does so only if the
+// database is in its place. Should it be moved during the commit, that is as if it were moved just
+// afterwards, and the next one tells.
 func (c *Conn) Commit() error {
 	if !c.writes {
 		return c.settled("COMMIT")
@@ -418,28 +377,6 @@ func (c *Conn) MemoryUsed() int64 {
 		return math.MaxInt64
 	}
 	return n
-}
-
-// Backup copies the whole database to the file at path in steps, each followed by a call of step, which may stop it.
-func (c *Conn) Backup(path string, pages int, step func(remaining, total int) error) (err error) {
-	defer guard(c, &err)
-	if err := checkPath(path); err != nil {
-		return err
-	}
-	b, err := c.c.BackupInit("main", Config{Path: path, Create: true, VFS: c.vfs}.uri())
-	if err != nil {
-		return wrap(err)
-	}
-	defer func() { err = errors.Join(err, wrap(b.Close())) }()
-	for {
-		done, err := b.Step(pages)
-		if err != nil {
-			return wrap(err)
-		}
-		if err := step(b.Remaining(), b.PageCount()); err != nil || done {
-			return err
-		}
-	}
 }
 
 // Quote returns name as an SQL identifier.

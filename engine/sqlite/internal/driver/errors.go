@@ -27,8 +27,9 @@ const (
 	// BadSchema is a statement that cannot be compiled, or a cell that cannot be opened: the file lacks a table, a column or a
 	// row, or has something else in its place.
 	BadSchema
-	// HotJournal is what a connection for reading meets where a program was killed in a transaction: the file holds a part of it until
-	// a connection that writes plays the journal back.
+	// HotJournal is what a connection for reading meets where a program was killed in a
+	// transaction: the file holds a part of it until a connection that writes plays the journal
+	// back.
 	HotJournal
 	// BadPath is a path that SQLite cannot use.
 	BadPath

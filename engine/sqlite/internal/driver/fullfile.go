@@ -47,6 +47,7 @@ type systemFile interface {
 	vfs.FilePowersafeOverwrite
 	vfs.FileSharedMemory
 	syscall.Conn
+	Fd() uintptr
 }
 
 type mappedFile interface {

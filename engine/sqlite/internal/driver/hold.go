@@ -20,14 +20,15 @@ const HoldPeriod = holdPeriod
 // walState is the header of the shared memory: the length of the log, the checksum of its end, and a count of commits.
 type walState [12]uint32
 
-// copiedState is how far checkpoints have come: which log it is, how many of its pages the file holds, and how many it is to hold once the
-// checkpoint that runs, or ran last, has ended.
+// copiedState is how far checkpoints have come: which log it is, how many of its pages the file
+// holds, and how many it is to hold once the checkpoint that runs, or ran last, has ended.
 type copiedState struct {
 	salts             [2]uint32
 	copied, attempted uint32
 }
 
-// underWay says that a checkpoint may be writing the file. It notes what it attempts before that, and what it did afterwards.
+// underWay says that a checkpoint may be writing the file. It notes what it attempts before that,
+// and what it did afterwards.
 func (s copiedState) underWay() bool { return s.copied != s.attempted }
 
 // fileID tells the files of shared memory apart: two databases may be in states that look the same.

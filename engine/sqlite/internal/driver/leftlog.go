@@ -13,7 +13,8 @@ import (
 // logSuffix is what the name of a write-ahead log has after that of its database.
 const logSuffix = "-wal"
 
-// Access reports whether name is there. A log that belongs to another file is not there for SQLite, which plays any log with that name.
+// Access reports whether name is there. A log that belongs to another file is not there for SQLite,
+// which plays any log with that name.
 func (v gatherVFS) Access(name string, flags vfs.AccessFlag) (bool, error) {
 	there, err := v.VFSFilename.Access(name, flags)
 	if err != nil || !there || flags != vfs.ACCESS_EXISTS || len(name) <= len(logSuffix) {
@@ -27,9 +28,11 @@ func (v gatherVFS) Access(name string, flags vfs.AccessFlag) (bool, error) {
 	return !foreign, err
 }
 
-// ForeignLog reports whether the write-ahead log in the folder of the database at path belongs to another file, such as one that a backup
-// replaced. It does if the header of the database says that there is no log: SQLite changes the header, in the file itself, before it
-// makes a log, and changes it back only after it removed the log. The answer lasts as long as the caller holds a lock on the file.
+// ForeignLog reports whether the write-ahead log in the folder of the database at path belongs to
+// another file, such as one that a backup replaced. It does if the header of the database says that
+// there is no log: SQLite changes the header, in the file itself, before it makes a log, and
+// changes it back only after it removed the log. The answer lasts as long as the caller holds a
+// lock on the file.
 func ForeignLog(path string) (bool, error) {
 	if info, err := os.Stat(path + logSuffix); err != nil || info.Size() == 0 {
 		return false, ignore(err, fs.ErrNotExist)
@@ -55,17 +58,20 @@ func ignore(err, target error) error {
 
 const (
 	headerMagic = "SQLite format 3\x00"
-	// versionsAt is where the header has its write version and its read version: 1 without a write-ahead log, 2 with one.
+	// versionsAt is where the header has its write version and its read version: 1 without a
+	// write-ahead log, 2 with one.
 	versionsAt = 18
 )
 
-// MarkLogless writes to the header of a closed database that it has no write-ahead log. All of the log must be in the file.
+// MarkLogless writes to the header of a closed database that it has no write-ahead log. All of the
+// log must be in the file.
 func MarkLogless(f *os.File) error {
 	_, err := f.WriteAt([]byte{1, 1}, versionsAt)
 	return err
 }
 
-// SetLogAside gives the log at path, which ForeignLog said is another file's, the name that it returns. A log of that name is replaced.
+// SetLogAside gives the log at path, which ForeignLog said is another file's, the name that it
+// returns. A log of that name is replaced.
 func SetLogAside(path string) error {
 	trusts.Delete(path + logSuffix)
 	return os.Rename(path+logSuffix, path+logSuffix+".old")

@@ -9,8 +9,8 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// LockAlone locks the database at path against all other connections until the Conn is closed. It does not look at what the file holds, which
-// may be damaged. The Conn is good for nothing else.
+// LockAlone locks the database at path against all other connections until the Conn is closed. It
+// does not look at what the file holds, which may be damaged. The Conn is good for nothing else.
 func LockAlone(ctx context.Context, cfg Config) (*Conn, error) {
 	cfg.VFS = lockVFS
 	c, err := Open(ctx, cfg)

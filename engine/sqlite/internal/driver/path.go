@@ -15,7 +15,8 @@ const maxPath = 1024
 // longestSuffix is the longest of those that SQLite appends to the path of a database.
 const longestSuffix = "-journal"
 
-// checkPath returns an error for a path that is too long for SQLite, or whose file's name leaves no room for the names of a log and a journal.
+// checkPath returns an error for a path that is too long for SQLite, or whose file's name leaves no
+// room for the names of a log and a journal.
 func checkPath(path string) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil { // it is to be made, or SQLite will meet the error
@@ -33,6 +34,14 @@ func checkPath(path string) error {
 			filepath.Base(real), len(filepath.Base(real)), longestSuffix)}
 	}
 	return nil
+}
+
+// Explain adds which file it is to an error that one could not be opened.
+func (cfg Config) Explain(err error) error {
+	if err == nil || cfg.Memory {
+		return err
+	}
+	return openFault(err, cfg.Path)
 }
 
 // openFault tells which file could not be opened, and why, where SQLite has lost that.

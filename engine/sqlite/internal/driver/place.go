@@ -9,10 +9,12 @@ import (
 	"sync"
 )
 
-// Place is the file of a database as it was when the first of its connections was opened. All connections of a store share one, and are of
-// that file only. Where files cannot be told apart nothing is checked: Windows lets nobody rename or remove an open file.
+// Place is the file of a database as it was when the first of its connections was opened. All
+// connections of a store share one, and are of that file only. Nothing is checked where the system
+// does not tell files apart, as on Windows, which lets no process rename or remove an open file.
 type Place struct {
-	// Names are the paths that must go on leading to the file: its own, where its log lies, and the link by which it was opened.
+	// Names are the paths that must go on leading to the file: its own, where its log lies, and the
+	// link by which it was opened.
 	Names []string
 
 	mu    sync.Mutex
@@ -32,7 +34,8 @@ type fileState struct {
 	changed [2]int64
 }
 
-// restSign tells a database file from itself after somebody wrote to it past SQLite. While no checkpoint begins, nothing else changes it.
+// restSign is what another program changes that writes to the database file past SQLite. Until the
+// next checkpoint begins, SQLite leaves it as it is.
 type restSign struct {
 	known  bool
 	copied copiedState
@@ -77,9 +80,10 @@ func moved(format string, args ...any) error {
 	return &Error{Kind: Moved, err: fmt.Errorf(format, args...)}
 }
 
-// inPlace returns the state of the database's file, and an error of the kind Moved, or Linked, if the names of the database no longer lead to the
-// file that the connection has open, or its log or the log's shared memory lost theirs: what is committed then is not found by those who open the
-// database next.
+// inPlace returns the state of the database's file, and an error of the kind Moved, or Linked, if
+// the names of the database no longer lead to the file that the connection has open, or its log or
+// the log's shared memory lost theirs: what is committed then is not found when the database is
+// opened next.
 func (c *Conn) inPlace() (state fileState, err error) {
 	p := c.place
 	for _, name := range p.Names {
@@ -106,8 +110,9 @@ func (c *Conn) inPlace() (state fileState, err error) {
 	return state, nil
 }
 
-// Whole returns an error if the database is not in its place, or of the kind Overwritten if another program has written to its file, or cut it off,
-// past SQLite. That can be told as long as no checkpoint has begun since, from the file's length and its header.
+// Whole returns an error if the database is not in its place, or of the kind Overwritten if another
+// program has written to its file, or cut it off, past SQLite. That can be told as long as no
+// checkpoint has begun since, from the file's length and its header.
 func (c *Conn) Whole() error {
 	p := c.place
 	if p == nil || !p.known {
@@ -159,7 +164,8 @@ func (c *Conn) compareRest(state fileState) (overwritten, err error) {
 	return nil, nil
 }
 
-// noteRest notes what the file is like after a commit, which may have begun the log anew, or a checkpoint. What fails here is met at the next commit.
+// noteRest notes what the file is like after a commit, which may have begun the log anew, or a
+// checkpoint. What fails here is met at the next commit.
 func (c *Conn) noteRest() {
 	if p := c.place; p == nil || c.hold.index == nil {
 		return

@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// BenchmarkInPlace is what a commit of one small row pays for looking whether the database is in its place, in pairs of commits.
+// BenchmarkInPlace is what a commit of one small row pays for looking whether the database is in
+// its place, in pairs of commits.
 func BenchmarkInPlace(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "v.db")
-	c, err := Open(b.Context(), Config{Path: path, Create: true, Place: &Place{Names: []string{path}}})
+	c, err := Open(b.Context(), Config{Path: path, Create: true, Watch: true, Place: &Place{Names: []string{path}}})
 	if err != nil {
 		b.Fatal(err)
 	}

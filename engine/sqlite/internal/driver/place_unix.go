@@ -4,6 +4,7 @@ package driver
 
 import (
 	"io/fs"
+	"runtime"
 	"syscall"
 
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -26,32 +27,36 @@ func stateAt(path string) (fileState, error) {
 	}
 }
 
-// stateOf is the state of an open file, unless it is none of the system's.
+// stateOf is the state of an open file, unless it is none of the system's. The caller keeps it from
+// being closed meanwhile.
 func stateOf(file any) (state fileState, ok bool) {
 	if wrapper, is := file.(vfs.FileUnwrap); is {
 		file = wrapper.Unwrap()
 	}
-	conn, is := file.(syscall.Conn)
+	f, is := file.(interface{ Fd() uintptr }) // as *os.File is, whose SyscallConn would allocate at every commit
 	if !is {
 		return state, false
 	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return state, false
+	var st syscall.Stat_t
+	for {
+		switch syscall.Fstat(int(f.Fd()), &st) {
+		case nil:
+			runtime.KeepAlive(f)
+			return stateFrom(&st), true
+		case syscall.EINTR:
+		default:
+			return state, false
+		}
 	}
-	err = raw.Control(func(fd uintptr) {
-		var st syscall.Stat_t
-		ok = syscall.Fstat(int(fd), &st) == nil
-		state = stateFrom(&st)
-	})
-	return state, ok && err == nil
 }
 
 func stateFrom(st *syscall.Stat_t) fileState {
 	return fileState{id: fileID{uint64(st.Dev), uint64(st.Ino)}, links: uint64(st.Nlink), size: st.Size, changed: changeTimes(st)}
 }
 
-// mayOpen returns why the process may not open a file for writing. It does not try to: closing a file ends the locks of the process on some systems.
+// mayOpen returns why the process may not open a file for writing. It does not open it: closing a
+// descriptor of a file ends all POSIX locks of the process on it. The driver has none, but another
+// SQLite library in the process may.
 func mayOpen(path string) error {
 	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
 		return &fs.PathError{Op: "open", Path: path, Err: err}

@@ -11,9 +11,10 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// makeSidecars makes the journal or the log that SQLite is about to open, if there is none, and with a log its shared memory, which SQLite opens
-// next: while the database is locked for the log, nobody removes either. The mode that the umask gives would show the values in them to
-// other users than the database does, or lock its owner out.
+// makeSidecars makes the journal or the log that SQLite is about to open, if there is none, and
+// with a log its shared memory, which SQLite opens next: while the connection holds its lock on the
+// database, no other SQLite removes either. The mode that the umask gives would show the values in
+// them to other users than the database does, or lock its owner out.
 //
 // What goes wrong here goes wrong once more when SQLite opens the file, and is reported then.
 func makeSidecars(name *vfs.Filename, flags vfs.OpenFlag) {
@@ -40,8 +41,9 @@ func makeLike(path string, like fs.FileInfo) error {
 	return errors.Join(Liken(f, like), f.Close())
 }
 
-// Liken gives a file the owner, the group and the mode of another, as far as the process may. The file is to be one that only its owner may
-// use so far. Where the group cannot be given, the file's own group may do no more with it than everybody.
+// Liken gives a file the owner, the group and the mode of another, as far as the process may. The
+// file is to be one that only its owner may use so far. Where the group cannot be given, the file's
+// own group may do no more with it than everybody.
 func Liken(f *os.File, like fs.FileInfo) error {
 	mode := like.Mode().Perm()
 	if sys, ok := like.Sys().(*syscall.Stat_t); ok {

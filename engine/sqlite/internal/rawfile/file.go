@@ -62,7 +62,8 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// OpenReader is Open for a file that the caller has opened, and closes: main, of so many bytes, whose log or journal lies beside path.
+// OpenReader is Open for a file that the caller has opened, and closes: main has size bytes, and
+// its log or journal is named after path.
 func OpenReader(main io.ReaderAt, size int64, path string) (*File, error) {
 	f := &File{main: main, overlay: map[uint32]int64{}, cache: map[uint32][]byte{}, keep: cacheBytes}
 	if err := f.prepare(path, size); err != nil {

@@ -56,7 +56,8 @@ func (s *Scan) walkIndex(x *Index, no uint32, depth int) {
 	s.walkChildren(x, n, depth, x.follow(n))
 }
 
-// walkChildren walks what is under an index page, and calls entry for each of its cells when its turn comes in the order of the index.
+// walkChildren walks what is under an index page, and calls entry for each of its cells when its
+// turn comes in the order of the index.
 func (s *Scan) walkChildren(x *Index, n *node, depth int, entry func(cell int)) {
 	for i := range n.cells {
 		c, err := n.cell(i)
@@ -74,8 +75,9 @@ func (s *Scan) walkChildren(x *Index, n *node, depth int, entry func(cell int)) 
 	}
 }
 
-// follow counts the entries of a page that cannot be read, or that are not behind the one before them. Those of a page that was written to the place
-// of another make sense by themselves, and are out of order there.
+// follow counts the entries of a page that cannot be read, or that are not behind the one before
+// them. Those of a page that was written to the place of another make sense by themselves, and are
+// out of order there.
 func (x *Index) follow(n *node) func(cell int) {
 	return func(cell int) {
 		r := n.row(cell)

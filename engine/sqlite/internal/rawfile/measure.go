@@ -8,13 +8,15 @@ type shape struct{ size, usable int }
 const (
 	// sampleBlock is the largest page: a block of it holds whole pages of every size.
 	sampleBlock = 65536
-	// sampleEnough is how many b-tree pages settle the page size. Overflow pages say nothing, and most of a vault is those.
+	// sampleEnough is how many b-tree pages settle the page size. Overflow pages say nothing, and
+	// most of a vault is those.
 	sampleEnough = 64
 	maxReserved  = 255
 )
 
-// measure finds out the page size and how many pages there are. A log's word is taken for the size, since a checksum covers it.
-// The header's word is taken unless the pages themselves tell of another size.
+// measure finds out the page size and how many pages there are. A log's word is taken for the size,
+// since a checksum covers it. The header's word is taken unless the pages themselves tell of
+// another size.
 func (f *File) measure(header []byte, size int64) {
 	logged := f.pages
 	claim, ok := headerShape(header)
@@ -59,8 +61,8 @@ func headerPageSize(header []byte) int {
 
 func validPageSize(n int) bool { return n >= 512 && n <= 65536 && n&(n-1) == 0 }
 
-// chooseShape returns the claim of the header, or what most pages of a sample say if that is far from it; zeros if there is no claim, and
-// no page says anything.
+// chooseShape returns the claim of the header, or what most pages of a sample say if that is far
+// from it; zeros if there is no claim, and no page says anything.
 func (f *File) chooseShape(claim shape, size int64) (pageSize, usable int) {
 	found := f.sample(size)
 	best := shape{}
@@ -75,8 +77,9 @@ func (f *File) chooseShape(claim shape, size int64) (pageSize, usable int) {
 	return best.size, best.usable
 }
 
-// sample looks for b-tree pages of every size in blocks from all over the file, and returns how many bytes of pages there are of each shape.
-// It ends when it has seen enough. Where there is little to see it comes to read the whole file.
+// sample looks for b-tree pages of every size in blocks from all over the file, and returns how
+// many bytes of pages there are of each shape. It ends when it has seen enough. Where there is
+// little to see it comes to read the whole file.
 func (f *File) sample(size int64) map[shape]int64 {
 	found := map[shape]int64{}
 	blocks := (size + sampleBlock - 1) / sampleBlock
@@ -116,7 +119,8 @@ func gcd(a, b int64) int64 {
 	return a
 }
 
-// shapeOf returns the shape of a page if it is a sound b-tree page of the present size: its cells end where what SQLite uses of it does.
+// shapeOf returns the shape of a page if it is a sound b-tree page of the present size: its cells
+// end where what SQLite uses of it does.
 func (f *File) shapeOf(p []byte, first bool) (shape, bool) {
 	no := uint32(2)
 	if first {

@@ -5,14 +5,16 @@ import (
 	"slices"
 )
 
-// complete says that the page accounts for all of its bytes, as SQLite leaves every page. One that does not may have lost cells: a wrong number of
-// cells, or a cell that was moved out of sight, shows in nothing else.
+// complete says that the page accounts for all of its bytes, as SQLite leaves every page. One that
+// does not may have lost cells: a wrong number of cells, or a cell that was moved out of sight,
+// shows in nothing else.
 func (n *node) complete() bool { return n.accounted(len(n.data)) }
 
 // span is a part of a page.
 type span struct{ from, to int }
 
-// accounted says that cells, free blocks and fragments fill the page from where its content begins to the given end, and do not overlap.
+// accounted says that cells, free blocks and fragments fill the page from where its content begins
+// to the given end, and do not overlap.
 func (n *node) accounted(end int) bool {
 	head := n.head()
 	start := u16(n.data[head+5:])

@@ -123,7 +123,8 @@ func (s *Scan) walkTable(t *Table, no uint32, first, last int64, depth int) {
 	}
 }
 
-// gapsBetween notes the row ids from first to last that are on none of the leaves, which were found under a page that may have led to more.
+// gapsBetween notes the row ids from first to last that are on none of the leaves, which were found
+// under a page that may have led to more.
 func (t *Table) gapsBetween(leaves []leaf, first, last int64, page uint32) {
 	err := fmt.Errorf("%w: page %d may have led to further rows", ErrDamaged, page)
 	leaves = slices.SortedFunc(slices.Values(leaves), func(a, b leaf) int { return cmp.Compare(a.first, b.first) })
@@ -187,8 +188,9 @@ func (n *node) children(first, last int64) (list []leaf, ordered bool) {
 	return append(list, leaf{first: from, last: last, page: n.right}), ordered
 }
 
-// addLeaf notes a leaf, a gap around each of its cells that makes no sense, and one for each row that should not be on this page. If the page
-// does not account for its bytes, every row id that it could have is a gap. Only the page of an empty table, a root, has no row.
+// addLeaf notes a leaf, a gap around each of its cells that makes no sense, and one for each row
+// that should not be on this page. If the page does not account for its bytes, every row id that it
+// could have is a gap. Only the page of an empty table, a root, has no row.
 func (t *Table) addLeaf(n *node, first, last int64, root bool) {
 	rows := n.rows(first, last)
 	if len(rows) > 0 {
@@ -268,8 +270,8 @@ func longestRise(rows []row) []row {
 	return run
 }
 
-// Rows goes through the rows in order. A record that makes no sense comes with an error and its row id, as does the first row of a page that
-// cannot be read any more.
+// Rows goes through the rows in order. A record that makes no sense comes with an error and its row
+// id, as does the first row of a page that cannot be read any more.
 func (t *Table) Rows() iter.Seq2[int64, RowResult] {
 	return func(yield func(int64, RowResult) bool) {
 		for _, l := range t.leaves {

@@ -47,8 +47,9 @@ type Fault struct {
 	Short bool
 }
 
-// FS is a file system whose operations can be made to fail. It is safe for concurrent use. What is written goes to the files of the operating
-// system, but syncs do not: only a power cut could tell, for which there is Disk, and thousands of them take longer than all else.
+// FS is a file system whose operations can be made to fail. It is safe for concurrent use. What is
+// written goes to the files of the operating system, but syncs do not: only a power cut could tell,
+// for which there is Disk, and thousands of them take longer than all else.
 type FS struct {
 	vfs.VFSFilename
 
