@@ -121,7 +121,7 @@ func (it *item) same(ctx context.Context, v *kvault.Vault, key string) (bool, er
 			return false, err
 		}
 		it.content = readMoment(it.file, it.info)
-		it.content.left -= int64(len(it.value))
+		it.content.left = max(it.content.left-int64(len(it.value)), 0) // value may be longer than stated
 	}
 	return false, ctx.Err()
 }
