@@ -74,10 +74,10 @@ func (v *Vault) flush(ctx context.Context, b writeback.Batch) error {
 	return &FlushError{Entry: entry, Err: err}
 }
 
-// isOfEntry says whether the cause of a failure may lie with the entry that was being written. If not, to discard the entry would lose it
-// and help nothing.
+// isOfEntry says whether the entry that was being written may be to blame for err. If it is not,
+// discarding it would lose it and not help.
 func isOfEntry(err error) bool {
-	for _, other := range []error{context.Canceled, context.DeadlineExceeded, ErrBusy, ErrClosed, ErrReadOnly, ErrTxDone} {
+	for _, other := range []error{context.Canceled, context.DeadlineExceeded, ErrBusy, ErrClosed, ErrMoved, ErrReadOnly, ErrTxDone} {
 		if errors.Is(err, other) {
 			return false
 		}
