@@ -41,7 +41,8 @@ func TestWhatAFlushBlames(t *testing.T) {
 	}
 }
 
-// A discard waits for the flush that is under way: what that has written is not undone, and what it has not is still there to discard.
+// A discard waits for the flush that is under way: what that has written is not undone, and what it
+// has not is still there to discard.
 func TestDiscardWhileAFlushIsUnderWay(t *testing.T) {
 	for name, fails := range map[string]bool{"that succeeds": false, "that fails": true} {
 		t.Run(name, func(t *testing.T) {

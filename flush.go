@@ -14,11 +14,13 @@ type CacheEntry struct {
 	Column string // or empty
 }
 
-// FlushError is a flush of the cache that failed, by itself or in a call that needed it: nothing was written, and all entries are
-// still pending. FlushCache, Close, CacheStats, Options.OnError and every call that flushes give it: use errors.As.
+// FlushError is a flush of the cache that failed, by itself or in a call that needed it: nothing
+// was written, and all entries are still pending. FlushCache, Close, CacheStats, Options.OnError
+// and every call that flushes give it: use errors.As.
 type FlushError struct {
-	// Entry is the one that could not be written. It is zero if the cause lies with none of them, as when the disk is full. Writing it
-	// again with what is possible, or DiscardCached, lets the others be flushed.
+	// Entry is the one that could not be written. It is zero if the cause lies with none of them,
+	// as when the disk is full. Writing it again with what is possible, or DiscardCached, lets the
+	// others be flushed.
 	Entry CacheEntry
 	// Err is the cause.
 	Err error
@@ -86,7 +88,8 @@ func isOfEntry(err error) bool {
 	return !disk
 }
 
-// writeBatch writes a batch. On an error, column is the one whose elements were being written, if any.
+// writeBatch writes a batch. On an error, column is the one whose elements were being written, if
+// any.
 func (v *Vault) writeBatch(ctx context.Context, b writeback.Batch) (column CacheEntry, err error) {
 	ops := make([]engine.Op, len(b.Items))
 	for i, it := range b.Items {

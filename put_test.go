@@ -55,7 +55,8 @@ func TestContentType(t *testing.T) {
 	}
 }
 
-// TestContentTypesAreTheSameEverywhere: the tables of this machine have types for these, which others need not have.
+// TestContentTypesAreTheSameEverywhere: the tables of this machine have types for these, which
+// others need not have.
 func TestContentTypesAreTheSameEverywhere(t *testing.T) {
 	if err := errors.Join(mime.AddExtensionType(".nosuchthing", "x/ours"), mime.AddExtensionType(".png", "x/ours")); err != nil {
 		t.Fatal(err)

@@ -18,9 +18,9 @@ type Policy struct {
 	Limit time.Duration
 }
 
-// Do calls fn until it succeeds, fails with an error that retryable rejects, or p allows no further call. The error is the last one
-// of fn, as it is. If ctx ends during a wait it is the context's, with the last one of fn as text. With a context that has
-// ended already, fn is not called.
+// Do calls fn until it succeeds, fails with an error that retryable rejects, or p allows no further
+// call. The error is the last one of fn, as it is. If ctx ends during a wait it is the context's,
+// with the last one of fn as text. With a context that has ended already, fn is not called.
 func Do(ctx context.Context, p Policy, retryable func(error) bool, fn func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err

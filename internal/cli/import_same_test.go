@@ -10,7 +10,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// TestSameWithUntrueSize: a file may hold more than its system states, and differ from what the vault has. Then it is read again.
+// TestSameWithUntrueSize: a file may hold more than its system states, and differ from what the
+// vault has. Then it is read again.
 func TestSameWithUntrueSize(t *testing.T) {
 	v, err := kvault.Open(t.Context(), ":memory:", nil)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package ctxtest ends contexts at chosen moments of a call, for tests of what the call then answers.
+// Package ctxtest ends contexts at chosen moments of a call, for tests of what the call then
+// answers.
 package ctxtest
 
 import (
@@ -12,7 +13,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Causes are errors that a context may be cancelled with, and that a caller would take for an answer.
+// Causes are errors that a context may be cancelled with, and that a caller would take for an
+// answer.
 var Causes = []error{
 	engine.ErrNotFound, engine.ErrExists, engine.ErrClosed, engine.ErrReadOnly, engine.ErrInvalid, engine.ErrUnsupported, engine.ErrTagMismatch,
 	engine.ErrBusy, engine.ErrCorrupt, engine.ErrTooLarge, engine.ErrNoVault, engine.ErrTxDone, io.EOF, context.DeadlineExceeded,
@@ -87,8 +89,9 @@ func Before(t *testing.T, what string, run func(ctx context.Context) error) {
 	}
 }
 
-// During runs a call with contexts that end at one moment after another, with the causes in turn, until it returns before its context
-// ends. That must succeed. The call is to check what it answers without an error.
+// During runs a call with contexts that end at one moment after another, with the causes in turn,
+// until it returns before its context ends. That must succeed. The call is to check what it answers
+// without an error.
 func During(t *testing.T, what string, run func(ctx context.Context) error) {
 	t.Helper()
 	for n := 0; n < 1<<20; n += 1 + n/8 { // some calls ask ten thousand times
