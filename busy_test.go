@@ -173,7 +173,8 @@ func TestBusyTimeoutBoundsTheCall(t *testing.T) {
 	}
 }
 
-// The store under the vault waits for the lock of another program in its first attempt, and not in three more.
+// The store under the vault waits for the lock of another program in its first attempt, and not in
+// three more.
 func TestBusyFileIsWaitedForOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	ours := openFile(t, path, nil)

@@ -23,9 +23,10 @@ type CacheOptions struct {
 	// Threshold is the size in bytes at which a write flushes the cache. Default for EnableCache: 16 MiB, or Capacity if that
 	// is less; for WithCache: a quarter of Capacity.
 	Threshold int64
-	// IdleFlush flushes in the background after so long without a write; 0 does not. After a failure the next attempt waits for as
-	// long, but at least 100 ms, and twice as long after each further one, up to a minute or IdleFlush if that is more. A
-	// flush that succeeds, whoever began it, and a discard end that.
+	// IdleFlush flushes in the background after so long without a write; 0 does not. After a
+	// failure the next attempt waits for as long, but at least 100 ms, and twice as long after each
+	// further one, up to a minute or IdleFlush if that is more. Any flush that succeeds ends that,
+	// and so does a discard.
 	IdleFlush time.Duration
 	// MaxAge flushes in the background what has been pending for so long, however busy the writers are. Default: ten times
 	// IdleFlush, and never if that is 0.
@@ -111,7 +112,8 @@ type cache struct {
 	directDone chan struct{} // closed when there are none any more
 	lastWrite  time.Time
 	stop       chan struct{} // ends the background; nil if there is none
-	// After a failure the background attempts nothing before notBefore, and pause is how long it waits. A success ends that.
+	// After a failure the background attempts nothing before notBefore, and pause is how long it
+	// waits. A success ends that.
 	notBefore time.Time
 	pause     time.Duration
 

@@ -47,7 +47,8 @@ func TestFailingIdleFlushWaitsLonger(t *testing.T) {
 	}
 }
 
-// What the failures came from is over when a flush succeeds, or when the entry is discarded: then IdleFlush counts again.
+// What the failures came from is over when a flush succeeds, or when the entry is discarded: then
+// IdleFlush counts again.
 func TestSuccessEndsTheLongWaits(t *testing.T) {
 	for name, end := range map[string]func(v *kvault.Vault) error{
 		"a flush": func(v *kvault.Vault) error { _, err := v.FlushCache(context.Background()); return err },

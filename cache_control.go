@@ -77,10 +77,11 @@ func (v *Vault) FlushCache(ctx context.Context) (n int, err error) {
 	return n, failFlush("flush cache", err)
 }
 
-// LockCache keeps anything from being flushed until unlock is called, so that what is written meanwhile reaches the file in
-// one transaction. A write that would need a flush fails with ErrBusy and changes nothing. Locks nest: the last unlock counts;
-// calling one unlock twice does no harm. Close flushes in spite of a lock. With the cache off there is nothing to lock, and every
-// write would reach the file by itself: ErrInvalid.
+// LockCache keeps anything from being flushed until unlock is called, so that what is written
+// meanwhile reaches the file in one transaction. A write that would need a flush fails with ErrBusy
+// and changes nothing. Locks nest: the last unlock counts; calling one unlock twice does no harm.
+// Close flushes in spite of a lock. With the cache off there is nothing to lock, and every write
+// would reach the file by itself: ErrInvalid.
 func (v *Vault) LockCache() (unlock func(), err error) {
 	if err := v.during(v.cache.lock); err != nil {
 		return nil, fail("lock cache", "", err)

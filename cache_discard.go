@@ -2,8 +2,9 @@ package kvault
 
 import "context"
 
-// DiscardCache throws away all that is pending in the cache, and returns how many entries that were. DiscardCached does so with one.
-// It waits for a flush that is running, and does not care about LockCache.
+// DiscardCache throws away all that is pending in the cache, and returns how many entries that
+// were. DiscardCached does so with one. It waits for a flush that is running, and does not care
+// about LockCache.
 func (v *Vault) DiscardCache(ctx context.Context) (n int, err error) {
 	err = v.during(func() error {
 		return v.cache.discard(ctx, func() { n = v.cache.discardAll() })
@@ -11,14 +12,17 @@ func (v *Vault) DiscardCache(ctx context.Context) (n int, err error) {
 	return n, fail("discard cache", "", err)
 }
 
-// DiscardCached throws away one entry that is pending in the cache, and reports whether there was one. What the file holds for the
-// key, or in the column, counts again. It is the way out when one entry can never be written, as when a rule of another
-// program's table refuses it, or when another program made a column anew with another type: until then every flush fails, and Close.
-// The error of a flush names the entry, see FlushError.
+// DiscardCached throws away one entry that is pending in the cache, and reports whether there was
+// one. What the file holds for the key, or in the column, counts again. It is the way out when one
+// entry can never be written, as when a rule of another program's table refuses it, or when another
+// program made a column anew with another type: until then every flush fails, and Close. The error
+// of a flush names the entry, see FlushError.
 //
-// Elements that one call of Table.Append in package column has added belong together: discard those of all its columns.
+// Elements that one call of Table.Append in package column has added belong together: discard those
+// of all its columns.
 //
-// It waits for a flush that is running, and does not care about LockCache. Options.OnError may call it.
+// It waits for a flush that is running, and does not care about LockCache. Options.OnError may call
+// it.
 func (v *Vault) DiscardCached(ctx context.Context, e CacheEntry) (found bool, err error) {
 	if (e.Key == "") == (e.Column == "") {
 		return false, fail("discard cached", e.Key, invalid("want a key, or the name of a column"))

@@ -2,13 +2,47 @@ package kvault_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
-// A discard waits for the flush that is under way: what that has written is not undone, and what it has not is still there to discard.
+// A flush names an entry only if that may be to blame: discarding any other loses it for nothing.
+func TestWhatAFlushBlames(t *testing.T) {
+	a := kvault.CacheEntry{Key: "a"}
+	for cause, want := range map[error]kvault.CacheEntry{
+		errBoom:            a,
+		engine.ErrTooLarge: a,
+		engine.ErrBusy:     {},
+		engine.ErrMoved:    {},
+		engine.ErrReadOnly: {},
+		&engine.IOError{Op: "write", Err: errBoom}: {},
+	} {
+		t.Run(cause.Error(), func(t *testing.T) {
+			v, f := newFaultyVault(t, &kvault.Options{Retries: 1})
+			enable(t, v, 1000, 1000)
+			put(t, v, "a", "1")
+			f.on(func(_ context.Context, call string) error {
+				if call != "apply" {
+					return nil
+				}
+				return &engine.OpError{Key: "a", Err: cause}
+			})
+			_, err := v.FlushCache(t.Context())
+			fe, ok := errors.AsType[*kvault.FlushError](err)
+			if !ok || fe.Entry != want || !errors.Is(err, cause) {
+				t.Errorf("error %v blames %+v, want %+v", err, fe, want)
+			}
+			f.on(nil)
+		})
+	}
+}
+
+// A discard waits for the flush that is under way: what that has written is not undone, and what it
+// has not is still there to discard.
 func TestDiscardWhileAFlushIsUnderWay(t *testing.T) {
 	for name, fails := range map[string]bool{"that succeeds": false, "that fails": true} {
 		t.Run(name, func(t *testing.T) {

@@ -58,8 +58,8 @@ func (c *cache) background(stop <-chan struct{}) {
 	}
 }
 
-// After a failure in the background the next attempt waits: firstPause at least, or as long as the settings say, then twice as long
-// after each further failure, up to longestPause.
+// After a failure in the background the next attempt waits: firstPause at least, or as long as the
+// settings say, then twice as long after each further failure, up to longestPause.
 const (
 	firstPause   = 100 * time.Millisecond
 	longestPause = time.Minute
@@ -87,7 +87,8 @@ func (c *cache) noPause() {
 	}
 }
 
-// report calls OnError, on a goroutine of its own: should it call runtime.Goexit, the background goes on.
+// report calls OnError, on a goroutine of its own: should it call runtime.Goexit, the background
+// goes on.
 func (c *cache) report(err error) {
 	if c.onError == nil {
 		return
@@ -100,7 +101,8 @@ func (c *cache) report(err error) {
 	<-done
 }
 
-// due is when the next flush falls due; false if nothing is to be flushed. It is called with mu held.
+// due is when the next flush falls due; false if nothing is to be flushed. It is called with mu
+// held.
 func (c *cache) due() (at time.Time, some bool) {
 	cfg := c.config()
 	oldest, pending := c.entries.Oldest()

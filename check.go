@@ -23,7 +23,7 @@ type CheckOptions struct {
 type CheckReport struct {
 	// Keys is how many keys were examined.
 	Keys int64
-	// Complete says that the check came to its end.
+	// Complete says that the check came to its end, whatever it found.
 	Complete bool
 	// Problems is how many problems there are, and First the first 100 of them.
 	Problems int64
@@ -33,8 +33,8 @@ type CheckReport struct {
 // maxReported is how many problems a report keeps.
 const maxReported = 100
 
-// Err is nil if no problem was found, and else an error that matches ErrCorrupt and names the first one. Check returns it as well, unless it
-// could not be finished.
+// Err is nil if no problem was found, and else an error that matches ErrCorrupt and names the first
+// one. Check returns it as well, unless it could not be finished.
 func (r *CheckReport) Err() error {
 	if r.Problems == 0 {
 		return nil
@@ -60,8 +60,9 @@ func (r *CheckReport) add(p Problem) {
 // Check reads the whole vault, what is pending in the cache written first, and compares it with its own structure, the checksums
 // of the values and the lengths of the columns. Columns have no checksums.
 //
-// Any damage is an error that matches ErrCorrupt, with a report that is Complete. Any other error means that the check could not be
-// finished; the report, which is never nil, then covers what was done. ErrUnsupported if the engine cannot.
+// If Check finds damage it returns an error that matches ErrCorrupt. The report is never nil;
+// unless it is Complete, the check could not be finished, the error says why, and the report covers
+// what was done. ErrUnsupported if the engine cannot.
 func (v *Vault) Check(ctx context.Context, o *CheckOptions) (*CheckReport, error) {
 	if o == nil {
 		o = &CheckOptions{}

@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// TypeByName is the content type that the extension of a key or of a file's name says, or empty: what PutOptions.ContentType defaults
-// to. It is the same on every machine. A name whose only dot is its first byte, such as ".profile", has no extension.
+// TypeByName returns the content type for the extension of a key, or of a path with slashes. It
+// returns "" for an extension that it does not know, and for a name without one, such as
+// ".profile". PutOptions.ContentType defaults to it. The answer is the same on every machine.
 func TypeByName(name string) string {
-	base := path.Base(name)
+	base := name[strings.LastIndexByte(name, '/')+1:]
 	ext := path.Ext(base)
 	if ext == base {
 		return ""
@@ -16,8 +17,8 @@ func TypeByName(name string) string {
 	return typesByExtension[strings.ToLower(ext)]
 }
 
-// typesByExtension leaves out extensions that several kinds of files have: .dot is of Word and of Graphviz, .ts of TypeScript and of
-// video. The first bytes of the value tell those apart.
+// typesByExtension leaves out extensions that several kinds of files have: .dot is of Word and of
+// Graphviz, .ts of TypeScript and of video. The first bytes of the value tell those apart.
 var typesByExtension = map[string]string{
 	".7z":       "application/x-7z-compressed",
 	".aac":      "audio/aac",

@@ -153,7 +153,8 @@ var readVerbs = map[string]func(ctx context.Context, s verbs) error{
 	},
 }
 
-// writeVerbs are calls that write, each with a check of its answer. They find what stock has stored.
+// writeVerbs are calls that write, each with a check of its answer. They find what stock has
+// stored.
 var writeVerbs = map[string]func(ctx context.Context, s verbs) error{
 	"Clear": func(ctx context.Context, s verbs) error {
 		n, err := s.Clear(ctx)
@@ -196,7 +197,8 @@ var writeVerbs = map[string]func(ctx context.Context, s verbs) error{
 	},
 }
 
-// vaultCalls are the calls of a vault alone, readVerbs and writeVerbs not included. Those that write do so only to what they make.
+// vaultCalls are the calls of a vault alone, readVerbs and writeVerbs not included. Those that
+// write do so only to what they make.
 func vaultCalls(t *testing.T, v *kvault.Vault) map[string]func(ctx context.Context) error {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, largeValue, 0o600); err != nil {

@@ -39,16 +39,19 @@
 //
 // # The file
 //
-// While a vault is open, a -wal and a -shm file lie beside its file, with the same mode and owner. They belong to one name of the file: a
-// file with several hard links, or mounted into a container by itself, is refused with [ErrInvalid] (mount the folder instead). A symbolic link is
-// the same as the name that it leads to. If the file, or one of those beside it, is renamed, removed or replaced while the vault is open, the next
-// write and Close fail with [ErrMoved]. If another program writes over the file or cuts it off, they fail with [ErrCorrupt]
-// where that shows in the file's length or its first 100 bytes, and no checkpoint came in between (on Linux and macOS, with a
-// write-ahead log).
+// While a vault is open, SQLite keeps a -wal and a -shm file in the same folder, with the same mode
+// and owner. They belong to one name of the file: Open refuses a file with several hard links, or
+// one that is mounted into a container by itself, with [ErrInvalid] (mount the folder instead). A
+// symbolic link is the same as the name that it leads to. If the vault's file, its -wal or its -shm
+// is renamed, removed or replaced while the vault is open, the next write and Close fail with
+// [ErrMoved]. If another program writes over the file or cuts it off, they fail with [ErrCorrupt]
+// where that shows in the file's length or its first 100 bytes, and no checkpoint came in between
+// (on Linux and macOS, with a write-ahead log).
 //
-// Do not open one file in one process both here and with another SQLite library, such as one in C: that one's locks belong to the whole
-// process, and the system drops them as soon as either side closes the file, so that two transactions may write at once. Use two
-// processes, or this package's connections only.
+// Do not open one file in one process both here and with another SQLite library, such as one in C:
+// that one's locks belong to the whole process, and the system drops them as soon as either side
+// closes the file, so that two transactions may write at once. Use two processes, or this package's
+// connections only.
 //
 // # Other engines
 //

@@ -26,19 +26,21 @@ var (
 	ErrReadOnly = engine.ErrReadOnly
 	// ErrCorrupt: what is stored is damaged.
 	ErrCorrupt = engine.ErrCorrupt
-	// ErrTooLarge: a key is longer than MaxKey, or a value larger than the engine, or memory, can hold.
+	// ErrTooLarge: a key is longer than MaxKey, or a value larger than the engine, or memory, can
+	// hold.
 	ErrTooLarge = engine.ErrTooLarge
 	// ErrNoVault: there is nothing to open, or it is no vault (fs.ErrNotExist).
 	ErrNoVault = engine.ErrNoVault
-	// ErrMoved: the vault's file, or one that belongs to it, was renamed, removed or replaced while the vault was open. Nothing is written before
-	// it is back in its place: cached entries stay in the cache, and Close reports them. If another file has its name, open that one anew. Reads
-	// go on in the file that was opened as long as they need no further connection to it.
+	// ErrMoved: the vault's file, its -wal or its -shm was renamed, removed or replaced while the
+	// vault was open. The vault writes nothing until the file is back in its place: cached entries
+	// stay in the cache, and Close fails. If another file has taken the name, open that one anew.
+	// Reads go on in the file that was opened, as long as they need no further connection to it.
 	ErrMoved = engine.ErrMoved
 	// ErrUnsupported: the engine cannot do this (errors.ErrUnsupported).
 	ErrUnsupported = engine.ErrUnsupported
-	// ErrSwept: another process took this one for dead, as after a long suspension of a machine that shares the file with others, and
-	// removed what a Writer or PutReader had written of a value. What the key held is still there; write the value again, from its
-	// start.
+	// ErrSwept: another process took this one for dead, as after a long suspension of a machine
+	// that shares the file with others, and removed what a Writer or PutReader had written of a
+	// value. What the key held is still there; write the value again, from its start.
 	ErrSwept = engine.ErrSwept
 	// ErrTxDone: the transaction has ended.
 	ErrTxDone = engine.ErrTxDone
@@ -113,7 +115,8 @@ func invalid(format string, args ...any) error {
 	return &worded{fmt.Sprintf(format, args...), ErrInvalid}
 }
 
-// MaxKey is the longest key in bytes. A longer one cannot be stored (ErrTooLarge), and is not found.
+// MaxKey is the longest key in bytes. A longer one cannot be stored (ErrTooLarge), and is not
+// found.
 const MaxKey = engine.MaxKey
 
 func checkKey(key string) error {

@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// An entry that can never be written keeps all others from being written too. The error names it: give it up, and flush again.
+// An entry that can never be written keeps all others from being written too. The error names it:
+// give it up, and flush again.
 func ExampleVault_DiscardCached() {
 	ctx := context.Background()
 	dir := tempDir()

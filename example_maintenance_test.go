@@ -94,7 +94,7 @@ func ExampleVault_Backup() {
 	// Output: v <nil>
 }
 
-// Restore puts a backup in the place of a vault that nobody has open.
+// Restore puts a backup in the place of a vault that no process has open.
 func ExampleRestore() {
 	ctx := context.Background()
 	dir := tempDir()
@@ -123,8 +123,8 @@ func ExampleRestore() {
 	// v <nil>
 }
 
-// Check reads everything and compares it with its checksums. Damage is an error that matches ErrCorrupt; any other means that the
-// check could not be finished.
+// Check reads everything and compares it with its checksums. Damage is an error that matches
+// ErrCorrupt; any other means that the check could not be finished.
 func ExampleVault_Check() {
 	ctx := context.Background()
 	v := openAlbum(ctx)

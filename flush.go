@@ -14,11 +14,13 @@ type CacheEntry struct {
 	Column string // or empty
 }
 
-// FlushError is a flush of the cache that failed, by itself or in a call that needed it: nothing was written, and all entries are
-// still pending. FlushCache, Close, CacheStats, Options.OnError and every call that flushes give it: use errors.As.
+// FlushError is a flush of the cache that failed, by itself or in a call that needed it: nothing
+// was written, and all entries are still pending. FlushCache, Close, CacheStats, Options.OnError
+// and every call that flushes give it: use errors.As.
 type FlushError struct {
-	// Entry is the one that could not be written. It is zero if the cause lies with none of them, as when the disk is full. Writing it
-	// again with what is possible, or DiscardCached, lets the others be flushed.
+	// Entry is the one that could not be written. It is zero if the cause lies with none of them,
+	// as when the disk is full. Writing it again with what is possible, or DiscardCached, lets the
+	// others be flushed.
 	Entry CacheEntry
 	// Err is the cause.
 	Err error
@@ -74,10 +76,10 @@ func (v *Vault) flush(ctx context.Context, b writeback.Batch) error {
 	return &FlushError{Entry: entry, Err: err}
 }
 
-// isOfEntry says whether the cause of a failure may lie with the entry that was being written. If not, to discard the entry would lose it
-// and help nothing.
+// isOfEntry says whether the entry that was being written may be to blame for err. If it is not,
+// discarding it would lose it and not help.
 func isOfEntry(err error) bool {
-	for _, other := range []error{context.Canceled, context.DeadlineExceeded, ErrBusy, ErrClosed, ErrReadOnly, ErrTxDone} {
+	for _, other := range []error{context.Canceled, context.DeadlineExceeded, ErrBusy, ErrClosed, ErrMoved, ErrReadOnly, ErrTxDone} {
 		if errors.Is(err, other) {
 			return false
 		}
@@ -86,7 +88,8 @@ func isOfEntry(err error) bool {
 	return !disk
 }
 
-// writeBatch writes a batch. On an error, column is the one whose elements were being written, if any.
+// writeBatch writes a batch. On an error, column is the one whose elements were being written, if
+// any.
 func (v *Vault) writeBatch(ctx context.Context, b writeback.Batch) (column CacheEntry, err error) {
 	ops := make([]engine.Op, len(b.Items))
 	for i, it := range b.Items {

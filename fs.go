@@ -23,8 +23,8 @@ var (
 // Where a key is the name of a folder too, as "a" beside "a/b", the folder wins. A folder is there as long as some key
 // begins with its name and a slash, so a key "a/" makes an empty folder a. Folders have no modification time.
 //
-// ctx bounds every use of the file system and its files. All errors but io.EOF are *fs.PathError. What is not there is fs.ErrNotExist in
-// one, not ErrNotFound, so that os.IsNotExist holds.
+// ctx bounds every use of the file system and its files. All errors but io.EOF are *fs.PathError.
+// What is not there is fs.ErrNotExist in one, not ErrNotFound, so that os.IsNotExist holds.
 func (v *Vault) FS(ctx context.Context) fs.FS { return &vaultFS{ctx, v} }
 
 type vaultFS struct {
@@ -38,8 +38,9 @@ var (
 	_ fs.ReadFileFS = (*vaultFS)(nil)
 )
 
-// pathError says what failed where. The call and the key that a vault's error names would only repeat that. os.IsNotExist and
-// os.IsTimeout look at the error in a *fs.PathError, but at none beneath that.
+// pathError says what failed where. The call and the key that a vault's error names would only
+// repeat that. os.IsNotExist and os.IsTimeout look at the error in a *fs.PathError, but at none
+// beneath that.
 func pathError(op, name string, err error) error {
 	if e, ok := err.(*Error); ok {
 		err = e.Err

@@ -38,18 +38,21 @@ func (v *Vault) Shrink(ctx context.Context, budget time.Duration) (total int64, 
 // all that was written before the call, cached or not. progress, if not nil, is told how many of how many bytes are done.
 // A failed backup leaves nothing at path.
 //
-// The copy is one file, with the permissions of the vault's file and, where the process may give it, its owner. Pages are copied as they are,
-// damaged or not: Check the copy. Restore puts it back.
+// The copy is one file, with the permissions of the vault's file and, where the process may give
+// it, its owner. Pages are copied as they are, damaged or not: Check the copy. Restore puts it
+// back.
 //
-// Errors: ErrExists if there is a file at path, or a log or journal that SQLite would take for its own; ErrInvalid if path has the name of
-// the vault's own log or journal; ErrUnsupported if the engine cannot.
+// Errors: ErrExists if there is a file at path, or a log or journal that SQLite would take for its
+// own; ErrInvalid if path has the name of the vault's own log or journal; ErrUnsupported if the
+// engine cannot.
 func (v *Vault) Backup(ctx context.Context, path string, progress func(done, total int64)) error {
 	b, ok := v.store.(engine.Backuper)
 	return v.maintain(ctx, "backup", ok, func() error { return b.Backup(ctx, path, progress) })
 }
 
-// BackupTo writes to w what Backup writes to a file. A failure before all of the copy was made, in the folder for temporary files, writes
-// nothing to w; that needs as much space there as the vault is large.
+// BackupTo writes to w what Backup writes to a file. It makes the whole copy in the folder for
+// temporary files first, which needs as much space there as the vault is large; if that fails, it
+// writes nothing to w. A failure of w is an *IOError.
 func (v *Vault) BackupTo(ctx context.Context, w io.Writer, progress func(done, total int64)) error {
 	b, ok := v.store.(engine.Backuper)
 	return v.maintain(ctx, "backup", ok, func() error { return b.BackupTo(ctx, w, progress) })
@@ -81,8 +84,8 @@ type Stats struct {
 	Cache CacheStats
 }
 
-// Stats describes the vault and the file under it. It goes through all rows to add up the sizes of the values, though not through long
-// values: about a second for some hundred thousand.
+// Stats describes the vault and the file under it. To add up the sizes it looks at each row, though
+// not at the whole of a long value: about a second for some hundred thousand keys.
 func (v *Vault) Stats(ctx context.Context) (s Stats, err error) {
 	s.Cache = v.CacheStats()
 	if s.Keys, err = v.count(ctx, engine.Range{}); err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Bounds of what a put may say of a value, in bytes. A vault that another program or an earlier version has written may hold
-// more, and other text: it is read as it is.
+// Bounds of what a put may say of a value, in bytes. A vault that another program or an earlier
+// version has written may hold more, and other text: it is read as it is.
 const (
 	// MaxContentType is the longest content type.
 	MaxContentType = 255
@@ -18,8 +18,9 @@ const (
 	MaxUserMetadata = 1 << 20
 )
 
-// checkMetadata refuses what an engine cannot keep, and a content type that would break the line or the header it is shown in.
-// In the cache an entry with such metadata would fail every flush, and with it all other writes that are pending.
+// checkMetadata refuses what an engine cannot keep, and a content type that would break the line or
+// the header it is shown in. In the cache an entry with such metadata would fail every flush, and
+// with it all other writes that are pending.
 func (o *PutOptions) checkMetadata() error {
 	if err := (&engine.Meta{ModTime: o.ModTime, User: o.User}).Check(); err != nil {
 		return err

@@ -8,8 +8,8 @@ var (
 	latest   = time.Date(2261, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
 )
 
-// FitModTime is the time nearest to t that PutOptions.ModTime takes. Files may have others: ext4 knows times up to the year 2446, and
-// NTFS begins in 1601.
+// FitModTime returns the time nearest to t that PutOptions.ModTime takes. Files may have other
+// times: ext4 goes up to the year 2446, and NTFS begins in 1601.
 func FitModTime(t time.Time) time.Time {
 	switch {
 	case t.Before(earliest):

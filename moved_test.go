@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// What is in the cache when the file is moved away stays there, Close says so, and all is written once the file is back.
+// What is in the cache when the file is moved away stays there, Close says so, and all is written
+// once the file is back.
 func TestCacheOutlivesAMove(t *testing.T) {
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "v.kv")

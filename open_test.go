@@ -95,7 +95,7 @@ func TestOpenRefusals(t *testing.T) {
 			v, err := kvault.Open(t.Context(), c.path, c.o)
 			wantErr(t, err, c.want)
 			if v != nil {
-				t.Error("there is a vault beside the error")
+				t.Error("Open returned a vault and an error")
 			}
 			if _, err := os.Stat(none); err == nil {
 				t.Error("a file was created")
@@ -116,7 +116,7 @@ func TestNewRefusals(t *testing.T) {
 		v, err := kvault.New(f, o)
 		wantErr(t, err, kvault.ErrInvalid)
 		if v != nil || f.count("close") > 0 {
-			t.Errorf("%s: vault %v beside the error, store closed %d times", name, v, f.count("close"))
+			t.Errorf("%s: vault %v and an error, store closed %d times", name, v, f.count("close"))
 		}
 	}
 }

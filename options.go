@@ -37,7 +37,8 @@ type Options struct {
 	// ChunkSize is how many bytes of a stream are in memory at a time, and the size of the pieces in which a value above
 	// OneRowLimit is stored. Default 1 MiB, at most 256 MiB.
 	ChunkSize int
-	// Retries is how many times a call is attempted when the database is busy, within BusyTimeout. Default 4; 1 or less means one attempt.
+	// Retries is how many times a call is attempted when the database is busy, within BusyTimeout.
+	// Default 4; 1 or less means one attempt.
 	Retries int
 	// RetryDelay is the wait before the second attempt; it doubles before each further one. Default 20 ms.
 	RetryDelay time.Duration
@@ -54,27 +55,30 @@ type Options struct {
 	// CacheKB is the size of SQLite's page cache in KiB for the connection that writes. Each one that reads has at most an eighth
 	// of it. The pages that all of them share take as much at most, and values that are read again and again as well, or 8 MiB. Default 100000.
 	CacheKB int
-	// BusyTimeout is how long a call waits for another process's lock, all attempts and the delays between them included. Calls that are
-	// parts of one, such as the chunks of a stream or the flush before a write, have that long each. Default 5 s; negative does not wait, and
-	// is one attempt.
+	// BusyTimeout is how long a call waits for another process's lock, all attempts and the delays
+	// between them included. The parts of one call, such as the chunks of a stream or the flush
+	// before a write, have that long each. Default 5 s; a negative one makes a single attempt and
+	// does not wait.
 	BusyTimeout time.Duration
 	// OneRowLimit is the largest value in bytes that is kept as one row, which the Python package can read too. Larger
 	// ones are kept in chunks. Default 64 MiB, at most MaxOneRowLimit, which is 10^9 bytes less 1 MiB: that keeps all it could hold
 	// readable there. Where no other program reads the file, 4 MiB is faster: long rows are slower to read than chunks, and keep other
 	// writers waiting. Relayout moves the values that are there already.
 	OneRowLimit int64
-	// ReadOnly opens an existing vault and never writes to it, but for undoing what a program with DisableWAL left unfinished when it was
-	// killed. A vault can be read where nothing can be written, such as on a full disk or in somebody else's folder. If another program
-	// changes the vault there, a View or Reader that is open fails with ErrBusy; while such a program has it open, all reads may
-	// fail with ErrReadOnly.
+	// ReadOnly opens an existing vault and never writes to it, except that it undoes what a program
+	// with DisableWAL left unfinished when it was killed. It reads a vault even where it can make
+	// no log, as on read-only media, on a full disk or in the folder of another user. If another
+	// program changes the vault there, an open View or Reader fails with ErrBusy; while another
+	// program has the vault open there, all reads may fail with ErrReadOnly.
 	ReadOnly bool
 	// MustExist fails with ErrNoVault where Open would create a vault.
 	MustExist bool
 	// Durability says what a returned write has survived. Default Normal.
 	Durability Durability
-	// OnError, if not nil, is told when a flush fails that no caller waits for. The entries concerned stay in the cache, and flushing
-	// goes on: see CacheOptions.IdleFlush. Flushes in the background wait for it to return, so it must not call Close or
-	// DisableCache and wait for them; DiscardCached is fine. It may call runtime.Goexit. A panic in it is not recovered.
+	// OnError, if not nil, is told when a flush fails that no caller waits for. The entries
+	// concerned stay in the cache, and flushing goes on: see CacheOptions.IdleFlush. Flushes in the
+	// background wait for it to return, so it must not call Close or DisableCache and wait for
+	// them; DiscardCached is fine. It may call runtime.Goexit. A panic in it is not recovered.
 	OnError func(error)
 }
 

@@ -24,13 +24,15 @@ type PutOptions struct {
 	SizeKnown bool
 	// ChunkSize overrides Options.ChunkSize for this stream.
 	ChunkSize int
-	// ContentType is a MIME type: printable text of at most MaxContentType bytes. If empty it goes by the key's extension, else in
-	// PutFile by the file's, and else by the first bytes of the value.
+	// ContentType is a MIME type: printable text of at most MaxContentType bytes. If empty it goes
+	// by the key's extension, else in PutFile by the file's, and else by the first bytes of the
+	// value.
 	ContentType string
-	// ModTime is when the value was made, in a year from 1678 to 2261 (FitModTime finds the nearest); zero means now. PutFile takes the
-	// file's.
+	// ModTime is when the value was made, in a year from 1678 to 2261 (FitModTime finds the
+	// nearest); zero means now. PutFile takes the file's.
 	ModTime time.Time
-	// User is metadata of your own: text in UTF-8, at most MaxUserMetadata bytes in all. The vault copies it.
+	// User is metadata of your own: text in UTF-8, at most MaxUserMetadata bytes in all. The vault
+	// copies it.
 	User map[string]string
 	// IfAbsent stores only what is not there yet: ErrExists.
 	IfAbsent bool
@@ -120,7 +122,8 @@ func publish(ctx context.Context, s scope, op engine.Op) (Entry, error) {
 	return entryOf(res.Entry), fail("put", op.Key, err)
 }
 
-// checked is a copy of o, never nil, that shares nothing with it, with SizeKnown settled; the error is what is wrong with o or with key.
+// checked is a copy of o, never nil, that shares nothing with it, with SizeKnown settled; the error
+// is what is wrong with o or with key.
 func (o *PutOptions) checked(key string) (*PutOptions, error) {
 	var c PutOptions
 	if o != nil {
@@ -167,7 +170,8 @@ func newTag() string {
 // sniffed is how much of a value tells its type, in bytes.
 const sniffed = 512
 
-// meta is the metadata of a value that begins with head, without its checksum. It shares User with o, which checked has copied.
+// meta is the metadata of a value that begins with head, without its checksum. It shares User with
+// o, which checked has copied.
 func (o *PutOptions) meta(key string, head []byte) engine.Meta {
 	m := engine.Meta{
 		Tag:         newTag(),

@@ -37,6 +37,7 @@ func TestContentType(t *testing.T) {
 		{"extension in capitals", "A.HTML", png, "", "text/html; charset=utf-8"},
 		{"dot file", ".html", png, "", "image/png"},
 		{"dot file in a folder", "a.css/.js", png, "", "image/png"},
+		{"folder", "a.css/", png, "", "image/png"},
 		{"graph in a .dot file", "a.dot", "digraph { a -> b }", "", "text/plain; charset=utf-8"},
 		{"document in a .dot file", "a.dot", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "", "application/x-ole-storage"},
 		{"unknown extension", "a.nosuchthing", png, "", "image/png"},
@@ -54,7 +55,8 @@ func TestContentType(t *testing.T) {
 	}
 }
 
-// TestContentTypesAreTheSameEverywhere: the tables of this machine have types for these, which others need not have.
+// TestContentTypesAreTheSameEverywhere: the tables of this machine have types for these, which
+// others need not have.
 func TestContentTypesAreTheSameEverywhere(t *testing.T) {
 	if err := errors.Join(mime.AddExtensionType(".nosuchthing", "x/ours"), mime.AddExtensionType(".png", "x/ours")); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// A caller that uses its map of metadata again after it began a value must not change what is stored.
+// A caller that uses its map of metadata again after it began a value must not change what is
+// stored.
 func TestWriterKeepsNoReferenceToTheMetadata(t *testing.T) {
 	for name, value := range map[string]string{"one chunk": "x", "staged": text} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +118,8 @@ func TestMetadataIsChecked(t *testing.T) {
 	}
 }
 
-// everyPut stores a small value by each call that takes options, under the name of the call, and returns their errors.
+// everyPut stores a small value by each call that takes options, under the name of the call, and
+// returns their errors.
 func everyPut(t *testing.T, v *kvault.Vault, o *kvault.PutOptions) map[string]error {
 	t.Helper()
 	ctx, errs := t.Context(), map[string]error{}

@@ -26,7 +26,8 @@ type SalvageReport struct {
 	Keys, Bytes int64
 	// Columns is how many arrays are there; a column whose elements differ in size is two.
 	Columns int64
-	// Unproven is how many of the values had no checksum to prove them, as those of other programs have none. They are told as doubts.
+	// Unproven is how many of the values had no checksum to prove them, as those of other programs
+	// have none. They are told as doubts.
 	Unproven int64
 	// Unconfirmed is how many of the keys the index of keys does not confirm, because it is damaged there. Such a key can be an altered one:
 	// no checksum covers it. Each is told as a doubt, or one doubt of the table tells all if nothing is left of the index.
@@ -38,11 +39,12 @@ type SalvageReport struct {
 // Salvage copies what can be read of a damaged vault, the file src, into a new one, the file dst. src is only read; nobody may
 // write it meanwhile. Check says whether a vault needs it.
 //
-// Every value that is given back is whole, with its metadata, and was held against its checksum. A value without one is told as a doubt, or one doubt
-// tells of all values of a table that has no checksums. Its key was held against the
-// index of keys, as the name of a column is. OnLoss is told what is doubtful about a value, and
-// what could not be read: by key or column wherever anything in the file still names it, else as a range of rows. A column has no
-// checksum: it is lost unless all of it can be read, and bytes altered within go unseen. Tables of other programs are not copied,
+// Every value that is given back is whole, with its metadata, and was held against its checksum. A
+// value without one is told as a doubt, or one doubt tells of all values of a table that has no
+// checksums. Its key was held against the index of keys, as the name of a column is. OnLoss is told
+// what is doubtful about a value, and what could not be read: by key or column wherever anything in
+// the file still names it, else as a range of rows. A column has no checksum: it is lost unless all
+// of it can be read, and bytes altered within go unseen. Tables of other programs are not copied,
 // but named.
 //
 // Errors: ErrNoVault if src does not exist, ErrInvalid if it is no file, ErrExists if dst exists, and ErrCorrupt if nothing of a vault is

@@ -17,9 +17,10 @@ func (v *Vault) PutReader(ctx context.Context, key string, r io.Reader, o *PutOp
 	return putReader(ctx, v, key, r, o)
 }
 
-// PutFile stores the regular file at path under key, as PutReader does. Its size, its modification time (or the nearest that
-// FitModTime finds) and its extension count unless the options, or the key's extension, say otherwise. A file that grows or shrinks
-// while it is read is an error; one of size 0, as in /proc, is read to its end. A failure to read it is an *IOError.
+// PutFile stores the regular file at path under key, as PutReader does. Its size, its modification
+// time (or the nearest that FitModTime finds) and its extension count unless the options, or the
+// key's extension, say otherwise. A file that grows or shrinks while it is read is an error; one of
+// size 0, as in /proc, is read to its end. A failure to read it is an *IOError.
 func (v *Vault) PutFile(ctx context.Context, key, path string, o *PutOptions) (Entry, error) {
 	entry, err := putFile(ctx, v, key, path, o)
 	return entry, fail("put", key, err)

@@ -8,7 +8,8 @@ import (
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
-// Vault is an ordered set of keys with values of any size. A key is any bytes, from one up to MaxKey. All methods are safe for concurrent use. Close it when done.
+// Vault is an ordered set of keys with values of any size. A key is any bytes, from one up to
+// MaxKey. All methods are safe for concurrent use. Close it when done.
 type Vault struct {
 	store engine.Store
 	opt   Options
@@ -20,8 +21,9 @@ type Vault struct {
 
 var _ scope = (*Vault)(nil)
 
-// New makes a vault of any engine. The vault owns the store from then on and closes it. Of the options, those about files
-// are ignored. What of the others cannot work is ErrInvalid, as in Open; the store is still the caller's then.
+// New makes a vault of any engine. The vault owns the store from then on and closes it. Of the
+// options, those about files are ignored. What of the others cannot work is ErrInvalid, as in Open;
+// the store is still the caller's then.
 func New(s engine.Store, o *Options) (*Vault, error) {
 	if err := o.check(); err != nil {
 		return nil, fail("new", "", err)
@@ -39,8 +41,10 @@ func newVault(s engine.Store, o Options) *Vault {
 // Calls that begin meanwhile fail with ErrClosed, and so does everything that came from the vault: readers, writers,
 // listings. Do not close a vault from inside Update, View or Options.OnError: Close would wait for its caller.
 //
-// If the cache cannot be written, Close returns that error and the vault stays open, so that nothing is lost: call Close
-// again to try again, read what is there and keep it elsewhere, or give up the entry that the *FlushError names by DiscardCached. Closing a closed vault returns nil.
+// If the cache cannot be written, Close returns that error and the vault stays open, so that
+// nothing is lost: call Close again to try again, read what is there and keep it elsewhere, or call
+// DiscardCached to give up the entry that the *FlushError names. Closing a closed vault returns
+// nil.
 func (v *Vault) Close() error {
 	v.closing <- struct{}{}
 	defer func() { <-v.closing }()

@@ -14,7 +14,8 @@ import (
 // rule makes a table of another program with a rule for values.
 const rule = `CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL CHECK(length(value) < 100))`
 
-// ruled is a vault with the rule, its cache on. What is in the cache includes two keys and a column that cannot be written.
+// ruled is a vault with the rule, its cache on. What is in the cache includes two keys and a column
+// that cannot be written.
 func ruled(t *testing.T, o *kvault.Options, cache *kvault.CacheOptions) (*kvault.Vault, string) {
 	t.Helper()
 	ctx, path := t.Context(), newPath(t)

@@ -9,12 +9,13 @@ import (
 
 // Codec turns elements into bytes and back. It is safe for concurrent use.
 type Codec[T any] interface {
-	// Type is what the file calls the type of the elements: 1 to 255 bytes of printable text. A column can be opened by a codec of
-	// its type only.
+	// Type is what the file calls the type of the elements: 1 to 255 bytes of printable text. A
+	// column can be opened by a codec of its type only.
 	Type() string
 	// Size is the length of every encoded element in bytes, or 0 if they differ.
 	Size() int
-	// Append appends the encoded x, of at most MaxElement bytes, to dst and returns the extended slice.
+	// Append appends the encoded x, of at most MaxElement bytes, to dst and returns the extended
+	// slice.
 	Append(dst []byte, x T) ([]byte, error)
 	// Decode returns the element that b encodes. It does not keep b.
 	Decode(b []byte) (T, error)

@@ -34,8 +34,8 @@ func counted[T any](seq iter.Seq2[T, error], want int) error {
 	return right(nil, n, want)
 }
 
-// columnCalls are calls on the columns c and text, each with a check of its answer. Those that change something do so in an Update that is
-// undone.
+// columnCalls are calls on the columns c and text, each with a check of its answer. Those that
+// change something do so in an Update that is undone.
 func columnCalls(v *kvault.Vault, c *column.Column[int64], text *column.Column[string]) map[string]func(ctx context.Context) error {
 	undone := func(fn func(tx *kvault.Tx) error) error {
 		var failed error

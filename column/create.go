@@ -14,10 +14,11 @@ import (
 
 // Options are for columns that are made. The zero value is good.
 type Options struct {
-	// MinChunk and MaxChunk bound the chunks in which elements lie, in bytes. If 0 they are 128 KiB and 1 MiB: the way to an element
-	// leads through its chunk page by page. The first chunk begins with MinChunk and
-	// doubles. For elements of one size they are rounded, MinChunk up and MaxChunk down, to whole elements. Elements
-	// larger than MaxChunk are possible where sizes differ, up to MaxElement, and get chunks of their own. At most 512 MiB.
+	// MinChunk and MaxChunk bound the chunks in which elements lie, in bytes. If 0 they are 128 KiB
+	// and 1 MiB: the way to an element leads through its chunk page by page. The first chunk begins
+	// with MinChunk and doubles. For elements of one size they are rounded, MinChunk up and
+	// MaxChunk down, to whole elements. Elements larger than MaxChunk are possible where sizes
+	// differ, up to MaxElement, and get chunks of their own. At most 512 MiB.
 	MinChunk, MaxChunk int64
 }
 
@@ -28,8 +29,9 @@ const (
 	longestName     = 255
 )
 
-// MaxElement is the longest element in bytes, as it is encoded; where all have one size, MaxChunk bounds it too. A longer one is
-// kvault.ErrTooLarge. A column that another program wrote may hold longer ones: they are read.
+// MaxElement is the longest element in bytes, as it is encoded; where all have one size, MaxChunk
+// bounds it too. A longer one is kvault.ErrTooLarge. A column that another program wrote may hold
+// longer ones: they are read.
 const MaxElement = kvault.MaxOneRowLimit
 
 // longestElement is MaxElement, except in tests.
@@ -131,7 +133,8 @@ func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o 
 	return err
 }
 
-// validType refuses the name of a type that would break the line it is shown in, or that other programs cut off.
+// validType refuses the name of a type that would break the line it is shown in, or that other
+// programs cut off.
 func validType(typ string) error {
 	if typ == "" || len(typ) > longestName || !utf8.ValidString(typ) ||
 		strings.ContainsFunc(typ, func(r rune) bool { return !unicode.IsPrint(r) }) {

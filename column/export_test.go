@@ -1,6 +1,7 @@
 package column
 
-// SetLongestElement makes elements of more than n bytes too long until the function that it returns is called.
+// SetLongestElement makes elements of more than n bytes too long until the function that it returns
+// is called.
 func SetLongestElement(n int) (undo func()) {
 	before := longestElement
 	longestElement = n

@@ -37,8 +37,8 @@ func TestElementsThatAreTooLong(t *testing.T) {
 	})
 }
 
-// Another program may have said that chunks are longer than a row can be. Those that this package makes must fit in a row all the same, or
-// appends to the column would fail from some length on.
+// Another program may have said that chunks are longer than a row can be. Those that this package
+// makes must fit in a row all the same, or appends to the column would fail from some length on.
 func TestChunksOfAnotherProgramStayShort(t *testing.T) {
 	ctx, path := t.Context(), newPath(t)
 	v := openFile(t, path)
@@ -70,7 +70,8 @@ func TestNamesOfTypes(t *testing.T) {
 	})
 }
 
-// A column with elements larger than a chunk is by default can be made anew by a flush, as any other.
+// A column with elements larger than a chunk is by default can be made anew by a flush, as any
+// other.
 func TestColumnOfLargeElementsDroppedElsewhere(t *testing.T) {
 	ctx, path := t.Context(), newPath(t)
 	v, other := openFile(t, path), openFile(t, path)
@@ -85,7 +86,8 @@ func TestColumnOfLargeElementsDroppedElsewhere(t *testing.T) {
 	}
 }
 
-// lender is a codec that saves the copy where it can: what it returns is its caller's memory, or its own.
+// lender is a codec that saves the copy where it can: what it returns is its caller's memory, or
+// its own.
 type lender struct{ typ string }
 
 func (l lender) Type() string { return l.typ }

@@ -26,7 +26,8 @@ func (c *Column[T]) pending(r *run) *pending {
 	return &pending{c.name, c.codec.Type(), c.codec.Size(), r}
 }
 
-// kept returns p with data of its own: a codec may have returned memory that it, or the caller, goes on using.
+// kept returns p with data of its own: a codec may have returned memory that it, or the caller,
+// goes on using.
 func (p *pending) kept() *pending {
 	if p.run.lent {
 		p.run.data, p.run.lent = slices.Clone(p.run.data), false

@@ -6,7 +6,8 @@ import "github.com/kohakuvault/kvault/engine"
 func openVariable(a engine.Arrays, p *parts) layout {
 	data, index := stream{a, p.data}, fixed{stream{a, *p.index}}
 	if index.arr.ElemSize == entryBytes {
-		// Chunks need not be as long as another program said, and must not grow beyond what a row holds.
+		// Chunks need not be as long as another program said, and must not grow beyond what a row
+		// holds.
 		data.arr.MaxChunk = min(data.arr.MaxChunk, int64(longestElement))
 		data.arr.MinChunk = min(data.arr.MinChunk, data.arr.MaxChunk)
 		return &scattered{data: data, index: index}

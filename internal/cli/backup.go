@@ -118,9 +118,12 @@ func (a *app) checkBackup(ctx context.Context, v *kvault.Vault) error {
 		},
 	})
 	b.finish()
-	if report.Problems > 0 {
+	switch {
+	case !report.Complete:
+		return fmt.Errorf("the copy was made, but not all of it was checked: %w", err)
+	case err != nil:
 		return fmt.Errorf("the copy was made, but has %s: %w",
 			countInWords(report.Problems, "problem"), kvault.ErrCorrupt)
 	}
-	return err
+	return nil
 }

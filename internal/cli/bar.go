@@ -106,7 +106,8 @@ func (b *bar) create() *progressbar.ProgressBar {
 	if b.total >= 0 {
 		end = max(b.total, b.done+1)
 	}
-	// What there is no room for is left out, since a line that is longer than the terminal is wide cannot be drawn again.
+	// What there is no room for is left out, since a line that is longer than the terminal is wide
+	// cannot be drawn again.
 	columns := b.a.columns()
 	width := columns - 50
 	switch {
@@ -146,7 +147,8 @@ func (a *app) columns() int {
 	return 80
 }
 
-// oneLiner cuts each line off before the last column of the terminal, whose width may change. Escape sequences take no room.
+// oneLiner cuts each line off before the last column of the terminal, whose width may change.
+// Escape sequences take no room.
 type oneLiner struct {
 	w       io.Writer
 	columns func() int

@@ -96,8 +96,8 @@ func (a *app) colAppend(ctx context.Context, names []string, flags colAppendFlag
 	})
 }
 
-// rehearseAppend fails if the rows would be refused by a vault that is not there yet, so that none is made for them. There may be more
-// rows than fit in memory.
+// rehearseAppend fails if the rows would be refused by a vault that is not there yet, so that none
+// is made for them. There may be more rows than fit in memory.
 func (a *app) rehearseAppend(ctx context.Context, in *input, format exchange.Format, o *exchange.ImportOptions) error {
 	if !a.missing() {
 		return nil

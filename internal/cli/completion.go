@@ -6,9 +6,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// bashFallback is what the script for bash takes from the package bash-completion, in case that is not there: the words of the line with
-// those put together again that bash takes apart at the characters after -n, and the other way round for what is offered. The package, if
-// it is loaded later, puts its own functions in their place.
+// bashFallback is what the script for bash takes from the package bash-completion, in case that is
+// not there: the words of the line with those put together again that bash takes apart at the
+// characters after -n, and the other way round for what is offered. The package, if it is loaded
+// later, puts its own functions in their place.
 const bashFallback = `if ! declare -F _get_comp_words_by_ref >/dev/null; then
 _get_comp_words_by_ref()
 {

@@ -8,8 +8,9 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// listRest sends the entries behind the key after, where listing them met damage. It finds each key by itself, in the index of keys, which
-// may be whole where rows are not. Where the index breaks, it comes from the other end.
+// listRest sends the entries behind the key after, where listing them met damage. It finds each key
+// by itself, in the index of keys, which may be whole where rows are not. Where the index breaks,
+// it comes from the other end.
 func (ex *exporter) listRest(ctx context.Context, after string, send func(listed) error) error {
 	o := kvault.ListOptions{Prefix: ex.prefix, Start: after + "\x00", Limit: 1}
 	found := func(key string) error {

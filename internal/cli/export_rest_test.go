@@ -12,8 +12,9 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// TestExportGoesPastDamage: when a page of the table or of its index is lost, export brings every value that get by name brings, but for
-// the two keys next to a lost page of the index: the engine looks one key ahead.
+// TestExportGoesPastDamage: when a page of the table or of its index is lost, export brings every
+// value that get by name brings, but for the two keys next to a lost page of the index: the engine
+// looks one key ahead.
 func TestExportGoesPastDamage(t *testing.T) {
 	const keys = 900
 	name := filepath.Join(t.TempDir(), "v.kv")
@@ -73,7 +74,8 @@ func TestExportGoesPastDamage(t *testing.T) {
 	}
 }
 
-// leafOf is a leaf in the middle of a table or an index: the left child of the middle cell of its root.
+// leafOf is a leaf in the middle of a table or an index: the left child of the middle cell of its
+// root.
 func leafOf(t *testing.T, name, object string) int {
 	t.Helper()
 	c, err := sqlite3.Open(name)

@@ -28,7 +28,8 @@ func (a *app) vaultFiles() vaultFiles {
 	return g
 }
 
-// opened reports whether info, of a file that this process has open, is of one of the vault's files.
+// opened reports whether info, of a file that this process has open, is of one of the vault's
+// files.
 func (g vaultFiles) opened(info fs.FileInfo) bool {
 	for name := range g.names {
 		if file, err := os.Stat(filepath.Join(g.folder, name)); err == nil && os.SameFile(file, info) {

@@ -76,8 +76,8 @@ func asFolder(name string) string {
 
 type importFlags struct{ skipSpecial, overwrite, checksum bool }
 
-// importFolder is the prefix of all keys to import into the folder that is named. It has the form of a path, as the keys get it, so
-// that "a//b" and "./a/b/" name the same folder.
+// importFolder is the prefix of all keys to import into the folder that is named. It has the form
+// of a path, as the keys get it, so that "a//b" and "./a/b/" name the same folder.
 func importFolder(name string) (string, error) {
 	clean := path.Clean(filepath.ToSlash(name))
 	switch {

@@ -99,7 +99,8 @@ func (im *importer) fetch(ctx context.Context, l *lane, s source) *item {
 	return it
 }
 
-// same compares the file with the value that the vault has, which it takes for another one if it does not match its checksum.
+// same compares the file with the value that the vault has, which it takes for another one if it
+// does not match its checksum.
 func (it *item) same(ctx context.Context, v *kvault.Vault, key string) (bool, error) {
 	r, err := v.NewReader(ctx, key)
 	if err == nil {
@@ -121,7 +122,7 @@ func (it *item) same(ctx context.Context, v *kvault.Vault, key string) (bool, er
 			return false, err
 		}
 		it.content = readMoment(it.file, it.info)
-		it.content.left -= int64(len(it.value))
+		it.content.left = max(it.content.left-int64(len(it.value)), 0) // value may be longer than stated
 	}
 	return false, ctx.Err()
 }

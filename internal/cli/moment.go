@@ -8,22 +8,24 @@ import (
 	"time"
 )
 
-// momentReader reads a regular file as it was at one moment, when info was taken: its first info.Size() bytes, should it have grown
-// since. It fails if the file became shorter or was written over. A file whose size is not what its system says, as in /proc and
-// /sys and on some networks, is read to its end.
+// momentReader reads a regular file as it was at one moment, when info was taken: its first
+// info.Size() bytes, should it have grown since. It fails if the file became shorter or was written
+// over. A file whose size is not what its system says, as in /proc and /sys and on some networks,
+// is read to its end.
 type momentReader struct {
 	f    fs.File
 	info fs.FileInfo
 	left int64 // of the stated size
-	// trusted says that the size was passed on as a promise, so that a file which breaks it is refused.
+	// trusted says that the size was passed on as a promise, so that a file which breaks it is
+	// refused.
 	trusted bool
 	toEnd   bool // the stated size is not true
 	grew    bool
 	done    bool
 }
 
-// sizeTrusted is the size above which a file is believed to have the size that it states. Systems that make files up when they are read
-// state 0 or little.
+// sizeTrusted is the size above which a file is believed to have the size that it states. Systems
+// that make files up when they are read state 0 or little.
 const sizeTrusted = smallFile
 
 func readMoment(f fs.File, info fs.FileInfo) *momentReader {

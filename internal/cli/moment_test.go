@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// madeFile is a file whose content and stated size are what a test says, and change when part of it was read.
+// madeFile is a file whose content and stated size are what a test says, and change when part of it
+// was read.
 type madeFile struct {
 	io.Reader
 	size int64

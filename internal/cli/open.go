@@ -37,7 +37,8 @@ func (a *app) withVault(ctx context.Context, acc access, fn func(*kvault.Vault) 
 	return fn(v)
 }
 
-// missing reports whether the vault is not there yet, so that a command that is refused must not make it.
+// missing reports whether the vault is not there yet, so that a command that is refused must not
+// make it.
 func (a *app) missing() bool {
 	_, err := os.Stat(a.flags.file)
 	return errors.Is(err, os.ErrNotExist)

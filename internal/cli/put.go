@@ -133,8 +133,9 @@ type putSource struct {
 	file  *momentReader // nil if it is no regular file
 }
 
-// openSource opens standard input, or the named file. That is done before the vault is, since a vault must not be made for a file that
-// cannot be read, and after it was examined, since a vault's own file must not be opened.
+// openSource opens standard input, or the named file. That is done before the vault is, since a
+// vault must not be made for a file that cannot be read, and after it was examined, since a vault's
+// own file must not be opened.
 func (a *app) openSource(ctx context.Context, name string) (*putSource, error) {
 	if name == "-" {
 		if a.terminal(a.sys.In) {
@@ -189,7 +190,8 @@ func (s *putSource) describe(key string, o *kvault.PutOptions) {
 	}
 }
 
-// prepare returns what is to be stored. It fails, before a vault is made, if the vault would refuse it.
+// prepare returns what is to be stored. It fails, before a vault is made, if the vault would refuse
+// it.
 func (a *app) prepare(ctx context.Context, key, as string, src io.Reader, o *kvault.PutOptions) (io.Reader, error) {
 	if fit := kvault.FitModTime(o.ModTime); !o.ModTime.IsZero() && !fit.Equal(o.ModTime) {
 		a.note("%s", timeNote(key, o.ModTime, fit))

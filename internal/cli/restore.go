@@ -24,10 +24,10 @@ func (a *app) restoreCommand() *cobra.Command {
 the vault holds now is replaced, so it asks first; where there is no terminal to
 ask on, --yes is needed.
 
-The copy is checked first: a damaged BACKUP leaves the vault as it is. Nobody may
-have the vault open. The log and the journal of the old vault are removed, which
-'cp' leaves to be played into the backup. A crash leaves the old vault or the new
-one. The file keeps its mode and owner.
+The copy is checked first: a damaged BACKUP leaves the vault as it is. No process
+may have the vault open. The log and the journal of the old vault are removed; after
+a 'cp' over the vault, SQLite would play them into the copy. A crash leaves the old
+vault or the new one. The file keeps its mode and owner.
 
 ` + exitHelp(),
 		Example: `  kvault -f media.kv restore media-2026-11-28.kv

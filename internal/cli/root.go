@@ -90,8 +90,9 @@ func (a *app) action(fn func(ctx context.Context, args []string) error) func(*co
 	}
 }
 
-// refuseEmpty refuses flags whose value is empty, which mostly is a variable that is not set: --prefix would mean every key,
-// --if-tag any version, and --output standard output. --file has an error of its own.
+// refuseEmpty refuses flags whose value is empty, which mostly is a variable that is not set:
+// --prefix would mean every key, --if-tag any version, and --output standard output. --file has an
+// error of its own.
 func refuseEmpty(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if f.Value.String() != "" || f.Value.Type() != "string" || f.Name == "file" || err != nil {

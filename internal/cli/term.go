@@ -15,8 +15,9 @@ func (a *app) colour() bool {
 	return a.terminal(a.sys.Out) && a.sys.Getenv("NO_COLOR") == "" && a.sys.Getenv("TERM") != "dumb"
 }
 
-// shown is a key, or other text that the vault holds, as standard output gets it: quoted if it has control characters, which would make
-// lines and columns of their own, and on a terminal also if it would not print as it is.
+// shown is a key, or other text that the vault holds, as standard output gets it: quoted if it has
+// control characters, which would make lines and columns of their own, and on a terminal also if it
+// would not print as it is.
 func (a *app) shown(text string) string {
 	if a.terminal(a.sys.Out) && !plain(text) || !a.terminal(a.sys.Out) && !oneLine(text) {
 		return strconv.Quote(text)
@@ -24,7 +25,8 @@ func (a *app) shown(text string) string {
 	return text
 }
 
-// oneLine reports whether text has no control characters, and is not what strconv.Quote makes of one that has.
+// oneLine reports whether text has no control characters, and is not what strconv.Quote makes of
+// one that has.
 func oneLine(text string) bool {
 	if strings.HasPrefix(text, `"`) {
 		if _, err := strconv.Unquote(text); err == nil {

@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// writeFile has fill write the named file, which changes only when all of it is there. A symbolic link stays, and the file that it
-// leads to changes. What cannot be replaced, such as a pipe, a device or a file that is open already, is written to directly.
+// writeFile has fill write the named file, which changes only when all of it is there. A symbolic
+// link stays, and the file that it leads to changes. What cannot be replaced, such as a pipe, a
+// device or a file that is open already, is written to directly.
 func (a *app) writeFile(name string, fill func(io.Writer) error) error {
 	resolved, err := followLinks(name)
 	if err != nil {
@@ -51,14 +52,16 @@ func (a *app) writeFile(name string, fill func(io.Writer) error) error {
 	return replaceFile(root, base, attrs, fill)
 }
 
-// procFiles is where Linux has the files that are open, under names that lead to them without being their own.
+// procFiles is where Linux has the files that are open, under names that lead to them without being
+// their own.
 const procFiles = "/proc/"
 
 // openFile matches the names of this process's open files.
 var openFile = regexp.MustCompile(`^(?:/dev|/proc/(?:self|thread-self|` + strconv.Itoa(os.Getpid()) + `))/fd/([0-9]+)$`)
 
-// followLinks returns the file that name leads to, whether it exists or not. It goes no further than to the name of an open file: the
-// system shows those as links to the name by which the file was opened, which may be another file's by now.
+// followLinks returns the file that name leads to, whether it exists or not. It goes no further
+// than to the name of an open file: the system shows those as links to the name by which the file
+// was opened, which may be another file's by now.
 func followLinks(name string) (string, error) {
 	for range 40 {
 		if clean := filepath.Clean(name); openFile.MatchString(clean) || strings.HasPrefix(clean, procFiles) {

@@ -1,4 +1,5 @@
-// Package ctxtest ends contexts at chosen moments of a call, for tests of what the call then answers.
+// Package ctxtest ends contexts at chosen moments of a call, for tests of what the call then
+// answers.
 package ctxtest
 
 import (
@@ -12,7 +13,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Causes are errors that a context may be cancelled with, and that a caller would take for an answer.
+// Causes are errors that a context may be cancelled with, and that a caller would take for an
+// answer.
 var Causes = []error{
 	engine.ErrNotFound, engine.ErrExists, engine.ErrClosed, engine.ErrReadOnly, engine.ErrInvalid, engine.ErrUnsupported, engine.ErrTagMismatch,
 	engine.ErrBusy, engine.ErrCorrupt, engine.ErrTooLarge, engine.ErrNoVault, engine.ErrTxDone, io.EOF, context.DeadlineExceeded,

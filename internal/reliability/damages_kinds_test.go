@@ -63,7 +63,7 @@ func start(from, n int, random bool) func([]byte, *rand.Rand) []byte {
 	}
 }
 
-// somePages damages one in so many pages, by chance, but not the first.
+// somePages damages each page but the first with the probability 1/one.
 func somePages(one int, hurt func(page, data []byte, r *rand.Rand)) func([]byte, *rand.Rand) []byte {
 	return func(data []byte, r *rand.Rand) []byte {
 		for at := damagePage; at < len(data); at += damagePage {
@@ -75,7 +75,8 @@ func somePages(one int, hurt func(page, data []byte, r *rand.Rand)) func([]byte,
 	}
 }
 
-// pagesOfKind wipes the pages that begin as those of a kind do, and have a number of cells that can be.
+// pagesOfKind wipes the pages that begin as those of a kind do, and have a number of cells that can
+// be.
 func pagesOfKind(kind byte) func([]byte, *rand.Rand) []byte {
 	return func(data []byte, _ *rand.Rand) []byte {
 		for at := damagePage; at < len(data); at += damagePage {

@@ -34,8 +34,9 @@ type came struct {
 	right, doubted, wrongTold, wrongUntold, lost, lostUntold int
 }
 
-// TestDamages makes the table of docs/salvage.md: what Salvage and SQLite's own .recover bring back of a vault of real files. Without a shell that
-// can recover a whole vault the second half stays empty.
+// TestDamages makes the table of docs/salvage.md: what Salvage and SQLite's own .recover bring back
+// of a vault of real files. Without a shell that can recover a whole vault the second half stays
+// empty.
 func TestDamages(t *testing.T) {
 	data, values := filesTemplate(t)
 	recovers := canRecover(t, data, values)
@@ -100,7 +101,8 @@ func writeTable(t *testing.T, path, table string) {
 // rowLimit is the largest value that is one row.
 const rowLimit = 1 << 20
 
-// filesTemplate is a vault of real files and of large random values, some replaced and some removed since.
+// filesTemplate is a vault of real files and of large random values, some replaced and some removed
+// since.
 func filesTemplate(t *testing.T) (data []byte, values map[string][]byte) {
 	t.Helper()
 	values = map[string][]byte{}
@@ -236,7 +238,9 @@ func canRecover(t *testing.T, data []byte, values map[string][]byte) bool {
 	return true
 }
 
-// recoverAll does the same, within a minute and 3 GB of memory, which random bytes make it exceed, by SQLite's shell. What it puts into its table lost_and_found counts, though a user would have to find out what is what.
+// recoverAll does the same, within a minute and 3 GB of memory, which random bytes make it exceed,
+// by SQLite's shell. What it puts into its table lost_and_found counts, though a user would have to
+// find out what is what.
 func recoverAll(t *testing.T, path string, values map[string][]byte) (c came) {
 	t.Helper()
 	to := path + ".recovered"

@@ -11,17 +11,17 @@ const (
 	defaultKills     = 12
 	defaultLargest   = 65 << 20
 	defaultSoak      = time.Second
-	// One of so many configurations of the model is tried, another each time, with so many seeds each.
+	// The model tries one in modelStride configurations, others in each run.
 	modelStride = 29
-	// One of so many hostile files is tried, another each time.
+	// The test of hostile files tries one in defaultHostile, others in each run.
 	defaultHostile = 23 * slowdown
-	// From so many changes of each kind FuzzDamage sets out.
+	// FuzzDamage starts from damageSeeds changes of each kind.
 	damageSeeds = 12
-	// Damage lies so many bytes apart.
+	// The tests of damaged files damage one byte in damageStride.
 	damageStride    = 4001 * slowdown
 	defaultSeeds    = 1
 	defaultRoom     = 20 * slowdown
 	defaultLockStep = 8 * slowdown
-	// At so many places a log is cut and overwritten.
+	// The tests of logs cut and overwrite them at defaultLogCuts places.
 	defaultLogCuts = 24 / slowdown
 )

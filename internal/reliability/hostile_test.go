@@ -22,7 +22,7 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-var hostile = flag.Int("hostile", defaultHostile, "one of so many hostile files is tried, another each time")
+var hostile = flag.Int("hostile", defaultHostile, "try one in this many hostile files, others in each run")
 
 // hostileMemory is what a process may take that meets hostile files, one after another.
 const hostileMemory = 600 << 20

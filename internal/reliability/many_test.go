@@ -11,17 +11,17 @@ const (
 	defaultKills     = 2000
 	defaultLargest   = 5 << 30
 	defaultSoak      = 2 * time.Minute
-	// One of so many configurations of the model is tried, with so many seeds each.
+	// The model tries one in modelStride configurations.
 	modelStride = 1
-	// One of so many hostile files is tried.
+	// The test of hostile files tries one in defaultHostile.
 	defaultHostile = 1
-	// From so many changes of each kind FuzzDamage sets out.
+	// FuzzDamage starts from damageSeeds changes of each kind.
 	damageSeeds = 40
-	// Damage lies so many bytes apart.
+	// The tests of damaged files damage one byte in damageStride.
 	damageStride    = 97
 	defaultSeeds    = 4
 	defaultRoom     = 1
 	defaultLockStep = 1
-	// At so many places a log is cut and overwritten.
+	// The tests of logs cut and overwrite them at defaultLogCuts places.
 	defaultLogCuts = 1000
 )

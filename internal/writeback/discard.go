@@ -2,8 +2,8 @@ package writeback
 
 import "github.com/kohakuvault/kvault/engine"
 
-// Discard drops the pending entry of key, and reports whether there was one. It panics if a flush is under way, which may have
-// written the entry.
+// Discard drops the pending entry of key, and reports whether there was one. It panics if a flush
+// is under way, which may have written the entry.
 func (c *Cache) Discard(key string) bool {
 	c.mustNotFlush()
 	e, ok := c.view.Delete(key)
@@ -13,7 +13,8 @@ func (c *Cache) Discard(key string) bool {
 	return ok
 }
 
-// DiscardAppends drops the elements that are pending for a column, and reports whether there were any. It panics as Discard does.
+// DiscardAppends drops the elements that are pending for a column, and reports whether there were
+// any. It panics as Discard does.
 func (c *Cache) DiscardAppends(column string) bool {
 	c.mustNotFlush()
 	var gone []engine.Append
