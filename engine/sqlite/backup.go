@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -78,6 +79,9 @@ func (s *Store) refuseTarget(path string) (fs.FileInfo, error) {
 		return nil, nil
 	}
 	own, err := filepath.EvalSymlinks(s.conf.Path)
+	if errors.Is(err, fs.ErrNotExist) { // it was removed: a connection that is open can still read it, and a new one says so
+		return nil, nil
+	}
 	if err != nil {
 		return nil, ioError("back up", err)
 	}

@@ -81,3 +81,53 @@ func nextDescriptor(t *testing.T) int {
 	t.Cleanup(func() { syscall.Close(fd) })
 	return fd + 1
 }
+
+// Every connection that a vault opens takes the descriptors of idle ones: that which writes, that which copies the log, and what looks at the
+// marks of commits.
+func TestAllOpensSpareDescriptors(t *testing.T) {
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	setLimit := func(limit syscall.Rlimit) {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer setLimit(old)
+	idle := openHeld(t, filepath.Join(t.TempDir(), "idle.kv"), Options{})
+	vault := openHeld(t, filepath.Join(t.TempDir(), "v.kv"), Options{})
+	for free := range 8 {
+		for name, open := range map[string]func() (closes func() error, err error){
+			"vault": func() (func() error, error) {
+				s, err := Open(t.Context(), filepath.Join(t.TempDir(), "new.kv"), nil)
+				if err != nil {
+					return nil, err
+				}
+				if s.recent.marks == nil {
+					t.Errorf("%d descriptors free: no marks", free)
+				}
+				return s.Close, nil
+			},
+			"copier": func() (func() error, error) {
+				c, err := vault.connectCopier(t.Context())
+				if err != nil {
+					return nil, err
+				}
+				return c.Close, nil
+			},
+		} {
+			keepIdle(t, idle, 4)
+			limit := old
+			limit.Cur = uint64(nextDescriptor(t) + free)
+			setLimit(limit)
+			closes, err := open()
+			setLimit(old)
+			if err != nil {
+				t.Errorf("%s, with %d descriptors free and idle connections to be given up: %v", name, free, err)
+			} else if err := closes(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

@@ -39,10 +39,12 @@ func (s *Store) attempt(ctx context.Context, read func() error) (err error) {
 func (s *Store) playBack(ctx context.Context) error {
 	conf := s.conf
 	conf.ReadOnly, conf.MaxMemory = false, readerMemory(0, 0)
-	conn, err := driver.Open(ctx, conf)
-	if err == nil {
+	conn, err := openSparing(ctx, conf, func(conn *driver.Conn) error {
 		// What is played back is to be durable before the journal is removed.
-		err = errors.Join(conn.Exec(`PRAGMA fullfsync=1; SELECT 1 FROM sqlite_schema LIMIT 1`), conn.Close())
+		return conn.Exec(`PRAGMA fullfsync=1; SELECT 1 FROM sqlite_schema LIMIT 1`)
+	})
+	if err == nil {
+		err = conn.Close()
 	}
 	switch driver.KindOf(err) {
 	case driver.ReadOnly, driver.CannotOpen, driver.HotJournal:

@@ -117,7 +117,8 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	s.writer = newWriter(s, conn)
 	if !s.opt.DisableWAL {
-		s.recent.marks, s.recent.limit = driver.OpenMarks(conn), int(min(recentBytes, s.direct.room))
+		s.recent.marks, _ = sparing(func() (*driver.Marks, error) { return driver.OpenMarks(conn) }) // without them nothing is remembered
+		s.recent.limit = int(min(recentBytes, s.direct.room))
 	}
 	if err := s.writer.startSweeping(ctx); err != nil {
 		return errors.Join(err, s.recent.close(), s.writer.close())
@@ -199,18 +200,11 @@ func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.C
 	}
 	mmap = s.mappable(mmap)
 	conf.Mapped, conf.MaxMemory = mmap > 0, readerMemory(mmap, cacheKB)
-	conn, err := driver.Open(ctx, conf)
-	if err != nil {
-		return nil, conf.Explain(err)
-	}
-	// The first look at the file may play a journal back, which is to be durable before the journal is removed.
-	if err := conn.Exec(fmt.Sprintf(`PRAGMA fullfsync=1; PRAGMA mmap_size=%d; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA query_only=1;
-		SELECT 1 FROM sqlite_schema LIMIT 1`, mmap, max(cacheKB, 1))); err != nil {
-		err = conf.Explain(err) // before a descriptor is free again
-		conn.Close()
-		return nil, err
-	}
-	return conn, nil
+	return openSparing(ctx, conf, func(conn *driver.Conn) error {
+		// The first look at the file may play a journal back, which is to be durable before the journal is removed.
+		return conn.Exec(fmt.Sprintf(`PRAGMA fullfsync=1; PRAGMA mmap_size=%d; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA query_only=1;
+			SELECT 1 FROM sqlite_schema LIMIT 1`, mmap, max(cacheKB, 1)))
+	})
 }
 
 // connectWriter opens the connection that writes. The first makes the file if need be.
@@ -226,15 +220,7 @@ func (s *Store) connectCopier(ctx context.Context) (*driver.Conn, error) {
 func (s *Store) connectWritable(ctx context.Context, memory int64) (*driver.Conn, error) {
 	conf := s.conf
 	conf.MaxMemory, conf.Watch = cmp.Or(conf.MaxMemory, memory), true
-	conn, err := driver.Open(ctx, conf)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.configureWriter(conn); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return conn, nil
+	return openSparing(ctx, conf, s.configureWriter)
 }
 
 func (s *Store) configureWriter(conn *driver.Conn) error {
@@ -259,9 +245,12 @@ func (s *Store) configureWriter(conn *driver.Conn) error {
 	if err != nil {
 		return err
 	}
-	return conn.Exec(fmt.Sprintf(`PRAGMA synchronous=%s; PRAGMA mmap_size=0; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;
+	if err := conn.Exec(fmt.Sprintf(`PRAGMA synchronous=%s; PRAGMA mmap_size=0; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;
 		PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d`,
-		synchronous(slices.Equal(mode, []string{"wal"}), s.opt.Full), max(s.opt.CacheKB, 1), 2*checkpointBytes))
+		synchronous(slices.Equal(mode, []string{"wal"}), s.opt.Full), max(s.opt.CacheKB, 1), 2*checkpointBytes)); err != nil {
+		return err
+	}
+	return lookAtFile(conn)
 }
 
 // layOut chooses what counts only for a file that has no page yet, and must precede the journal mode.

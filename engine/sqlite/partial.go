@@ -124,14 +124,11 @@ func foldLog(path string) error {
 	if err != nil {
 		return err
 	}
-	c, err := driver.Open(context.Background(), driver.Config{Path: abs})
+	c, err := openSparing(context.Background(), driver.Config{Path: abs}, lookAtFile)
 	if err != nil {
 		return err
 	}
-	log, done := 0, 0
-	if err = c.Exec(`SELECT 1 FROM sqlite_schema LIMIT 1`); err == nil { // before its first look a connection knows of no log
-		log, done, err = c.Checkpoint(true)
-	}
+	log, done, err := c.Checkpoint(true)
 	if err == nil && done < log {
 		err = fmt.Errorf("%d of %d pages of its log could not be copied into it", log-done, log)
 	}

@@ -38,19 +38,37 @@ func newPool(keep int, open func(ctx context.Context) (*driver.Conn, error)) *po
 // pools are all that are not closed.
 var pools sync.Map
 
-// openSparing opens a connection. If the process has as many files open as it may, all idle
-// connections are closed, and it is tried again.
-func (p *pool) openSparing(ctx context.Context) (*driver.Conn, error) {
-	c, err := p.open(ctx)
+// sparing calls open. If the process has as many files open as it may, all idle connections are
+// closed, and it is called again. The caller holds no lock of a pool.
+func sparing[T any](open func() (T, error)) (T, error) {
+	opened, err := open()
 	if !driver.OutOfFiles(err) {
-		return c, err
+		return opened, err
 	}
-	pools.Range(func(other, _ any) bool {
-		other.(*pool).closeIdle()
+	pools.Range(func(p, _ any) bool {
+		p.(*pool).closeIdle()
 		return true
 	})
-	return p.open(ctx)
+	return open()
 }
+
+// openSparing opens a connection and prepares it. Every connection to a file is opened by it.
+func openSparing(ctx context.Context, conf driver.Config, prepare func(*driver.Conn) error) (*driver.Conn, error) {
+	return sparing(func() (*driver.Conn, error) {
+		conn, err := driver.Open(ctx, conf)
+		if err != nil {
+			return nil, conf.Explain(err)
+		}
+		if err := prepare(conn); err != nil {
+			err = conf.Explain(err) // before a descriptor is free again
+			return nil, errors.Join(err, conn.Close())
+		}
+		return conn, nil
+	})
+}
+
+// lookAtFile has the connection open all files that it needs. Before that it knows of no log.
+func lookAtFile(c *driver.Conn) error { return c.Exec(`SELECT 1 FROM sqlite_schema LIMIT 1`) }
 
 func (p *pool) closeIdle() {
 	p.mu.Lock()
@@ -83,7 +101,7 @@ func (p *pool) get(ctx context.Context) (*driver.Conn, error) {
 		return c, nil
 	}
 	p.mu.Unlock()
-	return p.openSparing(ctx)
+	return p.open(ctx)
 }
 
 // put gives a connection back. It ends its transaction, unless that is a snapshot to be kept.

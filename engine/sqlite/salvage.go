@@ -34,7 +34,8 @@ type SalvageReport struct {
 }
 
 // Salvage copies what can be read of the vault file src, however damaged, into the new vault file dst. It reads src without SQLite and never
-// changes it; nobody may write it meanwhile. What src's write-ahead log or rollback journal holds for it counts.
+// changes it; nobody may write it meanwhile. What src's write-ahead log or rollback journal holds for it counts. If either is damaged, a doubt
+// is told of each table, but for what cannot be told from the end that a crash leaves.
 //
 // Every value is whole, and was held against its checksum. If it has none, a doubt is told of it,
 // or one of the table if no value there has one. A key has none: it is right if the file has it
@@ -138,6 +139,9 @@ func (s *salvage) copyAll(p *plan, tmp string) error {
 		s.lose(engine.Loss{Table: layoutTable, Copied: true, Err: p.newer})
 	}
 	for i, kv := range p.tables {
+		for _, err := range s.file.Doubts() {
+			s.lose(engine.Loss{Table: kv.name, Copied: true, Err: err})
+		}
 		if err := s.into(tmp, kv.name, func(dst *Store) error {
 			if err := s.copyTable(dst, p, kv); err != nil || i > 0 {
 				return err

@@ -143,11 +143,10 @@ func (s *Store) removeLog() {
 	}
 	conf := s.conf
 	conf.ReadOnly, conf.BusyTimeout, conf.MaxMemory = false, 0, readerMemory(0, 0)
-	conn, err := driver.Open(context.Background(), conf)
+	conn, err := openSparing(context.Background(), conf, lookAtFile)
 	if err != nil {
 		return // the file cannot be written: the log stays
 	}
-	_ = conn.Exec(`SELECT 1 FROM sqlite_schema LIMIT 1`) // before its first look a connection knows of no log
 	_ = conn.Close()
 }
 

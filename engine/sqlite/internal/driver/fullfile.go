@@ -3,6 +3,7 @@ package driver
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
 	"syscall"
 
@@ -15,12 +16,17 @@ import (
 type plainVFS struct{ vfs.VFSFilename }
 
 func (v plainVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	if flags&vfs.OPEN_WAL != 0 && !mayMakeLog(name.Database()) {
+		// SQLite opens the shared memory later, and would make it. Nobody removes it meanwhile: the database is locked.
+		if _, err := os.Stat(name.Database() + "-shm"); err != nil {
+			return nil, flags, vfs.SystemError(err, sqlite3.CANTOPEN)
+		}
+		flags = readableLog(flags)
+	}
 	makeSidecars(name, flags)
 	f, out, err := v.VFSFilename.OpenFilename(name, flags)
 	if flags&vfs.OPEN_WAL != 0 && errors.Is(err, fs.ErrPermission) {
-		// A reader that may not write the log can read it, if some writer has its shared memory open.
-		flags = flags&^(vfs.OPEN_READWRITE|vfs.OPEN_CREATE) | vfs.OPEN_READONLY
-		if log, readable, failed := v.VFSFilename.OpenFilename(name, flags); failed == nil {
+		if log, readable, failed := v.VFSFilename.OpenFilename(name, readableLog(flags)); failed == nil {
 			f, out, err = log, readable, nil
 		}
 	}
@@ -35,6 +41,11 @@ func (v plainVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File
 		return plainFile{f}, flags, nil
 	}
 	return f, flags, nil
+}
+
+// readableLog are the flags with which a reader that may not write the log opens it. It can read it if some writer has its shared memory open.
+func readableLog(flags vfs.OpenFlag) vfs.OpenFlag {
+	return flags&^(vfs.OPEN_READWRITE|vfs.OPEN_CREATE) | vfs.OPEN_READONLY
 }
 
 // systemFile is all that the driver's file can do where there is shared memory, and mappedFile where files can be mapped besides; a

@@ -121,10 +121,10 @@ func (c *Conn) latest() (walState, bool) {
 	h := &c.hold
 	if !h.tried {
 		there, err := c.hasLog()
-		h.tried = err == nil
 		if path := c.c.Filename("main"); path != nil && there {
-			h.index, _ = openWALIndex(path.String(), c.watch) // without one, nothing is kept
+			h.index, err = openWALIndex(path.String(), c.watch) // without one, nothing is kept
 		}
+		h.tried = err == nil || there && !OutOfFiles(err)
 	}
 	if h.index == nil {
 		return walState{}, false

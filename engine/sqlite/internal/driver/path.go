@@ -47,10 +47,15 @@ func (cfg Config) Explain(err error) error {
 // openFault tells which file could not be opened, and why, where SQLite has lost that.
 func openFault(err error, path string) error {
 	var known *fs.PathError
-	if kind := KindOf(err); kind != CannotOpen && kind != ReadOnly || errors.As(err, &known) {
+	kind := KindOf(err)
+	if kind != CannotOpen && kind != ReadOnly && kind != IO || errors.As(err, &known) {
 		return err
 	}
-	for _, suffix := range []string{"", "-wal", "-shm", longestSuffix} {
+	suffixes := []string{"", "-wal", "-shm", longestSuffix}
+	if kind == IO { // it was none of these, but what this package or the driver looks at when SQLite asks about them
+		suffixes = nil
+	}
+	for _, suffix := range suffixes {
 		if why := mayOpen(path + suffix); why != nil && !errors.Is(why, fs.ErrNotExist) {
 			return &Error{Kind: KindOf(err), err: fmt.Errorf("%w (%w)", why, err)}
 		}

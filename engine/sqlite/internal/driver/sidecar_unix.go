@@ -9,7 +9,16 @@ import (
 	"syscall"
 
 	"github.com/ncruces/go-sqlite3/vfs"
+	"golang.org/x/sys/unix"
 )
+
+// mayMakeLog says whether this process may make a log, and its shared memory, for a database. One
+// that may not write the database would make files of its own user, which the database's owner cannot
+// use: the owner could write nothing as long as they are there.
+func mayMakeLog(database string) bool {
+	err := unix.Faccessat(unix.AT_FDCWD, database, unix.W_OK, unix.AT_EACCESS)
+	return err != unix.EACCES && err != unix.EPERM && err != unix.EROFS
+}
 
 // makeSidecars makes the journal or the log that SQLite is about to open, if there is none, and
 // with a log its shared memory, which SQLite opens next: while the connection holds its lock on the

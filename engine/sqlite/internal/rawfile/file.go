@@ -26,6 +26,7 @@ type File struct {
 	free         bitset
 	// overlay says where in the file beside it the current version of a page begins.
 	overlay map[uint32]int64
+	doubts  []error
 	// cache holds pages, recent their numbers in the order they came, and keep is how many bytes of them there may be.
 	cache  map[uint32][]byte
 	recent []uint32
