@@ -268,3 +268,20 @@ func TestCutOffFile(t *testing.T) {
 		}
 	}
 }
+
+// SQLite itself looks whether a file is in its place before it makes a journal, and calls the file read-only.
+func TestMovedWithoutLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	s := open(t, path, &sqlite.Options{DisableWAL: true})
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Skip(err)
+	}
+	_, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "k", Value: []byte("value")}})
+	if !errors.Is(err, engine.ErrMoved) {
+		t.Errorf("put: %v", err)
+	}
+	if err := os.Rename(path+".moved", path); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, "k", []byte("value"))
+}

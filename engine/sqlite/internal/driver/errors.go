@@ -103,6 +103,9 @@ func wrap(err error) error {
 	if errors.Is(err, sqlite3.READONLY_ROLLBACK) {
 		return &Error{Kind: HotJournal, err: err}
 	}
+	if errors.Is(err, sqlite3.READONLY_DBMOVED) { // SQLite looks before it makes a journal
+		return moved("its file was renamed, removed or replaced (%w)", err)
+	}
 	var code sqlite3.ErrorCode
 	if errors.As(err, &code) {
 		return &Error{Kind: kinds[code], err: err}
