@@ -43,3 +43,6 @@ func (s *Store) Checkpoint() error {
 	_, _, err := w.conn.Checkpoint(false)
 	return s.explain(context.Background(), err)
 }
+
+// RemoveOldLog is what a restore does last.
+func RemoveOldLog(path string) error { return removeOldLog(path) }

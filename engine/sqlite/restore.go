@@ -214,23 +214,41 @@ func (r *restore) replace(tmp string) error {
 			return ioError("restore "+path, err)
 		}
 	}
+	if _, err := os.Lstat(path); err == nil && r.old == nil { // it has been made since
+		return fmt.Errorf("%s: %w", r.path, engine.ErrExists)
+	}
 	err := remove(path + "-journal")
 	if err == nil && r.old == nil {
-		err = remove(path + "-wal")
+		err = publishFile(tmp, path)
+	} else if err == nil {
+		if err = os.Rename(tmp, path); err == nil {
+			err = syncFolder(filepath.Dir(path))
+		}
 	}
 	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err == nil {
-		err = syncFolder(filepath.Dir(path))
-	}
-	if err == nil {
-		err = errors.Join(remove(path+"-wal"), remove(path+"-shm"), syncFolder(filepath.Dir(path)))
+		err = removeOldLog(path)
 	}
 	if err != nil {
 		return ioError("restore "+path, err)
 	}
 	return nil
+}
+
+// removeOldLog removes the log of the file that the one at path replaced. Another program may have opened the new file already, and made a log
+// for it, which stays. A kvault program has set the old one aside then, or does so when it writes.
+func removeOldLog(path string) error {
+	lock, err := driver.LockAlone(context.Background(), driver.Config{Path: path})
+	if driver.KindOf(err) == driver.Busy {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	logless, err := driver.Logless(path)
+	if err == nil && logless {
+		err = errors.Join(remove(path+"-wal"), remove(path+"-shm"))
+	}
+	return errors.Join(err, lock.Close(), syncFolder(filepath.Dir(path)))
 }
 
 func notAlone(ctx context.Context, path string, err error) error {

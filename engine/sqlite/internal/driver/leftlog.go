@@ -37,6 +37,11 @@ func ForeignLog(path string) (bool, error) {
 	if info, err := os.Stat(path + logSuffix); err != nil || info.Size() == 0 {
 		return false, ignore(err, fs.ErrNotExist)
 	}
+	return Logless(path)
+}
+
+// Logless reports whether the header of the database at path says that it has no write-ahead log. The answer lasts as long as that of ForeignLog.
+func Logless(path string) (bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return false, ignore(err, fs.ErrNotExist)
