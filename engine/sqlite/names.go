@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -44,8 +45,25 @@ func (s *Store) resolve() error {
 	if err != nil {
 		return &engine.IOError{Op: "open", Err: err}
 	}
+	if err := besideVault(real); err != nil {
+		return err
+	}
 	if real != abs {
 		s.conf.Path, s.conf.Place.Names = real, []string{real, abs}
+	}
+	return nil
+}
+
+// besideVault returns an error if path is the name that SQLite gives to a file beside another database, which it would overwrite or play.
+func besideVault(path string) error {
+	for _, suffix := range databaseSuffixes[1:] {
+		of, is := strings.CutSuffix(path, suffix)
+		if !is {
+			continue
+		}
+		if info, err := os.Stat(of); err == nil && info.Mode().IsRegular() {
+			return fmt.Errorf("%s is the name that SQLite gives to a file of %s; choose another: %w", path, of, engine.ErrInvalid)
+		}
 	}
 	return nil
 }

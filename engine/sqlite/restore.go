@@ -130,6 +130,9 @@ func restoreTarget(path string) (string, fs.FileInfo, error) {
 	if err != nil {
 		return "", nil, &engine.IOError{Op: "restore", Err: err}
 	}
+	if err := besideVault(abs); err != nil {
+		return "", nil, err
+	}
 	if _, err := os.Lstat(abs); errors.Is(err, fs.ErrNotExist) {
 		return abs, nil, nil
 	}

@@ -1,9 +1,12 @@
 package sqlite_test
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
@@ -24,3 +27,17 @@ func TestRestoreKeepsNewLog(t *testing.T) {
 	put(t, s, "k", []byte("newest"))
 }
 
+// The log of a vault is no vault, nor is one put or restored in its place.
+func TestNamesOfOtherVaultsFilesAreRefused(t *testing.T) {
+	s, path, backup, _ := backedUp(t)
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		if _, err := sqlite.Open(t.Context(), path+suffix, nil); !errors.Is(err, engine.ErrInvalid) {
+			t.Errorf("open %s: %v", suffix, err)
+		}
+		if err := sqlite.Restore(t.Context(), path+suffix, backup, nil); !errors.Is(err, engine.ErrInvalid) {
+			t.Errorf("restore %s: %v", suffix, err)
+		}
+	}
+	put(t, s, "after", nil)
+	open(t, filepath.Join(t.TempDir(), "a-wal"), nil) // of no vault
+}

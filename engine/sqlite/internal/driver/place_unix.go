@@ -58,7 +58,7 @@ func stateFrom(st *syscall.Stat_t) fileState {
 // descriptor of a file ends all POSIX locks of the process on it. The driver has none, but another
 // SQLite library in the process may.
 func mayOpen(path string) error {
-	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
+	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK|unix.W_OK, unix.AT_EACCESS); err != nil {
 		return &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	return nil
