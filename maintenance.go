@@ -81,8 +81,8 @@ type Stats struct {
 	Cache CacheStats
 }
 
-// Stats describes the vault and the file under it. It goes through all rows to add up the sizes of the values, though not through long
-// values: about a second for some hundred thousand.
+// Stats describes the vault and the file under it. It counts the keys in their index and reads no value, so a program may poll it. The sum of
+// the values' sizes is not among its figures: List gives them.
 func (v *Vault) Stats(ctx context.Context) (s Stats, err error) {
 	s.Cache = v.CacheStats()
 	if s.Keys, err = v.count(ctx, engine.Range{}); err != nil {
