@@ -1,4 +1,4 @@
-package sqlite
+package process
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ func scope() string {
 	return " " + strings.TrimSpace(string(boot)) + " " + space
 }
 
-// startOf is when a process started, in ticks since the machine did; empty if that is not to be had. pid is a number or "self".
-func startOf(pid string) string {
+// StartOf is when a process started, in ticks since the machine did; empty if that is not to be had. pid is a number or "self".
+func StartOf(pid string) string {
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		return ""
