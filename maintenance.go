@@ -84,8 +84,8 @@ type Stats struct {
 	Cache CacheStats
 }
 
-// Stats describes the vault and the file under it. To add up the sizes it looks at each row, though
-// not at the whole of a long value: about a second for some hundred thousand keys.
+// Stats describes the vault and the file under it. It counts the keys in their index and reads no
+// value, so a program may poll it. List gives the sizes of values, to add them up.
 func (v *Vault) Stats(ctx context.Context) (s Stats, err error) {
 	s.Cache = v.CacheStats()
 	if s.Keys, err = v.count(ctx, engine.Range{}); err != nil {

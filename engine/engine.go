@@ -262,8 +262,6 @@ type Stats struct {
 	// FileBytes is what the store occupies, its write-ahead log (LogBytes) not included; FreeBytes of it are unused.
 	FileBytes, LogBytes, FreeBytes int64
 	PageSize                       int64
-	// ValueBytes is the sum of the sizes of all values.
-	ValueBytes int64
 	// Staged counts values being written, or left behind and not yet swept; StagedBytes is what FileBytes has of them.
 	Staged, StagedBytes int64
 	// OddKeys counts rows whose key is of a type that no call finds, as another program may have

@@ -88,10 +88,7 @@ func staged(t *testing.T, s engine.Store) int64 {
 }
 
 func testStats(t *testing.T, s engine.Store) {
-	values := int64(0)
-	for _, value := range fill(t, s) {
-		values += int64(len(value))
-	}
+	fill(t, s)
 	st, err := s.(engine.Statser).Stats(t.Context())
 	if err != nil {
 		t.Fatalf("Stats: %v", err)
@@ -99,8 +96,8 @@ func testStats(t *testing.T, s engine.Store) {
 	if st.Engine == "" || st.FileBytes < 0 || st.LogBytes < 0 || st.FreeBytes < 0 || st.FreeBytes > st.FileBytes {
 		t.Errorf("Stats: %+v", st)
 	}
-	if st.ValueBytes != values || st.OddKeys != 0 {
-		t.Errorf("Stats: %d bytes of values, want %d; %d odd keys", st.ValueBytes, values, st.OddKeys)
+	if st.OddKeys != 0 {
+		t.Errorf("Stats: %d odd keys", st.OddKeys)
 	}
 	eventually(t, "no staged value", func() bool { return staged(t, s) == 0 })
 	first, second := stage(t, s, 10, noise(10)), stage(t, s, 10, noise(25))
@@ -108,9 +105,6 @@ func testStats(t *testing.T, s engine.Store) {
 		t.Errorf("Staged with two stages: %d", n)
 	}
 	apply(t, s, stagedOp("k", first))
-	if st, err = s.(engine.Statser).Stats(t.Context()); err != nil || st.ValueBytes != values+10 {
-		t.Errorf("Stats after a stage: %d bytes of values, %v; want %d", st.ValueBytes, err, values+10)
-	}
 	if err := second.Abort(); err != nil {
 		t.Errorf("Abort: %v", err)
 	}

@@ -39,7 +39,6 @@ func (s *Store) Stats(ctx context.Context) (engine.Stats, error) {
 	st := engine.Stats{Engine: "memory", Location: ":memory:", Staged: s.stages.Load()}
 	for key, rec := range t.Ascend() {
 		st.FileBytes += int64(len(key) + len(rec.data))
-		st.ValueBytes += int64(len(rec.data))
 	}
 	st.Detail = map[string]string{"keys": strconv.Itoa(t.Len())}
 	return st, nil

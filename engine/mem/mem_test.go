@@ -62,7 +62,7 @@ func TestStats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := engine.Stats{Engine: "memory", Location: ":memory:", FileBytes: 27, ValueBytes: 15, Detail: map[string]string{"keys": "3"}}
+	want := engine.Stats{Engine: "memory", Location: ":memory:", FileBytes: 27, Detail: map[string]string{"keys": "3"}}
 	if diff := cmp.Diff(want, st); diff != "" {
 		t.Errorf("Stats (-want +got):\n%s", diff)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/process"
 )
 
 func TestAbandoned(t *testing.T) {
@@ -27,7 +28,7 @@ func TestAbandoned(t *testing.T) {
 		{"a process that lives", owner{self.host, 1, "other"}, 0, false},
 		{"a process that lives, long silent", owner{self.host, 1, "other"}, 2 * staleAfter, false},
 		{"a process that lives, heard of in the future", owner{self.host, 1, "other"}, -2 * staleAfter, false},
-		{"a process that lives, since then", owner{self.host, 1, "other." + startOf("1")}, 2 * staleAfter, false},
+		{"a process that lives, since then", owner{self.host, 1, "other." + process.StartOf("1")}, 2 * staleAfter, false},
 		{"no such process, long silent", owner{self.host, 1 << 30, "other"}, 2 * staleAfter, true},
 		{"no such process", owner{self.host, 1 << 30, "other"}, 0, true},
 		{"another host", owner{"elsewhere", self.pid, "other"}, staleAfter / 2, false},
@@ -35,12 +36,12 @@ func TestAbandoned(t *testing.T) {
 		{"nonsense", parseOwner("a|b"), 0, true},
 		{"nonsense", parseOwner("a|b|c"), 0, true},
 	}
-	if startOf("1") != "" { // where it is known when a process began
+	if process.StartOf("1") != "" { // where it is known when a process began
 		cases = append(cases,
 			abandonedCase{"a later process with its id", owner{self.host, 1, "other.0x"}, 2 * staleAfter, true},
 			abandonedCase{"a later process with its id, perhaps", owner{self.host, 1, "other.0x"}, 0, false},
 			abandonedCase{"a copy of the package in this process", owner{self.host, self.pid, "other." + self.start()}, 2 * staleAfter, false},
-			abandonedCase{"a host that has another name by now", owner{"former" + where, 1, "other"}, 2 * staleAfter, false})
+			abandonedCase{"a host that has another name by now", owner{"former" + process.Scope, 1, "other"}, 2 * staleAfter, false})
 	}
 	for _, c := range cases {
 		if got := parseOwner(c.o.String()).abandoned(now.Add(-c.beat), now); c.o.pid != 0 && got != c.want {

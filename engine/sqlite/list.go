@@ -105,12 +105,12 @@ func (ses *session) keysThrough(dst []string, q engine.Query) (keys []string, mo
 	for {
 		there, err := st.Step()
 		switch {
+		case len(keys)-len(dst) == q.Limit: // a damaged page behind the last key that is wanted is for the next call to tell
+			return keys, there || err != nil, nil
 		case err != nil:
 			return nil, false, err
 		case !there:
 			return keys, false, nil
-		case len(keys)-len(dst) == q.Limit:
-			return keys, true, nil
 		}
 		keys = append(keys, st.ColString(0))
 	}

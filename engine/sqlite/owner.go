@@ -1,12 +1,13 @@
 package sqlite
 
 import (
-	"crypto/rand"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kohakuvault/kvault/internal/process"
 )
 
 const (
@@ -24,19 +25,7 @@ type owner struct {
 	token string
 }
 
-var where = scope()
-
-var self = func() owner {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	token := rand.Text()[:16]
-	if start := startOf("self"); start != "" {
-		token += "." + start
-	}
-	return owner{strings.ReplaceAll(host+where, "|", "-"), os.Getpid(), token}
-}()
+var self = owner{process.Host, os.Getpid(), process.Token}
 
 func (o owner) String() string { return fmt.Sprintf("%s|%d|%s", o.host, o.pid, o.token) }
 
@@ -65,17 +54,17 @@ func (o owner) abandoned(beat, now time.Time) bool {
 		return stale
 	case o.pid == self.pid:
 		return o.start() == "" || o.start() != self.start()
-	case !processExists(o.pid):
+	case !process.Exists(o.pid):
 		return true
 	}
-	was, is := o.start(), startOf(strconv.Itoa(o.pid))
+	was, is := o.start(), process.StartOf(strconv.Itoa(o.pid))
 	return stale && was != "" && is != "" && was != is // another process has the id now
 }
 
 // isHere says whether the id of o means a process that this one can look for. The name of a host
 // may change while a process runs.
 func (o owner) isHere() bool {
-	return o.host == self.host || where != "" && strings.HasSuffix(o.host, where)
+	return o.host == self.host || process.Scope != "" && strings.HasSuffix(o.host, process.Scope)
 }
 
 // start is when the process started, or empty if that is not known.

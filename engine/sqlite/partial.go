@@ -4,19 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/internal/process"
 )
 
 // makeFile lets fill write to an empty file in the folder of path, and gives it that name once it
@@ -46,54 +42,18 @@ func makeFile(op, path string, like fs.FileInfo, fill func(tmp string) error) er
 	return nil
 }
 
-// A partial file is named after the file that it is to become, and after the process that writes it.
-var (
-	partialMark = fmt.Sprintf("%s-%08x", hostMark, crc32.ChecksumIEEE([]byte(self.token)))
-	hostMark    = fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(self.host)))
-	partialName = regexp.MustCompile(`\.(\d+)-([0-9a-f]{8})-([0-9a-f]{8})\.\d+\.partial(-wal|-shm|-journal)?$`)
-)
-
-// lostAfter is how long nothing is written to a partial file of another machine or container before
-// it counts as left behind: whether its process is still there cannot be seen.
-const lostAfter = 24 * time.Hour
-
 // newPartial makes an empty file that is to become path, after it removed what processes that were
 // killed left in the folder.
 func newPartial(path string) (string, error) {
 	dir := filepath.Dir(path)
-	sweepPartials(dir, time.Now())
-	const longest = 180 // bytes, so that the name of a journal is no longer than a file system takes
-	base := filepath.Base(path)
-	base = strings.ToValidUTF8(base[:min(len(base), longest)], "")
-	f, err := os.CreateTemp(dir, fmt.Sprintf("%s.%d-%s.*.partial", base, self.pid, partialMark))
+	entries, _ := os.ReadDir(dir) // a folder that may not be listed can still take a file
+	process.SweepPartials(entries, func(name string) error { return os.Remove(filepath.Join(dir, name)) })
+	name := filepath.Join(dir, process.PartialName(filepath.Base(path)))
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return "", err
 	}
-	return f.Name(), f.Close()
-}
-
-func sweepPartials(dir string, now time.Time) {
-	entries, _ := os.ReadDir(dir) // a folder that may not be listed can still take a file
-	for _, e := range entries {
-		if m := partialName.FindStringSubmatch(e.Name()); m != nil && e.Type().IsRegular() && leftBehind(e, m, now) {
-			_ = os.Remove(filepath.Join(dir, e.Name())) // the next backup tries again
-		}
-	}
-}
-
-// leftBehind says that the process that made a partial file is gone.
-func leftBehind(e fs.DirEntry, name []string, now time.Time) bool {
-	pid, err := strconv.Atoi(name[1])
-	switch {
-	case err != nil:
-		return false
-	case name[2] != hostMark:
-		info, err := e.Info()
-		return err == nil && now.Sub(info.ModTime()) > lostAfter
-	case pid == self.pid:
-		return name[2]+"-"+name[3] != partialMark
-	}
-	return !processExists(pid)
+	return name, f.Close()
 }
 
 // finish completes a closed database for the place where it is to be: all of it is in the one file,

@@ -64,20 +64,14 @@ func (ses *session) detail(stats *engine.Stats) error {
 const unfinished = `(SELECT id FROM ` + valuesTable + ` WHERE owner IS NOT NULL UNION SELECT id FROM ` + orphansTable + `)`
 
 func (ses *session) sizes(stats *engine.Stats) error {
-	r := strings.NewReplacer("{t}", quoted(ses.t.name), "{m}", quoted(ses.t.meta()), "{v}", valuesTable, "{c}", chunksTable,
-		"{ref}", strconv.Itoa(refLen), "{unfinished}", unfinished)
+	r := strings.NewReplacer("{c}", chunksTable, "{unfinished}", unfinished)
 	type figure struct {
 		to  *int64
 		sql string
 	}
-	chunked := int64(0)
-	figures := []figure{
-		{&stats.OddKeys, ses.t.sql.countOdd},
-		{&stats.ValueBytes, `SELECT coalesce(sum(octet_length(value)), 0) FROM {t} WHERE typeof(key) = 'blob'`},
-	}
+	figures := []figure{{&stats.OddKeys, ses.t.sql.countOdd}}
 	if ses.t.tracked {
 		figures = append(figures,
-			figure{&chunked, `SELECT coalesce(sum(v.size - {ref}), 0) FROM {m} m JOIN {v} v ON v.id = m.stage`},
 			figure{&stats.Staged, `SELECT count(*) FROM {unfinished}`},
 			figure{&stats.StagedBytes, `SELECT coalesce(sum(octet_length(data)), 0) FROM {unfinished} u
 				JOIN {c} c ON c.id >= u.id << 28 AND c.id < (u.id + 1) << 28`})
@@ -91,7 +85,6 @@ func (ses *session) sizes(stats *engine.Stats) error {
 			return err
 		}
 	}
-	stats.ValueBytes += chunked
 	stats.Staged += ses.s.spools.Load()
 	return nil
 }

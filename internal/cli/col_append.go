@@ -118,7 +118,7 @@ func (a *app) rehearseAppend(ctx context.Context, in *input, format exchange.For
 	return err
 }
 
-// input is a file to read, removed afterwards if it is a temporary one.
+// input is a file to read, removed afterwards if it is a temporary one that still has a name.
 type input struct {
 	*os.File
 	temporary bool
@@ -165,7 +165,7 @@ func spool(r io.Reader) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &input{f, true}
+	in := &input{f, os.Remove(f.Name()) != nil} // where an open file can lose its name, a killed process leaves nothing
 	if _, err = io.Copy(f, r); err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}

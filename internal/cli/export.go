@@ -62,6 +62,7 @@ func (a *app) exportTree(ctx context.Context, prefix, dir string, overwrite bool
 			return err
 		}
 		defer ex.root.Close()
+		sweepPartials(ex.root, ".")
 		ex.vault, ex.own = v, a.vaultFiles()
 		ex.progress = a.startBar("export", inBytes, total)
 		defer ex.progress.finish()

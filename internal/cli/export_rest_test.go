@@ -13,8 +13,8 @@ import (
 )
 
 // TestExportGoesPastDamage: when a page of the table or of its index is lost, export brings every
-// value that get by name brings, but for the two keys next to a lost page of the index: the engine
-// looks one key ahead.
+// value that the command get brings. It names the key behind a lost page of the index that only
+// Vault.Get can read, which looks it up without SQLite.
 func TestExportGoesPastDamage(t *testing.T) {
 	const keys = 900
 	name := filepath.Join(t.TempDir(), "v.kv")
@@ -35,7 +35,7 @@ func TestExportGoesPastDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for object, neighbours := range map[string]int{"kvault": 0, "sqlite_autoindex_kvault_1": 2} {
+	for _, object := range []string{"kvault", "sqlite_autoindex_kvault_1"} {
 		t.Run(object, func(t *testing.T) {
 			damaged := append([]byte(nil), whole...)
 			page := leafOf(t, name, object)
@@ -63,11 +63,17 @@ func TestExportGoesPastDamage(t *testing.T) {
 					continue
 				}
 				readable++
-				if got, err := os.ReadFile(filepath.Join(out, key)); err != nil || string(got) != key {
+				if got, err := os.ReadFile(filepath.Join(out, key)); err == nil && string(got) == key {
+					continue
+				}
+				if r, err := v.NewReader(t.Context(), key); err == nil {
 					missing++
+					_ = r.Close()
+				} else if !strings.Contains(errs.String(), `"`+key+`": vault is corrupt`) {
+					t.Errorf("%s is left out without a word", key)
 				}
 			}
-			if readable == keys || readable < keys/2 || missing > neighbours {
+			if readable == keys || readable < keys/2 || missing > 0 {
 				t.Errorf("get reads %d of %d values, export left out %d of those: %.300s", readable, keys, missing, errs)
 			}
 		})

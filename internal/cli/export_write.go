@@ -139,8 +139,9 @@ func (ex *exporter) makeDir(dir string) error {
 	if err := ex.makeDir(filepath.Dir(dir)); err != nil {
 		return err
 	}
-	if err := ex.root.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	made := ex.root.Mkdir(dir, 0o777)
+	if made != nil && !errors.Is(made, fs.ErrExist) {
+		return made
 	}
 	info, err := ex.root.Lstat(dir)
 	switch {
@@ -149,7 +150,9 @@ func (ex *exporter) makeDir(dir string) error {
 	case !info.IsDir():
 		return fmt.Errorf("%s is %s, not a directory", path.Clean(dir), otherKind(info.Mode()))
 	}
-	ex.dirs.Store(dir, struct{}{})
+	if _, known := ex.dirs.LoadOrStore(dir, struct{}{}); !known && made != nil {
+		sweepPartials(ex.root, dir)
+	}
 	return nil
 }
 

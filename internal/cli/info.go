@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,13 +35,32 @@ alone.
 				if err != nil {
 					return err
 				}
-				if a.flags.json {
-					return a.emit(jsonStats(s))
+				size, err := sumOfSizes(ctx, v)
+				if err != nil {
+					return err
 				}
-				return a.printStats(s)
+				if a.flags.json {
+					return a.emit(jsonStats(s, size))
+				}
+				return a.printStats(s, size)
 			})
 		}),
 	}
+}
+
+// sumOfSizes adds up the sizes of all values. It is nil if the listing meets damage: the rest of what info tells is still of use then.
+func sumOfSizes(ctx context.Context, v *kvault.Vault) (*int64, error) {
+	sum := int64(0)
+	for e, err := range v.List(ctx, nil) {
+		if ctx.Err() == nil && errors.Is(err, kvault.ErrCorrupt) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		sum += e.Size
+	}
+	return &sum, nil
 }
 
 type statsJSON struct {
@@ -51,7 +71,7 @@ type statsJSON struct {
 	FreeBytes   int64             `json:"free_bytes"`
 	LogBytes    int64             `json:"log_bytes"`
 	PageSize    int64             `json:"page_size"`
-	ValueBytes  int64             `json:"value_bytes"`
+	ValueBytes  *int64            `json:"value_bytes,omitempty"` // left out if damage keeps it from being known
 	Staged      int64             `json:"staged"`
 	StagedBytes int64             `json:"staged_bytes"`
 	OddKeys     int64             `json:"odd_keys,omitempty"`
@@ -70,7 +90,7 @@ type searchJSON struct {
 	Rows      *int64   `json:"rows,omitempty"`
 }
 
-func jsonStats(s kvault.Stats) statsJSON {
+func jsonStats(s kvault.Stats, size *int64) statsJSON {
 	var search []searchJSON
 	for _, t := range s.Search {
 		j := searchJSON{t.Name, t.Module, t.Columns, t.Element, t.Dimension, t.Metric, nil}
@@ -82,15 +102,19 @@ func jsonStats(s kvault.Stats) statsJSON {
 	return statsJSON{
 		Location: s.Location, Engine: s.Engine, Keys: s.Keys,
 		FileBytes: s.FileBytes, FreeBytes: s.FreeBytes, LogBytes: s.LogBytes,
-		PageSize: s.PageSize, ValueBytes: s.ValueBytes, Staged: s.Staged, StagedBytes: s.StagedBytes, OddKeys: s.OddKeys, Search: search, Detail: s.Detail,
+		PageSize: s.PageSize, ValueBytes: size, Staged: s.Staged, StagedBytes: s.StagedBytes, OddKeys: s.OddKeys, Search: search, Detail: s.Detail,
 	}
 }
 
-func (a *app) printStats(s kvault.Stats) error {
+func (a *app) printStats(s kvault.Stats, size *int64) error {
+	values := "damaged, so that not all can be added up; 'kvault check' tells more"
+	if size != nil {
+		values = sizeInWords(*size)
+	}
 	facts := [][2]string{
 		{"vault", a.shown(s.Location)},
 		{"keys", humanize.Comma(s.Keys)},
-		{"values", sizeInWords(s.ValueBytes)},
+		{"values", values},
 		{"file", sizeInWords(s.FileBytes)},
 		{"unused", sizeInWords(s.FreeBytes)},
 		{"log", sizeInWords(s.LogBytes)},

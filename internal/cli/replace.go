@@ -1,13 +1,15 @@
 package cli
 
 import (
-	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"time"
+
+	"github.com/kohakuvault/kvault/internal/process"
 )
 
 // fileAttrs are what a new file gets besides its content.
@@ -21,7 +23,7 @@ type fileAttrs struct {
 // replaceFile puts what fill writes at name below root, by way of a temporary file beside it: on a failure name is
 // what it was.
 func replaceFile(root *os.Root, name string, attrs fileAttrs, fill func(io.Writer) error) (err error) {
-	temp := path.Join(path.Dir(name), ".kvault-"+rand.Text()[:13]+".tmp")
+	temp := path.Join(path.Dir(name), process.PartialName(".kvault-"))
 	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
@@ -40,6 +42,12 @@ func replaceFile(root *os.Root, name string, attrs fileAttrs, fill func(io.Write
 		}
 	}
 	return root.Rename(temp, name)
+}
+
+// sweepPartials removes the temporary files that processes left in a directory below root when they were killed.
+func sweepPartials(root *os.Root, dir string) {
+	entries, _ := fs.ReadDir(root.FS(), filepath.ToSlash(dir)) // one that may not be listed can still take a file
+	process.SweepPartials(entries, func(name string) error { return root.Remove(filepath.Join(dir, name)) })
 }
 
 func fillFile(f *os.File, attrs fileAttrs, fill func(io.Writer) error) error {

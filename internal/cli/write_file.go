@@ -49,6 +49,7 @@ func (a *app) writeFile(name string, fill func(io.Writer) error) error {
 	if info != nil {
 		attrs.mode, attrs.hasMode = info.Mode().Perm(), true
 	}
+	sweepPartials(root, ".")
 	return replaceFile(root, base, attrs, fill)
 }
 

@@ -1,4 +1,4 @@
-package sqlite
+package process
 
 import (
 	"bytes"
@@ -17,9 +17,9 @@ func scope() string {
 	return " " + strings.TrimSpace(string(boot)) + " " + space
 }
 
-// startOf is when a process started, in ticks since the machine did; empty if the system does not
+// StartOf is when a process started, in ticks since the machine did; empty if the system does not
 // tell. pid is a number or "self".
-func startOf(pid string) string {
+func StartOf(pid string) string {
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		return ""

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package sqlite
+package process
 
 import (
 	"errors"
@@ -8,7 +8,8 @@ import (
 	"os"
 )
 
-func processExists(pid int) bool {
+// Exists says whether a process of this machine or container has the id.
+func Exists(pid int) bool {
 	p, err := os.FindProcess(pid)
 	if err != nil {
 		return errors.Is(err, fs.ErrPermission) // it is another user's

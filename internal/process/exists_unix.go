@@ -1,13 +1,14 @@
 //go:build unix
 
-package sqlite
+package process
 
 import (
 	"errors"
 	"syscall"
 )
 
-func processExists(pid int) bool {
+// Exists says whether a process of this machine or container has the id.
+func Exists(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)
 }

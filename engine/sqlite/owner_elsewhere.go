@@ -1,7 +1,0 @@
-//go:build !linux
-
-package sqlite
-
-func scope() string { return "" }
-
-func startOf(string) string { return "" }
