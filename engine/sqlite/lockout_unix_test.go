@@ -44,7 +44,7 @@ func testReaderMakesNothing(t *testing.T, path string, beside map[string][]byte)
 		if err == nil && o.ReadOnly {
 			_, err = s.Get(t.Context(), "k")
 		}
-		switch refused := !o.ReadOnly || beside["-wal"] != nil && len(beside["-wal"]) > 0 && beside["-shm"] == nil; {
+		switch refused := !o.ReadOnly || len(beside["-wal"]) > 0 && beside["-shm"] == nil; {
 		case refused && !errors.Is(err, engine.ErrReadOnly) && !errors.Is(err, fs.ErrPermission):
 			t.Errorf("read-only %t: %v, want that it may not", o.ReadOnly, err)
 		case !refused && err != nil:
