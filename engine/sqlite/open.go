@@ -132,6 +132,7 @@ func (s *Store) startReading(ctx context.Context) error {
 	err := s.attempt(ctx, func() error { return s.startReadingOnce(ctx) })
 	switch driver.KindOf(err) {
 	case driver.CannotOpen, driver.ReadOnly, driver.Full: // as when no log can be made
+		s.removeBegunLog(ctx)
 		s.conf.Immutable, s.logless = true, &logless{path: s.conf.Path, timeout: s.opt.BusyTimeout}
 		err = s.attempt(ctx, func() error { return s.startReadingOnce(ctx) })
 		if err != nil {

@@ -150,6 +150,22 @@ func (s *Store) removeLog() {
 	_ = conn.Close()
 }
 
+// removeBegunLog removes the empty log and the shared memory that SQLite made before it failed, as it
+// does on a full disk. No other process uses them while the database can be locked for one alone.
+func (s *Store) removeBegunLog(ctx context.Context) {
+	if !s.noLog {
+		return
+	}
+	lock, err := driver.LockAlone(ctx, driver.Config{Path: s.conf.Path})
+	if err != nil {
+		return // others use the log, or the process may not write the file and made nothing
+	}
+	defer lock.Close()
+	if info, err := os.Stat(s.conf.Path + "-wal"); err == nil && info.Size() == 0 {
+		_ = errors.Join(os.Remove(s.conf.Path+"-wal"), os.Remove(s.conf.Path+"-shm"))
+	}
+}
+
 // Close waits for running calls, ends what is still open, checkpoints the write-ahead log and releases the file.
 func (s *Store) Close() error {
 	s.mu.Lock()
