@@ -57,6 +57,19 @@ func TestChunksOfAnotherProgramStayShort(t *testing.T) {
 	holds(t, c, want)
 }
 
+// Nor does the first chunk have a length that no program gives it: an append would write all of it.
+func TestFirstChunkOfAnotherProgramIsShort(t *testing.T) {
+	path := newPath(t)
+	v := openFile(t, path)
+	c := create(t, v, "c", column.String, nil)
+	raw(t, path, `UPDATE col_meta SET min_chunk_bytes = 1 << 40, max_chunk_bytes = 1 << 40 WHERE name = 'c_data'`)
+	must(t, c.Append(t.Context(), "x"))
+	if got := sizes(t, path, "c_data"); got != "131072" {
+		t.Errorf("chunks of %s bytes", got)
+	}
+	holds(t, c, []string{"x"})
+}
+
 func TestNamesOfTypes(t *testing.T) {
 	onEngines(t, func(t *testing.T, v *kvault.Vault) {
 		for _, typ := range []string{"", "a\nb", "a\x00b", "a\xff", "a\x1b[31m", "a\u202eb", strings.Repeat("x", 256), strings.Repeat("x", 1<<20)} {

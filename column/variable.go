@@ -6,9 +6,12 @@ import "github.com/kohakuvault/kvault/engine"
 func openVariable(a engine.Arrays, p *parts) layout {
 	data, index := stream{a, p.data}, fixed{stream{a, *p.index}}
 	if index.arr.ElemSize == entryBytes {
-		// Chunks need not be as long as another program said, and must not grow beyond what a row
-		// holds.
+		// Chunks need not be as long as another program said. They must not grow beyond what a row
+		// holds, and none begins with a length that Create refuses.
 		data.arr.MaxChunk = min(data.arr.MaxChunk, int64(longestElement))
+		if data.arr.MinChunk > largestChunk {
+			data.arr.MinChunk = defaultMinChunk
+		}
 		data.arr.MinChunk = min(data.arr.MinChunk, data.arr.MaxChunk)
 		return &scattered{data: data, index: index}
 	}
