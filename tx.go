@@ -112,11 +112,13 @@ func (v *Vault) view(ctx context.Context, fn func(*Tx) error) error {
 // snapshot begins a read-only transaction whose overlay fits it.
 func (v *Vault) snapshot(ctx context.Context, t engine.Transactor) (*Tx, error) {
 	tx := &Tx{v: v}
-	err := v.cache.consistent(ctx, engine.Range{}, true, func(over writeback.Overlay) error {
+	undo := func() {
 		if tx.tx != nil {
 			tx.tx.Rollback()
 			tx.tx = nil
 		}
+	}
+	err := v.cache.consistent(ctx, engine.Range{}, true, func(over writeback.Overlay) error {
 		tx.pending = over
 		return retry(ctx, &v.opt, func() error {
 			begun, err := t.Begin(ctx, false)
@@ -125,9 +127,9 @@ func (v *Vault) snapshot(ctx context.Context, t engine.Transactor) (*Tx, error) 
 			}
 			return err
 		})
-	})
-	if err != nil && tx.tx != nil {
-		tx.tx.Rollback()
+	}, undo)
+	if err != nil {
+		undo()
 	}
 	return tx, err
 }

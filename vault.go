@@ -102,7 +102,7 @@ func (v *Vault) consistent(ctx context.Context, r engine.Range, read func(writeb
 	return v.during(func() error {
 		return v.cache.consistent(ctx, r, false, func(over writeback.Overlay) error {
 			return retry(ctx, &v.opt, func() error { return read(over) })
-		})
+		}, nil)
 	})
 }
 

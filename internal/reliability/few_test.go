@@ -21,7 +21,7 @@ const (
 	damageStride    = 4001 * slowdown
 	defaultSeeds    = 1
 	defaultRoom     = 20 * slowdown
-	defaultLockStep = 8 * slowdown
+	defaultLockStep = 8
 	// The tests of logs cut and overwrite them at defaultLogCuts places.
 	defaultLogCuts = 24 / slowdown
 )
