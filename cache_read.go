@@ -40,10 +40,11 @@ func (c *cache) unmoved(epoch uint64) bool {
 // snapshotTries is how often a reader that was overtaken by a flush starts again before it makes flushes wait.
 const snapshotTries = 8
 
-// consistent runs read with an overlay that fits what the store holds while read runs: nothing moves from the one to the
-// other meanwhile. If something did, read runs again. An empty overlay fits any later state. Without columns the overlay's
-// keys fit, but not its elements of columns. undo, if not nil, releases what read has acquired before consistent waits for a flush: with a
-// rollback journal, a flush cannot commit while a snapshot is open.
+// consistent runs read with an overlay that fits what the store holds while read runs: nothing moves
+// from the one to the other meanwhile. If something did, read runs again. An empty overlay fits any
+// later state. Without columns the overlay's keys fit, but not its elements of columns. undo, if not
+// nil, releases what read has acquired before consistent waits for a flush: with a rollback journal, a
+// flush cannot commit while a snapshot is open.
 func (c *cache) consistent(ctx context.Context, r engine.Range, columns bool, read func(writeback.Overlay) error, undo func()) error {
 	for range snapshotTries {
 		over, epoch, any, err := c.overlay(ctx, r, columns)

@@ -237,8 +237,9 @@ func (r *restore) replace(tmp string) error {
 	return nil
 }
 
-// removeOldLog removes the log of the file that the one at path replaced. Another program may have opened the new file already, and made a log
-// for it, which stays. A kvault program has set the old one aside then, or does so when it writes.
+// removeOldLog removes the log of the file that the one at path replaced. Another program may have
+// opened the new file already and made a log for it, which stays. A kvault program has set the old log
+// aside then, or does so when it writes.
 func removeOldLog(path string) error {
 	lock, err := driver.LockAlone(context.Background(), driver.Config{Path: path})
 	if driver.KindOf(err) == driver.Busy {
