@@ -14,11 +14,15 @@ import (
 
 // ImportOptions are for Import. Nil and the zero value are good.
 type ImportOptions struct {
+	// Prefix goes before the names that the table, Columns and Types have for columns: with "flights/" the rows of "year" go to
+	// the column "flights/year".
+	Prefix string
 	// Columns are the names of those that Lines are for, in order. For the other formats, which name their columns, they are those to
 	// read if there are any: others are left out.
 	Columns []string
 	// Types are those of columns that do not exist yet, by name. Arrow and Parquet say them themselves, as does CSV whose first line
-	// has name:type. Without a type, a column that does not exist is ErrNotFound.
+	// has name:type; Infer finds out the others. Without a type, a column that does not exist is ErrNotFound. One that exists and
+	// holds another type is ErrInvalid.
 	Types map[string]string
 	// Progress, if not nil, is told the rows read, now and then.
 	Progress func(rows int64)
@@ -138,24 +142,29 @@ func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *Import
 		}
 		names = append(names, h.name)
 	}
-	_, _, err := open(ctx, tx, names) // are they of one length?
+	_, _, err := open(ctx, tx, o.Prefix, names) // are they of one length?
 	return sinks, err
 }
 
 func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions) (column.Dynamic, error) {
-	d, err := column.OpenAny(ctx, tx, h.name)
+	d, err := column.OpenAny(ctx, tx, o.Prefix+h.name)
+	given, typed := o.Types[h.name]
+	if err == nil && typed && !column.SameType(d.Type(), given) {
+		return nil, invalid(d.Name(), "the column exists and holds %s, not %s", d.Type(), given)
+	}
 	if !errors.Is(err, kvault.ErrNotFound) {
 		return d, err
 	}
 	typ := h.typ
-	if given, ok := o.Types[h.name]; ok {
+	if typed {
 		typ = given
 	}
-	if name, unknown, typed := strings.Cut(h.name, ":"); typ == "" && h.label && typed {
-		return column.CreateAny(ctx, tx, name, unknown, nil) // which says what types there are
+	if name, unknown, labeled := strings.Cut(h.name, ":"); typ == "" && h.label && labeled {
+		return column.CreateAny(ctx, tx, o.Prefix+name, unknown, nil) // which says what types there are
 	}
 	if typ == "" {
-		return nil, failed("import", h.name, fmt.Errorf("there is no such column, and no type to make it of: create it, or give its type: %w", kvault.ErrNotFound))
+		return nil, failed("import", o.Prefix+h.name,
+			fmt.Errorf("there is no such column, and no type to make it of: create it, give its type, or have the types inferred: %w", kvault.ErrNotFound))
 	}
-	return column.CreateAny(ctx, tx, h.name, typ, nil)
+	return column.CreateAny(ctx, tx, o.Prefix+h.name, typ, nil)
 }
