@@ -103,7 +103,7 @@ func gather(ctx context.Context, a engine.Arrays, prefix string) (*gathered, err
 		}
 	}
 	for _, arr := range all {
-		if names[ownerOf(arr.Name, names)] {
+		if names[wholeOf(arr.Name, names)] {
 			g.moving = append(g.moving, arr)
 		} else {
 			g.staying = append(g.staying, arr)
@@ -115,12 +115,12 @@ func gather(ctx context.Context, a engine.Arrays, prefix string) (*gathered, err
 	return g, nil
 }
 
-// ownerOf returns the column that an array is, or is a part of.
-func ownerOf[V any](array string, columns map[string]V) string {
+// wholeOf returns the column that an array is, or is a part of.
+func wholeOf[V any](array string, columns map[string]V) string {
 	if _, ok := columns[array]; ok {
 		return array
 	}
-	for _, suffix := range []string{dataSuffix, indexSuffix, "_valid"} {
+	for _, suffix := range []string{dataSuffix, indexSuffix, validSuffix} {
 		if whole, cut := strings.CutSuffix(array, suffix); cut {
 			if _, ok := columns[whole]; ok {
 				return whole
@@ -143,37 +143,33 @@ func (g *gathered) free(from, to string) error {
 	for _, arr := range g.staying {
 		taken[arr.Name] = true
 	}
-	renamed := slices.Clone(g.moving)
-	for i := range renamed {
-		name := to + renamed[i].Name[len(from):]
-		if taken[name] {
+	moving := describe(g.moving)
+	for _, info := range moving {
+		switch name := to + info.Name[len(from):]; {
+		case name == "" || len(name) > longestName:
+			return invalid("the new name %.300q has %d bytes, and a name has 1 to %d", name, len(name), longestName)
+		case taken[name]:
 			return &worded{"there is a column " + name + " already", kvault.ErrExists}
 		}
-		renamed[i].Name = name
+	}
+	renamed := slices.Clone(g.moving)
+	for i := range renamed {
+		renamed[i].Name = to + renamed[i].Name[len(from):]
+		if taken[renamed[i].Name] {
+			return &worded{"there is a column " + renamed[i].Name + " already", kvault.ErrExists}
+		}
 	}
 	after := map[string]Info{}
 	for _, info := range describe(slices.Concat(g.staying, renamed)) {
 		after[info.Name] = info
 	}
-	for _, info := range describe(g.moving) {
-		info.Name = to + info.Name[len(from):]
-		switch {
-		case info.Name == "" || len(info.Name) > longestName:
-			return invalid("the new name %.300q has %d bytes, and a name has 1 to %d", info.Name, len(info.Name), longestName)
-		case taken[info.Name]:
-			return &worded{"there is a column " + info.Name + " already", kvault.ErrExists}
-		case after[info.Name] != info:
-			return confused(info.Name)
-		}
+	for i := range moving {
+		moving[i].Name = to + moving[i].Name[len(from):]
 	}
-	for _, info := range describe(g.staying) {
+	for _, info := range slices.Concat(moving, describe(g.staying)) {
 		if after[info.Name] != info {
-			return confused(info.Name)
+			return invalid("column %q would be taken for a part of another: choose another name", info.Name)
 		}
 	}
 	return nil
-}
-
-func confused(name string) error {
-	return invalid("column %q would be taken for a part of another: choose another name", name)
 }

@@ -2,6 +2,7 @@ package column_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log"
 	"strings"
@@ -160,6 +161,37 @@ func TestRenamePrefixRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A nullable column goes with its companion.
+func TestPrefixAndNulls(t *testing.T) {
+	onEngines(t, func(t *testing.T, v *kvault.Vault) {
+		for _, name := range []string{"a/n", "a/s", "b/n_valid"} {
+			typ := "i64:null"
+			if name == "a/s" {
+				typ = "str:null"
+			}
+			_, err := column.CreateAny(t.Context(), v, name, typ, nil)
+			must(t, err)
+		}
+		c := openColumn(t, v, "a/n", column.Nullable(column.Int64))
+		want := []sql.Null[int64]{{V: 7, Valid: true}, {}}
+		must(t, c.Extend(t.Context(), want))
+		_, err := column.RenamePrefix(t.Context(), v, "a/", "b/")
+		wantErr(t, err, kvault.ErrExists) // the companion would be another column
+		n, err := column.RenamePrefix(t.Context(), v, "a/", "c/")
+		must(t, err)
+		if diff := cmp.Diff([]string{"c/n i64:null 2", "c/s str:utf8:null 0", "b/n_valid i64:null 0"}, names(t, v)); diff != "" || n != 2 {
+			t.Errorf("%d renamed; %s", n, diff)
+		}
+		holds(t, openColumn(t, v, "c/n", column.Nullable(column.Int64)), want)
+		n, err = column.DropPrefix(t.Context(), v, "c/")
+		must(t, err)
+		if diff := cmp.Diff([]string{"b/n_valid i64:null 0"}, names(t, v)); diff != "" || n != 2 {
+			t.Errorf("%d dropped; %s", n, diff)
+		}
+		create(t, v, "c/n_valid", column.Int64, nil) // nothing is left of the companion
+	})
 }
 
 // Two columns that would be taken for the two parts of one of version 0.2 stay apart.
