@@ -122,10 +122,8 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 
 // openSinks opens the column of each heading, or makes it.
 func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *ImportOptions) ([]sink, error) {
-	for _, name := range o.Columns {
-		if !slices.ContainsFunc(headings, func(h heading) bool { return h.name == name }) {
-			return nil, invalid(name, "the table has no such column")
-		}
+	if err := haveAll(headings, o.Columns); err != nil {
+		return nil, err
 	}
 	var names []string
 	sinks := make([]sink, len(headings))
@@ -146,6 +144,16 @@ func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *Import
 	return sinks, err
 }
 
+// haveAll reports an error if a column is to be read that the table does not have.
+func haveAll(headings []heading, columns []string) error {
+	for _, name := range columns {
+		if !slices.ContainsFunc(headings, func(h heading) bool { return h.name == name }) {
+			return invalid(name, "the table has no such column")
+		}
+	}
+	return nil
+}
+
 func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions) (column.Dynamic, error) {
 	d, err := column.OpenAny(ctx, tx, o.Prefix+h.name)
 	given, typed := o.Types[h.name]
@@ -164,7 +172,7 @@ func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions) (co
 	}
 	if typ == "" {
 		return nil, failed("import", o.Prefix+h.name,
-			fmt.Errorf("there is no such column, and no type to make it of: create it, give its type, or have the types inferred: %w", kvault.ErrNotFound))
+			notThere("there is no such column, and no type to make it of: create it, give its type, or have the types inferred"))
 	}
 	return column.CreateAny(ctx, tx, o.Prefix+h.name, typ, nil)
 }

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/kohakuvault/kvault"
@@ -29,7 +28,13 @@ func headingsBelow(ctx context.Context, tx *kvault.Tx, prefix string) (names []s
 		}
 	}
 	if len(names) == 0 {
-		return nil, failed("export", prefix, fmt.Errorf("there are no columns with this prefix: %w", kvault.ErrNotFound))
+		return nil, failed("export", prefix, notThere("there are no columns with this prefix"))
 	}
 	return names, nil
 }
+
+// notThere is the text of an error about columns that do not exist.
+type notThere string
+
+func (n notThere) Error() string { return string(n) }
+func (notThere) Unwrap() error   { return kvault.ErrNotFound }
