@@ -35,8 +35,10 @@ func (c *Column[T]) Get(ctx context.Context, i int64) (x T, err error) {
 		if err := l.read(ctx, at, at+1, r); err != nil {
 			return err
 		}
-		x, err = c.codec.Decode(r.at(0))
-		return err
+		if x, err = c.codec.Decode(r.at(0)); err != nil {
+			return fmt.Errorf("element %d: %w", at, err)
+		}
+		return nil
 	})
 	return x, err
 }
@@ -63,7 +65,7 @@ func readAll[T any](ctx context.Context, l layout, codec Codec[T], from, to int6
 			return nil, err
 		}
 		var err error
-		if xs, err = decode(codec, xs, r); err != nil {
+		if xs, err = decode(codec, xs, r, from); err != nil {
 			return nil, err
 		}
 	}

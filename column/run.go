@@ -76,8 +76,8 @@ func encode[T any](c Codec[T], xs ...T) (*run, error) {
 	return r, nil
 }
 
-// decode appends the elements of a run to dst.
-func decode[T any](c Codec[T], dst []T, r *run) ([]T, error) {
+// decode appends the elements of a run, of which the first has number from, to dst.
+func decode[T any](c Codec[T], dst []T, r *run, from int64) ([]T, error) {
 	n := r.len()
 	if b, ok := c.(bulk[T]); ok {
 		from := len(dst)
@@ -88,7 +88,7 @@ func decode[T any](c Codec[T], dst []T, r *run) ([]T, error) {
 	for i := range n {
 		x, err := c.Decode(r.at(i))
 		if err != nil {
-			return dst, fmt.Errorf("element %d: %w", i, err)
+			return dst, fmt.Errorf("element %d: %w", from+int64(i), err)
 		}
 		dst = append(dst, x)
 	}
