@@ -69,9 +69,13 @@ func (d *Distinct) addHash(h uint64) {
 		return
 	}
 	d.last = h
-	if d.few[h] = struct{}{}; len(d.few) <= fewValues {
-		return
+	if d.few[h] = struct{}{}; len(d.few) > fewValues {
+		d.estimate()
 	}
+}
+
+// estimate goes over from what is exact.
+func (d *Distinct) estimate() {
 	d.registers = make([]uint8, 1<<indexBits)
 	for h := range d.few {
 		d.register(h)

@@ -280,6 +280,67 @@ func TestDistinct(t *testing.T) {
 	}
 }
 
+// Two that have seen a part each come to what one has that has seen all.
+func TestMerge(t *testing.T) {
+	for _, xs := range columnsOfInts() {
+		for _, cut := range []int{0, 1, len(xs) / 2, len(xs)} {
+			var a, b, all stats.Ints
+			var qa, qb, qall stats.IntSquares
+			var da, db, dall stats.Distinct
+			a.Add(xs[:cut])
+			b.Add(xs[cut:])
+			all.Add(xs)
+			a.Merge(&b)
+			qa.Add(xs[:cut])
+			qb.Add(xs[cut:])
+			qall.Add(xs)
+			qa.Merge(&qb)
+			da.AddInts(xs[:cut])
+			db.AddInts(xs[cut:])
+			dall.AddInts(xs)
+			da.Merge(&db)
+			h, g, hall := stats.NewIntBins(all.Min, all.Max), stats.NewIntBins(all.Min, all.Max), stats.NewIntBins(all.Min, all.Max)
+			h.Add(xs[:cut])
+			g.Add(xs[cut:])
+			hall.Add(xs)
+			h.Merge(g)
+			if a != all || qa != qall || da.Count() != dall.Count() || !slices.Equal(h.Counts, hall.Counts) {
+				t.Fatalf("%d of %d: %+v, want %+v", cut, len(xs), a, all)
+			}
+		}
+	}
+	for _, xs := range columnsOfFloats() {
+		for _, cut := range []int{0, 1, len(xs) / 2, len(xs)} {
+			var a, b, all stats.Floats
+			var qa, qb, qall stats.FloatSquares
+			a.Add(xs[:cut])
+			b.Add(xs[cut:])
+			all.Add(xs)
+			a.Merge(&b)
+			qa.Add(xs[:cut])
+			qb.Add(xs[cut:])
+			qall.Add(xs)
+			qa.Merge(&qb)
+			if a.N != all.N || a.Min() != all.Min() || a.Max() != all.Max() || a.NaN != all.NaN || a.Rat().Cmp(all.Rat()) != 0 || qa.Rat().Cmp(qall.Rat()) != 0 {
+				t.Fatalf("%d of %d: %+v, want %+v", cut, len(xs), a, all)
+			}
+		}
+	}
+	var few, many, all stats.Distinct
+	for i := range int64(20_000) {
+		all.AddInts([]int64{i})
+		if i < 1000 {
+			few.AddInts([]int64{i})
+		} else {
+			many.AddInts([]int64{i})
+		}
+	}
+	few.Merge(&many)
+	if few.Count() != all.Count() {
+		t.Errorf("%d distinct, want %d", few.Count(), all.Count())
+	}
+}
+
 func TestRanks(t *testing.T) {
 	columns := columnsOfInts()
 	r := rand.New(rand.NewPCG(7, 8))
