@@ -33,7 +33,7 @@ there.`,
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}
 	cmd.AddCommand(
-		a.colLsCommand(), a.colNewCommand(), a.colAppendCommand(), a.colShowCommand(), a.colStatsCommand(),
+		a.colLsCommand(), a.colNewCommand(), a.colAppendCommand(), a.colShowCommand(), a.colStatsCommand(), a.colDescribeCommand(),
 		a.colExportCommand(), a.colRenameCommand(), a.colMigrateCommand(), a.colDropCommand(),
 	)
 	return cmd

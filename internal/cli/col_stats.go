@@ -121,8 +121,8 @@ func numberInWords(x any) string {
 		return humanize.BigComma(new(big.Int).SetUint64(x))
 	case *big.Int:
 		return humanize.BigComma(new(big.Int).Set(x)) // which it changes
-	case float64:
-		return strconv.FormatFloat(x, 'g', 6, 64)
+	case describe.Real:
+		return strconv.FormatFloat(float64(x), 'g', 6, 64)
 	}
 	return fmt.Sprint(x)
 }

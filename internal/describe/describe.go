@@ -76,7 +76,7 @@ func number(x float64) any {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return nil
 	}
-	return x
+	return Real(x)
 }
 
 func (d *Description) ofInts(ctx context.Context, f *feed) error {
@@ -112,7 +112,7 @@ func (d *Description) ofInts(ctx context.Context, f *feed) error {
 			quarters, distance := uint64(4*part), uint64(b)-uint64(a)
 			return f.show(a + int64(distance/4*quarters+distance%4*quarters/4))
 		}
-		return stats.Between(float64(a), float64(b), part)
+		return Real(stats.Between(float64(a), float64(b), part))
 	}, func(add func([]int64)) error {
 		_, err := f.ints(ctx, workers, func(_ int, block []int64) { add(block) })
 		return err
@@ -136,10 +136,10 @@ func (d *Description) ofFloats(ctx context.Context, f *feed) error {
 	if d.NaN, d.Infinite = total.NaN, total.Infinite; total.N == 0 {
 		return nil
 	}
-	d.Min, d.Max, d.Mean = total.Min(), total.Max(), number(total.Mean())
+	d.Min, d.Max, d.Mean = Real(total.Min()), Real(total.Max()), number(total.Mean())
 	d.Deviation = number(stats.Deviation(total.N, total.Rat(), merge(squares, (*stats.FloatSquares).Merge).Rat()))
 	between := func(a, b int64, part float64) any {
-		return stats.Between(stats.Unordered(a), stats.Unordered(b), part)
+		return Real(stats.Between(stats.Unordered(a), stats.Unordered(b), part))
 	}
 	keys := make([][]int64, workers)
 	return d.quartiles(total.N, stats.Ordered(total.Min()), stats.Ordered(total.Max()), between, func(add func([]int64)) error {

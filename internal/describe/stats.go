@@ -1,9 +1,11 @@
 package describe
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"math/big"
+	"strconv"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
@@ -22,7 +24,7 @@ type Stats struct {
 	Numbers int64 `json:"numbers,omitempty"`
 	// True is how many elements are true.
 	True *int64 `json:"true,omitempty"`
-	// Sum is an int64, a *big.Int if it needs more than 64 bits, or a float64. It is nil if it is beyond the largest float64.
+	// Sum is an int64, a *big.Int if it needs more than 64 bits, or a Real. It is nil if it is beyond the largest float64.
 	Sum any `json:"sum,omitempty"`
 	// Min and Max are of the type of the numbers; times are text.
 	Min       any   `json:"min,omitempty"`
@@ -40,6 +42,18 @@ type Bin struct {
 	From  any   `json:"from"`
 	To    any   `json:"to"`
 	Count int64 `json:"count"`
+}
+
+// Real is a floating-point number. In JSON it has a point or an exponent, so that readers do not take a whole one for an integer.
+type Real float64
+
+// MarshalJSON writes a finite number as short as it can be.
+func (x Real) MarshalJSON() ([]byte, error) {
+	b := strconv.AppendFloat(nil, float64(x), 'g', -1, 64)
+	if !bytes.ContainsAny(b, ".e") {
+		b = append(b, ".0"...)
+	}
+	return b, nil
 }
 
 // StatsOf computes what the numbers of a column come to, in one state of it. It reads the column twice.
@@ -95,7 +109,7 @@ func (s *Stats) ofInts(ctx context.Context, f *feed) error {
 		if _, unsigned := s.Min.(uint64); unsigned {
 			sum.Add(sum, new(big.Int).Lsh(big.NewInt(total.N), 63))
 		}
-		s.Sum, s.Mean = any(sum), stats.MeanOf(sum, total.N)
+		s.Sum, s.Mean = any(sum), Real(stats.MeanOf(sum, total.N))
 		if sum.IsInt64() {
 			s.Sum = sum.Int64()
 		}
@@ -129,9 +143,9 @@ func (s *Stats) ofFloats(ctx context.Context, f *feed) error {
 	if total.N == 0 {
 		return nil
 	}
-	s.Min, s.Max, s.Mean = total.Min(), total.Max(), total.Mean()
+	s.Min, s.Max, s.Mean = Real(total.Min()), Real(total.Max()), Real(total.Mean())
 	if sum := total.Sum(); !math.IsInf(sum, 0) {
-		s.Sum = sum
+		s.Sum = Real(sum)
 	}
 	bins := make([]*stats.FloatBins, workers)
 	for w := range bins {
@@ -144,7 +158,7 @@ func (s *Stats) ofFloats(ctx context.Context, f *feed) error {
 		bins[0].Merge(b)
 	}
 	for i, count := range bins[0].Counts {
-		s.Histogram = append(s.Histogram, Bin{bins[0].Edges[i], bins[0].Edges[i+1], count})
+		s.Histogram = append(s.Histogram, Bin{Real(bins[0].Edges[i]), Real(bins[0].Edges[i+1]), count})
 	}
 	return nil
 }
