@@ -86,6 +86,10 @@ func (c *Column[T]) Index(ctx context.Context, x T) (int64, error) {
 	if err != nil {
 		return -1, fail("search", c.name, err)
 	}
+	equal := bytes.Equal
+	if nullable, ok := c.codec.(withNulls); ok {
+		equal = nullable.same
+	}
 	found := int64(-1)
 	err = c.view(ctx, "search", func(l layout) error {
 		r := new(run)
@@ -94,7 +98,7 @@ func (c *Column[T]) Index(ctx context.Context, x T) (int64, error) {
 				return err
 			}
 			for i := range r.len() {
-				if bytes.Equal(r.at(i), want.at(0)) {
+				if equal(r.at(i), want.at(0)) {
 					found = from + int64(i)
 					return nil
 				}

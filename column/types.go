@@ -159,8 +159,12 @@ func canonical(typ string) string {
 	case "i64", "f64", "bytes", "str:utf8":
 		return typ
 	}
-	if n, ok := parseType(typ); ok {
-		return n.String()
+	plain, nullable := strings.CutSuffix(typ, nullSuffix)
+	if n, ok := parseType(plain); ok {
+		plain = n.String()
 	}
-	return typ
+	if nullable {
+		return plain + nullSuffix
+	}
+	return plain
 }
