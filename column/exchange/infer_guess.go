@@ -13,18 +13,23 @@ type guess struct {
 	text  textGuess
 	json  jsonGuess
 	nulls bool
-	bytes int
+	// absent says that a value was not even null, as where an object in JSON lacks the key.
+	absent bool
+	bytes  int
 }
 
 func (g *guess) name() string { return g.head.name }
 
 func (g *guess) addText(text string) error {
 	g.bytes += len(text)
-	if text == "" {
-		g.nulls = true
-	} else {
-		g.text.see(text)
-	}
+	g.text.see(text)
+	return nil
+}
+
+func (g *guess) nullable() bool { return true }
+
+func (g *guess) addNull() error {
+	g.nulls, g.absent = true, true
 	return nil
 }
 
@@ -47,7 +52,7 @@ func (g *guess) flush(context.Context, bool) error { return nil }
 // typ is the type that takes all values so far. Of a column without any value nothing is known; text takes most of what may come.
 func (g *guess) typ() string {
 	typ := cmp.Or(g.head.typ, g.text.typ(), g.json.typ(), "str")
-	if g.nulls && typ != anyForm {
+	if g.nulls && (typ != anyForm || g.absent) {
 		typ += ":null"
 	}
 	return typ

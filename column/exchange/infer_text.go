@@ -4,30 +4,29 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kohakuvault/kvault/column"
 )
 
 // textGuess is what all the texts of a column can be so far. Each text takes away what it is not.
 type textGuess struct {
-	some                       bool
-	notBool, notInt, notFloat  bool
-	notDate, notNaive, notUTC  bool
-	numeral, nanoseconds, long bool
+	some                        bool
+	notBool, notInt, notFloat   bool
+	notDate, notNaive, notUTC   bool
+	numeral, nanoseconds, early bool
 }
 
 func (g *textGuess) see(text string) {
 	g.some = true
 	if !g.notBool {
-		g.notBool = text != "true" && text != "false"
+		_, err := parseBool(text)
+		g.notBool = err != nil
 	}
 	if !g.notInt || !g.notFloat {
 		g.seeNumber(text)
 	}
-	if !g.notDate {
-		_, err := time.Parse(time.DateOnly, text)
-		g.notDate = err != nil
-	}
-	if !g.notNaive || !g.notUTC {
-		g.seeTimestamp(text)
+	if !g.notDate || !g.notNaive || !g.notUTC {
+		g.seeTime(text)
 	}
 }
 
@@ -62,39 +61,32 @@ func isWordOfFloat(text string) bool {
 	return false
 }
 
-func (g *textGuess) seeTimestamp(text string) {
-	_, naive := parseNaive(text)
-	_, utc := parseZoned(text)
-	g.notNaive, g.notUTC = g.notNaive || !naive, g.notUTC || !utc
-	if naive || utc {
-		_, fraction, _ := strings.Cut(text, ".")
-		n := len(fraction) - len(strings.TrimLeft(fraction, "0123456789"))
-		g.nanoseconds, g.long = g.nanoseconds || n > 6, g.long || n > 9
-	}
-}
+var (
+	aDate    = timeKindOf(column.Date.Type())
+	aClock   = timeKindOf(column.Timestamp(time.Nanosecond).Type())
+	aInstant = timeKindOf(column.TimestampUTC(time.Nanosecond).Type())
+)
 
-// parseNaive reads the time of a clock on a wall, and parseZoned an instant.
-func parseNaive(text string) (time.Time, bool) {
-	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, true
-		}
+// seeTime takes a date for a time of day as well, midnight, as Import does.
+func (g *textGuess) seeTime(text string) {
+	if len(text) < len(time.DateOnly) || text[4] != '-' {
+		g.notDate, g.notNaive, g.notUTC = true, true, true
+		return
 	}
-	return time.Time{}, false
-}
-
-func parseZoned(text string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, true
-		}
+	_, notDate := aDate.parse(text)
+	clock, notNaive := aClock.parse(text)
+	instant, notUTC := aInstant.parse(text)
+	g.notDate, g.notNaive, g.notUTC = g.notDate || notDate != nil, g.notNaive || notNaive != nil, g.notUTC || notUTC != nil
+	for _, x := range []time.Time{clock, instant} {
+		g.nanoseconds = g.nanoseconds || x.Nanosecond()%1000 != 0
+		_, err := column.Timestamp(time.Nanosecond).Append(nil, x)
+		g.early = g.early || err != nil && !x.IsZero()
 	}
-	return time.Time{}, false
 }
 
 // typ is the type that takes all texts, or empty if there was none.
 func (g *textGuess) typ() string {
-	unit := "us"
+	unit, fits := "us", !g.nanoseconds || !g.early // in the years that nanoseconds reach
 	if g.nanoseconds {
 		unit = "ns"
 	}
@@ -109,9 +101,9 @@ func (g *textGuess) typ() string {
 		return "f64"
 	case !g.notDate:
 		return "date"
-	case !g.notNaive && !g.long:
+	case !g.notNaive && fits:
 		return "timestamp:" + unit
-	case !g.notUTC && !g.long:
+	case !g.notUTC && fits:
 		return "timestamp:" + unit + ":utc"
 	}
 	return "str"

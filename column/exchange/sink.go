@@ -14,6 +14,9 @@ type sink interface {
 	addText(text string) error
 	addJSON(v any) error
 	addArrow(a arrow.Array, i int) error
+	// nullable says whether addNull is possible.
+	nullable() bool
+	addNull() error
 	// flush writes what has gathered, if it is much or all is to be written.
 	flush(ctx context.Context, all bool) error
 }
@@ -44,9 +47,25 @@ func (g *gathering[T]) add(x T, err error) error {
 	return nil
 }
 
-func (g *gathering[T]) addText(text string) error           { return g.add(g.form.parse(text)) }
-func (g *gathering[T]) addJSON(v any) error                 { return g.add(g.form.fromJSON(v)) }
-func (g *gathering[T]) addArrow(a arrow.Array, i int) error { return g.add(g.form.fromArrow(a, i)) }
+func (g *gathering[T]) addText(text string) error { return g.add(g.form.parse(text)) }
+func (g *gathering[T]) addJSON(v any) error       { return g.add(g.form.fromJSON(v)) }
+
+func (g *gathering[T]) addArrow(a arrow.Array, i int) error {
+	if a.IsNull(i) && !g.form.nulls {
+		return g.addNull()
+	}
+	return g.add(g.form.fromArrow(a, i))
+}
+
+func (g *gathering[T]) nullable() bool { return g.form.null != nil }
+
+func (g *gathering[T]) addNull() error {
+	var null T
+	if !g.nullable() {
+		return failed("import", g.c.Name(), wrongType(nil, "a value"))
+	}
+	return g.add(null, nil)
+}
 
 func (g *gathering[T]) flush(ctx context.Context, all bool) error {
 	if len(g.xs) == 0 || !all && g.bytes < bytesAtOnce {

@@ -38,7 +38,7 @@ All columns of a file are one list. --table, which parts keys, is refused.`,
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}
 	cmd.AddCommand(
-		a.colLsCommand(), a.colNewCommand(), a.colAppendCommand(), a.colShowCommand(), a.colStatsCommand(),
+		a.colLsCommand(), a.colNewCommand(), a.colAppendCommand(), a.colShowCommand(), a.colStatsCommand(), a.colDescribeCommand(),
 		a.colExportCommand(), a.colRenameCommand(), a.colMigrateCommand(), a.colDropCommand(),
 	)
 	return cmd
