@@ -18,11 +18,11 @@ const module = "github.com/kohakuvault/kvault"
 var mayImport = map[string]struct{ own, others []string }{
 	"":       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
 	"column": {[]string{"", "engine"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
-	"column/exchange": {[]string{"", "column"}, []string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
+	"column/exchange": {[]string{"", "column", "internal/jsonform"}, []string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
 		"github.com/apache/arrow-go/v18/arrow/ipc", "github.com/apache/arrow-go/v18/arrow/memory", "github.com/apache/arrow-go/v18/parquet",
 		"github.com/apache/arrow-go/v18/parquet/compress", "github.com/apache/arrow-go/v18/parquet/file",
 		"github.com/apache/arrow-go/v18/parquet/pqarrow"}},
-	"typed": {[]string{""}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5",
+	"typed": {[]string{"", "internal/jsonform"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5",
 		"github.com/vmihailenco/msgpack/v5/msgpcode", "golang.org/x/text/encoding", "golang.org/x/text/transform"}},
 	"engine":                         {},
 	"engine/enginetest":              {[]string{"engine", "internal/ctxtest"}, []string{"github.com/google/go-cmp/cmp"}},
@@ -34,6 +34,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"engine/sqlite/internal/driver/faultfs": {[]string{"engine/sqlite/internal/driver"}, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs"}},
 
 	"internal/backoff":     {},
+	"internal/jsonform":    {nil, []string{"github.com/go-json-experiment/json/jsontext"}},
 	"internal/process":     {},
 	"internal/ctxtest":     {[]string{"engine"}, nil},
 	"internal/writeback":   {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
