@@ -149,3 +149,23 @@ func TestLongIntegersStayIntegers(t *testing.T) {
 		t.Errorf("%q, %v", b, err)
 	}
 }
+
+// An any in a caller's variable gets the integers that Data has.
+func TestUnmarshalIntegers(t *testing.T) {
+	for _, e := range []Encoding{MessagePack, CBOR} {
+		b, err := EncodeAs(e, map[string]any{"a": []any{uint8(5), 70000, uint64(math.MaxUint64)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dst struct {
+			A any `msgpack:"a" cbor:"a"`
+		}
+		if err := v.Unmarshal(&dst); err != nil || !reflect.DeepEqual(dst.A, []any{int64(5), int64(70000), uint64(math.MaxUint64)}) {
+			t.Errorf("%v: %#v, %v", e, dst.A, err)
+		}
+	}
+}

@@ -17,12 +17,12 @@ const module = "github.com/kohakuvault/kvault"
 // listed may not exist.
 var mayImport = map[string]struct{ own, others []string }{
 	"":       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
-	"column": {[]string{"", "engine"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
+	"column": {[]string{"", "engine", "internal/plain"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
 	"column/exchange": {[]string{"", "column", "internal/jsonform"}, []string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
 		"github.com/apache/arrow-go/v18/arrow/ipc", "github.com/apache/arrow-go/v18/arrow/memory", "github.com/apache/arrow-go/v18/parquet",
 		"github.com/apache/arrow-go/v18/parquet/compress", "github.com/apache/arrow-go/v18/parquet/file",
 		"github.com/apache/arrow-go/v18/parquet/pqarrow"}},
-	"typed": {[]string{"", "internal/jsonform"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5",
+	"typed": {[]string{"", "internal/jsonform", "internal/plain"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5",
 		"github.com/vmihailenco/msgpack/v5/msgpcode", "golang.org/x/text/encoding", "golang.org/x/text/transform"}},
 	"engine":                         {},
 	"engine/enginetest":              {[]string{"engine", "internal/ctxtest"}, []string{"github.com/google/go-cmp/cmp"}},
@@ -35,6 +35,7 @@ var mayImport = map[string]struct{ own, others []string }{
 
 	"internal/backoff":     {},
 	"internal/jsonform":    {nil, []string{"github.com/go-json-experiment/json/jsontext"}},
+	"internal/plain":       {nil, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5"}},
 	"internal/process":     {},
 	"internal/ctxtest":     {[]string{"engine"}, nil},
 	"internal/writeback":   {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
