@@ -17,6 +17,7 @@ import (
 type colAppendFlags struct {
 	from   string
 	format choice
+	text   textFlags
 	types  map[string]string
 }
 
@@ -30,7 +31,12 @@ func (a *app) colAppendCommand() *cobra.Command {
 The format is that of the file's name, or --format. Without either it is lines
 if there are NAMEs and csv if not: a line has an element for each NAME, with
 tabs between them. The other formats name their columns: CSV in its first line,
-as name or name:type. NAMEs are then those to read.
+as name or name:type. NAMEs are then those to read. What gzip compressed is
+decompressed.
+
+In csv a null is an empty field without quotes, or --null TEXT. Spaces around a
+quoted field are no part of it, and an empty line is a row of a table with one
+column only.
 
 --new NAME=TYPE makes a column that does not exist, and the vault too. Elements
 of type bytes are base64 in lines, csv and ndjson; vectors, msgpack and cbor are
@@ -47,6 +53,7 @@ JSON there.
 	fs.StringVarP(&flags.from, "from", "i", "-", "read this `FILE` instead of standard input")
 	fs.StringToStringVar(&flags.types, "new", nil, "make the column `NAME=TYPE` if it does not exist; may be repeated")
 	formatFlag(cmd, &flags.format)
+	flags.text.register(cmd)
 	a.flags.registerWrite(cmd)
 	return cmd
 }
@@ -59,7 +66,14 @@ func (a *app) colAppend(ctx context.Context, names []string, flags colAppendFlag
 	if len(names) > 0 {
 		fallback = exchange.Lines
 	}
-	format := formatOf(flags.format, flags.from, fallback)
+	format, err := formatOf(flags.format, flags.from, fallback)
+	if err != nil {
+		return err
+	}
+	delimiter, null, err := flags.text.options(format)
+	if err != nil {
+		return err
+	}
 	if format == exchange.Lines && len(names) == 0 {
 		return usagef("append: lines do not name their columns; pass the NAMEs")
 	}
@@ -71,7 +85,7 @@ func (a *app) colAppend(ctx context.Context, names []string, flags colAppendFlag
 	access := changing
 	if len(flags.types) > 0 {
 		access = creating
-		if err := a.rehearseAppend(ctx, in, format, &exchange.ImportOptions{Columns: names, Types: flags.types}); err != nil {
+		if err := a.rehearseAppend(ctx, in, format, &exchange.ImportOptions{Columns: names, Types: flags.types, Delimiter: delimiter, Null: null}); err != nil {
 			return err
 		}
 	}
@@ -79,7 +93,7 @@ func (a *app) colAppend(ctx context.Context, names []string, flags colAppendFlag
 		b := a.startBar("append", inKeys, -1)
 		defer b.finish()
 		n, err := exchange.Import(ctx, v, in, format, &exchange.ImportOptions{
-			Columns: names, Types: flags.types,
+			Columns: names, Types: flags.types, Delimiter: delimiter, Null: null,
 			Progress: func(rows int64) { b.set(rows, -1) },
 		})
 		if err != nil {

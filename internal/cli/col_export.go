@@ -14,6 +14,7 @@ import (
 type colExportFlags struct {
 	to     string
 	format choice
+	text   textFlags
 	rows   rowFlags
 	typed  bool
 }
@@ -24,8 +25,9 @@ func (a *app) colExportCommand() *cobra.Command {
 		Use:   "export NAME...",
 		Short: "Write columns as CSV, JSON lines, Arrow or Parquet",
 		Long: `Write columns of one length as a table, all in one state. The format is that of
-FILE's name, or --format; csv if neither says. FILE changes only once the whole
-table is there.
+FILE's name, or --format; csv if neither says. A name that ends in .gz compresses
+csv, tsv, ndjson and lines with gzip. FILE changes only once the whole table is
+there.
 
 Elements of type bytes are base64 in csv, ndjson and lines, and vectors are JSON.
 In Arrow and Parquet vectors are lists of one length. Elements of msgpack and
@@ -43,6 +45,7 @@ name:type in the first line of CSV, from which 'col append' makes the columns.
 	fs.StringVarP(&flags.to, "output", "o", "", "write this `FILE` instead of standard output")
 	fs.BoolVar(&flags.typed, "typed", false, "with csv, write the types too")
 	formatFlag(cmd, &flags.format)
+	flags.text.register(cmd)
 	flags.rows.register(cmd)
 	return cmd
 }
@@ -53,8 +56,15 @@ func (a *app) colExport(ctx context.Context, names []string, flags colExportFlag
 		return err
 	}
 	o.TypedNames = flags.typed
-	format := formatOf(flags.format, flags.to, exchange.CSV)
-	binary := format == exchange.Arrow || format == exchange.Parquet
+	format, err := formatOf(flags.format, flags.to, exchange.CSV)
+	if err != nil {
+		return err
+	}
+	if o.Delimiter, o.Null, err = flags.text.options(format); err != nil {
+		return err
+	}
+	o.Gzip = exchange.GzipName(flags.to)
+	binary := format == exchange.Arrow || format == exchange.Arrows || format == exchange.Parquet
 	if flags.to == "" && binary && a.terminal(a.sys.Out) {
 		return fmt.Errorf(`%s is binary: name a FILE with -o, or pass "-o -" to write it to the terminal all the same`, format)
 	}
