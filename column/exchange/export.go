@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"compress/gzip"
 	"context"
 	"io"
 	"math"
@@ -17,6 +18,11 @@ type ExportOptions struct {
 	From, To int64
 	// TypedNames writes name:type for each name in the first line of CSV, so that Import can make the columns anew.
 	TypedNames bool
+	// Delimiter and Null are as in ImportOptions.
+	Delimiter byte
+	Null      string
+	// Gzip compresses the formats that are text. Parquet is compressed as it is.
+	Gzip bool
 	// Progress, if not nil, is told the rows written and how many there are, now and then.
 	Progress func(done, total int64)
 }
@@ -62,6 +68,10 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 		defer s.close()
 		t.sources = append(t.sources, headed{s, names[i]})
 	}
+	w, finish, err := compressed(w, f, o)
+	if err != nil {
+		return 0, err
+	}
 	out, err := newEncoder(f, w, t.sources, o)
 	if err != nil {
 		return 0, err
@@ -81,7 +91,22 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 			o.Progress(rows, t.rows)
 		}
 	}
-	return rows, failed("export", "", out.close())
+	if err := out.close(); err != nil {
+		return rows, failed("export", "", err)
+	}
+	return rows, failed("export", "", finish())
+}
+
+// compressed returns what to write a table to, and what to call behind it.
+func compressed(w io.Writer, f Format, o *ExportOptions) (io.Writer, func() error, error) {
+	if !o.Gzip {
+		return w, func() error { return nil }, nil
+	}
+	if f.binary() {
+		return nil, nil, invalid("", "%s is not compressed with gzip: only text is", f)
+	}
+	z := gzip.NewWriter(w)
+	return z, z.Close, nil
 }
 
 func clamp(i, n int64) int64 {
@@ -100,14 +125,16 @@ type encoder interface {
 
 func newEncoder(f Format, w io.Writer, sources []source, o *ExportOptions) (encoder, error) {
 	switch f {
-	case CSV:
-		return newCSVEncoder(w, sources, o.TypedNames)
+	case CSV, TSV:
+		return newCSVEncoder(w, sources, f, o)
 	case NDJSON:
 		return newJSONEncoder(w, sources), nil
 	case Lines:
-		return newLineEncoder(w, sources), nil
+		return newLineEncoder(w, sources, o)
 	case Arrow:
 		return newArrowEncoder(w, sources)
+	case Arrows:
+		return newStreamEncoder(w, sources)
 	case Parquet:
 		return newParquetEncoder(w, sources)
 	}

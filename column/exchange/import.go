@@ -24,6 +24,11 @@ type ImportOptions struct {
 	// has name:type; Infer finds out the others. Without a type, a column that does not exist is ErrNotFound. One that exists and
 	// holds another type is ErrInvalid.
 	Types map[string]string
+	// Delimiter separates the fields of CSV, TSV and Lines, in the place of a comma or a tab. It is a character of ASCII that is neither
+	// a quote nor a line end.
+	Delimiter byte
+	// Null is the text that stands for null in CSV, TSV and Lines, where it is not in quotes. It is the empty text unless given.
+	Null string
 	// Progress, if not nil, is told the rows read, now and then.
 	Progress func(rows int64)
 }
@@ -73,15 +78,21 @@ type decoder interface {
 }
 
 func newDecoder(ctx context.Context, f Format, r io.Reader, o *ImportOptions) (decoder, error) {
+	r, err := recognize(r, f)
+	if err != nil {
+		return nil, err
+	}
 	switch f {
-	case CSV:
-		return newCSVDecoder(r)
+	case CSV, TSV:
+		return newCSVDecoder(r, f, o)
 	case NDJSON:
-		return newJSONDecoder(r, o.Columns)
+		return newJSONDecoder(r, o)
 	case Lines:
-		return newLineDecoder(r, o.Columns)
+		return newLineDecoder(r, o)
 	case Arrow:
 		return newArrowDecoder(r)
+	case Arrows:
+		return newStreamDecoder(r)
 	case Parquet:
 		return newParquetDecoder(ctx, r)
 	}
@@ -130,6 +141,12 @@ func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *Import
 	for i, h := range headings {
 		if len(o.Columns) > 0 && !slices.Contains(o.Columns, h.name) {
 			continue
+		}
+		if h.name == "" {
+			return nil, invalid("", "column %d of the table has no name, as the index that pandas writes: leave it out there (index=False), or name the columns to read", i+1)
+		}
+		if slices.Contains(names, h.name) {
+			return nil, invalid(h.name, "the table has a column of this name twice: rename one, or name the columns to read, of which it is none")
 		}
 		d, err := ensure(ctx, tx, h, o)
 		if err != nil {

@@ -70,32 +70,55 @@ func sample(ctx context.Context, in decoder, o *InferOptions) ([]*guess, error) 
 	if err := haveAll(heads, o.Columns); err != nil {
 		return nil, err
 	}
-	guesses, sinks := make([]*guess, 0, len(heads)), make([]sink, len(heads))
-	for i, h := range heads {
-		if len(o.Columns) == 0 || slices.Contains(o.Columns, h.name) {
-			g := &guess{head: h}
-			guesses, sinks[i] = append(guesses, g), g
+	p := &probe{}
+	for _, h := range heads {
+		p.add(h, len(o.Columns) == 0 || slices.Contains(o.Columns, h.name))
+	}
+	if objects, ok := in.(*jsonDecoder); ok && objects.whole {
+		objects.late = func(name string) sink {
+			p.add(heading{name: name}, true)
+			late := p.guesses[len(p.guesses)-1]
+			_ = late.addNull() // for the rows before
+			return late
 		}
 	}
-	rows := int64(0)
-	for {
+	for rows := int64(0); ; {
 		if err := ctx.Err(); err != nil {
 			return nil, failed("infer", "", err)
 		}
-		n, err := in.next(sinks)
+		n, err := in.next(p.sinks)
 		rows += int64(n)
-		if err == io.EOF {
-			return guesses, nil
-		}
-		if err != nil {
+		if err != nil && err != io.EOF {
 			return nil, failed("infer", "", fmt.Errorf("row %d: %w", rows+1, err))
 		}
-		bytes := 0
-		for _, g := range guesses {
-			bytes += g.bytes
-		}
-		if o.Rows > 0 && rows >= o.Rows || o.Rows == 0 && (rows >= inferredRows || bytes >= inferredBytes) {
-			return guesses, nil
+		if err == io.EOF || p.enough(rows, o.Rows) {
+			return p.guesses, nil
 		}
 	}
+}
+
+// probe is the guesses that rows go to in place of columns.
+type probe struct {
+	sinks   []sink
+	guesses []*guess
+}
+
+func (p *probe) add(h heading, wanted bool) {
+	if !wanted {
+		p.sinks = append(p.sinks, nil)
+		return
+	}
+	g := &guess{head: h}
+	p.sinks, p.guesses = append(p.sinks, g), append(p.guesses, g)
+}
+
+func (p *probe) enough(rows, wanted int64) bool {
+	if wanted != 0 {
+		return wanted > 0 && rows >= wanted
+	}
+	bytes := 0
+	for _, g := range p.guesses {
+		bytes += g.bytes
+	}
+	return rows >= inferredRows || bytes >= inferredBytes
 }

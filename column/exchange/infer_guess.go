@@ -20,8 +20,10 @@ type guess struct {
 
 func (g *guess) name() string { return g.head.name }
 
-func (g *guess) addText(text string) error {
-	g.bytes += len(text)
+func (g *guess) addText(text string, null bool) error {
+	if g.bytes += len(text); null {
+		return g.addNull()
+	}
 	g.text.see(text)
 	return nil
 }

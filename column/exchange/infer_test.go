@@ -91,6 +91,55 @@ func TestInferJSON(t *testing.T) {
 	}
 }
 
+// The columns are those of all objects, and Import takes what Infer found.
+func TestInferKeys(t *testing.T) {
+	const in = `{"a":1,"b":{"x":null}}
+{"a":null,"c":"t","d":[1]}
+{"b":2,"c":"u"}
+{"a":3,"b":null,"c":null,"d":null}
+`
+	o := &exchange.ImportOptions{}
+	if got := infer(t, strings.NewReader(in), exchange.NDJSON, nil); got != "a=i64:null b=msgpack:null c=str:null d=msgpack:null" {
+		t.Error(got)
+	}
+	found, err := exchange.Infer(t.Context(), strings.NewReader(in), exchange.NDJSON, nil)
+	must(t, err)
+	o.Types = map[string]string{}
+	for _, c := range found {
+		o.Types[c.Name] = c.Type
+	}
+	v := open(t)
+	_, err = exchange.Import(t.Context(), v, strings.NewReader(in), exchange.NDJSON, o)
+	must(t, err)
+	var out strings.Builder
+	_, err = exchange.Export(t.Context(), v, &out, exchange.NDJSON, []string{"a", "b", "c", "d"}, nil)
+	must(t, err)
+	const want = `{"a":1,"b":{"x":null},"c":null,"d":null}
+{"a":null,"b":null,"c":"t","d":[1]}
+{"a":null,"b":2,"c":"u","d":null}
+{"a":3,"b":null,"c":null,"d":null}
+`
+	if out.String() != want {
+		t.Errorf("%s", out.String())
+	}
+	// A key that no type was given for is still refused.
+	_, err = exchange.Import(t.Context(), v, strings.NewReader(`{"a":1,"b":1,"c":"","d":1}{"a":1,"b":1,"c":"","d":1,"e":5}`), exchange.NDJSON, o)
+	if err == nil || !strings.Contains(err.Error(), `"e"`) {
+		t.Error(err)
+	}
+}
+
+func TestInferNulls(t *testing.T) {
+	const in = "a,b,c,d,e:i64\n1,,x,NA,1\n,,,\"\",\n"
+	if got := infer(t, strings.NewReader(in), exchange.CSV, nil); got != "a=i64:null b=str:null c=str:null d=str e=i64:null" {
+		t.Error(got)
+	}
+	o := &exchange.InferOptions{ImportOptions: exchange.ImportOptions{Null: "NA"}}
+	if got := infer(t, strings.NewReader("a,b\n1,NA\nNA,2.5\n"), exchange.CSV, o); got != "a=i64:null b=f64:null" {
+		t.Error(got)
+	}
+}
+
 // The sample is bounded, unless all rows are asked for.
 func TestInferRows(t *testing.T) {
 	var in strings.Builder

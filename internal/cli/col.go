@@ -106,14 +106,3 @@ func formatFlag(cmd *cobra.Command, format *choice) {
 	cmd.Flags().Var(format, "format", "how the table is written")
 	registerChoice(cmd, "format", format.allowed)
 }
-
-// formatOf is the format that a flag names, or else the one that a file's name shows, or else fallback.
-func formatOf(format choice, file string, fallback exchange.Format) exchange.Format {
-	if format.value != "" {
-		return exchange.Format(format.value)
-	}
-	if f, ok := exchange.FormatOf(file); ok {
-		return f
-	}
-	return fallback
-}

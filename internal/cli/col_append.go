@@ -16,6 +16,7 @@ import (
 type colAppendFlags struct {
 	from          string
 	format        choice
+	text          textFlags
 	types         []string
 	infer, dryRun bool
 }
@@ -32,7 +33,12 @@ are without it.
 The format is that of the file's name, or --format. Without either it is lines
 if there are NAMEs and csv if not: a line has an element for each NAME, with
 tabs between them. The other formats name their columns: CSV in its first line,
-as name or name:type. NAMEs are then those to read.
+as name or name:type. NAMEs are then those to read. What gzip compressed is
+decompressed.
+
+In csv a null is an empty field without quotes, or --null TEXT. Spaces around a
+quoted field are no part of it, and an empty line is a row of a table with one
+column only.
 
 A column that does not exist is made if its type is known, and the vault too.
 --new NAME=TYPE says it, as do Arrow, Parquet and name:type in CSV. --infer finds
@@ -58,6 +64,7 @@ cbor are JSON there.
 	fs.BoolVar(&flags.infer, "infer", false, "find out the types of columns that do not exist")
 	fs.BoolVar(&flags.dryRun, "dry-run", false, "with --infer, print the types and store nothing")
 	formatFlag(cmd, &flags.format)
+	flags.text.register(cmd)
 	a.flags.registerWrite(cmd)
 	return cmd
 }
@@ -71,7 +78,13 @@ func (a *app) colAppend(ctx context.Context, args []string, flags colAppendFlags
 	if len(o.Columns) > 0 {
 		fallback = exchange.Lines
 	}
-	format := formatOf(flags.format, flags.from, fallback)
+	format, err := formatOf(flags.format, flags.from, fallback)
+	if err != nil {
+		return err
+	}
+	if o.Delimiter, o.Null, err = flags.text.options(format); err != nil {
+		return err
+	}
 	if format == exchange.Lines && len(o.Columns) == 0 {
 		return usagef("append: lines do not name their columns; pass the NAMEs")
 	}

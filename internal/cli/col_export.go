@@ -14,6 +14,7 @@ import (
 type colExportFlags struct {
 	to     string
 	format choice
+	text   textFlags
 	rows   rowFlags
 	typed  bool
 }
@@ -24,8 +25,9 @@ func (a *app) colExportCommand() *cobra.Command {
 		Use:   "export NAME...|TABLE/",
 		Short: "Write columns as CSV, JSON lines, Arrow or Parquet",
 		Long: `Write columns of one length as a table, all in one state. The format is that of
-FILE's name, or --format; csv if neither says. FILE changes only once the whole
-table is there. Of a TABLE/ it is all columns, with their names without it.
+FILE's name, or --format; csv if neither says. A name that ends in .gz compresses
+csv, tsv, ndjson and lines with gzip. FILE changes only once the whole table is
+there. Of a TABLE/ it is all columns, with their names without it.
 
 Elements of type bytes are base64 in csv, ndjson and lines, and vectors are JSON.
 In Arrow and Parquet vectors are lists of one length. Elements of msgpack and
@@ -44,6 +46,7 @@ name:type in the first line of CSV, from which 'col append' makes the columns.
 	fs.StringVarP(&flags.to, "output", "o", "", "write this `FILE` instead of standard output")
 	fs.BoolVar(&flags.typed, "typed", false, "with csv, write the types too")
 	formatFlag(cmd, &flags.format)
+	flags.text.register(cmd)
 	flags.rows.register(cmd)
 	return cmd
 }
@@ -54,11 +57,18 @@ func (a *app) colExport(ctx context.Context, args []string, flags colExportFlags
 		return err
 	}
 	o.TypedNames = flags.typed
-	format := formatOf(flags.format, flags.to, exchange.CSV)
-	if flags.typed && format != exchange.CSV {
-		return usagef("export: --typed is for csv, not for %s: arrow and parquet say the types always, and the others never", format)
+	format, err := formatOf(flags.format, flags.to, exchange.CSV)
+	if err != nil {
+		return err
 	}
-	binary := format == exchange.Arrow || format == exchange.Parquet
+	if flags.typed && format != exchange.CSV && format != exchange.TSV {
+		return usagef("export: --typed is for csv and tsv, not for %s: arrow and parquet say the types always, and the others never", format)
+	}
+	if o.Delimiter, o.Null, err = flags.text.options(format); err != nil {
+		return err
+	}
+	o.Gzip = exchange.GzipName(flags.to)
+	binary := format == exchange.Arrow || format == exchange.Arrows || format == exchange.Parquet
 	if flags.to == "" && binary && a.terminal(a.sys.Out) {
 		return fmt.Errorf(`%s is binary: name a FILE with -o, or pass "-o -" to write it to the terminal all the same`, format)
 	}

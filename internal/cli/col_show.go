@@ -46,6 +46,7 @@ func (r *rowFlags) options() (*exchange.ExportOptions, error) {
 
 func (a *app) colShowCommand() *cobra.Command {
 	var rows rowFlags
+	var text textFlags
 	cmd := &cobra.Command{
 		Use:   "show NAME...",
 		Short: "Print rows",
@@ -64,16 +65,20 @@ On a terminal, characters that would control it are shown as "?".
 			if err != nil {
 				return err
 			}
+			format := exchange.Lines
+			if a.flags.json {
+				format = exchange.NDJSON
+			}
+			if o.Delimiter, o.Null, err = text.options(format); err != nil {
+				return err
+			}
 			return a.withVault(ctx, reading, func(v *kvault.Vault) error {
-				format := exchange.Lines
-				if a.flags.json {
-					format = exchange.NDJSON
-				}
 				_, err := exchange.Export(ctx, v, a.tamed(a.out, a.sys.Out), format, names, o)
 				return err
 			})
 		}),
 	}
+	text.register(cmd)
 	rows.register(cmd)
 	return cmd
 }
