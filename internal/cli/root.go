@@ -44,6 +44,7 @@ reads standard output has seen enough, the command ends without a word (141).
 	root.SetOut(a.out)
 	root.SetErr(a.sys.Err)
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: groupValues, Title: "Values:"},
 		&cobra.Group{ID: groupTrees, Title: "Directory trees:"},
