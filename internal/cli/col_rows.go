@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"context"
+	"iter"
 	"math"
 	"math/rand/v2"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column/exchange"
 	"github.com/kohakuvault/kvault/internal/query"
 )
@@ -27,7 +30,8 @@ A condition of --where consists of ` + query.Forms + `. Values are
 numbers, 'texts' in quotes, true and false, and dates and times as texts, such
 as '2013-01-31' or '2013-01-31T15:04:05'. A name that has other characters than
 letters, digits and _./-: is put in "double quotes". Columns of --where and
---sort need not be among those shown, but are as long. A comparison with null is
+--sort need not be among those shown, but are as long; of a TABLE/ they are named
+without it. A comparison with null is
 neither true nor false; one with NaN is false, but for !=.
 
 --where holds no rows in memory, --sample the numbers of N rows, and --sort the
@@ -76,7 +80,10 @@ func (r *rowFlags) options() (*exchange.ExportOptions, error) {
 			return nil, usagef("%w", err)
 		}
 	}
-	o.Rows = s.Rows
+	o.Rows = func(ctx context.Context, tx *kvault.Tx, length int64) iter.Seq2[int64, error] {
+		s.Prefix = o.Prefix
+		return s.Rows(ctx, tx, length)
+	}
 	return o, nil
 }
 

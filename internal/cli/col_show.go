@@ -11,8 +11,9 @@ import (
 
 func (a *app) colShowCommand() *cobra.Command {
 	var rows rowFlags
+	var text textFlags
 	cmd := &cobra.Command{
-		Use:   "show NAME...",
+		Use:   "show NAME...|TABLE/",
 		Short: "Print rows",
 		Long: `Print the elements of columns of one length, a row on a line with tabs between
 them, or with --json an object on each line. Elements of type bytes are base64;
@@ -22,24 +23,34 @@ On a terminal, characters that would control it are shown as "?".
 ` + rowHelp + "\n\n" + colExitHelp(),
 		Example: `  kvault -f media.kv col show name size --head 10
   kvault -f media.kv col show size --from -3
+  kvault -f media.kv col show flights/ --where "origin = 'JFK'" --sample 5
   kvault -f media.kv col show name size --where 'size > 1e6' --sort size --desc`,
 		Args:              columnNames,
 		ValidArgsFunction: a.completeColumns(-1),
-		RunE: a.action(func(ctx context.Context, names []string) error {
+		RunE: a.action(func(ctx context.Context, args []string) error {
 			o, err := rows.options()
 			if err != nil {
 				return err
 			}
+			format := exchange.Lines
+			if a.flags.json {
+				format = exchange.NDJSON
+			}
+			if o.Delimiter, o.Null, err = text.options(format); err != nil {
+				return err
+			}
 			return a.withVault(ctx, reading, func(v *kvault.Vault) error {
-				format := exchange.Lines
-				if a.flags.json {
-					format = exchange.NDJSON
+				names, prefix, err := a.tableArgs(ctx, v, args)
+				if err != nil {
+					return err
 				}
-				_, err := exchange.Export(ctx, v, a.tamed(a.out, a.sys.Out), format, names, o)
+				o.Prefix = prefix
+				_, err = exchange.Export(ctx, v, a.tamed(a.out, a.sys.Out), format, names, o)
 				return err
 			})
 		}),
 	}
+	text.register(cmd)
 	rows.register(cmd)
 	return cmd
 }

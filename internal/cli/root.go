@@ -83,6 +83,9 @@ func (a *app) action(fn func(ctx context.Context, args []string) error) func(*co
 		if err := a.applyEnv(cmd); err != nil {
 			return err
 		}
+		if err := a.refuseColumnTable(cmd); err != nil {
+			return err
+		}
 		if err := a.checkTable(cmd.Context()); err != nil {
 			return err
 		}

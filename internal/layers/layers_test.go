@@ -17,12 +17,12 @@ const module = "github.com/kohakuvault/kvault"
 // listed may not exist.
 var mayImport = map[string]struct{ own, others []string }{
 	"":       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
-	"column": {[]string{"", "engine", "internal/stats"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
-	"column/exchange": {[]string{"", "column"}, []string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
+	"column": {[]string{"", "engine", "internal/plain", "internal/stats"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
+	"column/exchange": {[]string{"", "column", "internal/jsonform"}, []string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
 		"github.com/apache/arrow-go/v18/arrow/ipc", "github.com/apache/arrow-go/v18/arrow/memory", "github.com/apache/arrow-go/v18/parquet",
 		"github.com/apache/arrow-go/v18/parquet/compress", "github.com/apache/arrow-go/v18/parquet/file",
 		"github.com/apache/arrow-go/v18/parquet/pqarrow"}},
-	"typed": {[]string{""}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5",
+	"typed": {[]string{"", "internal/jsonform", "internal/plain"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5",
 		"github.com/vmihailenco/msgpack/v5/msgpcode", "golang.org/x/text/encoding", "golang.org/x/text/transform"}},
 	"engine":                         {},
 	"engine/enginetest":              {[]string{"engine", "internal/ctxtest"}, []string{"github.com/google/go-cmp/cmp"}},
@@ -34,6 +34,8 @@ var mayImport = map[string]struct{ own, others []string }{
 	"engine/sqlite/internal/driver/faultfs": {[]string{"engine/sqlite/internal/driver"}, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs"}},
 
 	"internal/backoff":     {},
+	"internal/jsonform":    {nil, []string{"github.com/go-json-experiment/json/jsontext"}},
+	"internal/plain":       {nil, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5"}},
 	"internal/process":     {},
 	"internal/ctxtest":     {[]string{"engine"}, nil},
 	"internal/writeback":   {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
@@ -43,7 +45,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"internal/describe":    {[]string{"", "column", "internal/stats"}, nil},
 	"internal/query":       {[]string{"", "column"}, nil},
 	"internal/pyexchange":  {},
-	"internal/cli": {[]string{"", "column", "column/exchange", "typed", "internal/describe", "internal/process", "internal/query"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
+	"internal/cli": {[]string{"", "column", "column/exchange", "typed", "internal/describe", "internal/jsonform", "internal/process", "internal/query"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 		"github.com/dustin/go-humanize", "golang.org/x/term"}},
 	"cmd/kvault":     {[]string{"internal/cli"}, nil},
 	"examples/media": {[]string{"", "column"}, nil},
