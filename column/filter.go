@@ -2,6 +2,7 @@ package column
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"github.com/kohakuvault/kvault"
@@ -43,16 +44,81 @@ func (c *Column[T]) Count(ctx context.Context, keep func(T) bool) (n int64, err 
 // Pick returns the elements of those numbers, in that order. Neighbours are read together.
 func (c *Column[T]) Pick(ctx context.Context, numbers []int64) ([]T, error) {
 	xs := make([]T, 0, len(numbers))
-	err := c.view(ctx, "pick", func(l layout) error {
-		return neighbours(numbers, l.length(), func(from, to int64) (err error) {
-			xs, err = readAll(ctx, l, c.codec, from, to, xs)
-			return err
-		})
+	err := c.view(ctx, "pick", func(l layout) (err error) {
+		for r := new(run); len(numbers) > 0 && err == nil; {
+			xs, numbers, err = pickPage(ctx, l, c.codec, numbers, xs, r)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return xs, nil
+}
+
+// BlocksAt visits the elements of those numbers, in that order, many at a time: it is to Pick what BlocksOf is to Slice. The slice is
+// reused for the next block. It is fastest if the numbers ascend.
+func (c *Column[T]) BlocksAt(ctx context.Context, numbers []int64) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		var block []T
+		r, left := new(run), numbers
+		for len(left) > 0 {
+			err := c.view(ctx, "pick", func(l layout) (err error) {
+				block, left, err = pickPage(ctx, l, c.codec, left, block[:0], r)
+				return err
+			})
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(block, nil) {
+				return
+			}
+		}
+	}
+}
+
+// pickPage appends elements to xs until it has read a page, and returns what is left of their numbers. Elements that
+// lie close together are read together with those between them.
+func pickPage[T any](ctx context.Context, l layout, codec Codec[T], numbers []int64, xs []T, r *run) ([]T, []int64, error) {
+	const (
+		near       = 4096 // bytes, which take no longer to read than to begin anew
+		mostAtOnce = 8192
+	)
+	gap := int64(8)
+	if codec.Size() > 0 {
+		gap = int64(near / codec.Size())
+	}
+	for page := 0; len(numbers) > 0 && page < pageBytes; page += max(1, len(r.data)) {
+		from, err := index(numbers[0], l.length(), false)
+		if err != nil {
+			return nil, nil, err
+		}
+		list := []int64{from}
+		for _, number := range numbers[1:min(len(numbers), mostAtOnce)] {
+			next, err := index(number, l.length(), false)
+			if err != nil {
+				return nil, nil, err
+			}
+			if last := list[len(list)-1]; next <= last || next-last > gap+1 {
+				break
+			}
+			list = append(list, next)
+		}
+		if err := l.read(ctx, from, list[len(list)-1]+1, r); err != nil {
+			return nil, nil, err
+		}
+		taken := 0
+		for ; taken < len(list) && list[taken]-from < int64(r.len()); taken++ {
+			x, err := codec.Decode(r.at(int(list[taken] - from)))
+			if err != nil {
+				return nil, nil, fmt.Errorf("element %d: %w", list[taken], err)
+			}
+			xs = append(xs, x)
+		}
+		numbers = numbers[taken:]
+	}
+	return xs, numbers, nil
 }
 
 // neighbours calls do for each run of numbers of which each is one more than the one before.

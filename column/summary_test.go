@@ -176,6 +176,15 @@ func TestWhereAndPick(t *testing.T) {
 		got, err := c.Pick(ctx, []int64{3, 4, 5, 1, -1, 98, 99, 3, 3})
 		must(t, err)
 		wantSlice(t, got, 103, 104, 105, 101, 199, 198, 199, 103, 103)
+		var at []int64
+		for block, err := range c.BlocksAt(ctx, []int64{3, 5, 98, 99, 0, -1}) {
+			must(t, err)
+			at = append(at, block...)
+		}
+		wantSlice(t, at, 103, 105, 198, 199, 100, 199)
+		for _, err := range c.BlocksAt(ctx, []int64{0, 100}) {
+			wantErr(t, err, column.ErrRange)
+		}
 		got, err = c.Pick(ctx, nil)
 		must(t, err)
 		wantSlice(t, got)

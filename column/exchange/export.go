@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
+	"iter"
 	"math"
 
 	"github.com/kohakuvault/kvault"
@@ -16,6 +17,9 @@ type ExportOptions struct {
 	// From and To are the numbers of the first row, and of the one behind the last. Negative ones count from the end, and To 0 is
 	// the end. They are moved to the nearest row if there is none by that number.
 	From, To int64
+	// Rows, if not nil, gives the numbers of the rows to export, in the order in which they are to be written; From and To do
+	// not count then. It is called with the transaction that reads the columns, and their length. An error ends the export.
+	Rows func(ctx context.Context, tx *kvault.Tx, length int64) iter.Seq2[int64, error]
 	// TypedNames writes name:type for each name in the first line of CSV, so that Import can make the columns anew.
 	TypedNames bool
 	// Delimiter and Null are as in ImportOptions.
@@ -23,7 +27,7 @@ type ExportOptions struct {
 	Null      string
 	// Gzip compresses the formats that are text. Parquet is compressed as it is.
 	Gzip bool
-	// Progress, if not nil, is told the rows written and how many there are, now and then.
+	// Progress, if not nil, is told the rows written and how many there are, or -1 with Rows, now and then.
 	Progress func(done, total int64)
 }
 
@@ -76,20 +80,23 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 	if err != nil {
 		return 0, err
 	}
-	for rows < t.rows {
-		n, err := t.next()
-		if err == nil {
-			err = failed("export", "", out.write(n))
-		}
-		if err != nil {
-			return rows, err
-		}
-		for _, s := range t.sources {
-			s.skip(n)
-		}
-		if rows += int64(n); o.Progress != nil {
-			o.Progress(rows, t.rows)
-		}
+	write := func(n int64) error {
+		rows, err = t.write(out, rows, n, o.Progress)
+		return err
+	}
+	if o.Rows == nil {
+		err = write(t.rows)
+	} else {
+		t.rows = -1
+		err = inBatches(o.Rows(ctx, tx, length), func(batch []int64) error {
+			for _, s := range t.sources {
+				s.pick(ctx, batch)
+			}
+			return write(int64(len(batch)))
+		})
+	}
+	if err != nil {
+		return rows, err
 	}
 	if err := out.close(); err != nil {
 		return rows, failed("export", "", err)
@@ -145,6 +152,43 @@ func newEncoder(f Format, w io.Writer, sources []source, o *ExportOptions) (enco
 type table struct {
 	sources []source
 	rows    int64
+}
+
+// write writes the next n rows of the sources, and returns how many have been written with those before.
+func (t *table) write(out encoder, rows, n int64, progress func(done, total int64)) (int64, error) {
+	for end := rows + n; rows < end; {
+		n, err := t.next()
+		if err == nil {
+			err = failed("export", "", out.write(n))
+		}
+		if err != nil {
+			return rows, err
+		}
+		for _, s := range t.sources {
+			s.skip(n)
+		}
+		if rows += int64(n); progress != nil {
+			progress(rows, t.rows)
+		}
+	}
+	return rows, nil
+}
+
+// inBatches runs do on the numbers of some thousand rows at a time.
+func inBatches(rows iter.Seq2[int64, error], do func(batch []int64) error) error {
+	batch := make([]int64, 0, rowsAtOnce)
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		if batch = append(batch, row); len(batch) == cap(batch) {
+			if err := do(batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	return do(batch)
 }
 
 // next is how many rows can be written now: all columns have them in memory.

@@ -17,6 +17,8 @@ type source interface {
 	// ready returns how many elements are in memory, after reading more if there were none.
 	ready() (int, error)
 	skip(n int)
+	// pick moves on to the elements of those numbers, which are to stay as they are while they are read.
+	pick(ctx context.Context, numbers []int64)
 	close()
 
 	// appendText and appendJSON append element i of the window to dst.
@@ -52,6 +54,12 @@ func (w *window[T]) name() string { return w.c.Name() }
 func (w *window[T]) typ() string  { return w.c.Type() }
 func (w *window[T]) close()       { w.stop() }
 func (w *window[T]) skip(n int)   { w.page = w.page[n:] }
+
+func (w *window[T]) pick(ctx context.Context, numbers []int64) {
+	w.stop()
+	w.page = nil
+	w.next, w.stop = iter.Pull2(w.c.BlocksAt(ctx, numbers))
+}
 
 func (w *window[T]) ready() (int, error) {
 	if len(w.page) == 0 {

@@ -14,7 +14,7 @@ import (
 
 func (a *app) colDescribeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "describe NAME...",
+		Use:   "describe NAME...|TABLE/...",
 		Short: "Show a line of statistics for each column",
 		Long: `Show a line for each column: how many elements and nulls it has, how many of
 them differ, and of numbers the mean, the standard deviation of a sample, the
@@ -35,16 +35,21 @@ mostly three, and not held in memory: describing takes some megabytes.
 
 ` + colExitHelp(),
 		Example: `  kvault -f media.kv col describe name size
+  kvault -f media.kv col describe flights/
   kvault -f media.kv col describe size --json | jq .p50`,
 		Args:              columnNames,
 		ValidArgsFunction: a.completeColumns(-1),
-		RunE: a.action(func(ctx context.Context, names []string) error {
-			return a.withVault(ctx, reading, func(v *kvault.Vault) error { return a.colDescribe(ctx, v, names) })
+		RunE: a.action(func(ctx context.Context, args []string) error {
+			return a.withVault(ctx, reading, func(v *kvault.Vault) error { return a.colDescribe(ctx, v, args) })
 		}),
 	}
 }
 
-func (a *app) colDescribe(ctx context.Context, v *kvault.Vault, names []string) error {
+func (a *app) colDescribe(ctx context.Context, v *kvault.Vault, args []string) error {
+	names, err := a.allColumns(ctx, v, args)
+	if err != nil {
+		return err
+	}
 	rows := [][]string{{"column", "elements", "nulls", "distinct", "mean", "deviation", "min", "25%", "50%", "75%", "max"}}
 	for _, name := range names {
 		d, err := describe.Describe(ctx, v, name)

@@ -34,7 +34,7 @@ In Arrow and Parquet vectors are lists of one length. Elements of msgpack and
 cbor, and arrays of differing shapes, are JSON everywhere. --typed writes
 name:type in the first line of CSV, from which 'col append' makes the columns.
 
-` + colExitHelp(),
+` + rowHelp + "\n\n" + colExitHelp(),
 		Example: `  kvault -f media.kv col export name size -o files.parquet
   kvault -f media.kv col export flights/ -o flights.parquet
   kvault -f media.kv col export name size --format csv | head`,

@@ -16,7 +16,7 @@ import (
 
 func (a *app) colStatsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "stats NAME...",
+		Use:   "stats NAME...|TABLE/...",
 		Short: "Show count, sum, extremes and a histogram",
 		Long: `Show count, sum, smallest, largest and mean of columns of numbers, and how they
 are spread over ten equal ranges. Sums and means are exact, and rounded once.
@@ -35,8 +35,12 @@ not held in memory. 'kvault col describe' has a line for each column.
   kvault -f media.kv col stats size --json | jq .sum`,
 		Args:              columnNames,
 		ValidArgsFunction: a.completeColumns(-1),
-		RunE: a.action(func(ctx context.Context, names []string) error {
+		RunE: a.action(func(ctx context.Context, args []string) error {
 			return a.withVault(ctx, reading, func(v *kvault.Vault) error {
+				names, err := a.allColumns(ctx, v, args)
+				if err != nil {
+					return err
+				}
 				for i, name := range names {
 					if i > 0 && !a.flags.json {
 						if err := a.printf("\n"); err != nil {

@@ -71,6 +71,15 @@ func (a *app) tableArgs(ctx context.Context, v *kvault.Vault, args []string) (na
 	return names, args[0], nil
 }
 
+// allColumns is columnArgs in a transaction of its own.
+func (a *app) allColumns(ctx context.Context, v *kvault.Vault, args []string) (names []string, err error) {
+	err = v.View(ctx, func(tx *kvault.Tx) error {
+		names, err = a.columnArgs(ctx, tx, args)
+		return err
+	})
+	return names, err
+}
+
 // columnsOf returns the columns of a table. A column with just the name of the table is one as
 // well, since nothing else on a command line could name it.
 func columnsOf(list []column.Info, table string) (members []column.Info) {

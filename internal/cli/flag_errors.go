@@ -32,6 +32,8 @@ func wrongValue(name, value string, takes pflag.Value, cause error) error {
 	switch typ := takes.Type(); {
 	case errors.Is(cause, strconv.ErrRange):
 		return fmt.Errorf("%s: %s is too large", name, value)
+	case strings.HasPrefix(typ, "uint"):
+		return fmt.Errorf("%s: %.100q is not a whole number from 0 on", name, value)
 	case strings.HasPrefix(typ, "int"):
 		return fmt.Errorf("%s: %.100q is not a whole number", name, value)
 	case typ == "bool":

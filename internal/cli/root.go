@@ -43,8 +43,8 @@ reads standard output has seen enough, the command ends without a word (141).
 	root.SetIn(a.sys.In)
 	root.SetOut(a.out)
 	root.SetErr(a.sys.Err)
-	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: groupValues, Title: "Values:"},
 		&cobra.Group{ID: groupTrees, Title: "Directory trees:"},

@@ -56,9 +56,14 @@ func readerOf[E any](d column.Dynamic) *reader[E] {
 			}
 			return nil
 		}
-		r.encode = encoder(c.Codec(), func(x E) sql.Null[E] { return sql.Null[E]{V: x, Valid: true} })
+		// The codec's encoding begins with a byte that says whether the element is there; the file has it without.
+		whole := encoder(c.Codec(), func(x E) sql.Null[E] { return sql.Null[E]{V: x, Valid: true} })
+		r.encode = func(dst []byte, x E) []byte {
+			b := whole(dst, x)
+			return append(dst, b[min(len(dst)+1, len(b)):]...)
+		}
 		r.decode = func(b []byte) (E, error) {
-			x, err := c.Codec().Decode(b)
+			x, err := c.Codec().Decode(append([]byte{1}, b...))
 			return x.V, err
 		}
 	default:
