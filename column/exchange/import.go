@@ -142,7 +142,7 @@ func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *Import
 		if !o.reads(h) {
 			continue
 		}
-		d, err := ensure(ctx, tx, h, o)
+		d, err := ensure(ctx, tx, h, o, firstChunk(len(headings)))
 		if err != nil {
 			return nil, err
 		}
@@ -181,7 +181,13 @@ func (o *ImportOptions) checkHeadings(headings []heading) error {
 	return nil
 }
 
-func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions) (column.Dynamic, error) {
+// firstChunk bounds what all columns of a wide table take in the file before they hold anything.
+func firstChunk(columns int) *column.Options {
+	const all, most, least = 8 << 20, 128 << 10, 4 << 10
+	return &column.Options{MinChunk: min(max(int64(all/columns), least), most)}
+}
+
+func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions, made *column.Options) (column.Dynamic, error) {
 	d, err := column.OpenAny(ctx, tx, o.Prefix+h.name)
 	given, typed := o.Types[h.name]
 	if err == nil && typed && !column.SameType(d.Type(), given) {
@@ -195,11 +201,11 @@ func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions) (co
 		typ = given
 	}
 	if name, unknown, labeled := strings.Cut(h.name, ":"); typ == "" && h.label && labeled {
-		return column.CreateAny(ctx, tx, o.Prefix+name, unknown, nil) // which says what types there are
+		return column.CreateAny(ctx, tx, o.Prefix+name, unknown, made) // which says what types there are
 	}
 	if typ == "" {
 		return nil, failed("import", o.Prefix+h.name,
 			notThere("there is no such column, and no type to make it of: create it, give its type, or have the types inferred"))
 	}
-	return column.CreateAny(ctx, tx, o.Prefix+h.name, typ, nil)
+	return column.CreateAny(ctx, tx, o.Prefix+h.name, typ, made)
 }

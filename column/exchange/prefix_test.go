@@ -3,6 +3,9 @@ package exchange_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -79,4 +82,24 @@ func TestPrefixErrors(t *testing.T) {
 	}
 	_, err = exchange.Import(t.Context(), v, strings.NewReader("n\n1\n"), exchange.CSV, &exchange.ImportOptions{Prefix: "b/", Types: map[string]string{"n": "i64"}})
 	must(t, err) // the type that it has
+}
+
+// A table of many columns and few rows takes little space: 128 KiB for each column would be 190 MiB here.
+func TestWideTableIsSmall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	v, err := kvault.Open(t.Context(), path, nil)
+	must(t, err)
+	var names, row []string
+	for i := range 1500 {
+		names, row = append(names, fmt.Sprintf("c%d:i64", i)), append(row, "7")
+	}
+	in := strings.NewReader(strings.Join(names, ",") + "\n" + strings.Join(row, ",") + "\n")
+	_, err = exchange.Import(t.Context(), v, in, exchange.CSV, &exchange.ImportOptions{Prefix: "wide/"})
+	must(t, err)
+	must(t, v.Close())
+	info, err := os.Stat(path)
+	must(t, err)
+	if info.Size() > 40<<20 {
+		t.Errorf("%d bytes", info.Size())
+	}
 }

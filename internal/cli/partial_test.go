@@ -52,6 +52,31 @@ func TestSweepsPartials(t *testing.T) {
 	}
 }
 
+// A vault that a first import was to make is not left in part: not by an import that was refused, and not for ever by one that was killed.
+func TestAppendLeavesNoPartials(t *testing.T) {
+	s := newSession(t)
+	dir := filepath.Dir(s.vault)
+	left := filepath.Join(dir, regexp.MustCompile(`\.\d+-`).ReplaceAllString(process.PartialName("v.kv"), ".4194305-"))
+	for _, name := range []string{left, left + "-wal"} {
+		if err := os.WriteFile(name, []byte("half"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o := s.run("n\n1\nx\n", "col", "append", "--new", "n=i64"); o.code != exitFailure {
+		t.Errorf("%+v", o)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("left behind: %v, %v", files, err)
+	}
+	s.must("n\n1\n", "col", "append", "--new", "n=i64")
+	if files, err := filepath.Glob(filepath.Join(dir, "*.partial*")); err != nil || len(files) > 0 {
+		t.Errorf("left behind: %v, %v", files, err)
+	}
+	if o := s.must("", "col", "show", "n"); o.out != "1\n" {
+		t.Errorf("%q", o.out)
+	}
+}
+
 // What standard input brings for 'col append' is kept in a file that a killed process does not leave behind.
 func TestSpoolHasNoName(t *testing.T) {
 	if runtime.GOOS == "windows" {
