@@ -37,7 +37,7 @@
 //
 // # Questions
 //
-// [Summarize] computes count, sum, smallest, largest and mean in one pass. [Column.Where] finds elements, [Column.Pick] fetches some by number, and
+// [Summarize] computes count, sum, smallest, largest and mean in one pass, exactly. [Column.Where] finds elements, [Column.Pick] fetches some by number, and
 // a [Table] sees columns of equal length as rows. None of them holds more than a page of each column in memory. Package
 // column/exchange carries columns to CSV, Arrow and Parquet, and back.
 //

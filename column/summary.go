@@ -2,6 +2,7 @@ package column
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"math/big"
@@ -14,6 +15,8 @@ import (
 type Summary[T int64 | float64] struct {
 	// Count is the number of elements, NaN and Infinite how many of them are not finite.
 	Count, NaN, Infinite int64
+	// Nulls is how many elements of a nullable column are null. They are not in Count, and nothing else is of them.
+	Nulls int64
 	// Sum is the exact sum: of integers as it is, of floating-point numbers rounded once, and an infinity if it is beyond the
 	// largest of them. It is 0 if there are no finite elements.
 	Sum T
@@ -41,24 +44,48 @@ func (s Summary[T]) BigSum() *big.Int {
 //
 // If the sum of integers does not fit into 64 bits, the error is ErrTooLarge and Sum is 0; all else is right, and BigSum has the sum.
 func Summarize[T int64 | float64](ctx context.Context, c *Column[T], keep func(T) bool) (Summary[T], error) {
+	return summarize(ctx, c, func(block []T) ([]T, int64) { return block, 0 }, keep)
+}
+
+// SummarizeNullable is Summarize for a nullable column. It counts the nulls, which keep does not see.
+func SummarizeNullable[T int64 | float64](ctx context.Context, c *Column[sql.Null[T]], keep func(T) bool) (Summary[T], error) {
+	var there []T
+	return summarize(ctx, c, func(block []sql.Null[T]) ([]T, int64) {
+		there = there[:0]
+		for _, x := range block {
+			if x.Valid {
+				there = append(there, x.V)
+			}
+		}
+		return there, int64(len(block) - len(there))
+	}, keep)
+}
+
+// summarize summarizes the numbers in a column of E. Numbers returns those of a block and the
+// number of nulls in it.
+func summarize[E any, T int64 | float64](ctx context.Context, c *Column[E], numbers func(block []E) ([]T, int64), keep func(T) bool) (Summary[T], error) {
 	total := newTotal[T]()
+	var nulls int64
 	var kept []T
-	err := c.scan(ctx, func(block []T) {
+	err := c.scan(ctx, func(block []E) {
+		list, missing := numbers(block)
+		nulls += missing
 		if keep != nil {
 			kept = kept[:0]
-			for _, x := range block {
+			for _, x := range list {
 				if keep(x) {
 					kept = append(kept, x)
 				}
 			}
-			block = kept
+			list = kept
 		}
-		total.Add(block)
+		total.Add(list)
 	})
 	if err != nil {
 		return Summary[T]{Mean: math.NaN()}, err
 	}
 	s := total.summary()
+	s.Nulls = nulls
 	if s.big != nil {
 		err = fail("sum", c.name, fmt.Errorf("the sum of %d integers needs more than 64 bits: %w", s.Count, kvault.ErrTooLarge))
 	}

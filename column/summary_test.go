@@ -1,6 +1,7 @@
 package column_test
 
 import (
+	"database/sql"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -114,6 +115,25 @@ func TestSummarizeFloats(t *testing.T) {
 				t.Errorf("%+v, want %+v", s, tt.want)
 			}
 		})
+	}
+}
+
+// Nulls are counted and left out.
+func TestSummarizeNullable(t *testing.T) {
+	v := openFile(t, newPath(t))
+	ctx := t.Context()
+	c := create(t, v, "ints", column.Nullable(column.Int64), tiny)
+	there := func(x int64) sql.Null[int64] { return sql.Null[int64]{V: x, Valid: true} }
+	must(t, c.Extend(ctx, []sql.Null[int64]{there(-5), {}, there(1), {}, {}, there(7)}))
+	s, err := column.SummarizeNullable(ctx, c, nil)
+	must(t, err)
+	if want := (column.Summary[int64]{Count: 3, Nulls: 3, Sum: 3, Min: -5, Max: 7, Mean: 1}); s != want {
+		t.Errorf("%+v, want %+v", s, want)
+	}
+	s, err = column.SummarizeNullable(ctx, c, func(x int64) bool { return x > 0 })
+	must(t, err)
+	if want := (column.Summary[int64]{Count: 2, Nulls: 3, Sum: 8, Min: 1, Max: 7, Mean: 4}); s != want {
+		t.Errorf("%+v, want %+v", s, want)
 	}
 }
 

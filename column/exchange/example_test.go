@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"iter"
 	"log"
 	"os"
 	"strings"
@@ -57,4 +58,35 @@ func ExampleImport_prefix() {
 	}
 	fmt.Println(list[0].Name, list[1].Name)
 	// Output: vehicles/name vehicles/wheels
+}
+
+// Rows that a column's elements choose.
+func ExampleExport_rows() {
+	ctx := context.Background()
+	v, err := kvault.Open(ctx, ":memory:", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer v.Close()
+	_, err = exchange.Import(ctx, v, strings.NewReader("name,size\na,3\nb,2000\nc,1500\n"), exchange.CSV,
+		&exchange.ImportOptions{Types: map[string]string{"name": "str", "size": "i64"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	sizes, err := column.Open(ctx, v, "size", column.Int64)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = exchange.Export(ctx, v, os.Stdout, exchange.CSV, []string{"name", "size"}, &exchange.ExportOptions{
+		Rows: func(ctx context.Context, tx *kvault.Tx, _ int64) iter.Seq2[int64, error] {
+			return sizes.In(tx).Where(ctx, func(size int64) bool { return size > 1000 })
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// "name","size"
+	// "b",2000
+	// "c",1500
 }
