@@ -23,7 +23,6 @@ type form[T any] struct {
 	quoted bool            // the text may need quotes in CSV
 	picky  bool            // a column of the type need not take every x
 	refuse func(x T) error // if not nil, says which x cannot be written
-	null   func(x T) bool  // if not nil, the column holds nulls, of which this says whether x is one; the zero T is
 	arrow  arrow.DataType
 	build  func(b array.Builder, xs []T)
 
@@ -33,6 +32,8 @@ type form[T any] struct {
 	fromJSON func(v any) (T, error)
 	// fromArrow returns element i of an array of any type it understands.
 	fromArrow func(a arrow.Array, i int) (T, error)
+	nulls     bool           // fromArrow takes nulls
+	null      func(x T) bool // whether x is a null, of a nullable column
 	size      func(x T) int
 }
 
@@ -59,7 +60,7 @@ func number(v any) (string, error) {
 
 func wrongType(v any, want string) error {
 	if v == nil {
-		return fmt.Errorf("null, want %s: columns hold no nulls: %w", want, kvault.ErrInvalid)
+		return fmt.Errorf("null, want %s: the column is not nullable: make it one of its type with :null behind, or see column.AllowNulls: %w", want, kvault.ErrInvalid)
 	}
 	return fmt.Errorf("%v, want %s: %w", v, want, kvault.ErrInvalid)
 }

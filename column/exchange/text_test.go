@@ -25,7 +25,7 @@ func TestTextsSurviveCSV(t *testing.T) {
 		f     exchange.Format
 		delim byte
 		null  string
-	}{{exchange.CSV, 0, ""}, {exchange.TSV, 0, ""}, {exchange.CSV, ';', "NA"}, {exchange.CSV, ' ', ""}, {exchange.CSV, '1', "1.0"}, {exchange.CSV, 'a', `"`}} {
+	}{{exchange.CSV, 0, ""}, {exchange.TSV, 0, ""}, {exchange.CSV, ';', "NA"}, {exchange.CSV, ' ', ""}, {exchange.CSV, '1', "1.0"}, {exchange.CSV, 'a', "x"}} {
 		for _, columns := range [][]string{{"t"}, {"t", "f"}} {
 			from, to := open(t), open(t)
 			fill(t, from, "t", column.String, texts...)
@@ -225,6 +225,12 @@ func TestDelimiters(t *testing.T) {
 			fill(t, v, "n", column.Int64, 1)
 			if _, err := exchange.Export(t.Context(), v, io.Discard, f, []string{"n"}, &exchange.ExportOptions{Delimiter: delim}); !errors.Is(err, kvault.ErrInvalid) {
 				t.Errorf("export of %s %q: %v", f, delim, err)
+			}
+		}
+		for _, null := range []string{"a\"", "a\n", "a;b", "\r"} {
+			_, err := exchange.Import(t.Context(), open(t), strings.NewReader("n\n"), f, &exchange.ImportOptions{Delimiter: ';', Null: null, Columns: []string{"n"}})
+			if !errors.Is(err, kvault.ErrInvalid) || !strings.Contains(err.Error(), "stand for null") {
+				t.Errorf("%s with %q for null: %v", f, null, err)
 			}
 		}
 	}
