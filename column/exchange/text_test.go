@@ -25,7 +25,7 @@ func TestTextsSurviveCSV(t *testing.T) {
 		f     exchange.Format
 		delim byte
 		null  string
-	}{{exchange.CSV, 0, ""}, {exchange.TSV, 0, ""}, {exchange.CSV, ';', "NA"}, {exchange.CSV, ' ', ""}, {exchange.CSV, '1', "1.0"}, {exchange.CSV, 'a', "x"}} {
+	}{{exchange.CSV, 0, ""}, {exchange.TSV, 0, ""}, {exchange.CSV, ';', "NA"}, {exchange.CSV, ' ', ""}, {exchange.CSV, '1', "0.0"}, {exchange.CSV, 'a', "x"}} {
 		for _, columns := range [][]string{{"t"}, {"t", "f"}} {
 			from, to := open(t), open(t)
 			fill(t, from, "t", column.String, texts...)
