@@ -66,10 +66,14 @@ func wrongType(v any, want string) error {
 }
 
 func malformed(text, want string) error {
+	return fmt.Errorf("%q is not %s: %w", excerpt(text), want, kvault.ErrInvalid)
+}
+
+func excerpt(text string) string {
 	if len(text) > 60 {
-		text = text[:60] + "…"
+		return text[:60] + "…"
 	}
-	return fmt.Errorf("%q is not %s: %w", text, want, kvault.ErrInvalid)
+	return text
 }
 
 var intForm = &form[int64]{
@@ -235,7 +239,7 @@ func fixedLength(typ string) int {
 }
 
 func parseBase64(text string) ([]byte, error) {
-	x, err := base64.StdEncoding.DecodeString(text)
+	x, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil {
 		return nil, malformed(text, "base64")
 	}

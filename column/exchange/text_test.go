@@ -65,7 +65,7 @@ func TestWholeFloatsKeepTheirPoint(t *testing.T) {
 
 // What is refused says the line, and what it is.
 func TestTextErrors(t *testing.T) {
-	types := map[string]string{"s": "str", "n": "i64", "m": "msgpack", "c": "cbor"}
+	types := map[string]string{"s": "str", "n": "i64", "m": "msgpack", "c": "cbor", "b": "bytes"}
 	utf16 := string([]byte{0xff, 0xfe, 's', 0, '\n', 0, 'x', 0})
 	for _, tt := range []struct {
 		name string
@@ -91,6 +91,8 @@ func TestTextErrors(t *testing.T) {
 		{"UTF-16 without a mark", exchange.NDJSON, "{\x00\"\x00s\x00\"\x00", []string{"UTF-16"}},
 		{"UTF-16, big end first", exchange.CSV, "\x00s\x00,\x00t\x00\n", []string{"UTF-16"}},
 		{"UTF-16 in lines", exchange.Lines, utf16, []string{"UTF-16"}},
+		{"a list", exchange.NDJSON, `[{"s":"a"}]`, []string{"row 1", "line 1", "jq"}},
+		{"base64 with more bits", exchange.CSV, "b\nYWF=\n", []string{"row 1", "base64"}},
 		{"Parquet", exchange.CSV, "PAR1\x15\x04", []string{"Parquet file", "format parquet"}},
 		{"Arrow", exchange.CSV, "ARROW1\x00\x00", []string{"Arrow file", "format arrow"}},
 		{"Arrow stream", exchange.Arrow, "\xff\xff\xff\xff\x10\x00\x00\x00", []string{"Arrow stream", "format arrows"}},
@@ -150,6 +152,17 @@ func TestMarksAndGzip(t *testing.T) {
 	_, err := exchange.Import(t.Context(), open(t), io.MultiReader(strings.NewReader(in[:60]), iotest.ErrReader(boom)), exchange.CSV, &exchange.ImportOptions{Types: map[string]string{"n": "i64"}})
 	if !errors.Is(err, boom) {
 		t.Errorf("a source that fails: %v", err)
+	}
+}
+
+// Names of columns that begin as other formats do.
+func TestHeadingsLikeMagic(t *testing.T) {
+	for _, name := range []string{"PAR1", "ARROW1", "BZh9", "PK", "SQLite format 3"} {
+		v := open(t)
+		_, err := exchange.Import(t.Context(), v, strings.NewReader(name+",n\n1,2\n"), exchange.CSV, &exchange.ImportOptions{Types: map[string]string{name: "i64", "n": "i64"}})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
