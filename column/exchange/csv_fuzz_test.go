@@ -21,6 +21,7 @@ type texts struct {
 func (x *texts) name() string                        { return x.head }
 func (x *texts) typ() string                         { return "str:utf8:null" }
 func (x *texts) quoted() bool                        { return true }
+func (x *texts) nullable() bool                      { return true }
 func (x *texts) null(i int) bool                     { return !x.all[i].Valid }
 func (x *texts) appendText(dst []byte, i int) []byte { return append(dst, x.all[i].V...) }
 func (x *texts) addText(text string, null bool) error {

@@ -52,8 +52,8 @@ const (
 	bytesAtOnce = 8 << 20
 )
 
-// open opens columns in a transaction, and checks that they are of one length.
-func open(ctx context.Context, tx *kvault.Tx, names []string) ([]column.Dynamic, int64, error) {
+// open opens columns in a transaction, and checks that they are of one length. Their names are those with the prefix.
+func open(ctx context.Context, tx *kvault.Tx, prefix string, names []string) ([]column.Dynamic, int64, error) {
 	if len(names) == 0 {
 		return nil, 0, invalid("", "no columns: name at least one")
 	}
@@ -61,6 +61,7 @@ func open(ctx context.Context, tx *kvault.Tx, names []string) ([]column.Dynamic,
 	seen := map[string]bool{}
 	var length int64
 	for i, name := range names {
+		name = prefix + name
 		if seen[name] {
 			return nil, 0, invalid(name, "the column is there twice")
 		}
@@ -77,7 +78,7 @@ func open(ctx context.Context, tx *kvault.Tx, names []string) ([]column.Dynamic,
 			length = n
 		}
 		if n != length {
-			return nil, 0, invalid(name, "it has %d elements, but %q has %d: columns of a table are of one length", n, names[0], length)
+			return nil, 0, invalid(name, "it has %d elements, but %q has %d: columns of a table are of one length", n, prefix+names[0], length)
 		}
 	}
 	return columns, length, nil

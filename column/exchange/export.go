@@ -11,6 +11,8 @@ import (
 
 // ExportOptions are for Export. Nil and the zero value export everything.
 type ExportOptions struct {
+	// Prefix begins the names of all columns, as "flights/" does, and is left out in the file.
+	Prefix string
 	// From and To are the numbers of the first row, and of the one behind the last. Negative ones count from the end, and To 0 is
 	// the end. They are moved to the nearest row if there is none by that number.
 	From, To int64
@@ -25,7 +27,8 @@ type ExportOptions struct {
 	Progress func(done, total int64)
 }
 
-// Export writes columns of equal length as a table, all in one state, and returns the number of its rows.
+// Export writes columns of equal length as a table, all in one state, and returns the number of its rows. Without names they are
+// all those with the Prefix of the options, in the order they were made; ErrNotFound if there is none.
 func Export(ctx context.Context, v *kvault.Vault, w io.Writer, f Format, names []string, o *ExportOptions) (rows int64, err error) {
 	if o == nil {
 		o = &ExportOptions{}
@@ -42,7 +45,12 @@ func Export(ctx context.Context, v *kvault.Vault, w io.Writer, f Format, names [
 }
 
 func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []string, o *ExportOptions) (rows int64, err error) {
-	columns, length, err := open(ctx, tx, names)
+	if len(names) == 0 && o.Prefix != "" {
+		if names, err = headingsBelow(ctx, tx, o.Prefix); err != nil {
+			return 0, err
+		}
+	}
+	columns, length, err := open(ctx, tx, o.Prefix, names)
 	if err != nil {
 		return 0, err
 	}
@@ -52,13 +60,13 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 	}
 	from, to := clamp(o.From, length), clamp(to, length)
 	t := &table{rows: max(to-from, 0)}
-	for _, c := range columns {
+	for i, c := range columns {
 		s, err := newSource(ctx, c, from, to)
 		if err != nil {
 			return 0, err
 		}
 		defer s.close()
-		t.sources = append(t.sources, s)
+		t.sources = append(t.sources, headed{s, names[i]})
 	}
 	w, finish, err := compressed(w, f, o)
 	if err != nil {

@@ -16,6 +16,9 @@ type sink interface {
 	addText(text string, null bool) error
 	addJSON(v any) error
 	addArrow(a arrow.Array, i int) error
+	// nullable says whether addNull is possible.
+	nullable() bool
+	addNull() error
 	// flush writes what has gathered, if it is much or all is to be written.
 	flush(ctx context.Context, all bool) error
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/kohakuvault/kvault"
@@ -14,18 +16,22 @@ type jsonDecoder struct {
 	r     *jsonform.Reader
 	heads []heading
 	place map[string]int // of each heading
-	// whole says that an object has no other keys than the headings, which are those of the first.
+	// whole says that an object has no other keys than the headings, which are those of the first and of nullable types that were given.
 	whole bool
 	// row has a value for each heading that the object had, as there says.
 	row   []any
 	there []bool
+	// late, if not nil, makes a sink for a key that comes up behind the first object. The sinks that came up in one call of next
+	// are extra; the caller passes them from then on.
+	late  func(name string) sink
+	extra []sink
 	// told says that row is the object that told the names.
 	told bool
 }
 
-func newJSONDecoder(r io.Reader, columns []string) (decoder, error) {
-	d := &jsonDecoder{r: jsonform.NewReader(r), place: map[string]int{}, whole: len(columns) == 0}
-	for _, name := range columns {
+func newJSONDecoder(r io.Reader, o *ImportOptions) (*jsonDecoder, error) {
+	d := &jsonDecoder{r: jsonform.NewReader(r), place: map[string]int{}, whole: len(o.Columns) == 0}
+	for _, name := range o.Columns {
 		d.head(name)
 	}
 	if !d.whole {
@@ -43,6 +49,11 @@ func newJSONDecoder(r io.Reader, columns []string) (decoder, error) {
 		return nil, failed("import", "", fmt.Errorf("row 1: %w", err))
 	}
 	d.told = true
+	for _, name := range slices.Sorted(maps.Keys(o.Types)) {
+		if _, told := d.place[name]; !told && strings.HasSuffix(o.Types[name], ":null") {
+			d.head(name)
+		}
+	}
 	return d, nil
 }
 
@@ -72,8 +83,13 @@ func (d *jsonDecoder) read() error {
 	return unjson(d.r.Members(func(name string, v any) error {
 		if i, ok := d.place[name]; ok {
 			d.row[i], d.there[i] = v, true
+		} else if d.late != nil {
+			d.extra = append(d.extra, d.late(name))
+			d.head(name)
+			d.row[len(d.row)-1], d.there[len(d.row)-1] = v, true
 		} else if d.whole {
-			return failed("import", name, fmt.Errorf("it is missing from the first object: put it there, or name the columns to read: %w", kvault.ErrInvalid))
+			return failed("import", name,
+				fmt.Errorf("it is missing from the first object: put it there, give its type, or name the columns to read: %w", kvault.ErrInvalid))
 		}
 		return nil
 	}))
@@ -83,13 +99,24 @@ func (d *jsonDecoder) headings() []heading { return d.heads }
 func (d *jsonDecoder) close()              {}
 
 func (d *jsonDecoder) next(sinks []sink) (int, error) {
+	d.extra = nil
+	known := len(sinks)
 	return batch(func() (bytes int, err error) {
 		before := d.r.Offset()
 		if err := d.read(); err != nil {
 			return 0, err
 		}
+		if len(d.extra) > 0 {
+			sinks = append(slices.Clip(sinks[:known]), d.extra...)
+		}
 		for i, s := range sinks {
 			if s == nil {
+				continue
+			}
+			if !d.there[i] && s.nullable() {
+				if err := s.addNull(); err != nil {
+					return 0, err
+				}
 				continue
 			}
 			if !d.there[i] {

@@ -22,12 +22,12 @@ type colExportFlags struct {
 func (a *app) colExportCommand() *cobra.Command {
 	var flags colExportFlags
 	cmd := &cobra.Command{
-		Use:   "export NAME...",
+		Use:   "export NAME...|TABLE/",
 		Short: "Write columns as CSV, JSON lines, Arrow or Parquet",
 		Long: `Write columns of one length as a table, all in one state. The format is that of
 FILE's name, or --format; csv if neither says. A name that ends in .gz compresses
 csv, tsv, ndjson and lines with gzip. FILE changes only once the whole table is
-there.
+there. Of a TABLE/ it is all columns, with their names without it.
 
 Elements of type bytes are base64 in csv, ndjson and lines, and vectors are JSON.
 In Arrow and Parquet vectors are lists of one length. Elements of msgpack and
@@ -36,6 +36,7 @@ name:type in the first line of CSV, from which 'col append' makes the columns.
 
 ` + colExitHelp(),
 		Example: `  kvault -f media.kv col export name size -o files.parquet
+  kvault -f media.kv col export flights/ -o flights.parquet
   kvault -f media.kv col export name size --format csv | head`,
 		Args:              columnNames,
 		ValidArgsFunction: a.completeColumns(-1),
@@ -50,7 +51,7 @@ name:type in the first line of CSV, from which 'col append' makes the columns.
 	return cmd
 }
 
-func (a *app) colExport(ctx context.Context, names []string, flags colExportFlags) error {
+func (a *app) colExport(ctx context.Context, args []string, flags colExportFlags) error {
 	o, err := flags.rows.options()
 	if err != nil {
 		return err
@@ -59,6 +60,9 @@ func (a *app) colExport(ctx context.Context, names []string, flags colExportFlag
 	format, err := formatOf(flags.format, flags.to, exchange.CSV)
 	if err != nil {
 		return err
+	}
+	if flags.typed && format != exchange.CSV && format != exchange.TSV {
+		return usagef("export: --typed is for csv and tsv, not for %s: arrow and parquet say the types always, and the others never", format)
 	}
 	if o.Delimiter, o.Null, err = flags.text.options(format); err != nil {
 		return err
@@ -69,6 +73,11 @@ func (a *app) colExport(ctx context.Context, names []string, flags colExportFlag
 		return fmt.Errorf(`%s is binary: name a FILE with -o, or pass "-o -" to write it to the terminal all the same`, format)
 	}
 	return a.withVault(ctx, reading, func(v *kvault.Vault) error {
+		names, prefix, err := a.tableArgs(ctx, v, args)
+		if err != nil {
+			return err
+		}
+		o.Prefix = prefix
 		rows := int64(0)
 		write := func(w io.Writer) (err error) {
 			if !a.terminal(a.sys.Out) || w != a.out {

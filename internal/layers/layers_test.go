@@ -17,7 +17,7 @@ const module = "github.com/kohakuvault/kvault"
 // listed may not exist.
 var mayImport = map[string]struct{ own, others []string }{
 	"":       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
-	"column": {[]string{"", "engine", "internal/plain"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
+	"column": {[]string{"", "engine", "internal/plain", "internal/stats"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
 	"column/exchange": {[]string{"", "column", "internal/jsonform"}, []string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
 		"github.com/apache/arrow-go/v18/arrow/ipc", "github.com/apache/arrow-go/v18/arrow/memory", "github.com/apache/arrow-go/v18/parquet",
 		"github.com/apache/arrow-go/v18/parquet/compress", "github.com/apache/arrow-go/v18/parquet/file",
@@ -41,8 +41,10 @@ var mayImport = map[string]struct{ own, others []string }{
 	"internal/writeback":   {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
 	"internal/layers":      {},
 	"internal/reliability": {},
+	"internal/stats":       {},
+	"internal/describe":    {[]string{"", "column", "internal/stats"}, nil},
 	"internal/pyexchange":  {},
-	"internal/cli": {[]string{"", "column", "column/exchange", "typed", "internal/process", "internal/jsonform"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
+	"internal/cli": {[]string{"", "column", "column/exchange", "typed", "internal/describe", "internal/process", "internal/jsonform"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 		"github.com/dustin/go-humanize", "golang.org/x/term"}},
 	"cmd/kvault":     {[]string{"internal/cli"}, nil},
 	"examples/media": {[]string{"", "column"}, nil},
