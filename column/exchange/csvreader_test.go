@@ -163,7 +163,7 @@ func FuzzCSVQuoted(f *testing.F) {
 	f.Add("a", "", byte(','))
 	f.Add("\r\n", " \" ", byte('\t'))
 	f.Fuzz(func(t *testing.T, a, b string, delim byte) {
-		if _, err := delimiter(CSV, delim); err != nil || delim == 0 {
+		if _, err := delimiter(CSV, delim, ""); err != nil || delim == 0 {
 			return
 		}
 		line := append(appendQuoted(nil, []byte(a)), delim)

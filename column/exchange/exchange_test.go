@@ -317,7 +317,8 @@ func TestExportErrors(t *testing.T) {
 
 func TestFormatOf(t *testing.T) {
 	for path, want := range map[string]exchange.Format{"a.CSV": exchange.CSV, "b/c.parquet": exchange.Parquet, "x.jsonl": exchange.NDJSON,
-		"x.feather": exchange.Arrow, "x.txt": exchange.Lines, "csv": "", "x.xlsx": ""} {
+		"x.feather": exchange.Arrow, "x.txt": exchange.Lines, "csv": "", "x.xlsx": "", "x.TSV": exchange.TSV, "x.csv.gz": exchange.CSV, "a/x.ndjson.GZ": exchange.NDJSON,
+		"x.txt.gz": exchange.Lines, "x.arrows": exchange.Arrows, "x.parquet.gz": "", "x.gz": "", "": "", ".csv": exchange.CSV} {
 		if got, ok := exchange.FormatOf(path); got != want || ok != (want != "") {
 			t.Errorf("%s: %q", path, got)
 		}

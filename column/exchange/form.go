@@ -23,7 +23,6 @@ type form[T any] struct {
 	quoted bool            // the text may need quotes in CSV
 	picky  bool            // a column of the type need not take every x
 	refuse func(x T) error // if not nil, says which x cannot be written
-	null   func(x T) bool  // if not nil, the column holds nulls, of which this says whether x is one; the zero T is
 	arrow  arrow.DataType
 	build  func(b array.Builder, xs []T)
 
@@ -33,7 +32,8 @@ type form[T any] struct {
 	fromJSON func(v any) (T, error)
 	// fromArrow returns element i of an array of any type it understands.
 	fromArrow func(a arrow.Array, i int) (T, error)
-	nulls     bool // fromArrow takes nulls
+	nulls     bool           // fromArrow takes nulls
+	null      func(x T) bool // whether x is a null, of a nullable column
 	size      func(x T) int
 }
 
@@ -66,10 +66,14 @@ func wrongType(v any, want string) error {
 }
 
 func malformed(text, want string) error {
+	return fmt.Errorf("%q is not %s: %w", excerpt(text), want, kvault.ErrInvalid)
+}
+
+func excerpt(text string) string {
 	if len(text) > 60 {
-		text = text[:60] + "…"
+		return text[:60] + "…"
 	}
-	return fmt.Errorf("%q is not %s: %w", text, want, kvault.ErrInvalid)
+	return text
 }
 
 var intForm = &form[int64]{
@@ -235,7 +239,7 @@ func fixedLength(typ string) int {
 }
 
 func parseBase64(text string) ([]byte, error) {
-	x, err := base64.StdEncoding.DecodeString(text)
+	x, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil {
 		return nil, malformed(text, "base64")
 	}

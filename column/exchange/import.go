@@ -36,6 +36,10 @@ type ImportOptions struct {
 // Import appends the rows of a table to columns of equal length, and makes those that do not exist. It is one transaction: on an
 // error, nothing was written. Other writers wait while r is read, so copy a slow source to a file first. Arrow and Parquet need an r that is an io.ReaderAt and an io.Seeker too, as a file is.
 //
+// Formats that are text are UTF-8. They may begin with a byte order mark, and be compressed with gzip. What is not of the format f, such as
+// text in UTF-16 or a workbook, is an error that says what it is. JSON is read strictly: a key that an object has twice, text that is not
+// UTF-8 and numbers that the column does not hold are errors with their line.
+//
 // Integers and floating-point numbers of other widths are taken if their value stays the same. A null is an
 // error if the column is not nullable, as is anything else that does not fit; the error names row, from 1, and column.
 func Import(ctx context.Context, v *kvault.Vault, r io.Reader, f Format, o *ImportOptions) (rows int64, err error) {

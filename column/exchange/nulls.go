@@ -9,7 +9,7 @@ import (
 )
 
 // nullForm is the form of elements that may be missing, of that of those that are there. In text a null is nothing: the formats have to tell
-// it from an element that is empty, see source.null and sink.addNull.
+// it from an element that is empty, see source.null and sink.addText.
 func nullForm[T any](formOf func(typ string) *form[T]) func(typ string) *form[sql.Null[T]] {
 	return func(typ string) *form[sql.Null[T]] {
 		of := formOf(strings.TrimSuffix(typ, ":null"))

@@ -12,13 +12,13 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// contents are what files begin with that are no text, or not the text that is read here.
+// contents are what files begin with that are no text, or not the text that is read here. No text in UTF-8 that a table begins with does.
 var contents = []struct {
 	start, what, todo string
 	f                 Format // that reads it, or empty
 }{
-	{"PAR1", "a Parquet file", "", Parquet},
-	{"ARROW1", "an Arrow file", "", Arrow},
+	{"PAR1\x15", "a Parquet file", "", Parquet},
+	{"ARROW1\x00\x00", "an Arrow file", "", Arrow},
 	{"\xff\xff\xff\xff", "an Arrow stream", "", Arrows},
 	{"\xff\xfe", "text in UTF-16", utf16, ""},
 	{"\xfe\xff", "text in UTF-16", utf16, ""},
@@ -26,7 +26,6 @@ var contents = []struct {
 	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)", "save its table as CSV", ""},
 	{"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it first", ""},
 	{"\xfd7zXZ\x00", "compressed with xz", "decompress it first", ""},
-	{"BZh", "compressed with bzip2", "decompress it first", ""},
 	{"SQLite format 3\x00", "a SQLite database", "export its table as CSV", ""},
 }
 

@@ -6,14 +6,13 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 )
 
 // sink is a column that rows are appended to.
 type sink interface {
 	name() string
-	// addText does not keep text. null says that text stands for null, where the column holds nulls.
+	// addText does not keep text. null says that it stands for null; where the column holds none, an empty text is taken as it is.
 	addText(text string, null bool) error
 	addJSON(v any) error
 	addArrow(a arrow.Array, i int) error
@@ -51,17 +50,17 @@ func (g *gathering[T]) add(x T, err error) error {
 }
 
 func (g *gathering[T]) addText(text string, null bool) error {
-	switch x, err := *new(T), error(nil); {
-	case null && g.form.null != nil:
-		return g.add(x, nil)
+	switch {
+	case null && g.nullable():
+		return g.addNull()
 	case null && text != "": // the text that was chosen for null
-		return g.add(x, fmt.Errorf("%q stands for null, and the column holds no nulls: %w", text, kvault.ErrInvalid))
-	default:
-		if x, err = g.form.parse(text); err != nil && null {
-			err = fmt.Errorf("%w; an empty field is null in a column whose type ends in :null", err)
-		}
-		return g.add(x, err)
+		return failed("import", g.c.Name(), fmt.Errorf("%q stands for %w", text, wrongType(nil, "a value")))
 	}
+	x, err := g.form.parse(text)
+	if err != nil && null {
+		err = fmt.Errorf("%w; a field that is empty is null in a column whose type has :null behind", err)
+	}
+	return g.add(x, err)
 }
 
 func (g *gathering[T]) addJSON(v any) error { return g.add(g.form.fromJSON(v)) }

@@ -21,7 +21,7 @@ type textEncoder struct {
 const bufferBytes = 64 << 10
 
 func newCSVEncoder(w io.Writer, sources []source, f Format, o *ExportOptions) (*textEncoder, error) {
-	delim, err := delimiter(f, o.Delimiter)
+	delim, err := delimiter(f, o.Delimiter, o.Null)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func newJSONEncoder(w io.Writer, sources []source) *textEncoder {
 }
 
 func newLineEncoder(w io.Writer, sources []source, o *ExportOptions) (*textEncoder, error) {
-	delim, err := delimiter(TSV, o.Delimiter)
+	delim, err := delimiter(TSV, o.Delimiter, o.Null)
 	return &textEncoder{w: bufio.NewWriterSize(w, bufferBytes), sources: sources, row: (*textEncoder).lineRow, delim: delim, nothing: o.Null}, err
 }
 

@@ -25,7 +25,7 @@ func TestTextsSurviveCSV(t *testing.T) {
 		f     exchange.Format
 		delim byte
 		null  string
-	}{{exchange.CSV, 0, ""}, {exchange.TSV, 0, ""}, {exchange.CSV, ';', "NA"}, {exchange.CSV, ' ', ""}, {exchange.CSV, '1', "1.0"}, {exchange.CSV, 'a', `"`}} {
+	}{{exchange.CSV, 0, ""}, {exchange.TSV, 0, ""}, {exchange.CSV, ';', "NA"}, {exchange.CSV, ' ', ""}, {exchange.CSV, '1', "0.0"}, {exchange.CSV, 'a', "x"}} {
 		for _, columns := range [][]string{{"t"}, {"t", "f"}} {
 			from, to := open(t), open(t)
 			fill(t, from, "t", column.String, texts...)
@@ -65,7 +65,7 @@ func TestWholeFloatsKeepTheirPoint(t *testing.T) {
 
 // What is refused says the line, and what it is.
 func TestTextErrors(t *testing.T) {
-	types := map[string]string{"s": "str", "n": "i64", "m": "msgpack", "c": "cbor"}
+	types := map[string]string{"s": "str", "n": "i64", "m": "msgpack", "c": "cbor", "b": "bytes"}
 	utf16 := string([]byte{0xff, 0xfe, 's', 0, '\n', 0, 'x', 0})
 	for _, tt := range []struct {
 		name string
@@ -91,6 +91,8 @@ func TestTextErrors(t *testing.T) {
 		{"UTF-16 without a mark", exchange.NDJSON, "{\x00\"\x00s\x00\"\x00", []string{"UTF-16"}},
 		{"UTF-16, big end first", exchange.CSV, "\x00s\x00,\x00t\x00\n", []string{"UTF-16"}},
 		{"UTF-16 in lines", exchange.Lines, utf16, []string{"UTF-16"}},
+		{"a list", exchange.NDJSON, `[{"s":"a"}]`, []string{"row 1", "line 1", "jq"}},
+		{"base64 with more bits", exchange.CSV, "b\nYWF=\n", []string{"row 1", "base64"}},
 		{"Parquet", exchange.CSV, "PAR1\x15\x04", []string{"Parquet file", "format parquet"}},
 		{"Arrow", exchange.CSV, "ARROW1\x00\x00", []string{"Arrow file", "format arrow"}},
 		{"Arrow stream", exchange.Arrow, "\xff\xff\xff\xff\x10\x00\x00\x00", []string{"Arrow stream", "format arrows"}},
@@ -150,6 +152,17 @@ func TestMarksAndGzip(t *testing.T) {
 	_, err := exchange.Import(t.Context(), open(t), io.MultiReader(strings.NewReader(in[:60]), iotest.ErrReader(boom)), exchange.CSV, &exchange.ImportOptions{Types: map[string]string{"n": "i64"}})
 	if !errors.Is(err, boom) {
 		t.Errorf("a source that fails: %v", err)
+	}
+}
+
+// Names of columns that begin as other formats do.
+func TestHeadingsLikeMagic(t *testing.T) {
+	for _, name := range []string{"PAR1", "ARROW1", "BZh9", "PK", "SQLite format 3"} {
+		v := open(t)
+		_, err := exchange.Import(t.Context(), v, strings.NewReader(name+",n\n1,2\n"), exchange.CSV, &exchange.ImportOptions{Types: map[string]string{name: "i64", "n": "i64"}})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -225,6 +238,12 @@ func TestDelimiters(t *testing.T) {
 			fill(t, v, "n", column.Int64, 1)
 			if _, err := exchange.Export(t.Context(), v, io.Discard, f, []string{"n"}, &exchange.ExportOptions{Delimiter: delim}); !errors.Is(err, kvault.ErrInvalid) {
 				t.Errorf("export of %s %q: %v", f, delim, err)
+			}
+		}
+		for _, null := range []string{"a\"", "a\n", "a;b", "\r"} {
+			_, err := exchange.Import(t.Context(), open(t), strings.NewReader("n\n"), f, &exchange.ImportOptions{Delimiter: ';', Null: null, Columns: []string{"n"}})
+			if !errors.Is(err, kvault.ErrInvalid) || !strings.Contains(err.Error(), "stand for null") {
+				t.Errorf("%s with %q for null: %v", f, null, err)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
@@ -37,7 +38,7 @@ type csvDecoder struct {
 }
 
 func newCSVDecoder(r io.Reader, f Format, o *ImportOptions) (decoder, error) {
-	delim, err := delimiter(f, o.Delimiter)
+	delim, err := delimiter(f, o.Delimiter, o.Null)
 	if err != nil {
 		return nil, err
 	}
@@ -54,15 +55,18 @@ func newCSVDecoder(r io.Reader, f Format, o *ImportOptions) (decoder, error) {
 	return d, nil
 }
 
-// delimiter is what separates the fields of a format.
-func delimiter(f Format, given byte) (byte, error) {
+// delimiter is what separates the fields of a format. It must not be in the text that stands for null.
+func delimiter(f Format, given byte, null string) (byte, error) {
 	switch {
 	case given == 0 && f == TSV:
-		return '\t', nil
+		given = '\t'
 	case given == 0:
-		return ',', nil
+		given = ','
 	case given == '"', given == '\n', given == '\r', given >= 0x80:
 		return 0, invalid("", "%q cannot separate fields: want a character of ASCII that is neither a quote nor a line end", given)
+	}
+	if strings.ContainsAny(null, "\"\r\n"+string(rune(given))) {
+		return 0, invalid("", "%q cannot stand for null: it has a quote, a line end, or what separates the fields", null)
 	}
 	return given, nil
 }

@@ -66,7 +66,7 @@ func (d *jsonDecoder) head(name string) {
 // unjson is unread for errors of JSON.
 func unjson(err error) error {
 	if bad := (*jsonform.Error)(nil); errors.As(err, &bad) {
-		return fmt.Errorf("%w: %w", kvault.ErrInvalid, err)
+		return fmt.Errorf("%w: %w", err, kvault.ErrInvalid)
 	}
 	if err == nil || err == io.EOF || errors.Is(err, kvault.ErrInvalid) {
 		return err
@@ -141,7 +141,7 @@ func parseJSON(text string) (any, error) {
 	case err == io.EOF:
 		return nil, malformed(text, "JSON")
 	case errors.As(err, &bad):
-		return nil, fmt.Errorf("%w: %w", malformed(text, "JSON"), err)
+		return nil, fmt.Errorf("%q is not JSON: %w: %w", excerpt(text), err, kvault.ErrInvalid)
 	}
 	return v, err
 }

@@ -21,7 +21,7 @@ func newLineDecoder(r io.Reader, o *ImportOptions) (decoder, error) {
 	if len(o.Columns) == 0 {
 		return nil, invalid("", "lines do not say which columns they are for: name them")
 	}
-	delim, err := delimiter(TSV, o.Delimiter)
+	delim, err := delimiter(TSV, o.Delimiter, o.Null)
 	if err != nil {
 		return nil, err
 	}

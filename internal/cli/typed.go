@@ -41,7 +41,10 @@ func encodeInput(form string, in io.Reader) ([]byte, error) {
 	}
 	v, err := typed.Decode(append(typed.AppendHeader(nil, typed.JSON), b...))
 	if err != nil {
-		return nil, fmt.Errorf("the input is not JSON: %w", err)
+		if bad := (*jsonform.Error)(nil); errors.As(err, &bad) {
+			err = bad
+		}
+		return nil, fmt.Errorf("the input is not JSON that can be kept: %w", err)
 	}
 	switch form {
 	case "json":

@@ -53,7 +53,7 @@ func NewReader(r io.Reader) *Reader {
 // ErrTooDeep says that values lie too deep in one another.
 var ErrTooDeep = errors.New("values lie too deep in one another")
 
-var errNoObject = errors.New("there is no object")
+var errNoObject = errors.New("there is no object: a list becomes one object a line with jq -c '.[]'")
 
 // Offset is the number of bytes up to the end of the last value.
 func (r *Reader) Offset() int64 { return r.dec.InputOffset() }
