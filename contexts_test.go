@@ -303,12 +303,15 @@ type appended struct {
 	size   int64
 }
 
-func (a appended) Target() string                                   { return a.target }
-func (a appended) Column() string                                   { return a.target }
-func (a appended) Size() int64                                      { return a.size }
-func (a appended) Join(next engine.Append) engine.Append            { return a }
-func (a appended) Check(ctx context.Context, _ engine.Arrays) error { return nil }
-func (a appended) Write(ctx context.Context, _ engine.Arrays) error { return nil }
+func (a appended) Target() string                                             { return a.target }
+func (a appended) Column() string                                             { return a.target }
+func (a appended) Size() int64                                                { return a.size }
+func (a appended) Groups() []string                                           { return nil }
+func (a appended) Follows(_, waiting engine.Append) bool                      { return waiting != nil }
+func (a appended) Bind(context.Context, engine.Arrays) (engine.Append, error) { return a, nil }
+func (a appended) Join(next engine.Append) engine.Append                      { return a }
+func (a appended) Check(ctx context.Context, _ engine.Arrays) error           { return nil }
+func (a appended) Write(ctx context.Context, _ engine.Arrays) error           { return nil }
 
 // TestContextCallsAreAll holds the tables above against the methods that there are.
 func TestContextCallsAreAll(t *testing.T) {

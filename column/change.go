@@ -16,7 +16,7 @@ func (c *Column[T]) add(ctx context.Context, op string, xs ...T) error {
 	}
 	if c.tx == nil && r.len() > 0 && c.v.CacheStats().Enabled {
 		if cached, err := c.v.CacheAppends(ctx, c.pending(r).kept()); cached {
-			return fail(op, c.name, err)
+			return once(op, c.name, err)
 		}
 	}
 	return c.update(ctx, op, func(l layout) error {

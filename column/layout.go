@@ -44,6 +44,14 @@ type parts struct {
 	valid *engine.Array
 }
 
+// length is the number of elements.
+func (p *parts) length() int64 {
+	if p.index != nil {
+		return p.index.Length
+	}
+	return p.data.Length
+}
+
 // typ is the type of the elements.
 func (p *parts) typ() string { return typeOf(p.data.Type, p.valid != nil) }
 
@@ -169,8 +177,8 @@ func check(a *engine.Array) error {
 	return nil
 }
 
-// open returns the layout of a column of the given type.
-func open(ctx context.Context, a engine.Arrays, name, typ string, size int) (layout, error) {
+// openParts finds a column of the given type.
+func openParts(ctx context.Context, a engine.Arrays, name, typ string, size int) (*parts, error) {
 	p, err := find(ctx, a, name, size == 0)
 	if err != nil {
 		return nil, err
@@ -181,13 +189,22 @@ func open(ctx context.Context, a engine.Arrays, name, typ string, size int) (lay
 	if !sameType(p.typ(), typ) || size > 0 && (p.index != nil || p.data.ElemSize != int64(size)) || size == 0 && p.index == nil {
 		return nil, &TypeError{Column: name, Type: p.typ(), Want: typ}
 	}
+	return p, nil
+}
+
+// open returns the layout of a column of the given type.
+func open(ctx context.Context, a engine.Arrays, name, typ string, size int) (layout, error) {
+	p, err := openParts(ctx, a, name, typ, size)
+	if err != nil {
+		return nil, err
+	}
 	l := plainLayout(a, p)
 	if p.valid != nil {
 		if l, err = openNullable(a, l, p); err != nil {
 			return nil, err
 		}
 	}
-	if behind := pendingFor(a, name, typ); len(behind) > 0 {
+	if behind, _ := pendingFor(a, identity{name, typ, size, p.data.ID}); len(behind) > 0 {
 		l = &extended{l, behind}
 	}
 	return l, nil

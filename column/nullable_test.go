@@ -29,7 +29,9 @@ func nulls[T any](of func(*rand.Rand) T) func(*rand.Rand) sql.Null[T] {
 // Random calls on a nullable column do what they do to a slice.
 func TestNullableModel(t *testing.T) {
 	seconds := func(r *rand.Rand) time.Time { return time.Unix(int64(r.IntN(1e9)), 0).UTC() }
-	t.Run("i64", func(t *testing.T) { nullableModel(t, column.Int64, func(r *rand.Rand) int64 { return int64(r.IntN(3)) }) })
+	t.Run("i64", func(t *testing.T) {
+		nullableModel(t, column.Int64, func(r *rand.Rand) int64 { return int64(r.IntN(3)) })
+	})
 	t.Run("str", func(t *testing.T) { nullableModel(t, column.String, wordOf) })
 	t.Run("bytes:7", func(t *testing.T) {
 		nullableModel(t, column.FixedBytes(7), func(r *rand.Rand) []byte { return []byte{byte(r.IntN(3)), 0, 0, 0, 0, 0, 0} })
@@ -46,11 +48,11 @@ func TestNullableModel(t *testing.T) {
 
 func nullableModel[T any](t *testing.T, codec column.Codec[T], of func(*rand.Rand) T) {
 	for _, cache := range []bool{false, true} {
-		for seed := range uint64(4) {
+		for seed := range uint64(2) {
 			t.Run(fmt.Sprintf("cache %t/%d", cache, seed), func(t *testing.T) {
 				path := newPath(t)
 				m := &nullModel[T]{t: t, r: rand.New(rand.NewPCG(seed, 1)), codec: column.Nullable(codec), of: nulls(of)}
-				for turn := range 3 {
+				for turn := range 2 {
 					v, err := kvault.Open(t.Context(), path, nil)
 					must(t, err)
 					if cache {
@@ -59,11 +61,13 @@ func nullableModel[T any](t *testing.T, codec column.Codec[T], of func(*rand.Ran
 					o := &column.Options{MinChunk: 40, MaxChunk: 700}
 					m.c, err = column.Ensure(t.Context(), v, "x", m.codec, o)
 					must(t, err)
-					for range 60 {
+					for i := range 60 {
 						m.step(v)
-						m.compare(v)
+						if i%5 == 4 {
+							m.compare(v)
+						}
 					}
-					if turn == 1 {
+					if turn == 0 {
 						must(t, m.c.Compact(t.Context()))
 					}
 					must(t, v.Close())

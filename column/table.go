@@ -197,15 +197,15 @@ func (t *Table[R]) Append(ctx context.Context, rows ...R) error {
 
 // cache hands elements for each column to the vault's cache. If it does not report cached, they belong in the file itself.
 func (t *Table[R]) cache(ctx context.Context, list []*pending) (cached bool, err error) {
-	if _, err := t.Len(ctx); err != nil { // as when the columns are of different lengths
-		return false, err
-	}
 	appends := make([]engine.Append, len(list))
 	for i, p := range list {
-		appends[i] = p.kept()
+		if p = p.kept(); len(list) > 1 {
+			p.rows = []identity{list[0].identity}
+		}
+		appends[i] = p
 	}
 	cached, err = t.v.CacheAppends(ctx, appends...)
-	return cached, fail("append", list[0].name, err)
+	return cached, once("append", list[0].name, err)
 }
 
 // appendAll adds as many elements to each of some columns of equal length.
