@@ -50,6 +50,13 @@ func (t *failingTx) Array(ctx context.Context, name string) (engine.Array, error
 	return t.arrays.Array(ctx, name)
 }
 
+func (t *failingTx) ArraysNamed(ctx context.Context, names ...string) ([]engine.Array, error) {
+	if err := t.fails(); err != nil {
+		return nil, err
+	}
+	return t.arrays.ArraysNamed(ctx, names...)
+}
+
 func (t *failingTx) CreateArray(ctx context.Context, a engine.Array) (engine.Array, error) {
 	if err := t.fails(); err != nil {
 		return engine.Array{}, err
