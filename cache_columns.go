@@ -2,6 +2,7 @@ package kvault
 
 import (
 	"context"
+	"slices"
 
 	"github.com/kohakuvault/kvault/engine"
 )
@@ -14,40 +15,51 @@ import (
 // a failed flush says so: they are kept.
 func (v *Vault) CacheAppends(ctx context.Context, list ...engine.Append) (cached bool, err error) {
 	err = v.change(ctx, func() error {
-		cached, err = v.cache.append(ctx, list, func(a engine.Append) error { return v.checkAppend(ctx, a) })
+		cached, err = v.cache.append(ctx, list, func(list []engine.Append, which []int) (bool, error) {
+			return v.bindAppends(ctx, list, which)
+		})
 		return err
 	})
 	return cached, err
 }
 
-func (v *Vault) checkAppend(ctx context.Context, a engine.Append) error {
-	return v.view(ctx, func(tx *Tx) error {
+// bindAppends replaces some of a list by what they are when bound to their columns, all in one snapshot. It reports false if they
+// belong in the store itself.
+func (v *Vault) bindAppends(ctx context.Context, list []engine.Append, which []int) (cacheable bool, err error) {
+	err = v.view(ctx, func(tx *Tx) error {
 		arrays, err := tx.Arrays()
 		if err != nil {
 			return err
 		}
-		return a.Check(ctx, arrays)
+		for _, i := range which {
+			bound, err := list[i].Bind(ctx, arrays)
+			if bound == nil || err != nil {
+				return err
+			}
+			list[i] = bound
+		}
+		cacheable = true
+		return nil
 	})
+	return cacheable, err
 }
 
-// append caches elements. The first ones for a column since it was flushed are checked.
-func (c *cache) append(ctx context.Context, list []engine.Append, check func(engine.Append) error) (cached bool, err error) {
-	b := batch{appends: list}
-	if !c.takes(b.own()) {
+// append caches elements. Those that do not simply follow others are bound to their columns first.
+func (c *cache) append(ctx context.Context, list []engine.Append, bind func([]engine.Append, []int) (bool, error)) (cached bool, err error) {
+	if b := (batch{appends: list}); !c.takes(b.own()) {
 		return false, nil
 	}
 	for {
-		epoch, unknown := c.unknown(list)
-		for _, a := range unknown {
-			if err := check(a); err != nil {
-				return true, err
+		bound := slices.Clone(list)
+		epoch, unbound := c.unbound(bound)
+		if len(unbound) > 0 {
+			if cacheable, err := bind(bound, unbound); !cacheable || err != nil {
+				return err != nil, err
 			}
 		}
 		moved := false
-		cached, err = c.admit(ctx, b, func() bool {
-			for _, a := range list {
-				moved = moved || c.epoch != epoch && !c.entries.Appending(a.Target())
-			}
+		cached, err = c.admit(ctx, batch{appends: bound}, func() bool {
+			moved = len(unbound) > 0 && c.epoch != epoch || !c.follow(bound)
 			return !moved
 		})
 		if !moved {
@@ -56,14 +68,18 @@ func (c *cache) append(ctx context.Context, list []engine.Append, check func(eng
 	}
 }
 
-// unknown are the elements for columns that nothing is pending for.
-func (c *cache) unknown(list []engine.Append) (epoch uint64, unknown []engine.Append) {
+// unbound are the numbers of the elements that have to be bound.
+func (c *cache) unbound(list []engine.Append) (epoch uint64, which []int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, a := range list {
-		if !c.entries.Appending(a.Target()) {
-			unknown = append(unknown, a)
+	for i, a := range list {
+		if !a.Follows(c.entries.Waiting(a.Target())) {
+			which = append(which, i)
 		}
 	}
-	return c.epoch, unknown
+	return c.epoch, which
+}
+
+func (c *cache) follow(list []engine.Append) bool {
+	return !slices.ContainsFunc(list, func(a engine.Append) bool { return !a.Follows(c.entries.Waiting(a.Target())) })
 }

@@ -15,11 +15,11 @@ func (v *Vault) DiscardCache(ctx context.Context) (n int, err error) {
 // DiscardCached throws away one entry that is pending in the cache, and reports whether there was
 // one. What the file holds for the key, or in the column, counts again. It is the way out when one
 // entry can never be written, as when a rule of another program's table refuses it, or when another
-// program made a column anew with another type: until then every flush fails, and Close. The error
+// program dropped or renamed a column: until then every flush fails, and Close. The error
 // of a flush names the entry, see FlushError.
 //
-// Elements that one call of Table.Append in package column has added belong together: discard those
-// of all its columns.
+// Elements that one call of Table.Append in package column has added belong together: with those of
+// one column, all that waits for the others is thrown away.
 //
 // It waits for a flush that is running, and does not care about LockCache. Options.OnError may call
 // it.

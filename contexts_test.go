@@ -209,7 +209,7 @@ func vaultCalls(t *testing.T, v *kvault.Vault) map[string]func(ctx context.Conte
 			return v.Backup(ctx, filepath.Join(t.TempDir(), "backup.kv"), nil)
 		},
 		"CacheAppends": func(ctx context.Context) error {
-			_, err := v.CacheAppends(ctx, appended{"col", 1})
+			_, err := v.CacheAppends(ctx, appended{target: "col", size: 1})
 			return err
 		},
 		"Check": func(ctx context.Context) error {
@@ -301,14 +301,21 @@ func statAndRead(fsys fs.FS) error {
 type appended struct {
 	target string
 	size   int64
+	bound  bool
 }
 
 func (a appended) Target() string                                   { return a.target }
 func (a appended) Column() string                                   { return a.target }
+func (a appended) Groups() []string                                 { return nil }
 func (a appended) Size() int64                                      { return a.size }
-func (a appended) Join(next engine.Append) engine.Append            { return a }
+func (a appended) Follows(_, waiting engine.Append) bool            { return a.bound || waiting != nil }
+func (a appended) Join(engine.Append) engine.Append                 { return a }
 func (a appended) Check(ctx context.Context, _ engine.Arrays) error { return nil }
 func (a appended) Write(ctx context.Context, _ engine.Arrays) error { return nil }
+func (a appended) Bind(context.Context, engine.Arrays) (engine.Append, error) {
+	a.bound = true
+	return a, nil
+}
 
 // TestContextCallsAreAll holds the tables above against the methods that there are.
 func TestContextCallsAreAll(t *testing.T) {

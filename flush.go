@@ -116,13 +116,20 @@ func (v *Vault) writeBatch(ctx context.Context, b writeback.Batch) (column Cache
 		if err != nil {
 			return err
 		}
-		for _, a := range b.Appends {
-			if err := a.Write(ctx, arrays); err != nil {
-				column.Column = a.Column()
-				return err
-			}
-		}
-		return nil
+		column.Column, err = writeAppends(ctx, b.Appends, arrays)
+		return err
 	}, v.cache.commit)
 	return column, err
+}
+
+// writeAppends adds elements to columns. On an error, column is the one that it is about.
+func writeAppends(ctx context.Context, list []engine.Append, arrays engine.Arrays) (column string, err error) {
+	for _, do := range []func(engine.Append, context.Context, engine.Arrays) error{engine.Append.Check, engine.Append.Write} {
+		for _, a := range list {
+			if err := do(a, ctx, arrays); err != nil {
+				return a.Column(), err
+			}
+		}
+	}
+	return "", nil
 }

@@ -78,6 +78,11 @@ func (x *txArrays) Array(ctx context.Context, name string) (a engine.Array, err 
 	return a, err
 }
 
+func (x *txArrays) ArraysNamed(ctx context.Context, names ...string) (list []engine.Array, err error) {
+	err = x.do(ctx, func() error { list, err = x.a.ArraysNamed(ctx, names...); return err })
+	return list, err
+}
+
 func (x *txArrays) CreateArray(ctx context.Context, a engine.Array) (made engine.Array, err error) {
 	err = x.change(ctx, func() error { made, err = x.a.CreateArray(ctx, a); return err })
 	return made, err

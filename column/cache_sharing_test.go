@@ -15,20 +15,6 @@ import (
 	"github.com/kohakuvault/kvault/engine/mem"
 )
 
-// Another program drops the column between an append and its flush.
-func TestColumnDroppedElsewhere(t *testing.T) {
-	ctx, path := t.Context(), newPath(t)
-	v, other := openFile(t, path), openFile(t, path)
-	c := create(t, v, "c", column.String, nil)
-	must(t, c.Append(ctx, "old"))
-	cached(t, v, nil)
-	must(t, c.Append(ctx, "new"))
-	must(t, column.Drop(ctx, other, "c"))
-	_, err := v.FlushCache(ctx)
-	must(t, err)
-	holds(t, c, []string{"new"})
-}
-
 func TestColumnOfAnotherTypeElsewhere(t *testing.T) {
 	ctx, path := t.Context(), newPath(t)
 	v, other := openFile(t, path), openFile(t, path)

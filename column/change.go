@@ -16,7 +16,7 @@ func (c *Column[T]) add(ctx context.Context, op string, xs ...T) error {
 	}
 	if c.tx == nil && r.len() > 0 && c.v.CacheStats().Enabled {
 		if cached, err := c.v.CacheAppends(ctx, c.pending(r).kept()); cached {
-			return fail(op, c.name, err)
+			return once(op, c.name, err)
 		}
 	}
 	return c.update(ctx, op, func(l layout) error {
@@ -48,16 +48,18 @@ func (c *Column[T]) Insert(ctx context.Context, i int64, x T) error {
 	if err != nil {
 		return fail("insert", c.name, err)
 	}
-	return c.update(ctx, "insert", func(l layout) error {
-		at, err := index(i, l.length(), true)
-		if err != nil {
-			return err
-		}
-		if at == l.length() {
-			return l.append(ctx, r)
-		}
-		return l.insert(ctx, at, r.at(0))
-	})
+	return c.update(ctx, "insert", func(l layout) error { return insertAt(ctx, l, i, r) })
+}
+
+func insertAt(ctx context.Context, l layout, i int64, r *run) error {
+	at, err := index(i, l.length(), true)
+	if err != nil {
+		return err
+	}
+	if at == l.length() {
+		return l.append(ctx, r)
+	}
+	return l.insert(ctx, at, r.at(0))
 }
 
 // Delete removes element i. All elements behind it are moved.

@@ -30,10 +30,18 @@
 //
 // With the vault's write-back cache on (kvault.Vault.EnableCache, WithCache) what is appended waits there together with keys, and reaches the
 // file in one transaction with them. Lengths, indexes and every other answer count it in; whatever else changes a column flushes
-// first.
+// first. What waits is for the column that had its name then. If another program drops, renames or makes anew that column, or changes the columns of a
+// table so that rows which wait would come apart, the flush fails, writes nothing, keeps everything, and names the column: see kvault.FlushError
+// and kvault.Vault.DiscardCached. A column that was dropped and made anew with the same name, type and number in the file counts as the same; one that
+// [Migrate] rewrote does not.
 //
 // [Create], [Open], [Ensure], [List], [Rename] and [Drop] take a vault or a transaction. A table with a name is the columns under one
 // prefix, such as "flights/": [RenamePrefix] and [DropPrefix] are for all of them at once.
+//
+// # Nulls
+//
+// [Nullable] makes a codec for elements that may be missing of any other; they are sql.Null in Go. [AllowNulls] makes a column nullable that
+// exists, and [ForbidNulls] makes it plain again.
 //
 // # Questions
 //

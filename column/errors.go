@@ -3,6 +3,7 @@ package column
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -37,10 +38,20 @@ func invalid(format string, args ...any) error {
 	return &worded{fmt.Sprintf(format, args...), kvault.ErrInvalid}
 }
 
+// once names the call and the column, unless the error names a column already.
+func once(op, name string, err error) error {
+	if e, ok := err.(*kvault.Error); ok && strings.HasPrefix(e.Op, opPrefix) {
+		return err
+	}
+	return fail(op, name, err)
+}
+
+const opPrefix = "column "
+
 // fail names the call and the column.
 func fail(op, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &kvault.Error{Op: "column " + op, Key: name, Err: err}
+	return &kvault.Error{Op: opPrefix + op, Key: name, Err: err}
 }

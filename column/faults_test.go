@@ -2,6 +2,7 @@ package column_test
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 	"testing"
 
@@ -47,6 +48,13 @@ func (t *failingTx) Array(ctx context.Context, name string) (engine.Array, error
 		return engine.Array{}, err
 	}
 	return t.arrays.Array(ctx, name)
+}
+
+func (t *failingTx) ArraysNamed(ctx context.Context, names ...string) ([]engine.Array, error) {
+	if err := t.fails(); err != nil {
+		return nil, err
+	}
+	return t.arrays.ArraysNamed(ctx, names...)
 }
 
 func (t *failingTx) CreateArray(ctx context.Context, a engine.Array) (engine.Array, error) {
@@ -154,17 +162,22 @@ type columns struct {
 	ints   *column.Column[int64]
 	texts  *column.Column[string]
 	joined *column.Column[string]
+	nulls  *column.Column[sql.Null[string]]
 }
+
+var maybe = []sql.Null[string]{there("a"), {}, there(strings.Repeat("b", 30)), {}, there("")}
 
 var words = []string{"a", strings.Repeat("b", 30), "c", strings.Repeat("d", 70), strings.Repeat("e", 40)}
 
 func newColumns(t *testing.T) *columns {
 	s := &failing{Store: mem.New(), after: -1}
 	v, ctx := newOn(t, s), t.Context()
-	c := &columns{s, v, create(t, v, "ints", column.Int64, tiny), create(t, v, "texts", column.String, tiny), makeJoined(t, v, "joined", 20)}
+	c := &columns{s, v, create(t, v, "ints", column.Int64, tiny), create(t, v, "texts", column.String, tiny), makeJoined(t, v, "joined", 20),
+		create(t, v, "nulls", column.Nullable(column.String), tiny)}
 	must(t, c.ints.Extend(ctx, numbers(0, 20)))
 	must(t, c.texts.Extend(ctx, words))
 	must(t, c.joined.Extend(ctx, words))
+	must(t, c.nulls.Extend(ctx, maybe))
 	return c
 }
 
@@ -221,6 +234,33 @@ func TestEveryFailureIsToldAndLeavesNothing(t *testing.T) {
 			_, err := c.table().Pick(ctx, []int64{1, 2, 0})
 			return err
 		},
+		"table set":    func(ctx context.Context, c *columns) error { return c.table().Set(ctx, 1, "new") },
+		"table insert": func(ctx context.Context, c *columns) error { return c.table().Insert(ctx, 1, "new") },
+		"table delete": func(ctx context.Context, c *columns) error { return c.table().Delete(ctx, 1) },
+
+		"nulls extend":  func(ctx context.Context, c *columns) error { return c.nulls.Extend(ctx, maybe) },
+		"nulls set":     func(ctx context.Context, c *columns) error { return c.nulls.Set(ctx, 0, sql.Null[string]{}) },
+		"nulls insert":  func(ctx context.Context, c *columns) error { return c.nulls.Insert(ctx, 1, sql.Null[string]{}) },
+		"nulls delete":  func(ctx context.Context, c *columns) error { return c.nulls.Delete(ctx, 1) },
+		"nulls clear":   func(ctx context.Context, c *columns) error { return c.nulls.Clear(ctx) },
+		"nulls compact": func(ctx context.Context, c *columns) error { return c.nulls.Compact(ctx) },
+		"nulls slice":   func(ctx context.Context, c *columns) error { _, err := c.nulls.Slice(ctx, 0, 20); return err },
+		"nulls rename":  func(ctx context.Context, c *columns) error { return column.Rename(ctx, c.v, "nulls", "maybe") },
+		"nulls drop":    func(ctx context.Context, c *columns) error { return column.Drop(ctx, c.v, "nulls") },
+		"nulls create": func(ctx context.Context, c *columns) error {
+			_, err := column.Create(ctx, c.v, "more nulls", column.Nullable(column.Int64), nil)
+			return err
+		},
+		"allow nulls": func(ctx context.Context, c *columns) error { return column.AllowNulls(ctx, c.v, "ints") },
+		"forbid nulls": func(ctx context.Context, c *columns) error {
+			return c.v.Update(ctx, func(tx *kvault.Tx) error {
+				if err := column.AllowNulls(ctx, tx, "texts"); err != nil {
+					return err
+				}
+				return column.ForbidNulls(ctx, tx, "texts")
+			})
+		},
+
 		"drop":        func(ctx context.Context, c *columns) error { return column.Drop(ctx, c.v, "texts") },
 		"ints extend": func(ctx context.Context, c *columns) error { return c.ints.Extend(ctx, numbers(0, 20)) },
 		"ints insert": func(ctx context.Context, c *columns) error { return c.ints.Insert(ctx, 1, 7) },
@@ -250,6 +290,7 @@ func TestEveryFailureIsToldAndLeavesNothing(t *testing.T) {
 				holds(t, c.ints, numbers(0, 20))
 				holds(t, c.texts, words)
 				holds(t, c.joined, words)
+				holds(t, c.nulls, maybe)
 			}
 			t.Error("it never succeeds")
 		})

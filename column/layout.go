@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kohakuvault/kvault"
@@ -44,6 +45,14 @@ type parts struct {
 	valid *engine.Array
 }
 
+// length is the number of elements.
+func (p *parts) length() int64 {
+	if p.index != nil {
+		return p.index.Length
+	}
+	return p.data.Length
+}
+
 // typ is the type of the elements.
 func (p *parts) typ() string { return typeOf(p.data.Type, p.valid != nil) }
 
@@ -61,20 +70,36 @@ func typeOf(typ string, nullable bool) string {
 // errPart: an array is a part of a column, and no column.
 var errPart = &worded{"it is a part of another column", kvault.ErrInvalid}
 
-// find looks for the arrays of the column. The kind that is probably there is looked for first.
+// find looks for the arrays of the column. The kind that is probably there counts first.
 func find(ctx context.Context, a engine.Arrays, name string, variable bool) (*parts, error) {
-	for range 2 {
-		look := findFixed
-		if variable {
-			look = findVariable
+	list, err := a.ArraysNamed(ctx, name, name+dataSuffix, name+indexSuffix, name+validSuffix)
+	if err != nil {
+		return nil, err
+	}
+	named := func(suffix string) *engine.Array {
+		i := slices.IndexFunc(list, func(arr engine.Array) bool { return arr.Name == name+suffix })
+		if i < 0 {
+			return nil
 		}
-		if p, err := look(ctx, a, name); err == nil {
-			p.valid, err = companion(ctx, a, name)
+		return &list[i]
+	}
+	for range 2 {
+		var p *parts
+		if variable {
+			p, err = variableOf(named(dataSuffix), named(indexSuffix))
+		} else {
+			p, err = fixedOf(ctx, a, named(""))
+		}
+		if err == nil && p != nil {
+			p.valid, err = companion(named(validSuffix))
+		}
+		if p != nil || err != nil {
 			return p, err
-		} else if !errors.Is(err, engine.ErrNotFound) {
-			return nil, err
 		}
 		variable = !variable
+	}
+	if _, err := a.Array(ctx, name); err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return nil, err // as for a column in a layout of another program
 	}
 	return nil, &worded{"there is no such column", kvault.ErrNotFound}
 }
@@ -84,8 +109,16 @@ func findFixed(ctx context.Context, a engine.Arrays, name string) (*parts, error
 	if err != nil {
 		return nil, err
 	}
+	return fixedOf(ctx, a, &arr)
+}
+
+// fixedOf is the column that is one array, unless that is a part of another. It is nil if there is no array.
+func fixedOf(ctx context.Context, a engine.Arrays, arr *engine.Array) (*parts, error) {
+	if arr == nil {
+		return nil, nil
+	}
 	for _, suffix := range []string{dataSuffix, indexSuffix} {
-		whole, cut := strings.CutSuffix(name, suffix)
+		whole, cut := strings.CutSuffix(arr.Name, suffix)
 		if !cut {
 			continue
 		}
@@ -95,10 +128,10 @@ func findFixed(ctx context.Context, a engine.Arrays, name string) (*parts, error
 			return nil, err
 		}
 	}
-	if owner, err := ownerOf(ctx, a, &arr); err != nil || owner != "" {
+	if owner, err := ownerOf(ctx, a, arr); err != nil || owner != "" {
 		return nil, cmp.Or(err, partOf(owner))
 	}
-	return &parts{data: arr}, check(&arr)
+	return &parts{data: *arr}, check(arr)
 }
 
 func partOf(whole string) error {
@@ -114,10 +147,25 @@ func findVariable(ctx context.Context, a engine.Arrays, name string) (*parts, er
 	if err != nil {
 		return nil, err
 	}
-	if data.Type = pairType(&data, &index); data.Type == "" {
+	p, err := variableOf(&data, &index)
+	if p == nil {
 		return nil, engine.ErrNotFound
 	}
-	return &parts{data: data, index: &index}, errors.Join(check(&data), check(&index))
+	return p, err
+}
+
+// variableOf is the column that is data and index. It is nil if one of them is missing, or if they are two columns.
+func variableOf(data, index *engine.Array) (*parts, error) {
+	if data == nil || index == nil {
+		return nil, nil
+	}
+	typ := pairType(data, index)
+	if typ == "" {
+		return nil, nil
+	}
+	p := &parts{data: *data, index: index}
+	p.data.Type = typ
+	return p, errors.Join(check(data), check(index))
 }
 
 // pairType tells the two parts of a column from two columns that happen to have such names, and returns the type of the column's
@@ -169,8 +217,8 @@ func check(a *engine.Array) error {
 	return nil
 }
 
-// open returns the layout of a column of the given type.
-func open(ctx context.Context, a engine.Arrays, name, typ string, size int) (layout, error) {
+// openParts finds a column of the given type.
+func openParts(ctx context.Context, a engine.Arrays, name, typ string, size int) (*parts, error) {
 	p, err := find(ctx, a, name, size == 0)
 	if err != nil {
 		return nil, err
@@ -181,13 +229,22 @@ func open(ctx context.Context, a engine.Arrays, name, typ string, size int) (lay
 	if !sameType(p.typ(), typ) || size > 0 && (p.index != nil || p.data.ElemSize != int64(size)) || size == 0 && p.index == nil {
 		return nil, &TypeError{Column: name, Type: p.typ(), Want: typ}
 	}
+	return p, nil
+}
+
+// open returns the layout of a column of the given type.
+func open(ctx context.Context, a engine.Arrays, name, typ string, size int) (layout, error) {
+	p, err := openParts(ctx, a, name, typ, size)
+	if err != nil {
+		return nil, err
+	}
 	l := plainLayout(a, p)
 	if p.valid != nil {
 		if l, err = openNullable(a, l, p); err != nil {
 			return nil, err
 		}
 	}
-	if behind := pendingFor(a, name, typ); len(behind) > 0 {
+	if behind, _ := pendingFor(a, identity{name, typ, size, p.data.ID}); len(behind) > 0 {
 		l = &extended{l, behind}
 	}
 	return l, nil

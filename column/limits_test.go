@@ -83,22 +83,6 @@ func TestNamesOfTypes(t *testing.T) {
 	})
 }
 
-// A column with elements larger than a chunk is by default can be made anew by a flush, as any
-// other.
-func TestColumnOfLargeElementsDroppedElsewhere(t *testing.T) {
-	ctx, path := t.Context(), newPath(t)
-	v, other := openFile(t, path), openFile(t, path)
-	c := create(t, v, "c", column.FixedBytes(2<<20), &column.Options{MaxChunk: 4 << 20})
-	cached(t, v, nil)
-	must(t, c.Append(ctx, []byte("new")))
-	must(t, column.Drop(ctx, other, "c"))
-	_, err := v.FlushCache(ctx)
-	must(t, err)
-	if n, err := c.Len(ctx); err != nil || n != 1 {
-		t.Errorf("Len: %d, %v", n, err)
-	}
-}
-
 // lender is a codec that saves the copy where it can: what it returns is its caller's memory, or
 // its own.
 type lender struct{ typ string }

@@ -31,9 +31,11 @@ func List[S Scope](ctx context.Context, s S) ([]Info, error) {
 		if err != nil {
 			return err
 		}
-		list = describe(arrays)
-		for i := range list {
-			list[i].Len += lengthOf(pendingFor(a, list[i].Name, list[i].Type))
+		var ids []int64
+		list, ids = describe(arrays)
+		for i, id := range ids {
+			behind, _ := pendingFor(a, identity{name: list[i].Name, typ: list[i].Type, id: id})
+			list[i].Len += lengthOf(behind)
 		}
 		foreign, err := foreignArrays(ctx, a)
 		for _, arr := range foreign {
@@ -52,8 +54,8 @@ func foreignArrays(ctx context.Context, a engine.Arrays) ([]engine.Array, error)
 	return foreign.ForeignArrays(ctx)
 }
 
-// describe puts together which arrays are two parts of one column.
-func describe(arrays []engine.Array) []Info {
+// describe puts together which arrays are parts of one column. ids are those of the arrays of data.
+func describe(arrays []engine.Array) (list []Info, ids []int64) {
 	byName := make(map[string]*engine.Array, len(arrays))
 	for i := range arrays {
 		byName[arrays[i].Name] = &arrays[i]
@@ -84,7 +86,6 @@ func describe(arrays []engine.Array) []Info {
 		whole, cut := strings.CutSuffix(name, validSuffix)
 		return !cut || arr.Type != validityType || !isColumn(whole)
 	}
-	list := make([]Info, 0, len(arrays))
 	for _, arr := range arrays {
 		if whole, cut := strings.CutSuffix(arr.Name, indexSuffix); cut {
 			if data, _ := pair(whole); data != nil {
@@ -106,9 +107,9 @@ func describe(arrays []engine.Array) []Info {
 		if strings.HasSuffix(info.Type, nullSuffix) && info.Size > 0 {
 			info.Size++
 		}
-		list = append(list, info)
+		list, ids = append(list, info), append(ids, arr.ID)
 	}
-	return list
+	return list, ids
 }
 
 // Drop removes a column, whatever its type, with all its parts. ErrNotFound if there is none by that name.

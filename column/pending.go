@@ -3,8 +3,10 @@ package column
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
@@ -12,9 +14,20 @@ import (
 
 // pending are elements on their way to the end of a column, while the vault's cache keeps them.
 type pending struct {
+	identity
+	run   *run
+	bound bool
+	// rows are the first columns of the tables that the elements are in rows of.
+	rows []identity
+	// at is how many elements waited before, when elements in rows were bound.
+	at int64
+}
+
+// identity names a column, and the array that it has had since the elements were bound.
+type identity struct {
 	name, typ string
 	size      int
-	run       *run
+	id        int64
 }
 
 var _ engine.Append = (*pending)(nil)
@@ -23,7 +36,7 @@ var _ engine.Append = (*pending)(nil)
 const endBytes = 8
 
 func (c *Column[T]) pending(r *run) *pending {
-	return &pending{c.name, c.codec.Type(), c.codec.Size(), r}
+	return &pending{identity: identity{name: c.name, typ: c.codec.Type(), size: c.codec.Size()}, run: r}
 }
 
 // kept returns p with data of its own: a codec may have returned memory that it, or the caller,
@@ -42,33 +55,126 @@ func (p *pending) Column() string { return p.name }
 // target is what elements for a column of that type are kept under.
 func target(name, typ string) string { return name + "\x00" + canonical(typ) }
 
+// Groups are the tables, by their first columns.
+func (p *pending) Groups() []string {
+	groups := make([]string, len(p.rows))
+	for i, first := range p.rows {
+		groups[i] = target(first.name, first.typ)
+	}
+	return groups
+}
+
 func (p *pending) Size() int64 { return int64(len(p.run.data)) + endBytes*int64(len(p.run.ends)) }
+
+// Follows is true for elements behind others that are bound. Elements in rows are bound each time, since those of all columns have
+// to lie behind as many others.
+func (p *pending) Follows(flushing, waiting engine.Append) bool {
+	if len(p.rows) == 0 {
+		return p.bound || waiting != nil
+	}
+	n := int64(0)
+	for _, a := range []engine.Append{flushing, waiting} {
+		if a != nil {
+			n += int64(a.(*pending).run.len())
+		}
+	}
+	return p.bound && n == p.at
+}
+
+func (p *pending) Bind(ctx context.Context, a engine.Arrays) (engine.Append, error) {
+	own, stored, at, err := p.bind(ctx, a)
+	if err != nil {
+		return nil, fail("append", p.name, err)
+	}
+	b := &pending{identity: own, run: p.run, bound: true, at: at, rows: slices.Clone(p.rows)}
+	for i, first := range b.rows {
+		first, storedThere, atThere, err := first.bind(ctx, a)
+		if err = fail("append", first.name, err); err == nil && stored+at != storedThere+atThere {
+			err = fail("append", p.name, unequal(stored+at, first.name, storedThere+atThere))
+		}
+		if err != nil {
+			return nil, err
+		}
+		if at != atThere {
+			return nil, nil
+		}
+		b.rows[i] = first
+	}
+	return b, nil
+}
+
+// bind looks the column up. It has so many elements stored, and so many wait.
+func (d identity) bind(ctx context.Context, a engine.Arrays) (bound identity, stored, waiting int64, err error) {
+	p, err := openParts(ctx, a, d.name, d.typ, d.size)
+	if err != nil {
+		return d, 0, 0, err
+	}
+	d.id = p.data.ID
+	mine, others := pendingFor(a, d)
+	if others != nil {
+		return d, 0, 0, others.changed(ctx, a)
+	}
+	return d, p.length(), lengthOf(mine), nil
+}
 
 // Join writes behind the receiver's elements, in the memory that they end in: who reads those does not look there.
 func (p *pending) Join(next engine.Append) engine.Append {
-	behind, before := next.(*pending).run, p.run
+	n := next.(*pending)
+	behind, before := n.run, p.run
 	joined := &run{size: before.size, data: append(before.data, behind.data...), ends: slices.Grow(before.ends, len(behind.ends))}
 	for _, end := range behind.ends {
 		joined.ends = append(joined.ends, len(before.data)+end)
 	}
-	return &pending{p.name, p.typ, p.size, joined}
-}
-
-func (p *pending) Check(ctx context.Context, a engine.Arrays) error {
-	_, err := open(ctx, a, p.name, p.typ, p.size)
-	return err
-}
-
-// Write makes the column anew if another handle or program has dropped it since: like a key that was deleted elsewhere, it is
-// there again when what was written to it is flushed.
-func (p *pending) Write(ctx context.Context, a engine.Arrays) error {
-	l, err := open(ctx, a, p.name, p.typ, p.size)
-	if errors.Is(err, kvault.ErrNotFound) {
-		o := &Options{MaxChunk: max(defaultMaxChunk, int64(p.size))} // an element may be larger than a chunk is by default
-		if err = create(ctx, a, p.name, p.typ, p.size, o); err == nil {
-			l, err = open(ctx, a, p.name, p.typ, p.size)
+	rows := p.rows
+	for _, first := range n.rows {
+		if !slices.Contains(rows, first) {
+			rows = append(slices.Clip(rows), first)
 		}
 	}
+	return &pending{identity: p.identity, run: joined, bound: p.bound, rows: rows}
+}
+
+// Check fails if the column has been dropped, renamed or made anew since the elements were cached, or if those of a table are not of one length.
+// Whether the first column of the table is still there is told when its own elements are checked: they wait for the same flush.
+func (p *pending) Check(ctx context.Context, a engine.Arrays) error {
+	own, err := openParts(ctx, a, p.name, p.typ, p.size)
+	if errors.Is(err, kvault.ErrNotFound) || err == nil && own.data.ID != p.id {
+		err = p.changed(ctx, a)
+	}
+	if err != nil {
+		return fail("append", p.name, err)
+	}
+	for _, first := range p.rows {
+		other, err := openParts(ctx, a, first.name, first.typ, first.size)
+		if err == nil && other.data.ID == first.id && other.length() != own.length() {
+			return fail("append", p.name, unequal(own.length(), first.name, other.length()))
+		}
+	}
+	return nil
+}
+
+// changed says what became of the column that the elements are for.
+func (p *pending) changed(ctx context.Context, a engine.Arrays) error {
+	arrays, err := a.Arrays(ctx)
+	if err != nil {
+		return err
+	}
+	what, way := "dropped", "if they are not wanted any more, give them up by DiscardCached"
+	for _, arr := range arrays {
+		name := arr.Name
+		if p.size == 0 {
+			name = strings.TrimSuffix(name, dataSuffix)
+		}
+		if arr.ID == p.id && name != p.name {
+			what, way = fmt.Sprintf("renamed to %q", name), "rename it back and flush, or give them up by DiscardCached"
+		}
+	}
+	return &worded{fmt.Sprintf("it was %s after %d elements for it had been cached, which wait: %s", what, p.run.len(), way), kvault.ErrNotFound}
+}
+
+// Write adds the elements.
+func (p *pending) Write(ctx context.Context, a engine.Arrays) error {
+	l, err := open(ctx, a, p.name, p.typ, p.size)
 	if err == nil {
 		err = l.append(ctx, p.run)
 	}
@@ -80,17 +186,20 @@ type waiting interface {
 	Pending(target string) []engine.Append
 }
 
-// pendingFor are the elements that the cache holds for a column.
-func pendingFor(a engine.Arrays, name, typ string) []*run {
+// pendingFor are the elements that the cache holds for a column, and some for another that had the name before, if there are any.
+func pendingFor(a engine.Arrays, d identity) (runs []*run, others *pending) {
 	w, ok := a.(waiting)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	var runs []*run
-	for _, p := range w.Pending(target(name, typ)) {
-		runs = append(runs, p.(*pending).run)
+	for _, waiting := range w.Pending(target(d.name, d.typ)) {
+		if p := waiting.(*pending); p.id == d.id {
+			runs = append(runs, p.run)
+		} else {
+			others = p
+		}
 	}
-	return runs
+	return runs, others
 }
 
 func lengthOf(runs []*run) (n int64) {

@@ -1,12 +1,10 @@
 package column
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
 	"github.com/kohakuvault/kvault"
-	"github.com/kohakuvault/kvault/engine"
 )
 
 // Table sees columns of equal length as the fields of rows. R is the type of a row, a struct as a rule.
@@ -22,8 +20,8 @@ type Table[R any] struct {
 // Field is a column as one field of the rows of a Table. Bind makes one.
 type Field[R any] interface {
 	column() (v *kvault.Vault, tx *kvault.Tx, name string)
-	// pending encodes the field of rows.
-	pending(rows []R) (*pending, error)
+	// pending encodes the field of rows, for a call.
+	pending(op string, rows []R) (*pending, error)
 	in(tx *kvault.Tx) boundField[R]
 }
 
@@ -69,14 +67,14 @@ func (f *field[R, T]) read(ctx context.Context, from int64, rows []R) (n int, er
 	return n, err
 }
 
-func (f *field[R, T]) pending(rows []R) (*pending, error) {
+func (f *field[R, T]) pending(op string, rows []R) (*pending, error) {
 	xs := make([]T, len(rows))
 	for i := range rows {
 		xs[i] = *f.at(&rows[i])
 	}
 	r, err := encode(f.c.codec, xs...)
 	if err != nil {
-		return nil, fail("append", f.c.name, err)
+		return nil, fail(op, f.c.name, err)
 	}
 	return f.c.pending(r), nil
 }
@@ -170,65 +168,6 @@ func readRows[R any](ctx context.Context, fields []boundField[R], from int64, ro
 		rows = rows[:n]
 	}
 	return rows, nil
-}
-
-// Append adds rows at the end of all columns, or, on an error, of none. With the vault's cache on and outside a transaction they go
-// there, as with Column.Append.
-func (t *Table[R]) Append(ctx context.Context, rows ...R) error {
-	list := make([]*pending, len(t.fields))
-	for i, f := range t.fields {
-		var err error
-		if list[i], err = f.pending(rows); err != nil {
-			return err
-		}
-	}
-	if t.tx == nil && len(rows) > 0 && t.v.CacheStats().Enabled {
-		if cached, err := t.cache(ctx, list); cached || err != nil {
-			return err
-		}
-	}
-	var own error
-	err := within(ctx, t.tx, t.v.Update, func(a engine.Arrays) error {
-		own = appendAll(ctx, a, list)
-		return own
-	})
-	return cmp.Or(own, fail("append", list[0].name, err))
-}
-
-// cache hands elements for each column to the vault's cache. If it does not report cached, they belong in the file itself.
-func (t *Table[R]) cache(ctx context.Context, list []*pending) (cached bool, err error) {
-	if _, err := t.Len(ctx); err != nil { // as when the columns are of different lengths
-		return false, err
-	}
-	appends := make([]engine.Append, len(list))
-	for i, p := range list {
-		appends[i] = p.kept()
-	}
-	cached, err = t.v.CacheAppends(ctx, appends...)
-	return cached, fail("append", list[0].name, err)
-}
-
-// appendAll adds as many elements to each of some columns of equal length.
-func appendAll(ctx context.Context, a engine.Arrays, list []*pending) error {
-	layouts := make([]layout, len(list))
-	for i, p := range list {
-		l, err := open(ctx, a, p.name, p.typ, p.size)
-		if err != nil {
-			return fail("append", p.name, err)
-		}
-		if layouts[i] = l; l.length() != layouts[0].length() {
-			return fail("append", p.name, unequal(l.length(), list[0].name, layouts[0].length()))
-		}
-	}
-	for i, p := range list {
-		if p.run.len() == 0 {
-			continue
-		}
-		if err := layouts[i].append(ctx, p.run); err != nil {
-			return fail("append", p.name, err)
-		}
-	}
-	return nil
 }
 
 // Len returns the number of rows.

@@ -151,22 +151,18 @@ func (l *withValidity) both(ctx context.Context, change func(l layout, part int)
 	return change(&l.valid, 1)
 }
 
-// companion is the array that makes a column nullable, or nil.
-func companion(ctx context.Context, a engine.Arrays, name string) (*engine.Array, error) {
-	arr, err := a.Array(ctx, name+validSuffix)
-	if errors.Is(err, engine.ErrNotFound) || err == nil && arr.Type != validityType {
+// companion is the array that makes a column nullable, if arr is one.
+func companion(arr *engine.Array) (*engine.Array, error) {
+	if arr == nil || arr.Type != validityType {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := check(&arr); err != nil {
+	if err := check(arr); err != nil {
 		return nil, err
 	}
 	if arr.ElemSize != 1 {
 		return nil, fmt.Errorf("%w: its part %s has elements of %d bytes, not of 1", kvault.ErrCorrupt, arr.Name, arr.ElemSize)
 	}
-	return &arr, nil
+	return arr, nil
 }
 
 // ownerOf is the name of the column that an array is the companion of, or empty.

@@ -115,6 +115,17 @@ func testArrayNames(t *testing.T, s engine.Transactor) {
 	if again := createArray(t, x, "b"); again.Length != 0 {
 		t.Errorf("a new array has length %d", again.Length)
 	}
+	for _, names := range [][]string{{"c"}, {"none", "c"}} {
+		if got, err := x.ArraysNamed(ctx, names...); err != nil || len(got) != 1 || got[0] != a {
+			t.Errorf("ArraysNamed(%q) is %+v, %v; want %+v", names, got, err, a)
+		}
+	}
+	if got, err := x.ArraysNamed(ctx, "b", "none", "c"); err != nil || len(got) != 2 {
+		t.Errorf("ArraysNamed of two is %+v, %v", got, err)
+	}
+	if got, err := x.ArraysNamed(ctx, "none", "other"); err != nil || len(got) != 0 {
+		t.Errorf("ArraysNamed of none is %+v, %v", got, err)
+	}
 	if got, err := x.Array(ctx, "c"); err != nil || got != a {
 		t.Errorf("Array: %+v, %v; want %+v", got, err, a)
 	}

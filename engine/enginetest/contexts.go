@@ -135,6 +135,7 @@ func testEndsInArrays(t *testing.T, s engine.Transactor) {
 		calls, read := arrayCalls(ctx, x, a.ID, 0)
 		maps.Copy(calls, read)
 		calls["Arrays"] = func() error { _, err := x.Arrays(ctx); return err }
+		calls["ArraysNamed"] = func() error { _, err := x.ArraysNamed(ctx, "a"); return err }
 		calls["Array"] = func() error { _, err := x.Array(ctx, "a"); return err }
 		calls["CreateArray"] = func() error { _, err := x.CreateArray(ctx, newArray("b")); return err }
 		return calls

@@ -92,6 +92,19 @@ func (x *tx) Array(ctx context.Context, name string) (found engine.Array, err er
 	return found, err
 }
 
+// ArraysNamed returns the arrays of some names.
+func (x *tx) ArraysNamed(ctx context.Context, names ...string) (list []engine.Array, err error) {
+	err = x.looking(ctx, func() error {
+		for _, name := range names {
+			if a := x.named(name); a != nil {
+				list = append(list, a.Array)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
 // CreateArray makes an empty array.
 func (x *tx) CreateArray(ctx context.Context, a engine.Array) (engine.Array, error) {
 	x.mu.Lock()

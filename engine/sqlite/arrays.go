@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -56,6 +57,35 @@ func (x *tx) Array(ctx context.Context, name string) (a engine.Array, err error)
 		err = cmp.Or(x.in(ctx, func(ses *session) error { return ses.notForeign(name) }), err)
 	}
 	return a, err
+}
+
+// ArraysNamed returns the arrays of some names.
+func (x *tx) ArraysNamed(ctx context.Context, names ...string) (list []engine.Array, err error) {
+	err = x.in(ctx, func(ses *session) error {
+		there, err := ses.findArrays()
+		if err != nil || !there || len(names) == 0 {
+			return err
+		}
+		st, err := ses.c.Prepare(ses.arrays.selectArray() + ` WHERE name IN (?` + strings.Repeat(`, ?`, len(names)-1) + `)`)
+		if err != nil {
+			return err
+		}
+		defer st.Reset()
+		for i, name := range names {
+			st.Text(i+1, name)
+		}
+		for {
+			row, err := st.Step()
+			if err != nil || !row {
+				return err
+			}
+			list = append(list, ses.arrays.scan(st))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 func (ses *session) array(name string) (engine.Array, error) {

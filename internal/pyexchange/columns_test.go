@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
@@ -130,10 +131,15 @@ func lists(v *version) []*list {
 		}),
 		listOf("seven", column.FixedBytes(7), func(r source) []byte { return r.bytes(7) }),
 		listOf("blobs", column.Bytes, blob),
+		listOf("flags", column.Bool, func(r source) []byte { return []byte{byte(r.IntN(2))} }),
 	}
 	if !v.joined {
 		all = append(all, listOf("texts", column.String, func(r source) []byte {
 			return []byte(strings.Repeat("ä\U0001F511\x00z", r.IntN(20)))
+		}), listOf("days", column.Date, func(r source) []byte {
+			return binary.LittleEndian.AppendUint64(nil, uint64(r.IntN(20_000)-10_000))
+		}), listOf("moments", column.TimestampUTC(time.Microsecond), func(r source) []byte {
+			return binary.LittleEndian.AppendUint64(nil, uint64(r.Int64N(1<<51)-1<<50))
 		}))
 	}
 	return all

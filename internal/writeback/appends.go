@@ -32,6 +32,13 @@ func (c *Cache) Appending(target string) bool {
 	return ok
 }
 
+// Waiting are the elements of target that are being flushed, and those that wait to be; nil if there are none.
+func (c *Cache) Waiting(target string) (flushing, waiting engine.Append) {
+	flushing, _ = c.sending.Get(target)
+	waiting, _ = c.appends.Get(target)
+	return flushing, waiting
+}
+
 // Sending reports whether elements of any column are being flushed.
 func (c *Cache) Sending() bool { return c.sending.Len() > 0 }
 

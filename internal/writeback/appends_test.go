@@ -12,11 +12,14 @@ import (
 // elems are elements of one byte for the column that the first part names, as in "col:abc".
 type elems struct{ target, elements string }
 
-func (l elems) Target() string                           { return l.target }
-func (l elems) Column() string                           { return l.target[:1] }
-func (l elems) Size() int64                              { return int64(len(l.elements)) }
-func (elems) Check(context.Context, engine.Arrays) error { return nil }
-func (elems) Write(context.Context, engine.Arrays) error { return nil }
+func (l elems) Target() string                                             { return l.target }
+func (l elems) Column() string                                             { return l.target[:1] }
+func (elems) Groups() []string                                             { return nil }
+func (elems) Follows(_, _ engine.Append) bool                              { return true }
+func (l elems) Size() int64                                                { return int64(len(l.elements)) }
+func (elems) Check(context.Context, engine.Arrays) error                   { return nil }
+func (l elems) Bind(context.Context, engine.Arrays) (engine.Append, error) { return l, nil }
+func (elems) Write(context.Context, engine.Arrays) error                   { return nil }
 func (l elems) Join(next engine.Append) engine.Append {
 	return elems{l.target, l.elements + next.(elems).elements}
 }

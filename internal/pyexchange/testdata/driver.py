@@ -27,7 +27,7 @@ class Codec:
     """Turns the encoded elements of the requests into values of the package, and back."""
 
     def __init__(self, dtype):
-        self.form = {"i64": "<q", "f64": "<d"}.get(dtype)
+        self.form = {"i64": "<q", "f64": "<d"}.get(dtype.split(":")[0])
         self.text = dtype.startswith("str")
 
     def value(self, s):
