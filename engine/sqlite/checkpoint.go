@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
@@ -10,6 +11,9 @@ import (
 // checkpointBytes is how long the write-ahead log grows before it is copied into the file: the reference's 1000 pages of
 // 32 KiB.
 const checkpointBytes = 1000 * 32768
+
+// truncateWait is how long all commits wait until no reader needs the log any more.
+const truncateWait = 100 * time.Millisecond
 
 // logState is what the writer knows of the write-ahead log, in pages.
 type logState struct {
@@ -78,7 +82,7 @@ func (w *writer) copyLog() bool {
 // they keep within the hold period, and take none that needs the log once all of it is in the file; that takes a while in
 // which nobody commits.
 func (w *writer) outwait(pages int) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*driver.HoldPeriod)
+	ctx, cancel := context.WithTimeout(context.Background(), truncateWait)
 	defer cancel()
 	defer w.s.reads.pause()()
 	w.conn.SetContext(ctx)

@@ -142,7 +142,7 @@ func (s *Store) truncateLog(ctx context.Context, c *driver.Conn) error {
 	if log, done, err := c.Checkpoint(false); err == nil && done == log {
 		advanceAll(blobs)
 	}
-	limited, cancel := context.WithTimeout(ctx, 2*driver.HoldPeriod)
+	limited, cancel := context.WithTimeout(ctx, truncateWait)
 	defer cancel()
 	c.SetContext(limited)
 	defer c.SetContext(ctx)
