@@ -25,7 +25,7 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 		return err
 	}
 	defer w.release()
-	if err := w.copyingEnds(ctx); err != nil {
+	if err := w.ckpt.waitFor(ctx); err != nil {
 		return err
 	}
 	defer s.reads.pause()() // a snapshot that is kept would stand in the way of a rebuild, or of emptying the log
@@ -219,7 +219,7 @@ func (s *Store) shrinkStep(ctx context.Context, pages int) (free int64, err erro
 			return err
 		}
 		free, err = pragma(c, "freelist_count")
-		s.writer.checkpoint()
+		s.writer.ckpt.afterCommit()
 		return err
 	})
 	return free, err
