@@ -19,7 +19,6 @@ import (
 //	go test ./engine/sqlite -run '^$' -bench ForeignCheckpoint -benchtime 200x
 func BenchmarkForeignCheckpoint(b *testing.B) {
 	s := openBench(b, Options{})
-	s.recent.limit = 0 // values that are remembered need no snapshot
 	const n = 1000
 	for i := range n {
 		if _, err := s.Apply(context.Background(), []engine.Op{{Kind: engine.Put, Key: fmt.Sprint(i), Value: make([]byte, 1<<10)}}); err != nil {

@@ -18,15 +18,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// openHeld opens a vault that remembers no values, so that each read needs a snapshot.
+// openHeld opens a vault whose calls wait for a minute.
 func openHeld(t *testing.T, path string, o Options) *Store {
-	t.Helper()
-	s := openRemembering(t, path, o)
-	s.recent.limit = 0
-	return s
-}
-
-func openRemembering(t *testing.T, path string, o Options) *Store {
 	t.Helper()
 	o.BusyTimeout = time.Minute
 	s, err := Open(t.Context(), path, &o)

@@ -122,18 +122,11 @@ func (s *Store) AppendValue(ctx context.Context, dst []byte, key string) (value 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	value, found, mark := s.recent.get(dst, key)
-	if found {
-		return value, nil
-	}
 	large := false
 	err = s.readEntered(ctx, s.reads, false, func(ses *session) error {
 		value, large, err = ses.getSmall(dst, key)
 		return err
 	})
-	if err == nil && !large {
-		s.recent.add(key, value[len(dst):], mark)
-	}
 	if err != nil || !large {
 		return value, err
 	}
