@@ -8,6 +8,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // alone runs fn on the writer's connection outside any transaction.
@@ -167,7 +168,7 @@ func (s *Store) collect(ctx context.Context) error {
 			return err
 		}
 		ses.orphaned = true
-		if err := ses.run(`INSERT OR IGNORE INTO ` + orphansTable + ` SELECT id FROM ` + valuesTable + ` WHERE owner IS NULL`); err != nil {
+		if err := ses.run(`INSERT OR IGNORE INTO ` + format.OrphansTable + ` SELECT id FROM ` + format.ValuesTable + ` WHERE owner IS NULL`); err != nil {
 			return err
 		}
 		// The sweeper keeps those that are referenced.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // read runs fn on a reading connection, inside one snapshot if snapshot is set.
@@ -146,7 +147,7 @@ func (ses *session) getSmall(dst []byte, key string) (value []byte, large bool, 
 	case !found:
 		return nil, false, engine.ErrNotFound
 	case !large:
-		_, large = parseReference(value[len(dst):])
+		_, large = format.ParseReference(value[len(dst):])
 	}
 	if large {
 		value = nil
@@ -174,7 +175,7 @@ func (ses *session) getThrough(dst []byte, key string) (value []byte, large bool
 	if value, err = st.AppendCol(dst, 0); err != nil {
 		return nil, false, err
 	}
-	if _, chunked := parseReference(value[len(dst):]); chunked {
+	if _, chunked := format.ParseReference(value[len(dst):]); chunked {
 		return nil, true, nil
 	}
 	return value, false, nil
