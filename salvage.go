@@ -50,9 +50,6 @@ type SalvageReport struct {
 // Errors: ErrNoVault if src does not exist, ErrInvalid if it is no file, ErrExists if dst exists, and ErrCorrupt if nothing of a vault is
 // to be found in src. dst is made only if the error is nil. The report is never nil.
 func Salvage(ctx context.Context, src, dst string, o *SalvageOptions) (*SalvageReport, error) {
-	if o == nil {
-		o = &SalvageOptions{}
-	}
-	r, err := sqlite.Salvage(ctx, src, dst, &sqlite.SalvageOptions{Table: o.Table, OnLoss: o.OnLoss, Progress: o.Progress})
-	return &SalvageReport{r.Keys, r.Bytes, r.Columns, r.Unproven, r.Unconfirmed, r.Losses, r.Doubts}, fail("salvage", "", err)
+	r, err := sqlite.Salvage(ctx, src, dst, (*sqlite.SalvageOptions)(o))
+	return (*SalvageReport)(r), fail("salvage", "", err)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // Apply performs the operations in one transaction, which it may share with concurrent calls.
@@ -189,7 +190,7 @@ func (ses *session) deleteRange(r engine.Range) (int64, error) {
 		return 0, err
 	}
 	for _, ref := range chunked {
-		if err := ses.orphanID(ref.id, ref.nonce); err != nil {
+		if err := ses.orphanID(ref.ID, ref.Nonce); err != nil {
 			return 0, err
 		}
 	}
@@ -215,14 +216,14 @@ func bindRange(st *driver.Stmt, r engine.Range) *driver.Stmt {
 }
 
 // chunkedIn lists the references in a range.
-func (ses *session) chunkedIn(r engine.Range) ([]reference, error) {
+func (ses *session) chunkedIn(r engine.Range) ([]format.Reference, error) {
 	st, err := ses.c.Prepare(ses.t.sql.chunkedIn.text(r))
 	if err != nil {
 		return nil, err
 	}
 	defer st.Reset()
 	bindRange(st, r)
-	var refs []reference
+	var refs []format.Reference
 	for {
 		row, err := st.Step()
 		if err != nil || !row {
@@ -232,7 +233,7 @@ func (ses *session) chunkedIn(r engine.Range) ([]reference, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ref, ok := parseReference(value); ok {
+		if ref, ok := format.ParseReference(value); ok {
 			refs = append(refs, ref)
 		}
 	}

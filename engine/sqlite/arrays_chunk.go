@@ -6,6 +6,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // chunkHandle is an open handle on one chunk. It must be closed before the row is changed by a statement, before a savepoint and
@@ -35,7 +36,7 @@ func (x *tx) openChunk(ses *session, id, chunk int64) (*driver.Blob, error) {
 		return nil, err
 	}
 	if h.blob == nil {
-		h.blob, err = ses.c.OpenBlob(arrayChunkTable, "data", row, x.writable)
+		h.blob, err = ses.c.OpenBlob(format.ArrayChunkTable, "data", row, x.writable)
 	} else if err = h.blob.Reopen(row); err != nil {
 		ses.letChunkGo()
 	}
@@ -51,7 +52,7 @@ func (ses *session) chunkRow(id, chunk int64) (row, size int64, err error) {
 	// actual_size lies behind the data, so reading it costs a walk through them. Only in a chunk that the package grew as a
 	// text it differs from the length.
 	err = ses.one(`SELECT rowid, CASE WHEN typeof(data) = 'blob' THEN octet_length(data)
-		ELSE min(actual_size, octet_length(data)) END FROM `+arrayChunkTable+` WHERE col_id = ?1 AND chunk_idx = ?2`,
+		ELSE min(actual_size, octet_length(data)) END FROM `+format.ArrayChunkTable+` WHERE col_id = ?1 AND chunk_idx = ?2`,
 		func(st *driver.Stmt) { row, size = st.ColInt(0), st.ColInt(1) }, id, chunk)
 	return row, size, err
 }
@@ -70,7 +71,7 @@ func (x *tx) ChunkUsed(ctx context.Context, id, chunk int64) (used int64, delete
 			_, used, err = ses.chunkRow(id, chunk)
 			return err
 		}
-		return ses.one(`SELECT bytes_used, has_deleted FROM `+arrayChunkTable+` WHERE col_id = ?1 AND chunk_idx = ?2`,
+		return ses.one(`SELECT bytes_used, has_deleted FROM `+format.ArrayChunkTable+` WHERE col_id = ?1 AND chunk_idx = ?2`,
 			func(st *driver.Stmt) { used, deleted = st.ColInt(0), st.ColInt(1) != 0 }, id, chunk)
 	})
 	return used, deleted, err
@@ -95,7 +96,7 @@ func (x *tx) SetChunkUsed(ctx context.Context, id, chunk, used int64, deleted bo
 		if deleted {
 			flag = 1
 		}
-		return ses.updateOne(`UPDATE `+arrayChunkTable+` SET bytes_used = ?2, has_deleted = ?3 WHERE rowid = ?1`, row, used, flag)
+		return ses.updateOne(`UPDATE `+format.ArrayChunkTable+` SET bytes_used = ?2, has_deleted = ?3 WHERE rowid = ?1`, row, used, flag)
 	})
 }
 
@@ -106,7 +107,7 @@ func (x *tx) Chunks(ctx context.Context, id int64) (n int64, err error) {
 }
 
 func (ses *session) countChunks(id int64) (n int64, err error) {
-	err = ses.one(`SELECT (SELECT max(chunk_idx) + 1 FROM `+arrayChunkTable+` WHERE col_id = ?1) FROM `+arrayTable+` WHERE col_id = ?1`,
+	err = ses.one(`SELECT (SELECT max(chunk_idx) + 1 FROM `+format.ArrayChunkTable+` WHERE col_id = ?1) FROM `+format.ArrayTable+` WHERE col_id = ?1`,
 		func(st *driver.Stmt) { n = st.ColInt(0) }, id)
 	return n, err
 }
@@ -188,7 +189,7 @@ func (x *tx) ResizeChunk(ctx context.Context, id, chunk, size int64) error {
 			return fmt.Errorf("chunk %d to be %d bytes, the limit is %d: %w", chunk, size, MaxOneRowLimit, engine.ErrTooLarge)
 		}
 		if chunk == n {
-			_, err := ses.update(`INSERT INTO `+arrayChunkTable+`(col_id, chunk_idx, data, actual_size)
+			_, err := ses.update(`INSERT INTO `+format.ArrayChunkTable+`(col_id, chunk_idx, data, actual_size)
 				VALUES(?1, ?2, zeroblob(?3), ?3)`, id, chunk, size)
 			return err
 		}
@@ -210,9 +211,9 @@ func (x *tx) replaceChunk(ses *session, id, chunk, size int64) error {
 		return err
 	}
 	ses.letChunkGo()
-	sql := `UPDATE ` + arrayChunkTable + ` SET data = ?2, actual_size = ?3 WHERE rowid = ?1`
+	sql := `UPDATE ` + format.ArrayChunkTable + ` SET data = ?2, actual_size = ?3 WHERE rowid = ?1`
 	if ses.arrays.usage {
-		sql = `UPDATE ` + arrayChunkTable + ` SET data = ?2, actual_size = ?3, bytes_used = min(bytes_used, ?3) WHERE rowid = ?1`
+		sql = `UPDATE ` + format.ArrayChunkTable + ` SET data = ?2, actual_size = ?3, bytes_used = min(bytes_used, ?3) WHERE rowid = ?1`
 	}
 	st, err := ses.c.Prepare(sql)
 	if err != nil {
@@ -232,7 +233,7 @@ func (x *tx) TruncateChunks(ctx context.Context, id, n int64) error {
 			return err
 		}
 		ses.letChunkGo()
-		_, err := ses.update(`DELETE FROM `+arrayChunkTable+` WHERE col_id = ?1 AND chunk_idx >= ?2`, id, n)
+		_, err := ses.update(`DELETE FROM `+format.ArrayChunkTable+` WHERE col_id = ?1 AND chunk_idx >= ?2`, id, n)
 		return err
 	})
 }

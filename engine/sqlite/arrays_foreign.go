@@ -6,14 +6,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
-)
-
-// The tables in which versions 1.x of the Python package keep columns. They share nothing with those of 0.x.
-const (
-	blockFormatTable = "kvault_col_format"
-	blockArrayTable  = "kvault_col_columns"
-	blockTable       = "kvault_col_blocks"
-	blockDataTable   = "kvault_col_data"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 var _ engine.ForeignArrays = (*tx)(nil)
@@ -24,7 +17,7 @@ func (x *tx) ForeignArrays(ctx context.Context) (list []engine.Array, err error)
 		if there, err := ses.foreignThere(); err != nil || !there {
 			return err
 		}
-		return ses.each(`SELECT name, dtype, elem_size, length FROM `+blockArrayTable+` ORDER BY col_id`, func(st *driver.Stmt) {
+		return ses.each(`SELECT name, dtype, elem_size, length FROM `+format.BlockArrayTable+` ORDER BY col_id`, func(st *driver.Stmt) {
 			list = append(list, engine.Array{Name: st.ColString(0), Type: st.ColString(1), ElemSize: st.ColInt(2), Length: st.ColInt(3)})
 		})
 	})
@@ -33,7 +26,7 @@ func (x *tx) ForeignArrays(ctx context.Context) (list []engine.Array, err error)
 
 // foreignThere says whether the file has the tables of 1.x.
 func (ses *session) foreignThere() (bool, error) {
-	columns, err := columnsOf(ses.c, blockArrayTable)
+	columns, err := columnsOf(ses.c, format.BlockArrayTable)
 	return firstMissing(columns, "col_id", "name", "dtype", "elem_size", "length") == "", err
 }
 
@@ -42,7 +35,7 @@ func (ses *session) notForeign(name string) error {
 	if there, err := ses.foreignThere(); err != nil || !there {
 		return err
 	}
-	st, err := ses.c.Prepare(`SELECT (SELECT max(version) FROM ` + blockFormatTable + `) FROM ` + blockArrayTable + ` WHERE name = ?1`)
+	st, err := ses.c.Prepare(`SELECT (SELECT max(version) FROM ` + format.BlockFormatTable + `) FROM ` + format.BlockArrayTable + ` WHERE name = ?1`)
 	if err != nil {
 		return err
 	}

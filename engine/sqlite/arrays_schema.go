@@ -5,27 +5,26 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // The tables of arrays, as the Python package makes them.
 const (
-	arrayTable      = "col_meta"
-	arrayChunkTable = "col_chunks"
-	createArrays    = `
-CREATE TABLE ` + arrayTable + `(col_id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, dtype TEXT NOT NULL,
+	createArrays = `
+CREATE TABLE ` + format.ArrayTable + `(col_id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, dtype TEXT NOT NULL,
   elem_size INTEGER NOT NULL, length INTEGER NOT NULL, chunk_bytes INTEGER NOT NULL,
   min_chunk_bytes INTEGER DEFAULT 131072, max_chunk_bytes INTEGER DEFAULT 16777216);
-CREATE INDEX IF NOT EXISTS col_meta_name_idx ON ` + arrayTable + `(name);
-CREATE TABLE ` + arrayChunkTable + `(col_id INTEGER NOT NULL, chunk_idx INTEGER NOT NULL, data BLOB NOT NULL,
+CREATE INDEX IF NOT EXISTS col_meta_name_idx ON ` + format.ArrayTable + `(name);
+CREATE TABLE ` + format.ArrayChunkTable + `(col_id INTEGER NOT NULL, chunk_idx INTEGER NOT NULL, data BLOB NOT NULL,
   actual_size INTEGER NOT NULL, bytes_used INTEGER NOT NULL DEFAULT 0, has_deleted INTEGER NOT NULL DEFAULT 0,
   start_elem_idx INTEGER DEFAULT 0, end_elem_idx INTEGER DEFAULT 0,
-  PRIMARY KEY (col_id, chunk_idx), FOREIGN KEY (col_id) REFERENCES ` + arrayTable + `(col_id) ON DELETE CASCADE);
+  PRIMARY KEY (col_id, chunk_idx), FOREIGN KEY (col_id) REFERENCES ` + format.ArrayTable + `(col_id) ON DELETE CASCADE);
 `
 	addUsage = `
-ALTER TABLE ` + arrayChunkTable + ` ADD COLUMN bytes_used INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE ` + arrayChunkTable + ` ADD COLUMN has_deleted INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE ` + arrayChunkTable + ` ADD COLUMN start_elem_idx INTEGER DEFAULT 0;
-ALTER TABLE ` + arrayChunkTable + ` ADD COLUMN end_elem_idx INTEGER DEFAULT 0;
+ALTER TABLE ` + format.ArrayChunkTable + ` ADD COLUMN bytes_used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ` + format.ArrayChunkTable + ` ADD COLUMN has_deleted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ` + format.ArrayChunkTable + ` ADD COLUMN start_elem_idx INTEGER DEFAULT 0;
+ALTER TABLE ` + format.ArrayChunkTable + ` ADD COLUMN end_elem_idx INTEGER DEFAULT 0;
 `
 )
 
@@ -68,17 +67,17 @@ func (ses *session) lookForArrays() (bool, error) {
 	if err := guardArrays(ses.c); err != nil {
 		return false, err
 	}
-	meta, err := columnsOf(ses.c, arrayTable)
+	meta, err := columnsOf(ses.c, format.ArrayTable)
 	if err != nil {
 		return false, err
 	}
-	chunks, err := columnsOf(ses.c, arrayChunkTable)
+	chunks, err := columnsOf(ses.c, format.ArrayChunkTable)
 	if err != nil || len(meta)+len(chunks) == 0 {
 		return false, err
 	}
 	for table, missing := range map[string]string{
-		arrayTable:      firstMissing(meta, "col_id", "name", "dtype", "elem_size", "length", "chunk_bytes"),
-		arrayChunkTable: firstMissing(chunks, "col_id", "chunk_idx", "data", "actual_size"),
+		format.ArrayTable:      firstMissing(meta, "col_id", "name", "dtype", "elem_size", "length", "chunk_bytes"),
+		format.ArrayChunkTable: firstMissing(chunks, "col_id", "chunk_idx", "data", "actual_size"),
 	} {
 		if missing != "" {
 			return false, fmt.Errorf("table %s has no column %s: its layout is not known here: %w", table, missing, engine.ErrUnsupported)
@@ -142,11 +141,11 @@ func (ses *session) makeArrays() error {
 func (at *arrayTables) selectArray() string {
 	if at.bounded {
 		return `SELECT col_id, name, dtype, elem_size, length, coalesce(min_chunk_bytes, 131072), coalesce(max_chunk_bytes, 16777216)
-			FROM ` + arrayTable
+			FROM ` + format.ArrayTable
 	}
 	// 0.2.0 puts as many whole elements into a chunk as fit.
 	return `SELECT col_id, name, dtype, elem_size, length, chunk_bytes - chunk_bytes % elem_size, chunk_bytes - chunk_bytes % elem_size
-		FROM ` + arrayTable
+		FROM ` + format.ArrayTable
 }
 
 func (at *arrayTables) scan(st *driver.Stmt) engine.Array {

@@ -13,7 +13,7 @@ import (
 )
 
 // blob reads one version of a value: a small one from memory, a large one from a snapshot of its own. A snapshot that
-// holds up the write-ahead log is given up by unpin, for a newer one that has the same version or for a
+// holds up the write-ahead log is given up by evictReaders, for a newer one that has the same version or for a
 // temporary file.
 type blob struct {
 	s     *Store

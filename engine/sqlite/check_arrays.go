@@ -6,6 +6,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // checkArrays reads every chunk of every array, and holds the arrays against their descriptions.
@@ -44,7 +45,7 @@ func (c *checker) checkArray(ses *session, a *engine.Array) error {
 		return fmt.Errorf("%w: it has %d elements of %d bytes in chunks of %d to %d bytes", engine.ErrCorrupt,
 			a.Length, a.ElemSize, a.MinChunk, a.MaxChunk)
 	}
-	st, err := ses.c.Prepare(`SELECT rowid, chunk_idx FROM ` + arrayChunkTable + ` WHERE col_id = ?1 ORDER BY chunk_idx`)
+	st, err := ses.c.Prepare(`SELECT rowid, chunk_idx FROM ` + format.ArrayChunkTable + ` WHERE col_id = ?1 ORDER BY chunk_idx`)
 	if err != nil {
 		return err
 	}
@@ -89,8 +90,8 @@ func (ses *session) beginsLater(a *engine.Array) (bool, error) {
 	if !isData || a.ElemSize != 1 || a.Length != 0 {
 		return false, nil
 	}
-	st, err := ses.c.Prepare(`SELECT hex(substr(CAST(data AS BLOB), 1, 4)) <> '00000000' FROM ` + arrayChunkTable + ` WHERE chunk_idx = 0
-		AND col_id = (SELECT col_id FROM ` + arrayTable + ` WHERE name = ?1 AND dtype = 'adaptive_idx')`)
+	st, err := ses.c.Prepare(`SELECT hex(substr(CAST(data AS BLOB), 1, 4)) <> '00000000' FROM ` + format.ArrayChunkTable + ` WHERE chunk_idx = 0
+		AND col_id = (SELECT col_id FROM ` + format.ArrayTable + ` WHERE name = ?1 AND dtype = 'adaptive_idx')`)
 	if err != nil {
 		return false, err
 	}
@@ -105,7 +106,7 @@ func (c *checker) checkChunk(ses *session, row int64) (size int64, err error) {
 	if ses.arrays.usage {
 		usage = `bytes_used`
 	}
-	st, err := ses.c.Prepare(`SELECT octet_length(data), typeof(data) IN ('blob', 'text'), actual_size, ` + usage + ` FROM ` + arrayChunkTable + ` WHERE rowid = ?1`)
+	st, err := ses.c.Prepare(`SELECT octet_length(data), typeof(data) IN ('blob', 'text'), actual_size, ` + usage + ` FROM ` + format.ArrayChunkTable + ` WHERE rowid = ?1`)
 	if err != nil {
 		return 0, err
 	}
@@ -121,7 +122,7 @@ func (c *checker) checkChunk(ses *session, row int64) (size int64, err error) {
 	if !bytes || actual > length || actual <= 0 && length > 0 || used < 0 || used > length {
 		return 0, fmt.Errorf("%w: it has %d bytes, should have %d, and %d are in use", engine.ErrCorrupt, length, actual, used)
 	}
-	b, err := ses.c.OpenBlob(arrayChunkTable, "data", row, false)
+	b, err := ses.c.OpenBlob(format.ArrayChunkTable, "data", row, false)
 	if err != nil {
 		return 0, err
 	}
@@ -144,7 +145,7 @@ func (c *checker) readThrough(b *driver.Blob) error {
 
 // checkStrays reports chunks of arrays that are not there.
 func (c *checker) checkStrays(ses *session) error {
-	return ses.each(`SELECT col_id, count(*) FROM `+arrayChunkTable+` WHERE col_id NOT IN (SELECT col_id FROM `+arrayTable+`) GROUP BY col_id`, func(st *driver.Stmt) {
+	return ses.each(`SELECT col_id, count(*) FROM `+format.ArrayChunkTable+` WHERE col_id NOT IN (SELECT col_id FROM `+format.ArrayTable+`) GROUP BY col_id`, func(st *driver.Stmt) {
 		c.problem(engine.Problem{Err: fmt.Errorf("%w: %d chunks belong to column number %d, which is not there", engine.ErrCorrupt, st.ColInt(1), st.ColInt(0))})
 	})
 }

@@ -39,7 +39,7 @@ func (s *Store) Checkpoint() error {
 		return err
 	}
 	defer w.release()
-	w.waitForCopying()
+	w.ckpt.wait()
 	_, _, err := w.conn.Checkpoint(false)
 	return s.explain(context.Background(), err)
 }

@@ -197,7 +197,7 @@ func (w *window) do(wr *writer, r *request) error {
 	for {
 		select {
 		case <-r.done:
-			wr.checkpoint()
+			wr.ckpt.afterCommit()
 			return r.err
 		default:
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // A vault may come from anybody. These refuse a schema that would run something of its author's whenever the vault is used:
@@ -14,10 +15,10 @@ import (
 
 // ownColumns are the columns of the tables that only this package makes.
 var ownColumns = map[string]string{
-	layoutTable:  "name value",
-	valuesTable:  "id nonce chunk_bytes size sum tbl key owner beat",
-	chunksTable:  "id sum data",
-	orphansTable: "id",
+	format.LayoutTable:  "name value",
+	format.ValuesTable:  "id nonce chunk_bytes size sum tbl key owner beat",
+	format.ChunksTable:  "id sum data",
+	format.OrphansTable: "id",
 }
 
 // ownIndex is the only index of these that is more than a part of its table.
@@ -88,7 +89,7 @@ func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + 
 
 // guardArrays is guardTable for the tables of arrays.
 func guardArrays(c *driver.Conn) error {
-	for _, name := range []string{arrayTable, arrayChunkTable} {
+	for _, name := range []string{format.ArrayTable, format.ArrayChunkTable} {
 		if err := guardTable(c, name); err != nil {
 			return err
 		}

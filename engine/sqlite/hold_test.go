@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,17 +15,11 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// openHeld opens a vault that remembers no values, so that each read needs a snapshot.
+// openHeld opens a vault whose calls wait for a minute.
 func openHeld(t *testing.T, path string, o Options) *Store {
-	t.Helper()
-	s := openRemembering(t, path, o)
-	s.recent.limit = 0
-	return s
-}
-
-func openRemembering(t *testing.T, path string, o Options) *Store {
 	t.Helper()
 	o.BusyTimeout = time.Minute
 	s, err := Open(t.Context(), path, &o)
@@ -226,4 +221,44 @@ func TestReadersLeaveTheLogAlone(t *testing.T) {
 	})
 	stop.Store(true)
 	readers.Wait()
+}
+
+// A snapshot that is used again and again is not kept for longer than HoldTime: it does not keep another program from emptying the log.
+func TestUsedSnapshotEnds(t *testing.T) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		return // none is kept there
+	}
+	s := openHeld(t, filepath.Join(t.TempDir(), "v.kv"), Options{})
+	putNumber(t, s, "k", 1)
+	eventually(t, "a snapshot is kept", func() bool { getNumber(t, s, "k"); return s.reads.held() == 1 })
+	reader, err := s.reads.get(t.Context()) // out of reach of the pool, which would end it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.reads.put(reader)
+	conf := s.conf
+	conf.BusyTimeout = 0
+	other, err := driver.Open(t.Context(), conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	begin := func() {
+		if err := errors.Join(reader.Keep(), reader.Resume(), reader.TakeSnapshot()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 10 {
+		putNumber(t, s, "k", i)
+		begin() // finds another state
+		begin() // finds it again, and keeps a snapshot of it
+		if _, _, err := other.Checkpoint(true); driver.KindOf(err) != driver.Busy {
+			t.Fatalf("the snapshot that is kept needs nothing of the log (%v)", err)
+		}
+		time.Sleep(2 * driver.HoldTime)
+		begin()
+		if _, _, err := other.Checkpoint(true); err != nil {
+			t.Fatalf("the snapshot was not renewed: %v", err)
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/internal/process"
 )
 
@@ -88,28 +88,12 @@ func TestTransactionThatSQLiteUndid(t *testing.T) {
 	}
 }
 
-func FuzzReference(f *testing.F) {
-	f.Add([]byte(nil))
-	f.Add(refHeader[:])
-	f.Add(reference{id: 1, size: 2, chunkBytes: 3, nonce: 4}.encode())
-	f.Add(bytes.Repeat([]byte{0xFF}, refLen))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		ref, ok := parseReference(b)
-		if ok && !bytes.Equal(ref.encode(), b) {
-			t.Errorf("%x reads as %+v, which is written %x", b, ref, ref.encode())
-		}
-		if ok && (ref.id <= 0 || ref.size < 0 || ref.chunkBytes <= 0 || chunkRow(ref.id, maxChunks-1) <= 0) {
-			t.Errorf("%x reads as %+v", b, ref)
-		}
-	})
-}
-
 func FuzzTableName(f *testing.F) {
 	for _, s := range []string{"", "kvault", "a_1", "1a", `"; DROP TABLE x`, "sqlite_x", "KOHAKUVAULT_META", strings.Repeat("a", 200), "é"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if checkTable(s) != nil {
+		if format.CheckTable(s) != nil {
 			return
 		}
 		if quoted(s) != `"`+s+`"` {

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // relayoutPage is how many keys are looked up at a time.
@@ -40,7 +41,7 @@ func (s *Store) Relayout(ctx context.Context, to engine.Layout, report func(engi
 // misplaced lists keys from start on whose values are in the other layout.
 func (s *Store) misplaced(ctx context.Context, to engine.Layout, start string) (keys []string, err error) {
 	err = s.read(ctx, s.reads, false, func(ses *session) error {
-		sql, limit := ses.t.sql.chunkedKeys, int64(refLen)
+		sql, limit := ses.t.sql.chunkedKeys, int64(format.RefLen)
 		if to == engine.Chunks {
 			sql, limit = ses.t.sql.largeKeys, ses.t.inlineLimit(ses.s.opt.OneRowLimit)
 		}
@@ -111,12 +112,12 @@ func (ses *session) toOneRow(ctx context.Context, old *row) error {
 	if old.damage != nil {
 		return old.damage
 	}
-	if old.entry.Size == refLen {
+	if old.entry.Size == format.RefLen {
 		value, err := ses.readAll(old)
 		if err != nil {
 			return err
 		}
-		if _, lookalike := parseReference(value); lookalike {
+		if _, lookalike := format.ParseReference(value); lookalike {
 			return fmt.Errorf("%w: its bytes would be taken for a reference to chunk rows", engine.ErrUnsupported)
 		}
 	}
@@ -127,7 +128,7 @@ func (ses *session) toOneRow(ctx context.Context, old *row) error {
 	sum := uint32(0)
 	rowid, err := ses.writePieces(old.entry, old, w, func(fn func(p []byte) error) error {
 		return ses.eachChunk(old, func(p []byte) error {
-			sum = crc32.Update(sum, castagnoli, p)
+			sum = crc32.Update(sum, format.Castagnoli, p)
 			if err := fn(p); err != nil {
 				return err
 			}
@@ -154,12 +155,12 @@ func (ses *session) storedSum(r *row) (uint32, error) {
 	if r.entry.Meta.HasSum {
 		return r.entry.Meta.Sum, nil
 	}
-	st, err := ses.c.Prepare(`SELECT sum FROM ` + valuesTable + ` WHERE id = ?1 AND nonce = ?2`)
+	st, err := ses.c.Prepare(`SELECT sum FROM ` + format.ValuesTable + ` WHERE id = ?1 AND nonce = ?2`)
 	if err != nil {
 		return 0, err
 	}
 	defer st.Reset()
-	_, err = st.Int(1, r.ref.id).Int(2, r.ref.nonce).Step()
+	_, err = st.Int(1, r.ref.ID).Int(2, r.ref.Nonce).Step()
 	return uint32(st.ColInt(0)), err
 }
 
@@ -181,8 +182,8 @@ func (ses *session) toChunks(ctx context.Context, old *row) error {
 	}
 	sum, i := uint32(0), int64(0)
 	err = ses.eachChunk(old, func(p []byte) error {
-		sum = crc32.Update(sum, castagnoli, p)
-		if err := ses.putChunk(chunkRow(st.id, i), p); err != nil {
+		sum = crc32.Update(sum, format.Castagnoli, p)
+		if err := ses.putChunk(format.ChunkRow(st.id, i), p); err != nil {
 			return err
 		}
 		i++
@@ -195,8 +196,8 @@ func (ses *session) toChunks(ctx context.Context, old *row) error {
 		return wrongSum(sum, e.Meta.Sum)
 	}
 	e.Meta.Sum, e.Meta.HasSum = sum, true
-	ref := reference{id: st.id, size: e.Size, chunkBytes: st.chunkBytes, nonce: st.nonce}
-	rowid, err := ses.writeRow(e, ref.encode(), old)
+	ref := format.Reference{ID: st.id, Size: e.Size, ChunkBytes: st.chunkBytes, Nonce: st.nonce}
+	rowid, err := ses.writeRow(e, ref.Encode(), old)
 	if err != nil {
 		return err
 	}

@@ -109,8 +109,8 @@ func TestSyncOfLogFailsInCheckpoint(t *testing.T) {
 		logFailsIn(t, func(t *testing.T, s *Store) {
 			s.writer.turn <- struct{}{}
 			defer s.writer.release()
-			s.writer.copyBeside()
-			<-s.writer.log.beside.done
+			s.writer.ckpt.background()
+			<-s.writer.ckpt.pass.done
 		})
 	})
 }

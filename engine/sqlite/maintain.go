@@ -8,6 +8,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // alone runs fn on the writer's connection outside any transaction.
@@ -25,7 +26,7 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 		return err
 	}
 	defer w.release()
-	if err := w.copyingEnds(ctx); err != nil {
+	if err := w.ckpt.waitFor(ctx); err != nil {
 		return err
 	}
 	defer s.reads.pause()() // a snapshot that is kept would stand in the way of a rebuild, or of emptying the log
@@ -142,7 +143,7 @@ func (s *Store) truncateLog(ctx context.Context, c *driver.Conn) error {
 	if log, done, err := c.Checkpoint(false); err == nil && done == log {
 		advanceAll(blobs)
 	}
-	limited, cancel := context.WithTimeout(ctx, 2*driver.HoldPeriod)
+	limited, cancel := context.WithTimeout(ctx, truncateWait)
 	defer cancel()
 	c.SetContext(limited)
 	defer c.SetContext(ctx)
@@ -167,7 +168,7 @@ func (s *Store) collect(ctx context.Context) error {
 			return err
 		}
 		ses.orphaned = true
-		if err := ses.run(`INSERT OR IGNORE INTO ` + orphansTable + ` SELECT id FROM ` + valuesTable + ` WHERE owner IS NULL`); err != nil {
+		if err := ses.run(`INSERT OR IGNORE INTO ` + format.OrphansTable + ` SELECT id FROM ` + format.ValuesTable + ` WHERE owner IS NULL`); err != nil {
 			return err
 		}
 		// The sweeper keeps those that are referenced.
@@ -219,7 +220,7 @@ func (s *Store) shrinkStep(ctx context.Context, pages int) (free int64, err erro
 			return err
 		}
 		free, err = pragma(c, "freelist_count")
-		s.writer.checkpoint()
+		s.writer.ckpt.afterCommit()
 		return err
 	})
 	return free, err

@@ -116,12 +116,8 @@ func (s *Store) start(ctx context.Context) error {
 		return errors.Join(err, conn.Close())
 	}
 	s.writer = newWriter(s, conn)
-	if !s.opt.DisableWAL {
-		s.recent.marks, _ = sparing(func() (*driver.Marks, error) { return driver.OpenMarks(conn) }) // without them nothing is remembered
-		s.recent.limit = int(min(recentBytes, s.direct.room))
-	}
 	if err := s.writer.startSweeping(ctx); err != nil {
-		return errors.Join(err, s.recent.close(), s.writer.close())
+		return errors.Join(err, s.writer.close())
 	}
 	return nil
 }

@@ -2,11 +2,10 @@ package sqlite
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // Limits and defaults of Options.
@@ -31,8 +30,7 @@ type Options struct {
 	// opens, and 64 MiB on systems of 32 bits. 0 or less, the default, maps nothing. Do not map a file that anything may
 	// cut off while it is open, such as Shrink, Optimize or another program's VACUUM: reading behind its end would end the process.
 	MmapSize int64
-	// CacheKB bounds the writer's page cache in KiB. Each reader gets at most an eighth of it, and so do the pages that all readers share,
-	// and small values that are remembered, 8 MiB of them at most.
+	// CacheKB bounds the writer's page cache in KiB. Each reader gets at most an eighth of it, and so do the pages that all readers share.
 	CacheKB int
 	// BusyTimeout is how long one call waits for another process's lock; negative does not wait.
 	BusyTimeout time.Duration
@@ -80,7 +78,7 @@ func (o *Options) withDefaults() (Options, error) {
 		return c, fmt.Errorf("one-row limit %d: want 1 to %d bytes: %w", c.OneRowLimit, MaxOneRowLimit, engine.ErrInvalid)
 	}
 	if c.Table != "" {
-		return c, checkTable(c.Table)
+		return c, format.CheckTable(c.Table)
 	}
 	return c, nil
 }
@@ -89,41 +87,4 @@ func setDefault[T int | int64 | time.Duration](p *T, def T) {
 	if *p == 0 {
 		*p = def
 	}
-}
-
-var (
-	// ownTables are those that only this package makes, and sharedTables those of the Python package that it can use.
-	ownTables    = []string{layoutTable, valuesTable, chunksTable, orphansTable}
-	sharedTables = []string{"kohakuvault_meta", arrayTable, arrayChunkTable}
-	// reservedTables are all those that vault files hold besides key-value tables.
-	reservedTables = slices.Concat(ownTables, sharedTables, []string{blockFormatTable, blockArrayTable, blockTable, blockDataTable})
-)
-
-const metaSuffix = "_kvmeta"
-
-// checkTable refuses names that are no plain identifier or that belong to something else in the file.
-func checkTable(name string) error {
-	bad := func(why string) error { return fmt.Errorf("table name %q %s: %w", name, why, engine.ErrInvalid) }
-	if name == "" || len(name) > 128 {
-		return bad("must have 1 to 128 characters")
-	}
-	for i, c := range []byte(name) {
-		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		if digit := '0' <= c && c <= '9'; !letter && (!digit || i == 0) {
-			return bad("may hold letters, digits and underscores only, and not start with a digit")
-		}
-	}
-	lower := strings.ToLower(name)
-	if strings.HasPrefix(lower+metaSuffix, "sqlite_") {
-		return bad("is reserved by SQLite")
-	}
-	if strings.HasSuffix(lower, metaSuffix) {
-		return bad("is reserved for metadata tables")
-	}
-	for _, r := range reservedTables {
-		if lower == r {
-			return bad("is a table of the vault itself")
-		}
-	}
-	return nil
 }

@@ -116,7 +116,7 @@ func (p *pool) put(c *driver.Conn) {
 		p.idle = append(p.idle, c)
 		if c.InTransaction() && !p.sweeping {
 			p.sweeping = true
-			time.AfterFunc(driver.HoldPeriod, p.sweep)
+			time.AfterFunc(driver.HoldTime, p.sweep)
 		}
 		c = nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 const (
@@ -107,7 +108,7 @@ func (ses *session) putOver(old *row, e engine.Entry, src source, res *engine.Re
 // fillMeta gives a value that came without metadata a version of its own.
 func fillMeta(m *engine.Meta) error {
 	if m.Tag == "" {
-		m.Tag = formatTag(int64(rand.Uint64()))
+		m.Tag = format.FormatTag(int64(rand.Uint64()))
 	}
 	if m.ModTime.IsZero() {
 		m.ModTime = time.Now()
@@ -134,9 +135,9 @@ func (ses *session) sourceOf(op *engine.Op) (source, error) {
 	if op.Staged == nil {
 		sum := op.Meta.Sum
 		if !op.Meta.HasSum {
-			sum = crc32.Checksum(op.Value, castagnoli)
+			sum = crc32.Checksum(op.Value, format.Castagnoli)
 		}
-		_, lookalike := parseReference(op.Value)
+		_, lookalike := format.ParseReference(op.Value)
 		return source{size: int64(len(op.Value)), sum: sum, bytes: op.Value, mustChunk: lookalike}, nil
 	}
 	st, ok := op.Staged.(*stage)
@@ -157,12 +158,12 @@ func (ses *session) sourceOf(op *engine.Op) (source, error) {
 	default:
 		src.left = st
 	}
-	if st.size != refLen {
+	if st.size != format.RefLen {
 		return src, nil
 	}
 	var value []byte
 	err := ses.eachPiece(src, func(p []byte) error { value = append(value, p...); return nil })
-	_, src.mustChunk = parseReference(value)
+	_, src.mustChunk = format.ParseReference(value)
 	return src, err
 }
 
@@ -174,7 +175,7 @@ func (src *source) inMemory() bool {
 // eachPiece hands out the bytes of the source in order.
 func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
 	if src.stage != nil {
-		return ses.eachChunkOf(reference{id: src.stage.id, size: src.size, chunkBytes: src.stage.chunkBytes}, fn)
+		return ses.eachChunkOf(format.Reference{ID: src.stage.id, Size: src.size, ChunkBytes: src.stage.chunkBytes}, fn)
 	}
 	if src.temp != nil {
 		return src.temp.each(src.size, fn)
@@ -271,8 +272,8 @@ func (ses *session) putChunked(e engine.Entry, src source, old *row) error {
 			return err
 		}
 	}
-	ref := reference{id: st.id, size: src.size, chunkBytes: st.chunkBytes, nonce: st.nonce}
-	rowid, err := ses.writeRow(e, ref.encode(), old)
+	ref := format.Reference{ID: st.id, Size: src.size, ChunkBytes: st.chunkBytes, Nonce: st.nonce}
+	rowid, err := ses.writeRow(e, ref.Encode(), old)
 	if err != nil {
 		return err
 	}

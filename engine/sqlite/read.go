@@ -8,6 +8,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // read runs fn on a reading connection, inside one snapshot if snapshot is set.
@@ -122,18 +123,11 @@ func (s *Store) AppendValue(ctx context.Context, dst []byte, key string) (value 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	value, found, mark := s.recent.get(dst, key)
-	if found {
-		return value, nil
-	}
 	large := false
 	err = s.readEntered(ctx, s.reads, false, func(ses *session) error {
 		value, large, err = ses.getSmall(dst, key)
 		return err
 	})
-	if err == nil && !large {
-		s.recent.add(key, value[len(dst):], mark)
-	}
 	if err != nil || !large {
 		return value, err
 	}
@@ -153,7 +147,7 @@ func (ses *session) getSmall(dst []byte, key string) (value []byte, large bool, 
 	case !found:
 		return nil, false, engine.ErrNotFound
 	case !large:
-		_, large = parseReference(value[len(dst):])
+		_, large = format.ParseReference(value[len(dst):])
 	}
 	if large {
 		value = nil
@@ -181,7 +175,7 @@ func (ses *session) getThrough(dst []byte, key string) (value []byte, large bool
 	if value, err = st.AppendCol(dst, 0); err != nil {
 		return nil, false, err
 	}
-	if _, chunked := parseReference(value[len(dst):]); chunked {
+	if _, chunked := format.ParseReference(value[len(dst):]); chunked {
 		return nil, true, nil
 	}
 	return value, false, nil

@@ -43,7 +43,6 @@ func BenchmarkGet(b *testing.B) {
 //	go test ./engine/sqlite -run '^$' -bench KeptSnapshot
 func BenchmarkKeptSnapshot(b *testing.B) {
 	s := openBench(b, Options{})
-	s.recent.limit = 0 // values that are remembered need no snapshot
 	const n, round = 1000, 100
 	for i := range n {
 		if _, err := s.Apply(context.Background(), []engine.Op{{Kind: engine.Put, Key: fmt.Sprint(i), Value: make([]byte, 1<<10)}}); err != nil {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // rename moves a row to another key. A small row is updated in place; a large one is copied in pieces, since an update
@@ -66,11 +67,11 @@ func (ses *session) moveChunks(old *row, to string) error {
 	if err := ses.verify(old.entry.Key, old.ref); err != nil {
 		return err
 	}
-	st, err := ses.c.Prepare(`UPDATE ` + valuesTable + ` SET key = ?2 WHERE id = ?1`)
+	st, err := ses.c.Prepare(`UPDATE ` + format.ValuesTable + ` SET key = ?2 WHERE id = ?1`)
 	if err != nil {
 		return err
 	}
-	return st.Int(1, old.ref.id).Key(2, to).Exec()
+	return st.Int(1, old.ref.ID).Key(2, to).Exec()
 }
 
 func (ses *session) moveLarge(old *row, to string) error {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
@@ -66,7 +67,7 @@ func newRest(c *driver.Conn, table, column string) *rest {
 
 // chunksRest reads chunks of arrays; it goes on where the connection's last transaction was.
 func chunksRest(c *driver.Conn) *rest {
-	r := newRest(c, arrayChunkTable, "data")
+	r := newRest(c, format.ArrayChunkTable, "data")
 	if r == nil {
 		return nil
 	}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // row is a key-value row without its value.
@@ -19,7 +19,7 @@ type row struct {
 	// stored is the length of the value column; ref is set if that holds a reference.
 	stored  int64
 	chunked bool
-	ref     reference
+	ref     format.Reference
 	// damage is what is wrong with the metadata. It keeps nobody from the value.
 	damage error
 }
@@ -47,15 +47,15 @@ func scanRow(st *driver.Stmt) (*row, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.ref, r.chunked = parseReference(value); r.chunked {
-			r.entry.Size = r.ref.size
+		if r.ref, r.chunked = format.ParseReference(value); r.chunked {
+			r.entry.Size = r.ref.Size
 		}
 	}
 	if st.IsNull(4) {
 		return r, nil
 	}
 	m := &r.entry.Meta
-	m.Tag = formatTag(st.ColInt(4))
+	m.Tag = format.FormatTag(st.ColInt(4))
 	m.ModTime = time.Unix(0, st.ColInt(5)).UTC()
 	m.Sum, m.HasSum = uint32(st.ColInt(6)), true
 	m.ContentType = st.ColString(7)
@@ -66,25 +66,6 @@ func scanRow(st *driver.Stmt) (*row, error) {
 		}
 	}
 	return r, nil
-}
-
-// Tags are kept as integers.
-func formatTag(tag int64) string {
-	var b [8]byte
-	var digits [16]byte
-	binary.BigEndian.PutUint64(b[:], uint64(tag))
-	hex.Encode(digits[:], b[:])
-	return string(digits[:])
-}
-
-func parseTag(tag string) (int64, error) {
-	var b [8]byte
-	if len(tag) == 2*len(b) {
-		if _, err := hex.Decode(b[:], []byte(tag)); err == nil {
-			return int64(binary.BigEndian.Uint64(b[:])), nil
-		}
-	}
-	return 0, fmt.Errorf("version tag %q: want 16 hexadecimal digits: %w", tag, engine.ErrInvalid)
 }
 
 // foreignTag names the content of a value that another program wrote, for want of anything that names the version.
@@ -104,7 +85,7 @@ func (ses *session) tagOf(r *row) (string, error) {
 // putMetaRow stores the metadata of a row. User metadata is JSON, whose text cannot hold every string: bytes that are
 // not UTF-8 are refused before.
 func (ses *session) putMetaRow(rowid int64, e engine.Entry, value int64) error {
-	tag, err := parseTag(e.Meta.Tag)
+	tag, err := format.ParseTag(e.Meta.Tag)
 	if err != nil {
 		return err
 	}

@@ -3,37 +3,25 @@ package sqlite
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
-// The tables of this package beside the key-value tables; docs/format.md describes them.
-const (
-	layoutVersion = 1
-	layoutTable   = "kvault_layout"
-	valuesTable   = "kvault_values"
-	chunksTable   = "kvault_chunks"
-	orphansTable  = "kvault_orphans"
-)
-
-// DefaultTable is the key-value table when none is named; pythonTable is what the Python package's code defaults to.
-const (
-	DefaultTable = "kvault"
-	pythonTable  = "kv"
-)
+// DefaultTable is the key-value table when none is named.
+const DefaultTable = format.DefaultTable
 
 const createShared = `
-CREATE TABLE IF NOT EXISTS ` + layoutTable + `(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-INSERT OR IGNORE INTO ` + layoutTable + ` VALUES('version', '1');
-CREATE TABLE IF NOT EXISTS ` + valuesTable + `(
+CREATE TABLE IF NOT EXISTS ` + format.LayoutTable + `(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO ` + format.LayoutTable + ` VALUES('version', '1');
+CREATE TABLE IF NOT EXISTS ` + format.ValuesTable + `(
   id INTEGER PRIMARY KEY, nonce INTEGER NOT NULL, chunk_bytes INTEGER NOT NULL, size INTEGER NOT NULL,
   sum INTEGER NOT NULL, tbl TEXT, key BLOB, owner TEXT, beat INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS kvault_values_owner ON ` + valuesTable + `(owner) WHERE owner IS NOT NULL;
-CREATE TABLE IF NOT EXISTS ` + chunksTable + `(id INTEGER PRIMARY KEY, sum INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS ` + orphansTable + `(id INTEGER PRIMARY KEY);
+CREATE INDEX IF NOT EXISTS kvault_values_owner ON ` + format.ValuesTable + `(owner) WHERE owner IS NOT NULL;
+CREATE TABLE IF NOT EXISTS ` + format.ChunksTable + `(id INTEGER PRIMARY KEY, sum INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS ` + format.OrphansTable + `(id INTEGER PRIMARY KEY);
 `
 
 // table is what is known of one key-value table in one file.
@@ -57,7 +45,7 @@ var triggerSuffixes = [...]string{"_insert", "_update", "_delete"}
 
 func quoted(name string) string { return driver.Quote(name) }
 
-func (t *table) meta() string { return t.name + metaSuffix }
+func (t *table) meta() string { return t.name + format.MetaSuffix }
 
 // create is the SQL that makes the key-value table.
 func (t *table) create() string {
@@ -74,7 +62,7 @@ func (t *table) createMeta() string {
 	}
 	drop := func(row string) string {
 		return strings.NewReplacer("{m}", quoted(t.meta()), "{row}", row+"."+t.rowID).Replace(`
-  INSERT OR IGNORE INTO ` + orphansTable + ` SELECT stage FROM {m} WHERE id = {row} AND stage IS NOT NULL;
+  INSERT OR IGNORE INTO ` + format.OrphansTable + ` SELECT stage FROM {m} WHERE id = {row} AND stage IS NOT NULL;
   DELETE FROM {m} WHERE id = {row};`)
 	}
 	r := strings.NewReplacer("{m}", quoted(t.meta()), "{t}", quoted(t.name), "{id}", idColumn, "{tail}", tail,
@@ -117,7 +105,7 @@ func find(c *driver.Conn, name string) (*table, error) {
 	if t, err := describe(c, DefaultTable); t != nil || err != nil {
 		return t, err
 	}
-	t, err := describe(c, pythonTable)
+	t, err := describe(c, format.PythonTable)
 	if errors.Is(err, engine.ErrInvalid) {
 		return nil, nil // something else by that name
 	}
@@ -126,11 +114,11 @@ func find(c *driver.Conn, name string) (*table, error) {
 
 // checkLayout refuses files of a later version of this package.
 func checkLayout(c *driver.Conn) error {
-	there, err := hasObject(c, "table", layoutTable)
+	there, err := hasObject(c, "table", format.LayoutTable)
 	if err != nil || !there {
 		return err
 	}
-	s, err := c.Prepare(`SELECT value FROM ` + layoutTable + ` WHERE name = 'version'`)
+	s, err := c.Prepare(`SELECT value FROM ` + format.LayoutTable + ` WHERE name = 'version'`)
 	if err != nil {
 		return err
 	}
@@ -140,14 +128,7 @@ func checkLayout(c *driver.Conn) error {
 	}
 	v := s.ColString(0)
 	s.Reset()
-	return layoutKnown(v)
-}
-
-func layoutKnown(version string) error {
-	if n, err := strconv.Atoi(version); err != nil || n > layoutVersion {
-		return fmt.Errorf("layout version %q is newer than %d, the newest known here; use a later kvault: %w", version, layoutVersion, engine.ErrUnsupported)
-	}
-	return nil
+	return format.CheckVersion(v)
 }
 
 func hasObject(c *driver.Conn, kind, name string) (bool, error) {
@@ -222,7 +203,7 @@ func describe(c *driver.Conn, name string) (*table, error) {
 	if err := checkColumns(t); err != nil {
 		return t, err
 	}
-	if err := guardOwn(c, t.meta(), metaColumns); err != nil {
+	if err := guardOwn(c, t.meta(), format.MetaColumns); err != nil {
 		return t, err
 	}
 	if err := t.findTracking(c); err != nil {
@@ -308,7 +289,7 @@ func (t *table) track(c *driver.Conn) error {
 	}
 	sql := createShared
 	if stale {
-		sql += `INSERT OR IGNORE INTO ` + orphansTable + ` SELECT stage FROM ` + quoted(t.meta()) + ` WHERE stage IS NOT NULL;
+		sql += `INSERT OR IGNORE INTO ` + format.OrphansTable + ` SELECT stage FROM ` + quoted(t.meta()) + ` WHERE stage IS NOT NULL;
 DROP TABLE ` + quoted(t.meta()) + `;`
 	}
 	for _, suffix := range triggerSuffixes {

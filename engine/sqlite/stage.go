@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // stage is a value that is being written, to a temporary file or as chunk rows, which nothing refers to yet.
@@ -72,7 +73,7 @@ func (s *Store) newStage(o engine.StageOptions) (*stage, error) {
 	if o.ChunkSize < 1 || int64(o.ChunkSize) > MaxOneRowLimit {
 		return nil, fmt.Errorf("chunk size %d: want 1 to %d bytes: %w", o.ChunkSize, MaxOneRowLimit, engine.ErrInvalid)
 	}
-	if chunks := o.Size / int64(o.ChunkSize); chunks >= maxChunks {
+	if chunks := o.Size / int64(o.ChunkSize); chunks >= format.MaxChunks {
 		return nil, fmt.Errorf("%d bytes in chunks of %d; use larger chunks: %w", o.Size, o.ChunkSize, engine.ErrTooLarge)
 	}
 	return &stage{s: s, chunkBytes: int64(o.ChunkSize), spoolLimit: s.spoolLimit(o), nonce: int64(rand.Uint64())}, nil
@@ -97,7 +98,7 @@ func (st *stage) WriteChunk(ctx context.Context, p []byte) error {
 		}
 	}
 	st.size += int64(len(p))
-	st.sum = crc32.Update(st.sum, castagnoli, p)
+	st.sum = crc32.Update(st.sum, format.Castagnoli, p)
 	st.full = int64(len(p)) < st.chunkBytes
 	return nil
 }
@@ -117,7 +118,7 @@ func (st *stage) store(ctx context.Context, p []byte) error {
 				return err
 			}
 		}
-		return ses.putChunk(chunkRow(id, st.stored/st.chunkBytes), p)
+		return ses.putChunk(format.ChunkRow(id, st.stored/st.chunkBytes), p)
 	})
 	if err != nil {
 		return err
@@ -143,8 +144,8 @@ func (st *stage) accepts(p []byte) error {
 		return fmt.Errorf("a chunk after the last: %w", engine.ErrInvalid)
 	case int64(len(p)) > st.chunkBytes:
 		return fmt.Errorf("chunk of %d bytes, the stage takes %d: %w", len(p), st.chunkBytes, engine.ErrInvalid)
-	case st.size/st.chunkBytes >= maxChunks-1 || st.size > math.MaxInt64-st.chunkBytes:
-		return fmt.Errorf("more than %d chunks; use larger ones: %w", maxChunks, engine.ErrTooLarge)
+	case st.size/st.chunkBytes >= format.MaxChunks-1 || st.size > math.MaxInt64-st.chunkBytes:
+		return fmt.Errorf("more than %d chunks; use larger ones: %w", format.MaxChunks, engine.ErrTooLarge)
 	}
 	return nil
 }
@@ -247,27 +248,27 @@ func (st *stage) keepAlive() {
 }
 
 func (ses *session) newValue(st *stage) (int64, error) {
-	ins, err := ses.c.Prepare(`INSERT INTO ` + valuesTable + `(nonce, chunk_bytes, size, sum, owner, beat) VALUES(?1, ?2, 0, 0, ?3, ?4)`)
+	ins, err := ses.c.Prepare(`INSERT INTO ` + format.ValuesTable + `(nonce, chunk_bytes, size, sum, owner, beat) VALUES(?1, ?2, 0, 0, ?3, ?4)`)
 	if err != nil {
 		return 0, err
 	}
 	err = ins.Int(1, st.nonce).Int(2, st.chunkBytes).Text(3, self.String()).Int(4, time.Now().Unix()).Exec()
 	id := ses.c.LastInsertRowID()
-	if err == nil && (id < 1 || id >= maxValues) {
+	if err == nil && (id < 1 || id >= format.MaxValues) {
 		err = fmt.Errorf("the vault has used up its ids for large values; back it up into a new one: %w", engine.ErrTooLarge)
 	}
 	return id, err
 }
 
 func (ses *session) putChunk(row int64, p []byte) error {
-	ins, err := ses.c.Prepare(`INSERT INTO ` + chunksTable + `(id, sum, data) VALUES(?1, ?2, ?3)`)
+	ins, err := ses.c.Prepare(`INSERT INTO ` + format.ChunksTable + `(id, sum, data) VALUES(?1, ?2, ?3)`)
 	if err != nil {
 		return err
 	}
-	ins.Int(1, row).Int(2, int64(crc32.Checksum(p, castagnoli)))
+	ins.Int(1, row).Int(2, int64(crc32.Checksum(p, format.Castagnoli)))
 	fill := len(p) > boundBytes && ses.fitsCache(int64(len(p)))
 	if fill {
-		if fill, err = ses.plain(chunksTable); err != nil {
+		if fill, err = ses.plain(format.ChunksTable); err != nil {
 			return err
 		}
 	}
@@ -278,11 +279,11 @@ func (ses *session) putChunk(row int64, p []byte) error {
 	if err := ins.Zero(3, int64(len(p))).Exec(); err != nil {
 		return err
 	}
-	return ses.fillCell(chunksTable, "data", row, func(fn func(p []byte) error) error { return fn(p) })
+	return ses.fillCell(format.ChunksTable, "data", row, func(fn func(p []byte) error) error { return fn(p) })
 }
 
 func (ses *session) beat(st *stage) error {
-	up, err := ses.c.Prepare(`UPDATE ` + valuesTable + ` SET beat = ?3 WHERE id = ?1 AND nonce = ?2`)
+	up, err := ses.c.Prepare(`UPDATE ` + format.ValuesTable + ` SET beat = ?3 WHERE id = ?1 AND nonce = ?2`)
 	if err != nil {
 		return err
 	}
@@ -297,8 +298,8 @@ func (ses *session) mustOwn(st *stage) error {
 	if st.id == 0 {
 		return nil
 	}
-	sel, err := ses.c.Prepare(`SELECT 1 FROM ` + valuesTable + ` WHERE id = ?1 AND nonce = ?2 AND owner IS NOT NULL
-		AND NOT EXISTS (SELECT 1 FROM ` + orphansTable + ` WHERE id = ?1)`)
+	sel, err := ses.c.Prepare(`SELECT 1 FROM ` + format.ValuesTable + ` WHERE id = ?1 AND nonce = ?2 AND owner IS NOT NULL
+		AND NOT EXISTS (SELECT 1 FROM ` + format.OrphansTable + ` WHERE id = ?1)`)
 	if err != nil {
 		return err
 	}
@@ -321,7 +322,7 @@ func (ses *session) mustHaveChanged() error {
 
 // publish makes a stage the value of a key. The caller writes the reference.
 func (ses *session) publish(st *stage, e engine.Entry) error {
-	up, err := ses.c.Prepare(`UPDATE ` + valuesTable + ` SET size = ?3, sum = ?4, tbl = ?5, key = ?6, owner = NULL WHERE id = ?1 AND nonce = ?2`)
+	up, err := ses.c.Prepare(`UPDATE ` + format.ValuesTable + ` SET size = ?3, sum = ?4, tbl = ?5, key = ?6, owner = NULL WHERE id = ?1 AND nonce = ?2`)
 	if err != nil {
 		return err
 	}
@@ -344,7 +345,7 @@ func (ses *session) stageBytes(src source) (*stage, error) {
 	i := int64(0)
 	err = ses.eachPiece(src, func(p []byte) error {
 		defer func() { i++ }()
-		return ses.putChunk(chunkRow(st.id, i), p)
+		return ses.putChunk(format.ChunkRow(st.id, i), p)
 	})
 	st.size, st.stored, st.sum = src.size, src.size, src.sum
 	return st, err

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // statements are the SQL texts for one key-value table. No text names the value column unless it needs the value.
@@ -38,7 +39,7 @@ func (s ranged) text(r engine.Range) string {
 // findColumns are what readEntry scans: the row id, the length of the value, the value if it has the length of a
 // reference, and the metadata.
 func (t *table) findColumns() string {
-	cols := `k.rowid, k.key, octet_length(k.value), CASE WHEN octet_length(k.value) = ` + strconv.Itoa(refLen) + ` THEN k.value END`
+	cols := `k.rowid, k.key, octet_length(k.value), CASE WHEN octet_length(k.value) = ` + strconv.Itoa(format.RefLen) + ` THEN k.value END`
 	if t.tracked {
 		return cols + `, m.tag, m.mtime, m.sum, m.type, m.user`
 	}
@@ -59,7 +60,7 @@ func newStatements(t *table) statements {
 		sizeCol, sizeVal, sizeSet = "size, ", "?3, ", "size = ?3, "
 	}
 	r := strings.NewReplacer("{t}", quoted(t.name), "{m}", quoted(t.meta()), "{id}", t.rowID,
-		"{sizeCol}", sizeCol, "{sizeVal}", sizeVal, "{sizeSet}", sizeSet, "{ref}", strconv.Itoa(refLen), "{small}", strconv.Itoa(smallBytes))
+		"{sizeCol}", sizeCol, "{sizeVal}", sizeVal, "{sizeSet}", sizeSet, "{ref}", strconv.Itoa(format.RefLen), "{small}", strconv.Itoa(smallBytes))
 	inRange := func(text string) ranged {
 		text = r.Replace(text)
 		return ranged{strings.ReplaceAll(text, "{range}", "key >= ?1"), strings.ReplaceAll(text, "{range}", "key >= ?1 AND key < ?2")}

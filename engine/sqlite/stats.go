@@ -8,6 +8,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // Stats describes the file. Its Detail names the journal mode, the table in use, the layout version, the other tables of
@@ -39,12 +40,12 @@ func (s *Store) Stats(ctx context.Context) (engine.Stats, error) {
 func (ses *session) detail(stats *engine.Stats) error {
 	d := stats.Detail
 	d["table"] = ses.t.name
-	d["layout version"] = strconv.Itoa(layoutVersion)
+	d["layout version"] = strconv.Itoa(format.Version)
 	queries := map[string]string{
 		"journal mode":     `PRAGMA journal_mode`,
 		"auto-vacuum":      `SELECT CASE auto_vacuum WHEN 0 THEN 'none' WHEN 1 THEN 'full' ELSE 'incremental' END FROM pragma_auto_vacuum`,
 		"tables":           `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`,
-		"values in chunks": `SELECT count(*) FROM ` + valuesTable + ` WHERE owner IS NULL`,
+		"values in chunks": `SELECT count(*) FROM ` + format.ValuesTable + ` WHERE owner IS NULL`,
 	}
 	if !ses.t.tracked {
 		d["layout version"] = "none: made by another program and not written here yet"
@@ -61,10 +62,10 @@ func (ses *session) detail(stats *engine.Stats) error {
 }
 
 // unfinished are the ids of values that are being written, or were left behind.
-const unfinished = `(SELECT id FROM ` + valuesTable + ` WHERE owner IS NOT NULL UNION SELECT id FROM ` + orphansTable + `)`
+const unfinished = `(SELECT id FROM ` + format.ValuesTable + ` WHERE owner IS NOT NULL UNION SELECT id FROM ` + format.OrphansTable + `)`
 
 func (ses *session) sizes(stats *engine.Stats) error {
-	r := strings.NewReplacer("{c}", chunksTable, "{unfinished}", unfinished)
+	r := strings.NewReplacer("{c}", format.ChunksTable, "{unfinished}", unfinished)
 	type figure struct {
 		to  *int64
 		sql string

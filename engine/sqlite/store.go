@@ -36,7 +36,6 @@ type Store struct {
 	arrays atomic.Pointer[knownArrays]
 	// logless is set if the file is read without a log.
 	logless *logless
-	recent  recent
 	direct  direct
 
 	// spools counts the values that are coming in and are still outside the file.
@@ -186,7 +185,7 @@ func (s *Store) Close() error {
 	}
 	s.removeLog()
 	if s.writer != nil {
-		err = errors.Join(err, s.recent.close(), s.writer.close())
+		err = errors.Join(err, s.writer.close())
 	}
 	if s.logless != nil {
 		err = errors.Join(err, s.logless.close())

@@ -213,7 +213,7 @@ func leaveOpen(s *Store, seed int) (err error) {
 		case 3:
 			var b engine.Blob
 			if b, err = s.Open(ctx, "big"); err == nil && i%2 == 0 {
-				s.unpin()
+				s.evictReaders()
 				err = b.Close()
 			}
 		case 4:
@@ -304,7 +304,7 @@ func readWhileMoved(t *testing.T, s *Store, key string) {
 		inner.mu.Lock()
 		inner.since = time.Time{}
 		inner.mu.Unlock()
-		s.unpin()
+		s.evictReaders()
 	}
 	(storm{t, s}).same(p)
 }

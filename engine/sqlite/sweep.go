@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // sweepRows is how many chunk rows one transaction of the sweeper removes.
@@ -15,13 +16,13 @@ func (ses *session) orphan(r *row) error {
 	if !r.chunked {
 		return nil
 	}
-	return ses.orphanID(r.ref.id, r.ref.nonce)
+	return ses.orphanID(r.ref.ID, r.ref.Nonce)
 }
 
 // orphanID leaves a value to the sweeper. The nonce makes sure that it is the one meant: a reference may come from another
 // file, where its id is that of another value, and the id of a stage that was swept is used again.
 func (ses *session) orphanID(id, nonce int64) error {
-	ins, err := ses.c.Prepare(`INSERT OR IGNORE INTO ` + orphansTable + ` SELECT id FROM ` + valuesTable + ` WHERE id = ?1 AND nonce = ?2`)
+	ins, err := ses.c.Prepare(`INSERT OR IGNORE INTO ` + format.OrphansTable + ` SELECT id FROM ` + format.ValuesTable + ` WHERE id = ?1 AND nonce = ?2`)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (w *writer) startSweeping(ctx context.Context) error {
 func (w *writer) hasLeftovers(ctx context.Context) (bool, error) {
 	w.conn.SetContext(ctx)
 	defer w.conn.SetContext(context.Background())
-	st, err := w.conn.Prepare(`SELECT 1 FROM ` + valuesTable + ` WHERE owner IS NOT NULL UNION ALL SELECT 1 FROM ` + orphansTable + ` LIMIT 1`)
+	st, err := w.conn.Prepare(`SELECT 1 FROM ` + format.ValuesTable + ` WHERE owner IS NOT NULL UNION ALL SELECT 1 FROM ` + format.OrphansTable + ` LIMIT 1`)
 	if err != nil {
 		return false, err
 	}
@@ -99,12 +100,12 @@ func (w *writer) sweep(ctx context.Context) error {
 
 // condemn makes orphans of abandoned stages.
 func (ses *session) condemn() error {
-	sel, err := ses.c.Prepare(`SELECT id, owner, beat, nonce FROM ` + valuesTable + ` WHERE owner IS NOT NULL`)
+	sel, err := ses.c.Prepare(`SELECT id, owner, beat, nonce FROM ` + format.ValuesTable + ` WHERE owner IS NOT NULL`)
 	if err != nil {
 		return err
 	}
 	defer sel.Reset()
-	var gone []reference
+	var gone []format.Reference
 	for {
 		there, err := sel.Step()
 		if err != nil {
@@ -114,11 +115,11 @@ func (ses *session) condemn() error {
 			break
 		}
 		if parseOwner(sel.ColString(1)).abandoned(time.Unix(sel.ColInt(2), 0), time.Now()) {
-			gone = append(gone, reference{id: sel.ColInt(0), nonce: sel.ColInt(3)})
+			gone = append(gone, format.Reference{ID: sel.ColInt(0), Nonce: sel.ColInt(3)})
 		}
 	}
 	for _, ref := range gone {
-		if err := ses.orphanID(ref.id, ref.nonce); err != nil {
+		if err := ses.orphanID(ref.ID, ref.Nonce); err != nil {
 			return err
 		}
 	}
@@ -127,7 +128,7 @@ func (ses *session) condemn() error {
 
 // sweepStep removes some chunk rows of one orphan, or the orphan itself once it has none. It says whether there is more to do.
 func (ses *session) sweepStep() (bool, error) {
-	sel, err := ses.c.Prepare(`SELECT id FROM ` + orphansTable + ` LIMIT 1`)
+	sel, err := ses.c.Prepare(`SELECT id FROM ` + format.OrphansTable + ` LIMIT 1`)
 	if err != nil {
 		return false, err
 	}
@@ -141,19 +142,19 @@ func (ses *session) sweepStep() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if possible := 0 < id && id < maxValues; possible && !used { // the chunk rows of an impossible id are those of others
-		if err := ses.run(`DELETE FROM `+chunksTable+` WHERE id IN
-			(SELECT id FROM `+chunksTable+` WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)`, chunkRow(id, 0), chunkRow(id, maxChunks-1), sweepRows); err != nil {
+	if possible := 0 < id && id < format.MaxValues; possible && !used { // the chunk rows of an impossible id are those of others
+		if err := ses.run(`DELETE FROM `+format.ChunksTable+` WHERE id IN
+			(SELECT id FROM `+format.ChunksTable+` WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)`, format.ChunkRow(id, 0), format.ChunkRow(id, format.MaxChunks-1), sweepRows); err != nil {
 			return false, err
 		}
 		if ses.c.Changes() > 0 {
 			return true, nil
 		}
-		if err := ses.run(`DELETE FROM `+valuesTable+` WHERE id = ?1`, id); err != nil {
+		if err := ses.run(`DELETE FROM `+format.ValuesTable+` WHERE id = ?1`, id); err != nil {
 			return false, err
 		}
 	}
-	return true, ses.run(`DELETE FROM `+orphansTable+` WHERE id = ?1`, id)
+	return true, ses.run(`DELETE FROM `+format.OrphansTable+` WHERE id = ?1`, id)
 }
 
 func (ses *session) run(sql string, args ...int64) error {
@@ -169,7 +170,7 @@ func (ses *session) run(sql string, args ...int64) error {
 
 // referenced says whether a value is in use after all: another program may have written the same reference again.
 func (ses *session) referenced(id int64) (bool, error) {
-	sel, err := ses.c.Prepare(`SELECT tbl, key FROM ` + valuesTable + ` WHERE id = ?1 AND owner IS NULL AND tbl IS NOT NULL`)
+	sel, err := ses.c.Prepare(`SELECT tbl, key FROM ` + format.ValuesTable + ` WHERE id = ?1 AND owner IS NULL AND tbl IS NOT NULL`)
 	if err != nil {
 		return false, err
 	}
@@ -194,6 +195,6 @@ func (ses *session) referenced(id int64) (bool, error) {
 		return false, err
 	}
 	b, err := val.ColBytes(0)
-	ref, ok := parseReference(b)
-	return ok && ref.id == id, err
+	ref, ok := format.ParseReference(b)
+	return ok && ref.ID == id, err
 }

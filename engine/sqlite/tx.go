@@ -339,7 +339,7 @@ func (x *tx) Commit(ctx context.Context) error {
 			if ses.orphaned {
 				w.wakeSweeper()
 			}
-			w.checkpoint()
+			w.ckpt.afterCommit()
 		}
 		x.end(engine.ErrTxDone)
 		return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // cursor reads one value in parts, through an incremental blob that it moves from chunk to chunk.
@@ -49,21 +50,21 @@ func (ses *session) cursor(r *row) (*cursor, error) {
 
 // verify makes sure that the chunks a reference names are there and belong to this key. They do not if another program
 // copied the reference to another key or another file.
-func (ses *session) verify(key string, ref reference) error {
+func (ses *session) verify(key string, ref format.Reference) error {
 	gone := fmt.Errorf("%w: the value of %q is a reference to chunk rows that this file does not hold for it", engine.ErrCorrupt, key)
 	if !ses.t.tracked { // the chunk tables may be there all the same, in a file whose key-value table was made anew
-		if there, err := hasObject(ses.c, "table", valuesTable); err != nil {
+		if there, err := hasObject(ses.c, "table", format.ValuesTable); err != nil {
 			return err
 		} else if !there {
 			return gone
 		}
 	}
-	st, err := ses.c.Prepare(`SELECT size, chunk_bytes FROM ` + valuesTable + ` WHERE id = ?1 AND nonce = ?2 AND key = ?3 AND tbl = ?4`)
+	st, err := ses.c.Prepare(`SELECT size, chunk_bytes FROM ` + format.ValuesTable + ` WHERE id = ?1 AND nonce = ?2 AND key = ?3 AND tbl = ?4`)
 	if err != nil {
 		return err
 	}
 	defer st.Reset()
-	there, err := st.Int(1, ref.id).Int(2, ref.nonce).Key(3, key).Text(4, ses.t.name).Step()
+	there, err := st.Int(1, ref.ID).Int(2, ref.Nonce).Key(3, key).Text(4, ses.t.name).Step()
 	if err != nil {
 		return err
 	}
@@ -76,10 +77,10 @@ func (ses *session) verify(key string, ref reference) error {
 		return err
 	}
 	// A size that the whole file could not hold must not make anybody ask for so much memory.
-	if ref.size > pages*page {
+	if ref.Size > pages*page {
 		return gone
 	}
-	if !there || st.ColInt(0) != ref.size || st.ColInt(1) != ref.chunkBytes || ref.size/ref.chunkBytes >= maxChunks {
+	if !there || st.ColInt(0) != ref.Size || st.ColInt(1) != ref.ChunkBytes || ref.Size/ref.ChunkBytes >= format.MaxChunks {
 		return gone
 	}
 	return nil
@@ -98,8 +99,8 @@ func (cu *cursor) readAt(p []byte, off int64) error {
 		n := min(len(p), pieceBytes)
 		row, at := cu.row.rowid, off
 		if cu.row.chunked {
-			row, at = chunkRow(cu.row.ref.id, off/cu.row.ref.chunkBytes), off%cu.row.ref.chunkBytes
-			n = int(min(int64(n), cu.row.ref.chunkBytes-at))
+			row, at = format.ChunkRow(cu.row.ref.ID, off/cu.row.ref.ChunkBytes), off%cu.row.ref.ChunkBytes
+			n = int(min(int64(n), cu.row.ref.ChunkBytes-at))
 		}
 		if cu.readRest(p[:n], row, at) {
 			p, off = p[n:], off+int64(n)
@@ -131,7 +132,7 @@ func (cu *cursor) findRest() {
 	switch {
 	case cu.row.entry.Size < restValue:
 	case cu.row.chunked:
-		cu.rest = newRest(cu.c, chunksTable, "data")
+		cu.rest = newRest(cu.c, format.ChunksTable, "data")
 	default:
 		cu.rest = newRest(cu.c, cu.t.name, "value")
 	}
@@ -143,7 +144,7 @@ func (cu *cursor) readRest(p []byte, row, at int64) bool {
 	}
 	size := cu.row.stored
 	if ref := cu.row.ref; cu.row.chunked {
-		size = min(ref.chunkBytes, ref.size-(row-chunkRow(ref.id, 0))*ref.chunkBytes)
+		size = min(ref.ChunkBytes, ref.Size-(row-format.ChunkRow(ref.ID, 0))*ref.ChunkBytes)
 	}
 	return cu.rest.read(p, row, at, size)
 }
@@ -160,7 +161,7 @@ func (cu *cursor) move(row int64) (err error) {
 	if cu.blob != nil {
 		err = cu.blob.Reopen(row)
 	} else if cu.row.chunked {
-		cu.blob, err = cu.c.OpenBlob(chunksTable, "data", row, false)
+		cu.blob, err = cu.c.OpenBlob(format.ChunksTable, "data", row, false)
 	} else {
 		cu.blob, err = cu.c.OpenBlob(cu.t.name, "value", row, false)
 	}
@@ -195,8 +196,8 @@ func (ses *session) eachChunk(r *row, fn func(p []byte) error) error {
 }
 
 // eachChunkOf hands out the bytes of chunk rows that need not be published.
-func (ses *session) eachChunkOf(ref reference, fn func(p []byte) error) error {
-	cu := &cursor{c: ses.c, t: ses.t, row: row{chunked: true, ref: ref, entry: engine.Entry{Size: ref.size}}}
+func (ses *session) eachChunkOf(ref format.Reference, fn func(p []byte) error) error {
+	cu := &cursor{c: ses.c, t: ses.t, row: row{chunked: true, ref: ref, entry: engine.Entry{Size: ref.Size}}}
 	return cu.each(fn)
 }
 
@@ -220,7 +221,7 @@ func (cu *cursor) each(fn func(p []byte) error) error {
 // checksum reads the whole value and returns its CRC-32C.
 func (ses *session) checksum(ctx context.Context, r *row) (sum uint32, err error) {
 	err = ses.eachChunk(r, func(p []byte) error {
-		sum = crc32.Update(sum, castagnoli, p)
+		sum = crc32.Update(sum, format.Castagnoli, p)
 		return ctx.Err()
 	})
 	return sum, err

@@ -33,7 +33,7 @@ type writer struct {
 	// request that waits for its turn meanwhile has waited for them too.
 	waited atomic.Int64
 
-	log       logState
+	ckpt      checkpointer
 	plain     plainTables
 	unsynced  bool // synchronous is lowered for the transaction at hand
 	sweepStop context.CancelFunc
@@ -75,7 +75,7 @@ type session struct {
 
 func newWriter(s *Store, conn *driver.Conn) *writer {
 	w := &writer{s: s, conn: conn, turn: make(chan struct{}, 1), sweepWake: make(chan struct{}, 1)}
-	conn.OnWAL(func(pages int) { w.log.pages = pages })
+	conn.OnWAL(func(pages int) { w.ckpt.pages = pages })
 	conn.CountWaits(&w.waited)
 	pageSize := s.opt.PageSize
 	if st, err := conn.Prepare(`PRAGMA page_size`); err == nil {
@@ -84,7 +84,9 @@ func newWriter(s *Store, conn *driver.Conn) *writer {
 		}
 		st.Reset()
 	}
-	w.log.threshold = max(cmp.Or(s.opt.logBytes, checkpointBytes)/pageSize, 1)
+	w.ckpt.w, w.ckpt.threshold = w, max(cmp.Or(s.opt.logBytes, checkpointBytes)/pageSize, 1)
+	w.ckpt.idle = time.AfterFunc(idleTime, w.ckpt.whenIdle)
+	w.ckpt.idle.Stop() // until the first commit
 	return w
 }
 
@@ -132,7 +134,7 @@ func (w *writer) do(r *request) error {
 	for {
 		select {
 		case <-r.done:
-			w.checkpoint()
+			w.ckpt.afterCommit()
 			return r.err
 		default:
 			w.execute(w.nextGroup())
@@ -303,14 +305,14 @@ func (w *writer) replace() {
 	}
 	w.conn.Close()
 	w.conn, w.unsynced = conn, false
-	conn.OnWAL(func(pages int) { w.log.pages = pages })
+	conn.OnWAL(func(pages int) { w.ckpt.pages = pages })
 	conn.CountWaits(&w.waited)
 }
 
 func (w *writer) close() error {
 	w.turn <- struct{}{}
 	defer w.release()
-	err := w.dropCopier()
+	err := w.ckpt.close()
 	lost := w.conn.Whole()
 	if driver.KindOf(lost) == driver.Overwritten {
 		lost = errors.Join(lost, w.conn.LeaveLog()) // of another file

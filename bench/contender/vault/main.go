@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"path/filepath"
+	"time"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/bench/internal/contract"
@@ -42,6 +43,11 @@ func open(p contract.Params) (load.Store, error) {
 			return nil, errors.Join(err, v.Close())
 		}
 	}
+	if p.Via == "touched" && !p.Fill {
+		if err := touch(v, p); err != nil {
+			return nil, errors.Join(err, v.Close())
+		}
+	}
 	switch p.Workload {
 	case "extend", "append", "scan", "element":
 		if s.col, err = column.Ensure(ctx, v, "numbers", column.Int64, nil); err != nil {
@@ -49,6 +55,19 @@ func open(p contract.Params) (load.Store, error) {
 		}
 	}
 	return s, nil
+}
+
+// touch replaces one value by the same one, and waits a second: what reads take afterwards shows what a single put takes away.
+func touch(v *kvault.Vault, p contract.Params) error {
+	data, err := contract.LoadData(p.Pool, p.Seed)
+	if err != nil {
+		return err
+	}
+	if err := v.Put(ctx, data.Key(0), data.Value(0, p.Size)); err != nil {
+		return err
+	}
+	time.Sleep(time.Second)
+	return nil
 }
 
 // Put goes through the interface that is measured.

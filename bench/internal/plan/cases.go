@@ -75,6 +75,9 @@ func gets(s Scale) []Case {
 			c := Case{Name: "get/" + Size(size), Group: "Single gets, warm", Filled: true,
 				Params:   contract.Params{Workload: "get", Keys: s.stored(size), Ops: s.ops(size, 5*s.Ops), Size: size},
 				Entrants: with([]Entrant{"vault", "vault:append", "floor", "floor:bare"}, everyone...)}
+			if !cold && size <= 10<<10 {
+				c.Entrants = with(c.Entrants, "vault:touched")
+			}
 			if cold {
 				c.Name, c.Group, c.Cold = "coldget/"+Size(size), "Single gets, cold", true
 				c.Ops = min(c.Ops, c.Keys/4)
@@ -97,7 +100,7 @@ func listings(s Scale) []Case {
 	p := contract.Params{Workload: "list", Keys: s.Listed, Size: 100}
 	who := with([]Entrant{"vault", "floor"}, without(everyone, "badger:vlog")...)
 	return []Case{
-		{Name: "list/warm", Group: "All keys in order", Params: p, Entrants: who, Filled: true},
+		{Name: "list/warm", Group: "All keys in order", Params: p, Entrants: with(who, "vault:touched"), Filled: true},
 		{Name: "list/cold", Group: "All keys in order", Params: p, Entrants: who, Filled: true, Cold: true},
 	}
 }

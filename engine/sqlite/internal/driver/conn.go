@@ -236,7 +236,7 @@ func (c *Conn) Begin(write bool) error {
 		return err
 	}
 	if state, ok := c.latest(); ok {
-		c.hold.began, c.hold.logless = state, c.fileHolds(state)
+		c.hold.began, c.hold.logless, c.hold.since = state, c.fileHolds(state), time.Now()
 	}
 	return c.run("BEGIN")
 }

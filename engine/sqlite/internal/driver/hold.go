@@ -6,16 +6,14 @@ import "time"
 // instead, for as long as nobody has committed anything: before each use it looks at the mark that every commit, of this and of
 // other processes, leaves in the shared memory of the write-ahead log.
 //
-// A snapshot that is kept stands in the way of whoever empties the log. So all of them are given up at the same moments, in
-// the last part of each period; but one that began when the log held nothing that was not in the file uses nothing of the log, and
-// is in nobody's way before the next commit.
-const (
-	holdPeriod = 50 * time.Millisecond
-	holdPause  = 5 * time.Millisecond
-)
+// A snapshot that is kept stands in the way of a program that wants all of the log in the file and the log begun anew, as SQLite's
+// checkpoints FULL, RESTART and TRUNCATE do: they wait until each reader has ended once. So no snapshot is kept for longer than
+// HoldTime. The one that follows it needs nothing of the log once the file holds all of it, and such a one is in nobody's way before
+// the next commit.
 
-// HoldPeriod bounds how long a snapshot is kept that nobody uses: call Rollback on idle connections so often.
-const HoldPeriod = holdPeriod
+// HoldTime is how long a snapshot is kept, whether it is used or idle: call Rollback on idle connections that often. To begin one
+// costs some microseconds.
+const HoldTime = time.Millisecond
 
 // walState is the header of the shared memory: the length of the log, the checksum of its end, and a count of commits.
 type walState [12]uint32
@@ -39,8 +37,9 @@ type hold struct {
 	index *walIndex // nil if there is none
 	tried bool
 	// state was the latest when the transaction at hand began, or else when the connection was last used; zero if unknown.
-	state  walState
-	period int64
+	state walState
+	// since is when the transaction at hand began.
+	since time.Time
 	// began was the latest before the transaction at hand began; zero if that is unknown, or one that writes. logless says that the
 	// file held all of it by then.
 	began   walState
@@ -60,9 +59,8 @@ func (c *Conn) Resume() error {
 			return err
 		}
 	}
-	period, may := holdTime()
-	c.hold.state, c.hold.period = walState{}, period
-	if !ok || !may && !c.fileHolds(state) {
+	c.hold.state = walState{}
+	if !ok {
 		return nil
 	}
 	c.hold.state = state
@@ -82,23 +80,11 @@ func (c *Conn) Keep() error {
 	return c.Rollback()
 }
 
-// mayKeep says whether the snapshot at hand may be kept now, which is so in its period, or if it is in nobody's way.
-func (c *Conn) mayKeep() bool {
-	if c.hold.logless {
-		return true
-	}
-	period, may := holdTime()
-	return may && period == c.hold.period
-}
+// mayKeep says whether the snapshot at hand may be kept: it is young, or in nobody's way.
+func (c *Conn) mayKeep() bool { return c.hold.logless || time.Since(c.hold.since) < HoldTime }
 
 // fileHolds says whether all of a state was copied from the log. More than that is said to have been only while the log begins anew.
 func (c *Conn) fileHolds(state walState) bool { return c.hold.index.copied() == state.frames() }
-
-// holdTime is the present period, and whether snapshots may be kept now.
-func holdTime() (period int64, may bool) {
-	now := time.Now().UnixNano()
-	return now / int64(holdPeriod), time.Duration(now%int64(holdPeriod)) < holdPeriod-holdPause
-}
 
 // hasLog says whether the database has a write-ahead log that others may write: what lies beside one that has none is of no use, however
 // much it looks like the log's shared memory. As long as this connection is open nobody can take the log away. An error, such as that

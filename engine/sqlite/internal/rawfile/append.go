@@ -54,7 +54,7 @@ func (r *Reader) appendParts(dst []byte, c *chain) []byte {
 			list.add(i, page[:k])
 			page = page[k:]
 		}
-		if !r.readParts(list, c.next, len(p)) {
+		if !list.fill(r.parts, r.pages.offset(c.next)) {
 			return dst
 		}
 		first, i := c.next, 0

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 )
 
 // ErrElsewhere says that something is not damaged, but is left to SQLite: it is rare, and would take more than this package has.
@@ -20,10 +19,6 @@ type Pages struct {
 	count  uint32
 	cookie uint32
 	kept   []pageSet
-	// cold is how many further reads are taken to be of what the system does not have yet.
-	cold atomic.Int32
-	// near has a bit for each neighbourhood, set if it was read as a whole.
-	near [aroundFile / aroundBytes / 64]atomic.Uint64
 }
 
 // admit is how many pages are read for each that takes the place of another: a page that is asked for often gets in, and most of what is
@@ -54,6 +49,15 @@ type Reader struct {
 	// passing says that leaves are looked at one after the other, and none of them is worth remembering.
 	passing bool
 }
+
+// read fills p with the pages from the one numbered first on.
+func (r *Reader) read(p []byte, first uint32) error {
+	_, err := r.main.ReadAt(p, r.pages.offset(first))
+	return err
+}
+
+// offset is where a page begins in the file.
+func (p *Pages) offset(no uint32) int64 { return int64(no-1) * int64(p.size) }
 
 // Reader returns a reader that reads what is not remembered from main, which must be the same file.
 func (p *Pages) Reader(main io.ReaderAt) Reader {

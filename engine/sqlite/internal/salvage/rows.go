@@ -1,4 +1,4 @@
-package sqlite
+package salvage
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 
 // rowCopier brings over one key-value table.
 type rowCopier struct {
-	*salvage
+	*Salvage
 	*rawTable
-	dst  *Store
+	dst  engine.Transactor
 	plan *plan
 	// confirmed are the rows that the index has with the same key, and indexed says that it has any entry.
 	confirmed *rawfile.Marks
@@ -55,8 +55,8 @@ func (v *found) op() engine.Op {
 // batchOps bounds one transaction on the new vault.
 const batchOps = 256
 
-func (s *salvage) copyTable(dst *Store, p *plan, kv *rawTable) error {
-	c := &rowCopier{salvage: s, rawTable: kv, dst: dst, plan: p, named: map[int64]string{}, tried: map[int64]bool{}, broken: map[string]error{},
+func (s *Salvage) copyTable(dst engine.Transactor, p *plan, kv *rawTable) error {
+	c := &rowCopier{Salvage: s, rawTable: kv, dst: dst, plan: p, named: map[int64]string{}, tried: map[int64]bool{}, broken: map[string]error{},
 		unsure: map[string]error{}, told: map[string]bool{}}
 	c.compareKeys()
 	// The keys that are confirmed come first, so that none of them is taken by a row whose own key was altered.
@@ -107,7 +107,7 @@ func (c *rowCopier) copyRow(rowid int64, r rawfile.RowResult) error {
 	if r.Len() > 0 && r.Class(c.key) != rawfile.Blob && !c.ours(rowid, r.Record) {
 		return nil
 	}
-	key, err := r.Bytes(c.key, MaxKey)
+	key, err := r.Bytes(c.key, engine.MaxKey)
 	if err != nil || len(key) == 0 {
 		c.unnamed(rowid, also(errors.New("its key cannot be read"), err))
 		return nil

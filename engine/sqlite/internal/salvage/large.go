@@ -1,4 +1,4 @@
-package sqlite
+package salvage
 
 import (
 	"bytes"
@@ -8,16 +8,17 @@ import (
 	"io"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
 // copyChunks brings over a value that is kept in chunk rows. The reference has a checksum of its own, so the record of the
 // large value is needed only to prove that the chunks are this key's, and may be lost.
-func (c *rowCopier) copyChunks(v *found, ref reference) error {
-	c.tried[ref.id] = true
-	rec, err := c.record(ref.id)
+func (c *rowCopier) copyChunks(v *found, ref format.Reference) error {
+	c.tried[ref.ID] = true
+	rec, err := c.record(ref.ID)
 	switch {
-	case rec != nil && (rec.nonce != ref.nonce || rec.size != ref.size || rec.chunkBytes != ref.chunkBytes || rec.owned):
+	case rec != nil && (rec.Nonce != ref.Nonce || rec.Size != ref.Size || rec.ChunkBytes != ref.ChunkBytes || rec.owned):
 		c.loseValue(v, fmt.Errorf("%w: its value is a reference to chunk rows that are not its own", rawfile.ErrDamaged))
 		return nil
 	case rec == nil && err == nil:
@@ -56,7 +57,7 @@ func (c *rowCopier) chooseKey(v *found, key string) bool {
 
 // largeValue is a row of kvault_values.
 type largeValue struct {
-	reference
+	format.Reference
 	sum        int64
 	table, key string
 	owned      bool // it is still being written, or nobody's
@@ -78,16 +79,16 @@ func readLarge(id int64, r *rawfile.Record) (*largeValue, error) {
 	if !isValue(r) {
 		return nil, fmt.Errorf("%w: the record of large value %d has other columns", rawfile.ErrDamaged, id)
 	}
-	v := &largeValue{reference: reference{id: id}, owned: r.Class(6) != rawfile.Blob}
+	v := &largeValue{Reference: format.Reference{ID: id}, owned: r.Class(6) != rawfile.Blob}
 	var errs []error
-	for i, to := range []*int64{1: &v.nonce, 2: &v.chunkBytes, 3: &v.size, 4: &v.sum} {
+	for i, to := range []*int64{1: &v.Nonce, 2: &v.ChunkBytes, 3: &v.Size, 4: &v.sum} {
 		if to != nil {
 			n, err := r.Int(i)
 			*to, errs = n, append(errs, err)
 		}
 	}
-	table, err := r.Bytes(5, MaxKey)
-	key, keyErr := r.Bytes(6, MaxKey)
+	table, err := r.Bytes(5, engine.MaxKey)
+	key, keyErr := r.Bytes(6, engine.MaxKey)
 	v.table, v.key = string(table), string(key)
 	if err := errors.Join(append(errs, err, keyErr)...); err != nil {
 		return nil, err
@@ -95,14 +96,14 @@ func readLarge(id int64, r *rawfile.Record) (*largeValue, error) {
 	return v, nil
 }
 
-func (c *rowCopier) chunkReader(ref reference) io.Reader {
+func (c *rowCopier) chunkReader(ref format.Reference) io.Reader {
 	return &chunkReader{chunks: c.plan.chunks, ref: ref}
 }
 
 // chunkReader reads the chunk rows of a value in order, each against its checksum.
 type chunkReader struct {
 	chunks *rawfile.Table
-	ref    reference
+	ref    format.Reference
 	off    int64
 	rest   bytes.Reader
 }
@@ -110,7 +111,7 @@ type chunkReader struct {
 // Read reads on.
 func (r *chunkReader) Read(p []byte) (int, error) {
 	for r.rest.Len() == 0 {
-		if r.off == r.ref.size {
+		if r.off == r.ref.Size {
 			return 0, io.EOF
 		}
 		if err := r.next(); err != nil {
@@ -121,11 +122,11 @@ func (r *chunkReader) Read(p []byte) (int, error) {
 }
 
 func (r *chunkReader) next() error {
-	i, n := r.off/r.ref.chunkBytes, min(r.ref.chunkBytes, r.ref.size-r.off)
+	i, n := r.off/r.ref.ChunkBytes, min(r.ref.ChunkBytes, r.ref.Size-r.off)
 	var rec *rawfile.Record
 	err := fmt.Errorf("%w: there is no table of chunks", rawfile.ErrDamaged)
 	if r.chunks != nil {
-		rec, err = r.chunks.Find(chunkRow(r.ref.id, i))
+		rec, err = r.chunks.Find(format.ChunkRow(r.ref.ID, i))
 	}
 	switch {
 	case err != nil:
@@ -141,7 +142,7 @@ func (r *chunkReader) next() error {
 	if err != nil {
 		return fmt.Errorf("chunk %d: %w", i, err)
 	}
-	if got := crc32.Checksum(b, castagnoli); got != uint32(sum) {
+	if got := crc32.Checksum(b, format.Castagnoli); got != uint32(sum) {
 		return fmt.Errorf("%w: chunk %d has checksum %08x, stored with %08x", rawfile.ErrDamaged, i, got, uint32(sum))
 	}
 	r.rest.Reset(b)
@@ -161,7 +162,7 @@ func (c *rowCopier) copyUnreferenced() error {
 			continue
 		}
 		v, err := readLarge(id, r.Record)
-		if err != nil || v.owned || v.table != c.name || v.size < 0 || v.chunkBytes < 1 || v.key == "" {
+		if err != nil || v.owned || v.table != c.name || v.Size < 0 || v.ChunkBytes < 1 || v.key == "" {
 			continue
 		}
 		if orphan, err := c.plan.orphans.Find(id); orphan != nil || err != nil {
@@ -176,7 +177,7 @@ func (c *rowCopier) copyUnreferenced() error {
 		delete(c.broken, v.key)
 		lone := &found{Entry: engine.Entry{Key: v.key, Meta: engine.Meta{Sum: uint32(v.sum), HasSum: true}},
 			doubt: errors.New("its row is lost, and its metadata with it")}
-		if err := c.copyStream(lone, c.chunkReader(v.reference)); err != nil {
+		if err := c.copyStream(lone, c.chunkReader(v.Reference)); err != nil {
 			return err
 		}
 	}

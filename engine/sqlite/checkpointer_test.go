@@ -61,8 +61,8 @@ func TestLongLogIsCopied(t *testing.T) {
 		w := s.writer
 		w.turn <- struct{}{}
 		defer w.release()
-		finished = w.log.pages == 0
-		return finished || w.log.beside != nil, finished
+		finished = w.ckpt.pages == 0
+		return finished || w.ckpt.pass != nil, finished
 	}
 	for n, begun := 0, false; !begun; n++ {
 		if n > 200 {
@@ -75,6 +75,41 @@ func TestLongLogIsCopied(t *testing.T) {
 		_, finished := state()
 		return finished && copied(t, s)
 	})
+}
+
+// Once nobody commits, a short log is copied, too; a reader that needs an earlier state only delays that.
+func TestIdleLogIsCopied(t *testing.T) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		t.Skip("the log's shared memory is not to be had there")
+	}
+	s := openHeld(t, filepath.Join(t.TempDir(), "v.kv"), Options{})
+	fill(t, s, "a", 1)
+	eventually(t, "the log is copied", func() bool { return copied(t, s) })
+	fill(t, s, "b", 1)
+	early, err := s.Begin(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := early.Stat(t.Context(), "b0"); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, "c", 1)
+	w := s.writer
+	eventually(t, "a checkpoint was tried", func() bool {
+		w.turn <- struct{}{}
+		defer w.release()
+		return w.ckpt.retry > 2*idleTime
+	})
+	if copied(t, s) {
+		t.Error("what an earlier snapshot needs was overwritten")
+	}
+	if _, err := early.Stat(t.Context(), "c0"); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("an earlier snapshot has what came later (%v)", err)
+	}
+	if err := early.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the log is copied", func() bool { return copied(t, s) })
 }
 
 // What is copied beside the commits bounds the log, however fast they come.
@@ -111,9 +146,9 @@ func TestEmptyLogWhileItIsCopied(t *testing.T) {
 // A call whose context ends does not wait for the copying that goes on.
 func TestContextEndsWhileLogIsCopied(t *testing.T) {
 	s, _ := openShort(t, Options{})
-	c := &copying{done: make(chan struct{})}
+	c := &pass{done: make(chan struct{})}
 	s.writer.turn <- struct{}{}
-	s.writer.log.beside = c
+	s.writer.ckpt.pass = c
 	s.writer.release()
 	tooLong := time.AfterFunc(10*time.Second, func() { close(c.done) })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -149,9 +184,9 @@ func TestMovedAwayWhileLogIsLong(t *testing.T) {
 		t.Errorf("put: %v", err)
 	}
 	s.writer.turn <- struct{}{}
-	s.writer.waitForCopying()
-	s.writer.copyBeside() // makes a connection, if there was none
-	s.writer.waitForCopying()
+	s.writer.ckpt.wait()
+	s.writer.ckpt.background() // makes a connection, if there was none
+	s.writer.ckpt.wait()
 	s.writer.release()
 	if err := s.Close(); !errors.Is(err, engine.ErrMoved) {
 		t.Errorf("close: %v", err)
@@ -201,9 +236,9 @@ func TestFaultsWhileLogIsCopied(t *testing.T) {
 			s, _ := openShort(t, Options{vfs: "beside", PageSize: 1024})
 			fill(t, s, "a", 60)
 			s.writer.turn <- struct{}{}
-			s.writer.copyBeside()
+			s.writer.ckpt.background()
 			fs.Arm(faultfs.Fault{Op: op, Nth: nth})
-			<-s.writer.log.beside.done
+			<-s.writer.ckpt.pass.done
 			fs.Disarm()
 			s.writer.release()
 			fill(t, s, "b", 60)

@@ -1,4 +1,4 @@
-package sqlite
+package salvage
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
@@ -53,7 +54,7 @@ func readMeta(r *rawfile.Record, m *engine.Meta) error {
 	if err != nil {
 		return err
 	}
-	m.Tag, m.ContentType = formatTag(n[1]), string(typ)
+	m.Tag, m.ContentType = format.FormatTag(n[1]), string(typ)
 	m.Sum, m.HasSum = uint32(n[3]), true
 	if t := time.Unix(0, n[2]).UTC(); t.Year() >= 1678 && t.Year() <= 2261 {
 		m.ModTime = t
@@ -67,10 +68,10 @@ func readMeta(r *rawfile.Record, m *engine.Meta) error {
 
 // copyValue brings over the value of one row.
 func (c *rowCopier) copyValue(v *found, r *rawfile.Record) error {
-	if r.Class(c.value) == rawfile.Blob && r.Size(c.value) == refLen {
-		b, err := r.Bytes(c.value, refLen)
+	if r.Class(c.value) == rawfile.Blob && r.Size(c.value) == format.RefLen {
+		b, err := r.Bytes(c.value, format.RefLen)
 		if err == nil {
-			if ref, ok := parseReference(b); ok {
+			if ref, ok := format.ParseReference(b); ok {
 				return c.copyChunks(v, ref)
 			}
 		}
@@ -85,11 +86,11 @@ func (c *rowCopier) copyValue(v *found, r *rawfile.Record) error {
 	}
 	var err error
 	v.value, err = valueBytes(r, c.value)
-	if got := crc32.Checksum(v.value, castagnoli); err == nil && v.Meta.HasSum && got != v.Meta.Sum {
+	if got := crc32.Checksum(v.value, format.Castagnoli); err == nil && v.Meta.HasSum && got != v.Meta.Sum {
 		err = fmt.Errorf("%w: checksum %08x, stored with %08x", rawfile.ErrDamaged, got, v.Meta.Sum)
 	}
 	switch {
-	case err != nil && len(v.value) == refLen:
+	case err != nil && len(v.value) == format.RefLen:
 		c.broken[v.Key] = err // perhaps a reference once, whose value can still be found
 		return nil
 	case err != nil:

@@ -1,9 +1,11 @@
-package sqlite
+package salvage
 
 import (
 	"slices"
 	"strings"
 
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
@@ -69,15 +71,13 @@ var keyForms = [...]keyForm{
 	{"key value", 0, 1, func(r *rawfile.Record) bool { return isForm(r, blobClass, blobClass) }},
 }
 
-const metaColumns = "id tag mtime sum stage type user"
-
 // guessed says that the schema does not name the table.
 func (kv *rawTable) guessed() bool { return kv.keys != nil && !kv.keys.Rooted() && !kv.rows.Rooted() }
 
 // findTables finds the key-value tables that the schema names. If it names none, because it is damaged, rows of each form are looked for.
 func (sv *surveyor) findTables(ours bool) (list []*rawTable) {
 	for _, o := range sv.objects {
-		if o.kind != "table" || checkTable(o.name) != nil || sv.opt.Table != "" && !strings.EqualFold(o.name, sv.opt.Table) {
+		if o.kind != "table" || format.CheckTable(o.name) != nil || sv.opt.Table != "" && !strings.EqualFold(o.name, sv.opt.Table) {
 			continue
 		}
 		columns := strings.Join(o.columns, " ")
@@ -96,10 +96,10 @@ func (sv *surveyor) findTables(ours bool) (list []*rawTable) {
 	for i, form := range keyForms {
 		name := sv.opt.Table
 		if name == "" {
-			name = DefaultTable
+			name = format.DefaultTable
 		}
 		if form.key == 0 && sv.opt.Table == "" {
-			name = pythonTable
+			name = format.PythonTable
 		}
 		kv := sv.keyTable(object{}, i, true, sv.scan.Table(0))
 		kv.name = name
@@ -112,7 +112,7 @@ func (sv *surveyor) findTables(ours bool) (list []*rawTable) {
 // keys that are no blobs, or that belongs to a virtual table of SQLite's, as vec_kvault_info does
 // to vec_kvault.
 func (sv *surveyor) otherPurpose(o object, key int) bool {
-	if _, ours := sv.find(o.name+metaSuffix, ""); ours {
+	if _, ours := sv.find(o.name+format.MetaSuffix, ""); ours {
 		return false
 	}
 	of := func(types ...string) bool {
@@ -128,7 +128,7 @@ func (sv *surveyor) otherPurpose(o object, key int) bool {
 
 // disfigured is a key-value table whose text in the schema does not say so: it has a table of metadata, and rows of the right form.
 func (sv *surveyor) disfigured(o object) *rawTable {
-	if _, known := sv.find(o.name+metaSuffix, ""); !known {
+	if _, known := sv.find(o.name+format.MetaSuffix, ""); !known {
 		return nil
 	}
 	rows := sv.scan.Table(o.root)
@@ -182,10 +182,10 @@ func (sv *surveyor) keyTable(o object, form int, ours bool, rows *rawfile.Table)
 		kv.keys = sv.index(o, "key", isKeyEntry)
 	}
 	if f.key == 1 {
-		kv.meta = sv.table(o.name+metaSuffix, metaColumns, ours, isMeta)
+		kv.meta = sv.table(o.name+format.MetaSuffix, format.MetaColumns, ours, isMeta)
 		return kv
 	}
-	if m, there := sv.find(o.name+metaSuffix, metaColumns); there || ours {
+	if m, there := sv.find(o.name+format.MetaSuffix, format.MetaColumns); there || ours {
 		kv.metaByKey = sv.scan.Index(m.root, isMetaByKey)
 		sv.indexes = append(sv.indexes, kv.metaByKey)
 	}
@@ -196,8 +196,8 @@ func isLayout(r *rawfile.Record) bool { return isForm(r, textClass, textClass) }
 
 // newerLayout says that the file is of a later version of this package, or nil.
 func (sv *surveyor) newerLayout() error {
-	o, there := sv.find(layoutTable, "name value")
-	if !there || o.name != layoutTable {
+	o, there := sv.find(format.LayoutTable, "name value")
+	if !there || o.name != format.LayoutTable {
 		return nil
 	}
 	x := rawfile.NewScan(sv.file).Index(o.root, isLayout) // a scan of its own, since rest goes there too
@@ -205,10 +205,10 @@ func (sv *surveyor) newerLayout() error {
 		if r.Err != nil || !isLayout(r.Record) {
 			continue
 		}
-		name, err := r.Bytes(0, MaxKey)
-		version, versionErr := r.Bytes(1, MaxKey)
+		name, err := r.Bytes(0, engine.MaxKey)
+		version, versionErr := r.Bytes(1, engine.MaxKey)
 		if err == nil && versionErr == nil && string(name) == "version" {
-			return layoutKnown(string(version))
+			return format.CheckVersion(string(version))
 		}
 	}
 	return nil

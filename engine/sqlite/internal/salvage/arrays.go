@@ -1,4 +1,4 @@
-package sqlite
+package salvage
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
@@ -39,8 +40,8 @@ const (
 
 // findArrays finds the tables of arrays. They are looked for without the schema only if it is damaged: not every vault has them.
 func (sv *surveyor) findArrays() *rawArrays {
-	o, there := sv.find(arrayTable, metaOfArrays)
-	chunks, chunksThere := sv.find(arrayChunkTable, "")
+	o, there := sv.find(format.ArrayTable, metaOfArrays)
+	chunks, chunksThere := sv.find(format.ArrayChunkTable, "")
 	if !there && !chunksThere && sv.whole {
 		return nil
 	}
@@ -50,8 +51,8 @@ func (sv *surveyor) findArrays() *rawArrays {
 		return nil
 	}
 	raw := &rawArrays{
-		meta:    sv.table(arrayTable, metaOfArrays, true, isArrayMeta),
-		chunks:  sv.table(arrayChunkTable, "", true, isArrayChunk),
+		meta:    sv.table(format.ArrayTable, metaOfArrays, true, isArrayMeta),
+		chunks:  sv.table(format.ArrayChunkTable, "", true, isArrayChunk),
 		index:   sv.index(chunks, "col_id chunk_idx", isChunkEntry),
 		bounded: !there || slices.Contains(o.columns, "max_chunk_bytes"),
 	}
@@ -67,20 +68,20 @@ func fits(o object, columns string) bool {
 
 // arrayCopier brings over the arrays.
 type arrayCopier struct {
-	*salvage
+	*Salvage
 	*rawArrays
-	dst *Store
+	dst engine.Transactor
 	// rows are the chunks by array and number: the row ids, 0 for one that only the index knows.
 	rows map[int64]map[int64]int64
 	// indexed are the names that the index of names has for an array.
 	indexed map[int64][]string
 }
 
-func (s *salvage) copyArrays(dst *Store, p *plan) error {
+func (s *Salvage) copyArrays(dst engine.Transactor, p *plan) error {
 	if p.arrays == nil || s.opt.Table != "" && p.arrays.meta.Empty() {
 		return nil
 	}
-	c := &arrayCopier{salvage: s, rawArrays: p.arrays, dst: dst, rows: map[int64]map[int64]int64{}, indexed: map[int64][]string{}}
+	c := &arrayCopier{Salvage: s, rawArrays: p.arrays, dst: dst, rows: map[int64]map[int64]int64{}, indexed: map[int64][]string{}}
 	c.collect()
 	c.collectNames()
 	arrays := c.arrays()
@@ -96,7 +97,7 @@ func (s *salvage) copyArrays(dst *Store, p *plan) error {
 			return err
 		}
 		if err := c.doubtName(a); err != nil {
-			c.lose(engine.Loss{Table: arrayTable, Column: a.Name, Copied: true, Err: err})
+			c.lose(engine.Loss{Table: format.ArrayTable, Column: a.Name, Copied: true, Err: err})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.rows)) {
@@ -123,7 +124,7 @@ func (c *arrayCopier) loseColumn(name string, err error) {
 	if err == nil {
 		err = errors.New("its other half is lost")
 	}
-	c.lose(engine.Loss{Table: arrayTable, Column: name, Err: err})
+	c.lose(engine.Loss{Table: format.ArrayTable, Column: name, Err: err})
 }
 
 // collect finds out which chunks there are, or were.
@@ -167,7 +168,7 @@ func (c *arrayCopier) collectNames() {
 		if r.Err != nil || !isNameEntry(r.Record) {
 			continue
 		}
-		name, err := r.Bytes(0, MaxKey)
+		name, err := r.Bytes(0, engine.MaxKey)
 		id, idErr := r.Int(1)
 		if err == nil && idErr == nil {
 			c.indexed[id] = append(c.indexed[id], string(name))
@@ -191,7 +192,7 @@ func (c *arrayCopier) arrays() (list []engine.Array) {
 	}
 	for _, g := range c.meta.Gaps {
 		if c.meta.Rooted() {
-			c.lose(engine.Loss{Table: arrayTable, Err: fmt.Errorf("columns %d to %d: %w", g.First, g.Last, g.Err)})
+			c.lose(engine.Loss{Table: format.ArrayTable, Err: fmt.Errorf("columns %d to %d: %w", g.First, g.Last, g.Err)})
 		}
 	}
 	return list
@@ -202,8 +203,8 @@ func (c *arrayCopier) array(row int64, r rawfile.RowResult) (engine.Array, error
 	if r.Err != nil {
 		return a, r.Err
 	}
-	name, err := r.Bytes(1, MaxKey)
-	typ, typErr := r.Bytes(2, MaxKey)
+	name, err := r.Bytes(1, engine.MaxKey)
+	typ, typErr := r.Bytes(2, engine.MaxKey)
 	var n [8]int64
 	errs := []error{err, typErr}
 	for i := 3; i < len(n); i++ {
@@ -352,7 +353,7 @@ func (c *arrayCopier) copyChunk(x engine.Arrays, from, to, i int64) error {
 	if err := x.ResizeChunk(c.ctx, to, i, ch.size); err != nil {
 		return err
 	}
-	buf := make([]byte, min(ch.size, arrayPieceBytes))
+	buf := make([]byte, min(ch.size, pieceBytes))
 	for off := int64(0); off < ch.size; {
 		p := buf[:min(int64(len(buf)), ch.size-off)]
 		if _, err := io.ReadFull(rd, p); err != nil {

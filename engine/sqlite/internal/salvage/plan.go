@@ -1,4 +1,4 @@
-package sqlite
+package salvage
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
@@ -43,7 +44,7 @@ const maxSchema = 1 << 20
 
 // surveyor finds the parts of the plan.
 type surveyor struct {
-	*salvage
+	*Salvage
 	scan    *rawfile.Scan
 	objects []object
 	// whole says that no part of the schema is lost, so that what it does not name is not there.
@@ -52,17 +53,17 @@ type surveyor struct {
 	indexes []*rawfile.Index
 }
 
-func (s *salvage) survey() (*plan, error) {
-	sv := &surveyor{salvage: s, scan: rawfile.NewScan(s.file)}
+func (s *Salvage) survey() (*plan, error) {
+	sv := &surveyor{Salvage: s, scan: rawfile.NewScan(s.file)}
 	sv.readSchema()
 	p := &plan{newer: sv.newerLayout()}
 	ours := slices.ContainsFunc(sv.objects, func(o object) bool {
-		return slices.Contains(ownTables, o.name) || strings.HasSuffix(o.name, metaSuffix)
+		return slices.Contains(format.OwnTables, o.name) || strings.HasSuffix(o.name, format.MetaSuffix)
 	})
 	ours = ours || !sv.whole
-	p.values = sv.table(valuesTable, "id nonce chunk_bytes size sum tbl key owner beat", ours, isValue)
-	p.chunks = sv.table(chunksTable, "id sum data", ours, isChunk)
-	p.orphans = sv.table(orphansTable, "id", ours, isOrphan)
+	p.values = sv.table(format.ValuesTable, "id nonce chunk_bytes size sum tbl key owner beat", ours, isValue)
+	p.chunks = sv.table(format.ChunksTable, "id sum data", ours, isChunk)
+	p.orphans = sv.table(format.OrphansTable, "id", ours, isOrphan)
 	p.arrays = sv.findArrays()
 	p.tables = sv.findTables(ours)
 	sv.rest(p)
@@ -77,7 +78,7 @@ func (s *salvage) survey() (*plan, error) {
 		}
 		return nil, fmt.Errorf("%w: no row of a vault was found", engine.ErrCorrupt)
 	}
-	p.tables = []*rawTable{{name: DefaultTable, rows: &rawfile.Table{}}}
+	p.tables = []*rawTable{{name: format.DefaultTable, rows: &rawfile.Table{}}}
 	return p, nil
 }
 
@@ -229,10 +230,10 @@ func (sv *surveyor) rest(p *plan) {
 
 func (sv *surveyor) isForeign(name string, p *plan) bool {
 	lower := strings.ToLower(name)
-	if p.arrays == nil && (lower == arrayTable || lower == arrayChunkTable) {
+	if p.arrays == nil && (lower == format.ArrayTable || lower == format.ArrayChunkTable) {
 		return sv.opt.Table == ""
 	}
-	return sv.opt.Table == "" && !slices.Contains(ownTables, lower) && !slices.Contains(sharedTables, lower) &&
-		!strings.HasPrefix(lower, "sqlite_") && !strings.HasSuffix(lower, metaSuffix) &&
+	return sv.opt.Table == "" && !slices.Contains(format.OwnTables, lower) && !slices.Contains(format.SharedTables, lower) &&
+		!strings.HasPrefix(lower, "sqlite_") && !strings.HasSuffix(lower, format.MetaSuffix) &&
 		!slices.ContainsFunc(p.tables, func(kv *rawTable) bool { return strings.EqualFold(kv.name, name) })
 }

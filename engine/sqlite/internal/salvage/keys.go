@@ -1,4 +1,4 @@
-package sqlite
+package salvage
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ func (c *rowCopier) compareKeys() {
 		if err != nil || rec == nil {
 			continue
 		}
-		switch got, err := rec.Bytes(c.key, MaxKey); {
+		switch got, err := rec.Bytes(c.key, engine.MaxKey); {
 		case err != nil:
 		case bytes.Equal(got, key):
 			c.confirmed.Add(rec)
@@ -49,7 +49,7 @@ func (c *rowCopier) entries() func(yield func(int64, []byte) bool) {
 			if r.Err != nil || !isKeyEntry(r.Record) {
 				continue
 			}
-			key, err := r.Bytes(0, MaxKey)
+			key, err := r.Bytes(0, engine.MaxKey)
 			rowid, idErr := r.Int(1)
 			if err == nil && idErr == nil && len(key) > 0 && !yield(rowid, key) {
 				return
@@ -131,7 +131,7 @@ func (c *rowCopier) tellMissing() error {
 		}
 		rec, why := c.rows.Find(rowid)
 		if rec != nil {
-			got, err := rec.Bytes(c.key, MaxKey)
+			got, err := rec.Bytes(c.key, engine.MaxKey)
 			if err == nil && bytes.Equal(got, key) && !c.unread {
 				continue // told when the row was copied
 			}

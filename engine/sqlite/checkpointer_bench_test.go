@@ -60,8 +60,8 @@ func (r checkpointRound) run(b *testing.B, s *Store, between bool) (total, rest,
 			ops[i] = engine.Op{Kind: engine.Put, Key: benchKey(n), Value: r.value, Meta: engine.Meta{ContentType: "image/jpeg"}}
 			n++
 		}
-		if between && s.writer.log.beside == nil {
-			s.writer.log.beside = &copying{done: closed}
+		if between && s.writer.ckpt.pass == nil {
+			s.writer.ckpt.pass = &pass{done: closed}
 		}
 		start := time.Now()
 		if _, err := s.Apply(context.Background(), ops); err != nil {
@@ -72,7 +72,7 @@ func (r checkpointRound) run(b *testing.B, s *Store, between bool) (total, rest,
 	}
 	start := time.Now()
 	s.writer.turn <- struct{}{}
-	s.writer.waitForCopying()
+	s.writer.ckpt.wait()
 	s.writer.release()
 	return total, time.Since(start), longest
 }

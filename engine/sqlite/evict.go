@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// unpinAfter is how old a snapshot must be before it is moved for the sake of the write-ahead log.
-const unpinAfter = time.Second
+// evictAfter is how old a snapshot must be before its blob gives way.
+const evictAfter = time.Second
 
-// unpin moves old blobs off the snapshots that keep the write-ahead log from being checkpointed to its end. Blobs that are
-// being read at this moment are left for the next time.
-func (s *Store) unpin() {
+// evictReaders moves blobs off old snapshots, which keep the write-ahead log from being copied to its end. Blobs that are being read at
+// this moment are left for the next time.
+func (s *Store) evictReaders() {
 	if s.enter() != nil {
 		return
 	}
@@ -22,7 +22,7 @@ func (s *Store) unpin() {
 			continue
 		}
 		switch {
-		case b.ended != nil || b.conn == nil || time.Since(b.since) <= unpinAfter:
+		case b.ended != nil || b.conn == nil || time.Since(b.since) <= evictAfter:
 		case b.advance():
 			moved = append(moved, b)
 		default:
@@ -31,7 +31,7 @@ func (s *Store) unpin() {
 		b.mu.Unlock()
 	}
 	if s.writer != nil && len(moved) > 0 {
-		s.writer.beginLogAnew(moved)
+		s.writer.ckpt.renew(moved)
 	}
 }
 
@@ -47,17 +47,17 @@ func (s *Store) blobs() (list []*blob) {
 	return list
 }
 
-// beginLogAnew moves blobs to snapshots that need nothing of the log, so that the next commit begins it anew. A snapshot does if all of
-// the log was in the file when it began, and that takes a moment in which nobody commits.
-func (w *writer) beginLogAnew(blobs []*blob) {
+// renew moves blobs to snapshots that need nothing of the log, so that the next commit begins it anew. A snapshot needs nothing of it if the file
+// held all of the log when it began, and that takes a moment in which nobody commits. The caller does not have the turn.
+func (k *checkpointer) renew(blobs []*blob) {
+	w := k.w
 	if w.take(context.Background()) != nil {
 		return
 	}
 	defer w.release()
 	advanceAll(blobs)
-	w.waitForCopying()
-	w.s.reads.release()
-	if w.copyLog() {
+	k.wait()
+	if k.copy() {
 		advanceAll(blobs)
 	}
 }

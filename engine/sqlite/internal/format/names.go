@@ -1,0 +1,90 @@
+package format
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kohakuvault/kvault/engine"
+)
+
+// Version is the newest version of the layout that is known here.
+const Version = 1
+
+// The tables of this package beside the key-value tables; docs/format.md describes them.
+const (
+	LayoutTable  = "kvault_layout"
+	ValuesTable  = "kvault_values"
+	ChunksTable  = "kvault_chunks"
+	OrphansTable = "kvault_orphans"
+)
+
+// DefaultTable is the key-value table when none is named; PythonTable is what the Python package's code defaults to.
+const (
+	DefaultTable = "kvault"
+	PythonTable  = "kv"
+)
+
+// The tables of arrays, as the Python package makes them.
+const (
+	ArrayTable      = "col_meta"
+	ArrayChunkTable = "col_chunks"
+)
+
+// The tables in which versions 1.x of the Python package keep columns. They share nothing with those of 0.x.
+const (
+	BlockFormatTable = "kvault_col_format"
+	BlockArrayTable  = "kvault_col_columns"
+	BlockTable       = "kvault_col_blocks"
+	BlockDataTable   = "kvault_col_data"
+)
+
+var (
+	// OwnTables are those that only this package makes, and SharedTables those of the Python package that it can use.
+	OwnTables    = []string{LayoutTable, ValuesTable, ChunksTable, OrphansTable}
+	SharedTables = []string{"kohakuvault_meta", ArrayTable, ArrayChunkTable}
+	// ReservedTables are all those that vault files hold besides key-value tables.
+	ReservedTables = slices.Concat(OwnTables, SharedTables, []string{BlockFormatTable, BlockArrayTable, BlockTable, BlockDataTable})
+)
+
+// The metadata of a table is in one that has its name with MetaSuffix behind, and MetaColumns.
+const (
+	MetaSuffix  = "_kvmeta"
+	MetaColumns = "id tag mtime sum stage type user"
+)
+
+// CheckTable refuses names that are no plain identifier or that belong to something else in the file.
+func CheckTable(name string) error {
+	bad := func(why string) error { return fmt.Errorf("table name %q %s: %w", name, why, engine.ErrInvalid) }
+	if name == "" || len(name) > 128 {
+		return bad("must have 1 to 128 characters")
+	}
+	for i, c := range []byte(name) {
+		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if digit := '0' <= c && c <= '9'; !letter && (!digit || i == 0) {
+			return bad("may hold letters, digits and underscores only, and not start with a digit")
+		}
+	}
+	lower := strings.ToLower(name)
+	if strings.HasPrefix(lower+MetaSuffix, "sqlite_") {
+		return bad("is reserved by SQLite")
+	}
+	if strings.HasSuffix(lower, MetaSuffix) {
+		return bad("is reserved for metadata tables")
+	}
+	for _, r := range ReservedTables {
+		if lower == r {
+			return bad("is a table of the vault itself")
+		}
+	}
+	return nil
+}
+
+// CheckVersion refuses the version of a layout that is newer than Version.
+func CheckVersion(version string) error {
+	if n, err := strconv.Atoi(version); err != nil || n > Version {
+		return fmt.Errorf("layout version %q is newer than %d, the newest known here; use a later kvault: %w", version, Version, engine.ErrUnsupported)
+	}
+	return nil
+}
