@@ -54,6 +54,12 @@ func foreignArrays(ctx context.Context, a engine.Arrays) ([]engine.Array, error)
 	return foreign.ForeignArrays(ctx)
 }
 
+// infos are the columns that arrays are parts of.
+func infos(arrays []engine.Array) []Info {
+	list, _ := describe(arrays)
+	return list
+}
+
 // describe puts together which arrays are parts of one column. ids are those of the arrays of data.
 func describe(arrays []engine.Array) (list []Info, ids []int64) {
 	byName := make(map[string]*engine.Array, len(arrays))

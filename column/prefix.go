@@ -93,7 +93,7 @@ func gather(ctx context.Context, a engine.Arrays, prefix string) (*gathered, err
 		return nil, err
 	}
 	names := map[string]bool{}
-	for _, info := range describe(all) {
+	for _, info := range infos(all) {
 		names[info.Name] = strings.HasPrefix(info.Name, prefix)
 	}
 	g := &gathered{}
@@ -137,13 +137,13 @@ func (g *gathered) free(from, to string) error {
 		return invalid("a name has 1 to %d bytes of UTF-8 and no NUL", longestName)
 	}
 	taken := map[string]bool{}
-	for _, info := range describe(g.staying) {
+	for _, info := range infos(g.staying) {
 		taken[info.Name] = true
 	}
 	for _, arr := range g.staying {
 		taken[arr.Name] = true
 	}
-	moving := describe(g.moving)
+	moving := infos(g.moving)
 	for _, info := range moving {
 		switch name := to + info.Name[len(from):]; {
 		case name == "" || len(name) > longestName:
@@ -160,13 +160,13 @@ func (g *gathered) free(from, to string) error {
 		}
 	}
 	after := map[string]Info{}
-	for _, info := range describe(slices.Concat(g.staying, renamed)) {
+	for _, info := range infos(slices.Concat(g.staying, renamed)) {
 		after[info.Name] = info
 	}
 	for i := range moving {
 		moving[i].Name = to + moving[i].Name[len(from):]
 	}
-	for _, info := range slices.Concat(moving, describe(g.staying)) {
+	for _, info := range slices.Concat(moving, infos(g.staying)) {
 		if after[info.Name] != info {
 			return invalid("column %q would be taken for a part of another: choose another name", info.Name)
 		}

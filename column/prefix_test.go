@@ -14,7 +14,7 @@ import (
 )
 
 // flights makes a table of two columns, and one that has nothing to do with it.
-func flights(ctx context.Context, v *kvault.Vault) error {
+func openFlights(ctx context.Context, v *kvault.Vault) error {
 	return v.Update(ctx, func(tx *kvault.Tx) error {
 		for _, name := range []string{"flights/year", "flights/carrier", "notes"} {
 			typ := "str"
@@ -33,7 +33,7 @@ func ExampleRenamePrefix() {
 	ctx := context.Background()
 	v, done := openExample()
 	defer done()
-	if err := flights(ctx, v); err != nil {
+	if err := openFlights(ctx, v); err != nil {
 		log.Fatal(err)
 	}
 
@@ -53,7 +53,7 @@ func ExampleDropPrefix() {
 	ctx := context.Background()
 	v, done := openExample()
 	defer done()
-	if err := flights(ctx, v); err != nil {
+	if err := openFlights(ctx, v); err != nil {
 		log.Fatal(err)
 	}
 
