@@ -40,6 +40,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"internal/layers":      {},
 	"internal/reliability": {},
 	"internal/pyexchange":  {},
+	"internal/pytables":    {},
 	"internal/cli": {[]string{"", "column", "column/exchange", "typed", "internal/process"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 		"github.com/dustin/go-humanize", "golang.org/x/term"}},
 	"cmd/kvault":     {[]string{"internal/cli"}, nil},
