@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import multiprocessing
+import shlex
 import tempfile
 import traceback
 from pathlib import Path
@@ -97,13 +98,23 @@ class Comparison:
         self.null_is = ["--null", self.null] if self.null else []
         self.names, self.texts = names, texts(self.path, names, self.null)
         self.result.update(rows=self.texts.num_rows, columns=len(names), cells=self.texts.num_rows * len(names))
-        self.vault.must("col", "append", "t/", "--from", self.path, "--infer", *self.null_is)
+        self.append()
         self.expect()
         for check in (self.parquet, self.arrow, self.csv, self.ndjson, self.pandas, self.others):
             try:
                 check()
             except Exception as e:  # a reader that fails is a fault of this file, and the others are still to be asked
                 self.fault(f"{check.__name__}: {type(e).__name__}: {e}")
+
+    def append(self):
+        """Imports the file. If the sample that the types were found from misled the command, what it then says of all rows must be right."""
+        args = ["col", "append", "t/", "--from", self.path, "--infer", *self.null_is]
+        done = self.vault.run(*args)
+        _, misled, advice = done.stderr.decode().strip().partition("all rows fit with ")
+        if done.returncode == 0 or not misled:
+            return self.vault.done(done, *args)
+        self.note("types of the first rows that later ones do not fit, and the advice followed")
+        self.vault.must(*args, *shlex.split(advice))
 
     def refused(self, reason):
         """Such a file is refused, with the line, and nothing is left of it."""
@@ -193,7 +204,7 @@ class Comparison:
         if not rows:
             return
         schema = {name: pl.from_arrow(self.want[name].slice(0, 0)).dtype for name in self.names}
-        floats = [plain(c).to_numpy(zero_copy_only=False) for c in self.want.columns if pa.types.is_floating(c.type)]
+        floats = [plain(c).fill_null(0).to_numpy(zero_copy_only=False) for c in self.want.columns if pa.types.is_floating(c.type)]
         if any(np.isinf(x).any() or np.isnan(x).any() for x in floats):
             return self.note("infinities or NaN, which JSON does not have: not read with polars")
         if not any(pa.types.is_temporal(self.want[name].type) for name in self.names):

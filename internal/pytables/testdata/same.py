@@ -54,7 +54,7 @@ def typed(texts, typ):
 
 
 def plain(array):
-    """The array as one chunk, without dictionary, view or 64-bit offsets."""
+    """The array as one chunk, without dictionary, view, 64-bit offsets or a zone of its own."""
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     if isinstance(array, pa.ChunkedArray):  # of no chunk at all
@@ -64,6 +64,8 @@ def plain(array):
         return plain(array.dictionary_decode())
     if pa.types.is_large_string(t) or pa.types.is_string_view(t):
         return array.cast(pa.string())
+    if pa.types.is_timestamp(t) and t.tz:  # an instant, whatever zone it is shown in
+        return array.cast(pa.timestamp(t.unit, tz="UTC"))
     if pa.types.is_large_binary(t) or pa.types.is_binary_view(t) or pa.types.is_fixed_size_binary(t):
         return array.cast(pa.binary())
     return array

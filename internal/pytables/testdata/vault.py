@@ -24,7 +24,10 @@ class Kvault:
         return subprocess.run([*self.base, *map(str, args)], capture_output=True)
 
     def must(self, *args):
-        done = self.run(*args)
+        return self.done(self.run(*args), *args)
+
+    def done(self, done, *args):
+        """What a call printed. One that failed is a fault."""
         if done.returncode:
             raise Fault(f"{' '.join(map(str, args))[:200]}: exit {done.returncode}: {done.stderr.decode(errors='replace')[:400]}")
         return done.stdout
@@ -104,9 +107,9 @@ def trip(kvault, path, folder):
 
 
 def nested(want, got, typ):
-    """different for columns of vectors, which come out as lists, and of values of any form, which come out as JSON."""
+    """different for columns of vectors of one length, which come out as lists, and of other vectors and values of any form, which come out as
+    JSON."""
     want, got = want.to_pylist(), plain(got).to_pylist()
-    if not typ.startswith("vec:"):
-        want, got = [tell(x) for x in want], [None if x is None else json.loads(x) for x in got]
+    want, got = [tell(x) for x in want], [json.loads(x) if isinstance(x, str) else x for x in got]
     unlike = [i for i, (a, b) in enumerate(zip(want, got, strict=True)) if a != b]
     return (len(unlike), f"row {unlike[0]}: {got[unlike[0]]!r}, want {want[unlike[0]]!r}") if unlike else (0, "")
