@@ -7,7 +7,8 @@
 //	err = sizes.Append(ctx, 4096)
 //
 // A [Column] has the calls of a list: Append, Extend, Get, Set, Insert, Delete, Slice, All, Index, Len. A [Codec] says how its elements
-// are encoded: [Int64], [Float64], [Bytes], [FixedBytes], [String], [Text], [FixedText], [Vector], [Tensors], [MessagePack], [CBOR], or one of your own.
+// are encoded: [Int64], [Float64], [Bool], [Date], [Timestamp], [TimestampUTC], [Bytes], [FixedBytes], [String], [Text], [FixedText], [Vector], [Tensors],
+// [MessagePack], [CBOR], or one of your own.
 //
 // # Transactions
 //
@@ -31,7 +32,8 @@
 // file in one transaction with them. Lengths, indexes and every other answer count it in; whatever else changes a column flushes
 // first.
 //
-// [Create], [Open], [Ensure], [List], [Rename] and [Drop] take a vault or a transaction.
+// [Create], [Open], [Ensure], [List], [Rename] and [Drop] take a vault or a transaction. A table with a name is the columns under one
+// prefix, such as "flights/": [RenamePrefix] and [DropPrefix] are for all of them at once.
 //
 // # Questions
 //

@@ -5,12 +5,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/plain"
 )
 
 // packed is one of the formats for values of any form.
@@ -65,6 +65,15 @@ func (c *packedCodec[T]) Append(dst []byte, x T) ([]byte, error) {
 	return pad(dst, before, c.size)
 }
 
+// placeholder is what a null leaves in the data of a nullable column: a null of the format, for programs that read the data alone.
+func (c *packedCodec[T]) placeholder() []byte {
+	b, err := c.marshal(nil, nil)
+	if err != nil {
+		panic(err) // nil can always be encoded
+	}
+	return append(b, make([]byte, max(c.size-len(b), 0))...)
+}
+
 func (c *packedCodec[T]) Decode(b []byte) (x T, err error) {
 	n, err := c.length(b)
 	if err == nil && (!c.fixed && n < len(b) || len(bytes.TrimRight(b[n:], "\x00")) > 0) {
@@ -76,43 +85,8 @@ func (c *packedCodec[T]) Decode(b []byte) (x T, err error) {
 	if err := c.unmarshal(b[:n], &x); err != nil {
 		return x, fmt.Errorf("element in %s does not fit %s: %w: %w", c.name, reflect.TypeFor[T](), kvault.ErrInvalid, err)
 	}
-	if v, ok := any(&x).(*any); ok {
-		*v = plain(*v)
-	}
+	plain.Variable(&x)
 	return x, nil
-}
-
-// plain makes all integers in a value int64, but for those that do not fit, and all floating-point numbers float64.
-func plain(x any) any {
-	switch x := x.(type) {
-	case int8:
-		return int64(x)
-	case int16:
-		return int64(x)
-	case int32:
-		return int64(x)
-	case uint8:
-		return int64(x)
-	case uint16:
-		return int64(x)
-	case uint32:
-		return int64(x)
-	case uint64:
-		if x <= math.MaxInt64 {
-			return int64(x)
-		}
-	case float32:
-		return float64(x)
-	case []any:
-		for i := range x {
-			x[i] = plain(x[i])
-		}
-	case map[string]any:
-		for k, v := range x {
-			x[k] = plain(v)
-		}
-	}
-	return x
 }
 
 var (

@@ -2,18 +2,24 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 )
 
 // sink is a column that rows are appended to.
 type sink interface {
 	name() string
-	addText(text string) error
+	// addText does not keep text. null says that text stands for null, where the column holds nulls.
+	addText(text string, null bool) error
 	addJSON(v any) error
 	addArrow(a arrow.Array, i int) error
+	// nullable says whether addNull is possible.
+	nullable() bool
+	addNull() error
 	// flush writes what has gathered, if it is much or all is to be written.
 	flush(ctx context.Context, all bool) error
 }
@@ -44,9 +50,38 @@ func (g *gathering[T]) add(x T, err error) error {
 	return nil
 }
 
-func (g *gathering[T]) addText(text string) error           { return g.add(g.form.parse(text)) }
-func (g *gathering[T]) addJSON(v any) error                 { return g.add(g.form.fromJSON(v)) }
-func (g *gathering[T]) addArrow(a arrow.Array, i int) error { return g.add(g.form.fromArrow(a, i)) }
+func (g *gathering[T]) addText(text string, null bool) error {
+	switch x, err := *new(T), error(nil); {
+	case null && g.form.null != nil:
+		return g.add(x, nil)
+	case null && text != "": // the text that was chosen for null
+		return g.add(x, fmt.Errorf("%q stands for null, and the column holds no nulls: %w", text, kvault.ErrInvalid))
+	default:
+		if x, err = g.form.parse(text); err != nil && null {
+			err = fmt.Errorf("%w; an empty field is null in a column whose type ends in :null", err)
+		}
+		return g.add(x, err)
+	}
+}
+
+func (g *gathering[T]) addJSON(v any) error { return g.add(g.form.fromJSON(v)) }
+
+func (g *gathering[T]) addArrow(a arrow.Array, i int) error {
+	if a.IsNull(i) && !g.form.nulls {
+		return g.addNull()
+	}
+	return g.add(g.form.fromArrow(a, i))
+}
+
+func (g *gathering[T]) nullable() bool { return g.form.null != nil }
+
+func (g *gathering[T]) addNull() error {
+	var null T
+	if !g.nullable() {
+		return failed("import", g.c.Name(), wrongType(nil, "a value"))
+	}
+	return g.add(null, nil)
+}
 
 func (g *gathering[T]) flush(ctx context.Context, all bool) error {
 	if len(g.xs) == 0 || !all && g.bytes < bytesAtOnce {

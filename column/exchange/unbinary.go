@@ -142,6 +142,12 @@ func typeOf(t arrow.DataType) string {
 		return "i64"
 	case arrow.FLOAT32, arrow.FLOAT64:
 		return "f64"
+	case arrow.BOOL:
+		return "bool"
+	case arrow.DATE32, arrow.DATE64:
+		return "date"
+	case arrow.TIMESTAMP:
+		return typeOfTimestamp(t.(*arrow.TimestampType))
 	case arrow.STRING, arrow.LARGE_STRING:
 		return "str"
 	case arrow.BINARY, arrow.LARGE_BINARY:
@@ -152,6 +158,14 @@ func typeOf(t arrow.DataType) string {
 		return typeOfLists(t)
 	}
 	return ""
+}
+
+func typeOfTimestamp(t *arrow.TimestampType) string {
+	typ := "timestamp:" + t.Unit.String()
+	if t.TimeZone != "" {
+		typ += ":utc"
+	}
+	return typ
 }
 
 // typeOfLists is the type of a column for lists of numbers in one another: with dimensions if all of them have one.
@@ -212,11 +226,7 @@ func (d *binaryDecoder) next(sinks []sink) (rows int, err error) {
 			if s == nil {
 				continue
 			}
-			a := d.rec.Column(i)
-			if a.IsNull(d.at) {
-				return rows, failed("import", d.heads[i].name, wrongType(nil, "a value"))
-			}
-			if err := s.addArrow(a, d.at); err != nil {
+			if err := s.addArrow(d.rec.Column(i), d.at); err != nil {
 				return rows, err
 			}
 		}
