@@ -82,6 +82,10 @@ func sample(ctx context.Context, in decoder, o *InferOptions) ([]*guess, error) 
 			return late
 		}
 	}
+	wanted := o.Rows
+	if _, schema := in.(*binaryDecoder); schema && wanted == 0 {
+		wanted = -1 // the file says the types, and of nulls only that there may be some
+	}
 	for rows := int64(0); ; {
 		if err := ctx.Err(); err != nil {
 			return nil, failed("infer", "", err)
@@ -91,7 +95,7 @@ func sample(ctx context.Context, in decoder, o *InferOptions) ([]*guess, error) 
 		if err != nil && err != io.EOF {
 			return nil, failed("infer", "", fmt.Errorf("row %d: %w", rows+1, err))
 		}
-		if err == io.EOF || p.enough(rows, o.Rows) {
+		if err == io.EOF || p.enough(rows, wanted) {
 			return p.guesses, nil
 		}
 	}

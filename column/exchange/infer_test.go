@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -179,5 +180,23 @@ func TestInferOptions(t *testing.T) {
 	o.Columns = []string{"p", "q"}
 	if got := infer(t, strings.NewReader("1\ttrue\n2\tfalse\n"), exchange.Lines, o); got != "p=i64 q=bool" {
 		t.Error(got)
+	}
+}
+
+// Arrow and Parquet say their types; a column can be null if a value is, and not because the schema would allow it.
+func TestInferSchema(t *testing.T) {
+	v := open(t)
+	in := "n:i64,f:f64:null,t:timestamp:ms:utc,s:str:null,b:bool:null\n" + strings.Repeat("1,0.5,2013-01-01T00:00:00Z,x,true\n", 20_000) +
+		"2,,2013-01-01T00:00:00Z,x,\n"
+	_, err := exchange.Import(t.Context(), v, strings.NewReader(in), exchange.CSV, nil)
+	must(t, err)
+	for _, f := range []exchange.Format{exchange.Arrow, exchange.Parquet} {
+		var file bytes.Buffer
+		_, err := exchange.Export(t.Context(), v, &file, f, []string{"n", "f", "t", "s", "b"}, nil)
+		must(t, err)
+		want := "n=i64 f=f64:null t=timestamp:ms:utc s=str b=bool:null"
+		if got := infer(t, bytes.NewReader(file.Bytes()), f, nil); got != want {
+			t.Errorf("%s: %s, want %s", f, got, want)
+		}
 	}
 }

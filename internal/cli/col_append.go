@@ -96,15 +96,14 @@ func (a *app) colAppend(ctx context.Context, args []string, flags colAppendFlags
 	if err := checkNew(ctx, in, format, o); err != nil {
 		return err
 	}
-	if !flags.infer {
-		return a.appendRows(ctx, in, format, o)
-	}
 	given := o.Types
-	if err := a.inferTypes(ctx, in, format, o, flags.dryRun); err != nil || flags.dryRun {
-		return err
+	if flags.infer {
+		if err := a.inferTypes(ctx, in, format, o, flags.dryRun); err != nil || flags.dryRun {
+			return err
+		}
 	}
 	if err := a.appendRows(ctx, in, format, o); err != nil {
-		return a.explainInferred(ctx, in, format, o, given, err)
+		return a.explainMisfit(ctx, in, format, o, given, err)
 	}
 	return nil
 }

@@ -101,10 +101,15 @@ func shellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// explainInferred adds to an error about a value that did not fit what the whole table would fit.
-func (a *app) explainInferred(ctx context.Context, in *input, format exchange.Format, o *exchange.ImportOptions, given map[string]string, err error) error {
+// explainMisfit adds to an error about a value that does not fit a column which is to be made what the
+// whole table would fit. given are the types of --new.
+func (a *app) explainMisfit(ctx context.Context, in *input, format exchange.Format, o *exchange.ImportOptions, given map[string]string, err error) error {
 	bad := (*kvault.Error)(nil)
 	if !errors.Is(err, kvault.ErrInvalid) && !errors.Is(err, kvault.ErrTooLarge) || !errors.As(err, &bad) || in.rewind() != nil {
+		return err
+	}
+	existing, failed := a.existingColumns(ctx)
+	if failed != nil {
 		return err
 	}
 	whole := *o
@@ -113,7 +118,13 @@ func (a *app) explainInferred(ctx context.Context, in *input, format exchange.Fo
 	if failed != nil {
 		return err
 	}
-	fits := slices.DeleteFunc(found, func(c exchange.Inferred) bool { return o.Types[c.Name] == c.Type })
+	fits := slices.DeleteFunc(found, func(c exchange.Inferred) bool {
+		used, known := o.Types[c.Name]
+		if !known { // the file says it, and not that a value is null
+			used = strings.TrimSuffix(c.Type, ":null")
+		}
+		return used == c.Type || existing[o.Prefix+c.Name]
+	})
 	if len(fits) == 0 {
 		return err
 	}
