@@ -104,6 +104,9 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 	if err != nil {
 		return 0, err
 	}
+	if err := wholeTable(ctx, tx, o.Prefix, sinks); err != nil {
+		return 0, err
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return 0, failed("import", "", err)
