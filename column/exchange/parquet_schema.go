@@ -129,7 +129,6 @@ func (s *schemaReader) body(e schemaElement, rep, def, depth int) (*node, error)
 		s.leaves++
 		return n, nil
 	}
-	const convertedMap, convertedKeyValue, convertedList = 1, 2, 3
 	switch {
 	case e.logical.kind == logicalList || e.converted == convertedList:
 		return n, s.list(n, e, rep, def, depth)
@@ -139,6 +138,13 @@ func (s *schemaReader) body(e schemaElement, rep, def, depth int) (*node, error)
 	n.kind = structNode
 	return n, s.fields(n, e.children, rep, def, depth)
 }
+
+// The older forms of logical types that groups have.
+const (
+	convertedMap      = 1
+	convertedKeyValue = 2
+	convertedList     = 3
+)
 
 func (s *schemaReader) fields(n *node, children, rep, def, depth int) error {
 	if children == 0 {

@@ -1,6 +1,9 @@
 package exchange
 
-import "errors"
+import (
+	"encoding/binary"
+	"errors"
+)
 
 // compact reads Thrift's compact protocol, in which Parquet writes its footer and the headers of its pages. It never takes more
 // memory than the bytes it reads: a length that they cannot hold is an error.
@@ -224,5 +227,70 @@ func (c *compact) skipMap(depth int) {
 	for range n {
 		c.skipElement(types>>4, depth)
 		c.skipElement(types&0xf, depth)
+	}
+}
+
+// compactWriter writes the compact protocol.
+type compactWriter struct {
+	b    []byte
+	last []int16 // the field before, of the struct and of those it lies in
+}
+
+// begin begins a struct: that of a field, or an element of a list if there is no id.
+func (w *compactWriter) begin(id int16) {
+	if id > 0 {
+		w.field(id, thriftStruct)
+	}
+	w.last = append(w.last, 0)
+}
+
+func (w *compactWriter) end() {
+	w.b = append(w.b, thriftStop)
+	w.last = w.last[:len(w.last)-1]
+}
+
+func (w *compactWriter) field(id int16, t byte) {
+	before := &w.last[len(w.last)-1]
+	if delta := id - *before; delta > 0 && delta < 16 {
+		w.b = append(w.b, byte(delta)<<4|t)
+	} else {
+		w.b = binary.AppendVarint(append(w.b, t), int64(id))
+	}
+	*before = id
+}
+
+func (w *compactWriter) i32(id int16, x int) {
+	w.field(id, thriftI32)
+	w.b = binary.AppendVarint(w.b, int64(x))
+}
+
+func (w *compactWriter) i64(id int16, x int64) {
+	w.field(id, thriftI64)
+	w.b = binary.AppendVarint(w.b, x)
+}
+
+func (w *compactWriter) text(id int16, s string) {
+	w.field(id, thriftBinary)
+	w.appendText(s)
+}
+
+func (w *compactWriter) appendText(s string) {
+	w.b = append(binary.AppendUvarint(w.b, uint64(len(s))), s...)
+}
+
+func (w *compactWriter) bool(id int16, x bool) {
+	if x {
+		w.field(id, thriftTrue)
+	} else {
+		w.field(id, thriftFalse)
+	}
+}
+
+func (w *compactWriter) list(id int16, t byte, n int) {
+	w.field(id, thriftList)
+	if n < 15 {
+		w.b = append(w.b, byte(n)<<4|t)
+	} else {
+		w.b = binary.AppendUvarint(append(w.b, 0xf0|t), uint64(n))
 	}
 }
