@@ -35,8 +35,10 @@ func (c *Column[T]) Get(ctx context.Context, i int64) (x T, err error) {
 		if err := l.read(ctx, at, at+1, r); err != nil {
 			return err
 		}
-		x, err = c.codec.Decode(r.at(0))
-		return err
+		if x, err = c.codec.Decode(r.at(0)); err != nil {
+			return fmt.Errorf("element %d: %w", at, err)
+		}
+		return nil
 	})
 	return x, err
 }
@@ -63,7 +65,7 @@ func readAll[T any](ctx context.Context, l layout, codec Codec[T], from, to int6
 			return nil, err
 		}
 		var err error
-		if xs, err = decode(codec, xs, r); err != nil {
+		if xs, err = decode(codec, xs, r, from); err != nil {
 			return nil, err
 		}
 	}
@@ -84,6 +86,10 @@ func (c *Column[T]) Index(ctx context.Context, x T) (int64, error) {
 	if err != nil {
 		return -1, fail("search", c.name, err)
 	}
+	equal := bytes.Equal
+	if nullable, ok := c.codec.(withNulls); ok {
+		equal = nullable.same
+	}
 	found := int64(-1)
 	err = c.view(ctx, "search", func(l layout) error {
 		r := new(run)
@@ -92,7 +98,7 @@ func (c *Column[T]) Index(ctx context.Context, x T) (int64, error) {
 				return err
 			}
 			for i := range r.len() {
-				if bytes.Equal(r.at(i), want.at(0)) {
+				if equal(r.at(i), want.at(0)) {
 					found = from + int64(i)
 					return nil
 				}

@@ -61,7 +61,7 @@ func update[S Scope](ctx context.Context, s S, fn func(engine.Arrays) error) err
 }
 
 // Create makes a new, empty column. ErrExists if the name is taken. Names have 1 to 255 bytes of UTF-8; a column whose
-// elements differ in size takes the names with _data and _idx behind them too. o may be nil.
+// elements differ in size takes the names with _data and _idx behind them too, and a nullable one that with _valid. o may be nil.
 func Create[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T], o *Options) (*Column[T], error) {
 	err := valid(codec)
 	if err == nil {
@@ -99,6 +99,9 @@ func Ensure[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T
 
 // valid refuses a codec that was made of a size, an encoding or dimensions that are none.
 func valid[T any](codec Codec[T]) error {
+	if _, nullable := codec.(withNulls); !nullable && strings.HasSuffix(codec.Type(), nullSuffix) {
+		return invalid("codec with type %q: only that of a nullable column ends in %s", codec.Type(), nullSuffix)
+	}
 	if c, ok := codec.(interface{ check() error }); ok {
 		return c.check()
 	}
@@ -106,8 +109,12 @@ func valid[T any](codec Codec[T]) error {
 }
 
 func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o *Options) error {
+	typ, nullable := strings.CutSuffix(typ, nullSuffix)
 	if err := validType(typ); err != nil {
 		return err
+	}
+	if nullable && size > 0 {
+		size-- // of the data
 	}
 	if size < 0 {
 		return invalid("codec with type %q and size %d", typ, size)
@@ -123,6 +130,12 @@ func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o 
 		err = alone(ctx, a, made[0])
 	} else {
 		err = freeParts(ctx, a, name)
+	}
+	if err == nil {
+		err = freeCompanion(ctx, a, name, nullable)
+	}
+	if nullable {
+		made = append(made, companionOf(name, made[0].MaxChunk))
 	}
 	for _, arr := range made {
 		if err != nil {
@@ -140,20 +153,32 @@ func validType(typ string) error {
 		strings.ContainsFunc(typ, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return invalid("codec with type %.300q: the name of a type has 1 to %d bytes of printable text", typ, longestName)
 	}
+	if typ == validityType {
+		return invalid("codec with type %q: that is what a part of nullable columns has", typ)
+	}
 	return nil
 }
 
 // freeParts reports an error if a part of a column by that name would be another column.
 func freeParts(ctx context.Context, a engine.Arrays, name string) error {
 	for _, suffix := range []string{dataSuffix, indexSuffix} {
-		switch _, err := a.Array(ctx, name+suffix); {
-		case err == nil:
-			return &worded{"its part " + name + suffix + " would be a column that exists", kvault.ErrExists}
-		case !errors.Is(err, engine.ErrNotFound):
+		_, err := a.Array(ctx, name+suffix)
+		if err := taken(name+suffix, err); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// taken says what it means that the look for a part of a new column gave err.
+func taken(part string, err error) error {
+	switch {
+	case err == nil:
+		return &worded{"its part " + part + " would be a column that exists", kvault.ErrExists}
+	case errors.Is(err, engine.ErrNotFound):
+		return nil
+	}
+	return err
 }
 
 // free reports an error if the name is none, or taken by another column.

@@ -7,7 +7,8 @@
 //	err = sizes.Append(ctx, 4096)
 //
 // A [Column] has the calls of a list: Append, Extend, Get, Set, Insert, Delete, Slice, All, Index, Len. A [Codec] says how its elements
-// are encoded: [Int64], [Float64], [Bytes], [FixedBytes], [String], [Text], [FixedText], [Vector], [Tensors], [MessagePack], [CBOR], or one of your own.
+// are encoded: [Int64], [Float64], [Bool], [Date], [Timestamp], [TimestampUTC], [Bytes], [FixedBytes], [String], [Text], [FixedText], [Vector], [Tensors],
+// [MessagePack], [CBOR], or one of your own.
 //
 // # Transactions
 //

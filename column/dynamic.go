@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
@@ -16,10 +17,12 @@ import (
 //	case *column.Column[float64]:
 //	case *column.Column[[]byte]:
 //	case *column.Column[string]:
+//	case *column.Column[bool]:
+//	case *column.Column[time.Time]:
 //	}
 //
-// It is a Column[any] for msgpack and cbor, a Column[[]E] for vec of E with dimensions, and a Column[Tensor[E]] without. A Column[[]byte] is
-// one of type bytes, bytes:N, or vec:u8 with dimensions: its Type tells.
+// It is a Column[sql.Null[int64]] and so on if its Type ends in :null: see Nullable. It is a Column[any] for msgpack and cbor, a Column[[]E] for vec of E with dimensions, and a Column[Tensor[E]] without. A Column[[]byte] is
+// one of type bytes, bytes:N, or vec:u8 with dimensions, and a Column[time.Time] one of dates or of timestamps: its Type tells.
 type Dynamic interface {
 	Name() string
 	Type() string
@@ -27,8 +30,11 @@ type Dynamic interface {
 }
 
 // Types are the forms of the names of all types that this package has codecs for. N is the length of each element in bytes, ENC one of utf8, utf16le,
-// utf16be, ascii and latin1, ELEM one of f32, f64, i8, i16, i32, i64, u8, u16, u32 and u64, and DIM a dimension, of which there may be more.
-var Types = []string{"i64", "f64", "bytes", "bytes:N", "str", "str:ENC", "str:N", "str:N:ENC", "vec:ELEM", "vec:ELEM:DIM", "msgpack", "msgpack:N", "cbor", "cbor:N"}
+// utf16be, ascii and latin1, ELEM one of f32, f64, i8, i16, i32, i64, u8, u16, u32 and u64, DIM a dimension, of which there may be more, and UNIT
+// one of s, ms, us and ns. The file has bytes:1:bool for bool, and i64: before date and timestamp, which is timestamp:us. With :null behind, each of
+// them is the type of a nullable column.
+var Types = []string{"i64", "f64", "bool", "date", "timestamp", "timestamp:UNIT", "timestamp:UNIT:utc", "bytes", "bytes:N", "str", "str:ENC", "str:N", "str:N:ENC",
+	"vec:ELEM", "vec:ELEM:DIM", "msgpack", "msgpack:N", "cbor", "cbor:N"}
 
 // Codec returns the codec of the column.
 func (c *Column[T]) Codec() Codec[T] { return c.codec }
@@ -41,16 +47,31 @@ type kind struct {
 	typ    string
 	size   int
 	column func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic
+	// nullable returns the kind of a nullable column of the type.
+	nullable func() *kind
 }
 
 func kindOf[T any](codec Codec[T]) *kind {
-	return &kind{codec.Type(), codec.Size(), func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic {
+	k := plainKind(codec)
+	k.nullable = func() *kind { return plainKind(Nullable(codec)) }
+	return k
+}
+
+func plainKind[T any](codec Codec[T]) *kind {
+	return &kind{typ: codec.Type(), size: codec.Size(), column: func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic {
 		return &Column[T]{v: v, tx: tx, name: name, codec: codec}
 	}}
 }
 
 // kindNamed returns the kind of the type that the file calls so.
 func kindNamed(typ string) (*kind, error) {
+	if plain, nullable := strings.CutSuffix(typ, nullSuffix); nullable {
+		k, err := kindNamed(plain)
+		if err != nil || k.nullable == nil {
+			return nil, unknownType(typ)
+		}
+		return k.nullable(), nil
+	}
 	n, ok := parseType(typ)
 	if !ok || !n.fits() {
 		return nil, unknownType(typ)
@@ -58,10 +79,13 @@ func kindNamed(typ string) (*kind, error) {
 	var k *kind
 	switch n.base {
 	case "i64":
-		k = kindOf(Int64)
+		k = n.numbers()
 	case "f64":
 		k = kindOf(Float64)
 	case "bytes":
+		if n.as == asBool {
+			return kindOf(Bool), nil
+		}
 		k = either(n.size, Bytes, FixedBytes)
 	case "str":
 		k = either(n.size, Text(n.enc), func(size int) Codec[string] { return FixedText(size, n.enc) })
@@ -78,11 +102,22 @@ func kindNamed(typ string) (*kind, error) {
 	return k, nil
 }
 
+// numbers is the kind of what integers stand for.
+func (n *typeName) numbers() *kind {
+	switch {
+	case n.as == asDate:
+		return kindOf(Date)
+	case n.as == asTimestamp:
+		return kindOf[time.Time](timestampCodec{n.unit, n.utc})
+	}
+	return kindOf(Int64)
+}
+
 // KnownType says whether typ is the name of a type that this package has a codec for: see Types. What the Python package would ignore
 // behind one is not.
 func KnownType(typ string) bool {
 	_, err := kindNamed(typ)
-	return err == nil && strings.Count(typ, ":") <= strings.Count(canonical(typ), ":")
+	return err == nil && len(split(typ)) <= len(split(canonical(typ)))
 }
 
 // fits says whether an element of a fixed size can be in a chunk. A hostile file may say anything.
@@ -130,7 +165,7 @@ func OpenAny[S Scope](ctx context.Context, s S, name string) (Dynamic, error) {
 		if err != nil {
 			return err
 		}
-		k, err := kindNamed(p.data.Type)
+		k, err := kindNamed(p.typ())
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,11 @@ func TestDynamic(t *testing.T) {
 			"cbor": "*column.Column[interface {}] cbor", "cbor:64": "*column.Column[interface {}] cbor:64",
 			"vector:float32:3": "*column.Column[[]float32] vec:f32:3", "vec:u8:2:3": "*column.Column[[]uint8] vec:u8:2:3",
 			"vec:f64": "*column.Column[github.com/kohakuvault/kvault/column.Tensor[float64]] vec:f64", "vec:int16:1": "*column.Column[[]int16] vec:i16:1",
+			"bool": "*column.Column[bool] bytes:1:bool", "bytes:1:bool": "*column.Column[bool] bytes:1:bool", "bytes:2:bool": "*column.Column[[]uint8] bytes:2",
+			"date": "*column.Column[time.Time] i64:date", "i64:date": "*column.Column[time.Time] i64:date",
+			"timestamp": "*column.Column[time.Time] i64:timestamp:us", "timestamp:ns": "*column.Column[time.Time] i64:timestamp:ns",
+			"timestamp:s:utc": "*column.Column[time.Time] i64:timestamp:s:utc", "i64:timestamp:ms:utc": "*column.Column[time.Time] i64:timestamp:ms:utc",
+			"i64:timestamp": "*column.Column[int64] i64", "i64:timestamp:h": "*column.Column[int64] i64", "i64:more": "*column.Column[int64] i64",
 		} {
 			made, err := column.CreateAny(ctx, v, typ, typ, nil)
 			must(t, err)
@@ -73,7 +78,9 @@ func TestKnownType(t *testing.T) {
 	for typ, want := range map[string]bool{
 		"i64": true, "str": true, "string": true, "str:utf-8": true, "str:4:latin1": true, "bytes:5": true, "vec:f32": true, "vec:float32:2:3": true,
 		"msgpack:10": true, "": false, "i65": false, "i64:i64": false, "bytes:5:6": false, "bytes:0": false, "vec": false, "vec:f32:0": false,
-		"vec:f32:x": false, "str:ebcdic": false, "age:i64": false, ":i64": false, "vec:f64:1000000:1000000": false,
+		"vec:f32:x": false, "str:ebcdic": false, "age:i64": false, "bool": true, "date": true, "timestamp": true, "timestamp:ns": true, "timestamp:us:utc": true, "i64:timestamp:us:utc": true,
+		"bytes:1:bool": true, "i64:date": true, "i64:timestamp": false, "timestamp:h": false, "timestamp:utc": false, "date:utc": false, "bool:1": false,
+		"timestamp:us:utc:x": false, ":i64": false, "vec:f64:1000000:1000000": false,
 	} {
 		if got := column.KnownType(typ); got != want {
 			t.Errorf("%q: %v", typ, got)

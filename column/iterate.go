@@ -76,5 +76,5 @@ func readBlock[T any](ctx context.Context, l layout, codec Codec[T], from, to in
 	if err != nil || direct {
 		return block, err
 	}
-	return decode(codec, block[:0], r)
+	return decode(codec, block[:0], r, from)
 }

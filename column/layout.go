@@ -1,6 +1,7 @@
 package column
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,11 +37,29 @@ const (
 	entryBytes  = 12
 )
 
-// parts are the arrays of a column: one, or data and index.
+// parts are the arrays of a column: one, or data and index, and of a nullable one its companion.
 type parts struct {
 	data  engine.Array
 	index *engine.Array
+	valid *engine.Array
 }
+
+// typ is the type of the elements.
+func (p *parts) typ() string { return typeOf(p.data.Type, p.valid != nil) }
+
+// typeOf is the type of the elements of a column. What another program wrote behind the name of a type does not make it nullable.
+func typeOf(typ string, nullable bool) string {
+	for plain, cut := strings.CutSuffix(typ, nullSuffix); cut; plain, cut = strings.CutSuffix(typ, nullSuffix) {
+		typ = plain
+	}
+	if nullable {
+		typ += nullSuffix
+	}
+	return typ
+}
+
+// errPart: an array is a part of a column, and no column.
+var errPart = &worded{"it is a part of another column", kvault.ErrInvalid}
 
 // find looks for the arrays of the column. The kind that is probably there is looked for first.
 func find(ctx context.Context, a engine.Arrays, name string, variable bool) (*parts, error) {
@@ -49,8 +68,11 @@ func find(ctx context.Context, a engine.Arrays, name string, variable bool) (*pa
 		if variable {
 			look = findVariable
 		}
-		if p, err := look(ctx, a, name); !errors.Is(err, engine.ErrNotFound) {
+		if p, err := look(ctx, a, name); err == nil {
+			p.valid, err = companion(ctx, a, name)
 			return p, err
+		} else if !errors.Is(err, engine.ErrNotFound) {
+			return nil, err
 		}
 		variable = !variable
 	}
@@ -68,12 +90,19 @@ func findFixed(ctx context.Context, a engine.Arrays, name string) (*parts, error
 			continue
 		}
 		if _, err := findVariable(ctx, a, whole); err == nil {
-			return nil, &worded{fmt.Sprintf("it is a part of column %q", whole), kvault.ErrInvalid}
+			return nil, partOf(whole)
 		} else if !errors.Is(err, engine.ErrNotFound) {
 			return nil, err
 		}
 	}
+	if owner, err := ownerOf(ctx, a, &arr); err != nil || owner != "" {
+		return nil, cmp.Or(err, partOf(owner))
+	}
 	return &parts{data: arr}, check(&arr)
+}
+
+func partOf(whole string) error {
+	return &worded{fmt.Sprintf("it is a part of column %q", whole), errPart}
 }
 
 func findVariable(ctx context.Context, a engine.Arrays, name string) (*parts, error) {
@@ -88,7 +117,7 @@ func findVariable(ctx context.Context, a engine.Arrays, name string) (*parts, er
 	if data.Type = pairType(&data, &index); data.Type == "" {
 		return nil, engine.ErrNotFound
 	}
-	return &parts{data, &index}, errors.Join(check(&data), check(&index))
+	return &parts{data: data, index: &index}, errors.Join(check(&data), check(&index))
 }
 
 // pairType tells the two parts of a column from two columns that happen to have such names, and returns the type of the column's
@@ -146,15 +175,28 @@ func open(ctx context.Context, a engine.Arrays, name, typ string, size int) (lay
 	if err != nil {
 		return nil, err
 	}
-	if !sameType(p.data.Type, typ) || size > 0 && (p.index != nil || p.data.ElemSize != int64(size)) || size == 0 && p.index == nil {
-		return nil, &TypeError{Column: name, Type: p.data.Type, Want: typ}
+	if p.valid != nil && size > 0 {
+		size-- // of the data
 	}
-	var l layout = &fixed{stream{a, p.data}}
-	if p.index != nil {
-		l = openVariable(a, p)
+	if !sameType(p.typ(), typ) || size > 0 && (p.index != nil || p.data.ElemSize != int64(size)) || size == 0 && p.index == nil {
+		return nil, &TypeError{Column: name, Type: p.typ(), Want: typ}
+	}
+	l := plainLayout(a, p)
+	if p.valid != nil {
+		if l, err = openNullable(a, l, p); err != nil {
+			return nil, err
+		}
 	}
 	if behind := pendingFor(a, name, typ); len(behind) > 0 {
 		l = &extended{l, behind}
 	}
 	return l, nil
+}
+
+// plainLayout is the layout of the data.
+func plainLayout(a engine.Arrays, p *parts) layout {
+	if p.index != nil {
+		return openVariable(a, p)
+	}
+	return &fixed{stream{a, p.data}}
 }

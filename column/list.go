@@ -65,6 +65,25 @@ func describe(arrays []engine.Array) []Info {
 		}
 		return data, index
 	}
+	var isColumn func(name string) bool
+	isColumn = func(name string) bool {
+		if data, _ := pair(name); data != nil {
+			return true
+		}
+		arr := byName[name]
+		if arr == nil {
+			return false
+		}
+		for _, suffix := range []string{dataSuffix, indexSuffix} {
+			if whole, cut := strings.CutSuffix(name, suffix); cut {
+				if data, _ := pair(whole); data != nil {
+					return false
+				}
+			}
+		}
+		whole, cut := strings.CutSuffix(name, validSuffix)
+		return !cut || arr.Type != validityType || !isColumn(whole)
+	}
 	list := make([]Info, 0, len(arrays))
 	for _, arr := range arrays {
 		if whole, cut := strings.CutSuffix(arr.Name, indexSuffix); cut {
@@ -77,6 +96,15 @@ func describe(arrays []engine.Array) []Info {
 			if data, index := pair(whole); index != nil {
 				info = Info{Name: whole, Type: pairType(data, index), Len: index.Length}
 			}
+		}
+		whole, cut := strings.CutSuffix(arr.Name, validSuffix)
+		if cut && arr.Type == validityType && isColumn(whole) {
+			continue // told with its data
+		}
+		valid := byName[info.Name+validSuffix]
+		info.Type = typeOf(info.Type, valid != nil && valid.Type == validityType)
+		if strings.HasSuffix(info.Type, nullSuffix) && info.Size > 0 {
+			info.Size++
 		}
 		list = append(list, info)
 	}
@@ -95,12 +123,15 @@ func Drop[S Scope](ctx context.Context, s S, name string) error {
 }
 
 func (p *parts) drop(ctx context.Context, a engine.Arrays) error {
-	if p.index != nil {
-		if err := a.DropArray(ctx, p.index.ID); err != nil {
+	for _, arr := range []*engine.Array{p.valid, p.index, &p.data} {
+		if arr == nil {
+			continue
+		}
+		if err := a.DropArray(ctx, arr.ID); err != nil {
 			return err
 		}
 	}
-	return a.DropArray(ctx, p.data.ID)
+	return nil
 }
 
 // Rename gives a column another name. ErrNotFound if there is no column from, ErrExists if to is taken.
@@ -113,26 +144,42 @@ func Rename[S Scope](ctx context.Context, s S, from, to string) error {
 		if err := free(ctx, a, to, p.index != nil); err != nil {
 			return err
 		}
-		if p.index == nil {
-			renamed := p.data
-			renamed.Name = to
-			if err := alone(ctx, a, renamed); err != nil {
-				return err
-			}
-			return p.rename(ctx, a, to, "")
-		}
-		if err := freeParts(ctx, a, to); err != nil {
+		if err := p.freeTo(ctx, a, to); err != nil {
 			return err
 		}
-		return p.rename(ctx, a, to+dataSuffix, to+indexSuffix)
+		return p.rename(ctx, a, to)
 	}))
 }
 
-func (p *parts) rename(ctx context.Context, a engine.Arrays, data, index string) error {
+// freeTo reports an error if the column cannot have another name.
+func (p *parts) freeTo(ctx context.Context, a engine.Arrays, to string) error {
+	if err := freeCompanion(ctx, a, to, p.valid != nil); err != nil {
+		return err
+	}
+	if p.index != nil {
+		return freeParts(ctx, a, to)
+	}
+	renamed := p.data
+	renamed.Name = to
+	if err := alone(ctx, a, renamed); err != nil {
+		return err
+	}
+	owner, err := ownerOf(ctx, a, &renamed)
+	if err == nil && owner != "" {
+		err = invalid("it would be taken for a part of column %q: choose another name", owner)
+	}
+	return err
+}
+
+func (p *parts) rename(ctx context.Context, a engine.Arrays, to string) error {
+	data := to
+	if p.index != nil {
+		data += dataSuffix
+	}
 	for _, part := range []struct {
 		arr  *engine.Array
 		name string
-	}{{&p.data, data}, {p.index, index}} {
+	}{{&p.data, data}, {p.index, to + indexSuffix}, {p.valid, to + validSuffix}} {
 		if part.arr == nil {
 			continue
 		}

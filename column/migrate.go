@@ -50,9 +50,8 @@ func migrate(ctx context.Context, a engine.Arrays, name string, p *parts, old *j
 		}
 		from += int64(r.len())
 	}
-	if err := p.drop(ctx, a); err != nil {
+	if err := (&parts{data: p.data, index: p.index}).drop(ctx, a); err != nil {
 		return err
 	}
-	fresh := &parts{data: made[0], index: &made[1]}
-	return fresh.rename(ctx, a, name+dataSuffix, name+indexSuffix)
+	return (&parts{data: made[0], index: &made[1]}).rename(ctx, a, name)
 }

@@ -65,6 +65,15 @@ func (c *packedCodec[T]) Append(dst []byte, x T) ([]byte, error) {
 	return pad(dst, before, c.size)
 }
 
+// placeholder is what a null leaves in the data of a nullable column: a null of the format, for programs that read the data alone.
+func (c *packedCodec[T]) placeholder() []byte {
+	b, err := c.marshal(nil, nil)
+	if err != nil {
+		panic(err) // nil can always be encoded
+	}
+	return append(b, make([]byte, max(c.size-len(b), 0))...)
+}
+
 func (c *packedCodec[T]) Decode(b []byte) (x T, err error) {
 	n, err := c.length(b)
 	if err == nil && (!c.fixed && n < len(b) || len(bytes.TrimRight(b[n:], "\x00")) > 0) {

@@ -56,6 +56,10 @@ func encode[T any](c Codec[T], xs ...T) (*run, error) {
 		return r, nil
 	}
 	r.lent = true
+	longest := longestElement
+	if _, nullable := c.(withNulls); nullable {
+		longest++ // the element and what says that it is there
+	}
 	for i, x := range xs {
 		before := len(r.data)
 		data, err := c.Append(r.data, x)
@@ -65,8 +69,8 @@ func encode[T any](c Codec[T], xs ...T) (*run, error) {
 		switch n := len(data) - before; {
 		case r.size > 0 && n != r.size || n < 0:
 			return nil, fmt.Errorf("element %d: codec %s made %d bytes, want %d: %w", i, c.Type(), n, r.size, kvault.ErrInvalid)
-		case n > longestElement:
-			return nil, fmt.Errorf("element %d has %d bytes, at most %d are possible: %w", i, n, longestElement, kvault.ErrTooLarge)
+		case n > longest:
+			return nil, fmt.Errorf("element %d has %d bytes, at most %d are possible: %w", i, n, longest, kvault.ErrTooLarge)
 		}
 		r.data = data
 		if r.size == 0 {
@@ -76,8 +80,8 @@ func encode[T any](c Codec[T], xs ...T) (*run, error) {
 	return r, nil
 }
 
-// decode appends the elements of a run to dst.
-func decode[T any](c Codec[T], dst []T, r *run) ([]T, error) {
+// decode appends the elements of a run, of which the first has number from, to dst.
+func decode[T any](c Codec[T], dst []T, r *run, from int64) ([]T, error) {
 	n := r.len()
 	if b, ok := c.(bulk[T]); ok {
 		from := len(dst)
@@ -88,7 +92,7 @@ func decode[T any](c Codec[T], dst []T, r *run) ([]T, error) {
 	for i := range n {
 		x, err := c.Decode(r.at(i))
 		if err != nil {
-			return dst, fmt.Errorf("element %d: %w", i, err)
+			return dst, fmt.Errorf("element %d: %w", from+int64(i), err)
 		}
 		dst = append(dst, x)
 	}

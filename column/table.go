@@ -59,7 +59,7 @@ func (f *field[R, T]) read(ctx context.Context, from int64, rows []R) (n int, er
 		if err := l.read(ctx, from, from+int64(len(rows)), r); err != nil {
 			return err
 		}
-		xs, err := decode(f.c.codec, nil, r)
+		xs, err := decode(f.c.codec, nil, r, from)
 		for i := range xs {
 			*f.at(&rows[i]) = xs[i]
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // typeName is the name of a type of elements, taken apart. The Python package keeps names as its caller wrote them, and knows
@@ -12,8 +13,11 @@ type typeName struct {
 	base string // i64, f64, bytes, str, vec, msgpack or cbor
 	size int    // of each element of bytes, str, msgpack and cbor, or 0 if they differ
 	enc  Encoding
-	elem string // of vec
-	dims []int  // of vec, none if they differ
+	elem string        // of vec
+	dims []int         // of vec, none if they differ
+	as   string        // what the numbers or bytes stand for: bool, date, timestamp, or nothing
+	unit time.Duration // of timestamp
+	utc  bool          // of timestamp
 }
 
 func (n *typeName) String() string {
@@ -30,7 +34,34 @@ func (n *typeName) String() string {
 	if n.enc != "" {
 		parts = append(parts, string(n.enc))
 	}
+	if n.as != "" {
+		parts = append(parts, n.as)
+	}
+	if n.unit != 0 {
+		parts = append(parts, unitName(n.unit))
+	}
+	if n.utc {
+		parts = append(parts, "utc")
+	}
 	return strings.Join(parts, ":")
+}
+
+// shortNames are names of types that this package takes and does not write.
+var shortNames = map[string][]string{
+	asBool: {"bytes", "1", asBool}, asDate: {"i64", asDate}, asTimestamp: {"i64", asTimestamp},
+}
+
+// split returns the parts of the name of a type, those of its long name for a short one.
+func split(typ string) []string {
+	parts := strings.Split(typ, ":")
+	long, ok := shortNames[parts[0]]
+	if !ok {
+		return parts
+	}
+	if typ == asTimestamp {
+		parts = append(parts, unitName(time.Microsecond))
+	}
+	return append(slices.Clone(long), parts[1:]...)
 }
 
 // Other names that the package takes.
@@ -50,16 +81,21 @@ func unalias[T ~string](alias map[T]T, name T) T {
 
 // parseType reports false if it does not know the type. What follows a type that takes no more is ignored, as the package ignores it.
 func parseType(typ string) (*typeName, bool) {
-	parts := strings.Split(typ, ":")
+	parts := split(typ)
 	n, rest := &typeName{base: unalias(baseAlias, parts[0])}, parts[1:]
 	switch n.base {
-	case "i64", "f64":
+	case "f64":
+		return n, true
+	case "i64":
+		n.parseTime(rest)
 		return n, true
 	case "bytes", "msgpack", "cbor":
 		if len(rest) == 0 {
 			return n, true
 		}
-		n.size = positive(rest[0])
+		if n.size = positive(rest[0]); n.base == "bytes" && n.size == 1 && len(rest) > 1 && rest[1] == asBool {
+			n.as = asBool
+		}
 		return n, n.size > 0
 	case "str":
 		return n, n.parseText(rest)
@@ -74,6 +110,17 @@ func parseType(typ string) (*typeName, bool) {
 		return n, elementCodes[n.elem] != 0 && !slices.Contains(n.dims, 0)
 	}
 	return nil, false
+}
+
+// parseTime takes what follows i64. To the Python package it is nothing.
+func (n *typeName) parseTime(rest []string) {
+	switch {
+	case len(rest) == 0:
+	case rest[0] == asDate:
+		n.as = asDate
+	case rest[0] == asTimestamp && len(rest) > 1 && units[rest[1]] != 0:
+		n.as, n.unit, n.utc = asTimestamp, units[rest[1]], len(rest) > 2 && rest[2] == "utc"
+	}
 }
 
 // parseText takes what follows str: nothing, a size, an encoding, or both.
@@ -112,8 +159,12 @@ func canonical(typ string) string {
 	case "i64", "f64", "bytes", "str:utf8":
 		return typ
 	}
-	if n, ok := parseType(typ); ok {
-		return n.String()
+	plain, nullable := strings.CutSuffix(typ, nullSuffix)
+	if n, ok := parseType(plain); ok {
+		plain = n.String()
 	}
-	return typ
+	if nullable {
+		return plain + nullSuffix
+	}
+	return plain
 }

@@ -96,6 +96,11 @@ func (c *vectorCodec[E]) Append(dst []byte, x []E) ([]byte, error) {
 	return binary.Append(append(dst, c.code), binary.LittleEndian, x)
 }
 
+// placeholder is what a null leaves in the data of a nullable column: zeros.
+func (c *vectorCodec[E]) placeholder() []byte {
+	return append([]byte{c.code}, make([]byte, c.size-1)...)
+}
+
 func (c *vectorCodec[E]) Decode(b []byte) ([]E, error) {
 	if len(b) == 0 || b[0] != c.code {
 		return nil, wrongElement(b, c.code, c.typ)
@@ -163,6 +168,9 @@ func (c *tensorCodec[E]) Append(dst []byte, x Tensor[E]) ([]byte, error) {
 	}
 	return binary.Append(dst, binary.LittleEndian, x.Data)
 }
+
+// placeholder is what a null leaves in the data of a nullable column: an array of one dimension that holds nothing.
+func (c *tensorCodec[E]) placeholder() []byte { return []byte{c.code, 1, 0, 0, 0, 0} }
 
 func (c *tensorCodec[E]) Decode(b []byte) (Tensor[E], error) {
 	none := Tensor[E]{}

@@ -38,7 +38,7 @@ func newBinaryEncoder(sources []source, schema *arrow.Schema, w recordWriter, er
 func schemaOf(sources []source) *arrow.Schema {
 	fields := make([]arrow.Field, len(sources))
 	for i, s := range sources {
-		fields[i] = arrow.Field{Name: s.name(), Type: s.arrowType()}
+		fields[i] = arrow.Field{Name: s.name(), Type: s.arrowType(), Nullable: s.nullable()}
 	}
 	return arrow.NewSchema(fields, nil)
 }

@@ -30,8 +30,9 @@ type form[T any] struct {
 	fromJSON func(v any) (T, error)
 	// fromArrow returns element i of an array of any type it understands.
 	fromArrow func(a arrow.Array, i int) (T, error)
-	nulls     bool          // fromArrow takes nulls
-	size      func(x T) int // about how many bytes an element takes beside the T
+	nulls     bool           // fromArrow takes nulls
+	null      func(x T) bool // whether x is a null, of a nullable column
+	size      func(x T) int  // about how many bytes an element takes beside the T
 }
 
 func unsupported(name, typ string) error {
@@ -57,7 +58,7 @@ func number(v any) (string, error) {
 
 func wrongType(v any, want string) error {
 	if v == nil {
-		return fmt.Errorf("null, want %s: columns hold no nulls: %w", want, kvault.ErrInvalid)
+		return fmt.Errorf("null, want %s: the column is not nullable: make it one of its type with :null behind, or see column.AllowNulls: %w", want, kvault.ErrInvalid)
 	}
 	return fmt.Errorf("%v, want %s: %w", v, want, kvault.ErrInvalid)
 }

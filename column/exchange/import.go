@@ -27,8 +27,8 @@ type ImportOptions struct {
 // Import appends the rows of a table to columns of equal length, and makes those that do not exist. It is one transaction: on an
 // error, nothing was written. Other writers wait while r is read, so copy a slow source to a file first. Arrow and Parquet need an r that is an io.ReaderAt and an io.Seeker too, as a file is.
 //
-// Integers and floating-point numbers of other widths are taken if their value stays the same. Columns hold no nulls, so one is an
-// error, as is anything else that does not fit; the error names row, from 1, and column.
+// Integers and floating-point numbers of other widths are taken if their value stays the same. A null is an
+// error if the column is not nullable, as is anything else that does not fit; the error names row, from 1, and column.
 func Import(ctx context.Context, v *kvault.Vault, r io.Reader, f Format, o *ImportOptions) (rows int64, err error) {
 	if o == nil {
 		o = &ImportOptions{}

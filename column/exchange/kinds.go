@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"slices"
 
 	"github.com/kohakuvault/kvault/column"
 )
@@ -34,13 +35,19 @@ func kindOf[T any](formOf func(typ string) *form[T]) kind {
 
 func always[T any](f *form[T]) func(string) *form[T] { return func(string) *form[T] { return f } }
 
-var kinds = []kind{
-	kindOf(always(intForm)), kindOf(always(floatForm)), kindOf(always(textForm)), kindOf(always(valueForm)), kindOf(bytesOrVector),
-	kindOf(vectorForm[float32]), kindOf(vectorForm[float64]), kindOf(vectorForm[int8]), kindOf(vectorForm[int16]), kindOf(vectorForm[int32]),
-	kindOf(vectorForm[int64]), kindOf(vectorForm[uint16]), kindOf(vectorForm[uint32]), kindOf(vectorForm[uint64]),
-	kindOf(tensorForm[float32]), kindOf(tensorForm[float64]), kindOf(tensorForm[int8]), kindOf(tensorForm[int16]), kindOf(tensorForm[int32]),
-	kindOf(tensorForm[int64]), kindOf(tensorForm[uint8]), kindOf(tensorForm[uint16]), kindOf(tensorForm[uint32]), kindOf(tensorForm[uint64]),
+// kindsOf are the kinds of columns of a type, nullable or not.
+func kindsOf[T any](formOf func(typ string) *form[T]) []kind {
+	return []kind{kindOf(formOf), kindOf(nullForm(formOf))}
 }
+
+var kinds = slices.Concat(
+	kindsOf(always(intForm)), kindsOf(always(floatForm)), kindsOf(always(textForm)), kindsOf(always(boolForm)), kindsOf(timeForm),
+	kindsOf(always(valueForm)), kindsOf(bytesOrVector),
+	kindsOf(vectorForm[float32]), kindsOf(vectorForm[float64]), kindsOf(vectorForm[int8]), kindsOf(vectorForm[int16]), kindsOf(vectorForm[int32]),
+	kindsOf(vectorForm[int64]), kindsOf(vectorForm[uint16]), kindsOf(vectorForm[uint32]), kindsOf(vectorForm[uint64]),
+	kindsOf(tensorForm[float32]), kindsOf(tensorForm[float64]), kindsOf(tensorForm[int8]), kindsOf(tensorForm[int16]), kindsOf(tensorForm[int32]),
+	kindsOf(tensorForm[int64]), kindsOf(tensorForm[uint8]), kindsOf(tensorForm[uint16]), kindsOf(tensorForm[uint32]), kindsOf(tensorForm[uint64]),
+)
 
 func newSource(ctx context.Context, d column.Dynamic, from, to int64) (source, error) {
 	for _, k := range kinds {

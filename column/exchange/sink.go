@@ -14,6 +14,9 @@ type sink interface {
 	addText(text string) error
 	addJSON(v any) error
 	addArrow(a arrow.Array, i int) error
+	// nullable says whether addNull is possible.
+	nullable() bool
+	addNull() error
 	// write writes what has gathered.
 	write(ctx context.Context) error
 }
@@ -67,10 +70,20 @@ func (g *gathering[T]) add(x T, err error) error {
 func (g *gathering[T]) addText(text string) error { return g.add(g.form.parse(text)) }
 func (g *gathering[T]) addJSON(v any) error       { return g.add(g.form.fromJSON(v)) }
 
+func (g *gathering[T]) nullable() bool { return g.form.null != nil }
+
+func (g *gathering[T]) addNull() error {
+	var null T
+	if !g.nullable() {
+		return failed("import", g.c.Name(), wrongType(nil, "a value"))
+	}
+	return g.add(null, nil)
+}
+
 func (g *gathering[T]) addArrow(a arrow.Array, i int) error {
 	a, i = plainArray(a, i)
 	if a.IsNull(i) && !g.form.nulls {
-		return failed("import", g.c.Name(), wrongType(nil, "a value"))
+		return g.addNull()
 	}
 	return g.add(g.form.fromArrow(a, i))
 }

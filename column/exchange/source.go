@@ -23,6 +23,9 @@ type source interface {
 	// appendText and appendJSON append element i of the window to dst.
 	appendText(dst []byte, i int) []byte
 	appendJSON(dst []byte, i int) []byte
+	// nullable says that elements may be nulls, and null whether element i of the window is one.
+	nullable() bool
+	null(i int) bool
 	// quoted says that the text form has to be quoted in CSV.
 	quoted() bool
 	arrowType() arrow.DataType
@@ -90,5 +93,7 @@ func (w *window[T]) refuse() error {
 func (w *window[T]) appendText(dst []byte, i int) []byte { return w.form.text(dst, w.page[i]) }
 func (w *window[T]) appendJSON(dst []byte, i int) []byte { return w.form.json(dst, w.page[i]) }
 func (w *window[T]) quoted() bool                        { return w.form.quoted }
+func (w *window[T]) nullable() bool                      { return w.form.null != nil }
+func (w *window[T]) null(i int) bool                     { return w.form.null != nil && w.form.null(w.page[i]) }
 func (w *window[T]) arrowType() arrow.DataType           { return w.form.arrow }
 func (w *window[T]) build(b array.Builder, n int)        { w.form.build(b, w.page[:n]) }

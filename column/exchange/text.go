@@ -66,7 +66,7 @@ func (e *textEncoder) separate(by byte, column int) {
 func (e *textEncoder) csvRow(i int) {
 	for n, s := range e.sources {
 		e.separate(',', n)
-		if !s.quoted() {
+		if !s.quoted() || s.null(i) {
 			e.buf = s.appendText(e.buf, i)
 			continue
 		}

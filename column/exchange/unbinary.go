@@ -13,7 +13,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/kohakuvault/kvault"
-	"github.com/kohakuvault/kvault/column"
 )
 
 // arrowDecoder reads record batches, and hands them on some rows at a time.
@@ -185,11 +184,7 @@ func typeOf(t arrow.DataType) string {
 	case arrow.ListLikeType:
 		return typeOfLists(t)
 	case *arrow.TimestampType:
-		typ := "i64:timestamp:" + t.Unit.String()
-		if t.TimeZone != "" {
-			typ += ":utc"
-		}
-		return ifKnown(typ)
+		return typeOfTimestamp(t)
 	}
 	switch t.ID() {
 	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64:
@@ -201,19 +196,19 @@ func typeOf(t arrow.DataType) string {
 	case arrow.BINARY, arrow.LARGE_BINARY, arrow.BINARY_VIEW:
 		return "bytes"
 	case arrow.BOOL:
-		return ifKnown("bytes:1:bool")
+		return "bool"
 	case arrow.DATE32, arrow.DATE64:
-		return ifKnown("i64:date")
+		return "date"
 	}
 	return ""
 }
 
-// ifKnown is the name of a type if package column has a codec for it.
-func ifKnown(typ string) string {
-	if column.KnownType(typ) {
-		return typ
+func typeOfTimestamp(t *arrow.TimestampType) string {
+	typ := "timestamp:" + t.Unit.String()
+	if t.TimeZone != "" {
+		typ += ":utc"
 	}
-	return ""
+	return typ
 }
 
 // typeOfLists is the type of a column for lists of numbers in one another: with dimensions if all of them have one.

@@ -91,7 +91,12 @@ func (d *csvDecoder) next(sinks []sink) (int, error) {
 			if s == nil {
 				continue
 			}
-			if err := s.addText(strings.Clone(record[i])); err != nil {
+			if record[i] == "" && s.nullable() {
+				err = s.addNull()
+			} else {
+				err = s.addText(strings.Clone(record[i]))
+			}
+			if err != nil {
 				return 0, err
 			}
 			bytes += len(record[i])
@@ -223,7 +228,11 @@ func (d *lineDecoder) next(sinks []sink) (int, error) {
 			return 0, fmt.Errorf("%d fields, separated by tabs, for %d columns: %w", len(fields), len(sinks), kvault.ErrInvalid)
 		}
 		for i, s := range sinks {
-			if err := s.addText(fields[i]); err != nil {
+			add := func() error { return s.addText(fields[i]) }
+			if fields[i] == "" && s.nullable() {
+				add = s.addNull
+			}
+			if err := add(); err != nil {
 				return 0, err
 			}
 		}

@@ -1,0 +1,184 @@
+package exchange
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/kohakuvault/kvault"
+)
+
+var boolForm = &form[bool]{
+	text:  appendBool,
+	json:  appendBool,
+	arrow: arrow.FixedWidthTypes.Boolean,
+	build: func(b array.Builder, xs []bool) { b.(*array.BooleanBuilder).AppendValues(xs, nil) },
+	parse: parseBool,
+	fromJSON: func(v any) (bool, error) {
+		switch v := v.(type) {
+		case bool:
+			return v, nil
+		case string:
+			return parseBool(v)
+		}
+		return false, wrongType(v, "true or false")
+	},
+	fromArrow: func(a arrow.Array, i int) (bool, error) {
+		if a, ok := a.(*array.Boolean); ok {
+			return a.Value(i), nil
+		}
+		return false, wrongArrow(a, "bool")
+	},
+	size: func(bool) int { return 1 },
+}
+
+func appendBool(dst []byte, x bool) []byte { return fmt.Appendf(dst, "%t", x) }
+
+// parseBool takes True and TRUE too: that is how Python and spreadsheets write them.
+func parseBool(text string) (bool, error) {
+	switch {
+	case strings.EqualFold(text, "true"):
+		return true, nil
+	case strings.EqualFold(text, "false"):
+		return false, nil
+	}
+	return false, malformed(text, "true or false")
+}
+
+// timeForm is the form of dates and timestamps.
+func timeForm(typ string) *form[time.Time] {
+	k := timeKindOf(typ)
+	f := &form[time.Time]{
+		text:      func(dst []byte, x time.Time) []byte { return x.AppendFormat(dst, k.layout) },
+		picky:     true,
+		arrow:     arrow.FixedWidthTypes.Date32,
+		build:     buildDates,
+		parse:     k.parse,
+		fromArrow: k.fromArrow,
+		size:      func(time.Time) int { return 24 },
+	}
+	f.json = func(dst []byte, x time.Time) []byte { return jsonString(dst, x.Format(k.layout)) }
+	f.fromJSON = func(v any) (time.Time, error) {
+		if s, ok := v.(string); ok {
+			return k.parse(s)
+		}
+		return time.Time{}, wrongType(v, k.want+" in a string")
+	}
+	if k.unit != "" {
+		t := &arrow.TimestampType{Unit: arrowUnits[k.unit]}
+		if k.utc {
+			t.TimeZone = "UTC"
+		}
+		f.arrow = t
+		f.build = func(b array.Builder, xs []time.Time) { buildTimestamps(b, xs, t.Unit.Multiplier()) }
+	}
+	return f
+}
+
+// timeKind is a type of dates or of timestamps.
+type timeKind struct {
+	typ, unit    string // the unit is empty for dates
+	utc          bool
+	layout, want string
+}
+
+var arrowUnits = map[string]arrow.TimeUnit{"s": arrow.Second, "ms": arrow.Millisecond, "us": arrow.Microsecond, "ns": arrow.Nanosecond}
+
+const (
+	clockLayout = "T15:04:05.999999999"
+	clockBytes  = len("T15:04:05")
+)
+
+func timeKindOf(typ string) timeKind {
+	parts := strings.Split(typ, ":") // i64:date, i64:timestamp:us or i64:timestamp:us:utc
+	k := timeKind{typ: typ, layout: time.DateOnly, want: "a date such as 2006-01-02"}
+	if len(parts) < 3 {
+		return k
+	}
+	k.unit = parts[2]
+	k.layout, k.want = time.DateOnly+clockLayout, "a date and time without a time zone, such as 2006-01-02T15:04:05"
+	if k.utc = len(parts) > 3; k.utc {
+		k.layout, k.want = time.DateOnly+clockLayout+"Z", "a date and time with its time zone, such as 2006-01-02T15:04:05Z"
+	}
+	return k
+}
+
+// parse takes what text writes, with a space for the T too. An instant may have any offset from UTC; a date without a time of day is midnight
+// where there are no zones.
+func (k timeKind) parse(text string) (time.Time, error) {
+	date, clock := text, ""
+	if len(text) > len(time.DateOnly) {
+		date, clock = text[:len(time.DateOnly)], text[len(time.DateOnly):]
+	}
+	layout := time.DateOnly
+	switch {
+	case k.unit == "" || clock == "" && !k.utc:
+	case k.utc:
+		layout = time.RFC3339Nano
+	default:
+		layout += clockLayout
+	}
+	if clock != "" && clock[0] == ' ' {
+		clock = "T" + clock[1:]
+	}
+	x, err := time.Parse(layout, date+clock)
+	lenient := clock != "" && (len(clock) < clockBytes || clock[3] != ':') || strings.Contains(clock, ",")
+	if err != nil || lenient {
+		return x, malformed(text, k.want)
+	}
+	if len(clock) > clockBytes {
+		fraction, _, _ := strings.Cut(clock[clockBytes:], "Z")
+		fraction, _, _ = strings.Cut(strings.Replace(fraction, "-", "+", 1), "+")
+		if digits := strings.TrimRight(fraction, "0"); len(digits) > len(".999999999") {
+			return x, fmt.Errorf("%q is more exact than a nanosecond: %w", text, kvault.ErrInvalid)
+		}
+	}
+	return x.UTC(), nil
+}
+
+// fromArrow takes what stands for the same: dates and timestamps of any unit, of the column's sort. What the column's unit cannot hold is refused
+// when it is added.
+func (k timeKind) fromArrow(a arrow.Array, i int) (time.Time, error) {
+	switch a := a.(type) {
+	case *array.Date32:
+		if !k.utc {
+			return timeOf(int64(a.Value(i)), 24*60*60, 1)
+		}
+	case *array.Date64:
+		if !k.utc {
+			return timeOf(int64(a.Value(i)), 1, 1000)
+		}
+	case *array.Timestamp:
+		t := a.DataType().(*arrow.TimestampType)
+		if k.utc == (t.TimeZone != "") {
+			return timeOf(int64(a.Value(i)), 1, int64(time.Second/t.Unit.Multiplier()))
+		}
+	}
+	return time.Time{}, wrongArrow(a, k.typ)
+}
+
+// timeOf is the time that lies n units after the beginning of 1970: units of so many seconds, or of which so many are a second.
+func timeOf(n, seconds, perSecond int64) (time.Time, error) {
+	const most = 1e12 // seconds, beyond all years that a column holds
+	if s := n / perSecond; s > most/seconds || s < -most/seconds {
+		return time.Time{}, fmt.Errorf("%d in the unit of the file is a date beyond the year 9999 or before 0: %w", n, kvault.ErrInvalid)
+	}
+	return time.Unix(n/perSecond*seconds, n%perSecond*(int64(time.Second)/perSecond)).UTC(), nil
+}
+
+func buildDates(b array.Builder, xs []time.Time) {
+	const secondsOfDay = 24 * 60 * 60
+	for _, x := range xs {
+		b.(*array.Date32Builder).Append(arrow.Date32(x.Unix() / secondsOfDay)) // whole days
+	}
+}
+
+func buildTimestamps(b array.Builder, xs []time.Time, unit time.Duration) {
+	for _, x := range xs {
+		n := x.Unix()*int64(time.Second/unit) + int64(x.Nanosecond())/int64(unit)
+		b.(*array.TimestampBuilder).Append(arrow.Timestamp(n))
+	}
+}

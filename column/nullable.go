@@ -1,0 +1,66 @@
+package column
+
+import (
+	"bytes"
+	"database/sql"
+)
+
+// nullSuffix ends the name of the type of a nullable column.
+const nullSuffix = ":null"
+
+// Nullable makes a codec for columns whose elements may be missing, of a codec of the elements that are there: its type is that
+// codec's with :null behind. The elements lie as without, with a placeholder for each that is missing, and which those are lies
+// beside them, in a companion column NAME_valid of one byte for each element. All calls keep the two together. The zero
+// sql.Null is a null. Nulls are equal for Index and Contains.
+//
+// To open a nullable column with the plain codec is a *TypeError, as is the reverse. AllowNulls makes a column nullable.
+func Nullable[T any](codec Codec[T]) Codec[sql.Null[T]] { return nullableCodec[T]{codec} }
+
+// nullableCodec encodes an element as one byte, 0 for null and 1 else, and what the codec makes of it.
+type nullableCodec[T any] struct{ codec Codec[T] }
+
+// withNulls is a nullableCodec of any type.
+type withNulls interface {
+	// same says whether two encoded elements are equal.
+	same(a, b []byte) bool
+}
+
+func (c nullableCodec[T]) Type() string { return c.codec.Type() + nullSuffix }
+
+func (c nullableCodec[T]) Size() int {
+	if n := c.codec.Size(); n > 0 {
+		return 1 + n
+	}
+	return 0
+}
+
+func (c nullableCodec[T]) check() error {
+	if _, twice := c.codec.(withNulls); twice {
+		return invalid("%s: a column is nullable once", c.Type())
+	}
+	return valid(c.codec)
+}
+
+func (c nullableCodec[T]) Append(dst []byte, x sql.Null[T]) ([]byte, error) {
+	if x.Valid {
+		return c.codec.Append(append(dst, 1), x.V)
+	}
+	dst = append(dst, 0)
+	if p, ok := c.codec.(interface{ placeholder() []byte }); ok {
+		return append(dst, p.placeholder()...), nil
+	}
+	return append(dst, make([]byte, c.codec.Size())...), nil
+}
+
+func (c nullableCodec[T]) Decode(b []byte) (x sql.Null[T], err error) {
+	if b[0] == 0 {
+		return x, nil
+	}
+	x.V, err = c.codec.Decode(b[1:])
+	x.Valid = err == nil
+	return x, err
+}
+
+func (nullableCodec[T]) same(a, b []byte) bool {
+	return a[0] == b[0] && (a[0] == 0 || bytes.Equal(a, b))
+}
