@@ -32,7 +32,8 @@
 // file in one transaction with them. Lengths, indexes and every other answer count it in; whatever else changes a column flushes
 // first.
 //
-// [Create], [Open], [Ensure], [List], [Rename] and [Drop] take a vault or a transaction.
+// [Create], [Open], [Ensure], [List], [Rename] and [Drop] take a vault or a transaction. A table with a name is the columns under one
+// prefix, such as "flights/": [RenamePrefix] and [DropPrefix] are for all of them at once.
 //
 // # Questions
 //

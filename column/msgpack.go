@@ -9,7 +9,7 @@ import (
 )
 
 // MessagePack keeps values of any form in MessagePack, type msgpack: structs, maps, slices, text, numbers. Fields are named by their tags
-// msgpack or json. As an any, what comes out is nil, or a bool, int64, float64, string, []byte, time.Time, []any or map[string]any,
+// msgpack or json. Wherever T has an any, what comes out is nil, or a bool, int64, float64, string, []byte, time.Time, []any or map[string]any,
 // or a uint64 if it is above all int64.
 //
 // The Python package reads all of this but []byte, time.Time, maps whose keys are no strings, and floating-point numbers that are

@@ -5,12 +5,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/plain"
 )
 
 // packed is one of the formats for values of any form.
@@ -85,43 +85,8 @@ func (c *packedCodec[T]) Decode(b []byte) (x T, err error) {
 	if err := c.unmarshal(b[:n], &x); err != nil {
 		return x, fmt.Errorf("element in %s does not fit %s: %w: %w", c.name, reflect.TypeFor[T](), kvault.ErrInvalid, err)
 	}
-	if v, ok := any(&x).(*any); ok {
-		*v = plain(*v)
-	}
+	plain.Variable(&x)
 	return x, nil
-}
-
-// plain makes all integers in a value int64, but for those that do not fit, and all floating-point numbers float64.
-func plain(x any) any {
-	switch x := x.(type) {
-	case int8:
-		return int64(x)
-	case int16:
-		return int64(x)
-	case int32:
-		return int64(x)
-	case uint8:
-		return int64(x)
-	case uint16:
-		return int64(x)
-	case uint32:
-		return int64(x)
-	case uint64:
-		if x <= math.MaxInt64 {
-			return int64(x)
-		}
-	case float32:
-		return float64(x)
-	case []any:
-		for i := range x {
-			x[i] = plain(x[i])
-		}
-	case map[string]any:
-		for k, v := range x {
-			x[k] = plain(v)
-		}
-	}
-	return x
 }
 
 var (

@@ -7,28 +7,41 @@ import (
 	"math/big"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/stats"
 )
 
-// Summary is what a column of numbers comes to.
+// Summary is what a column of numbers comes to. NaN and the infinities are counted; all else is of the finite elements.
 type Summary[T int64 | float64] struct {
-	// Count is the number of elements. If it is 0, so is all else, and Mean is not a number.
-	Count int64
-	// Sum is exact for integers, and for floating-point numbers as good as if they were added with twice the precision
-	// (compensated summation).
+	// Count is the number of elements, NaN and Infinite how many of them are not finite.
+	Count, NaN, Infinite int64
+	// Sum is the exact sum: of integers as it is, of floating-point numbers rounded once, and an infinity if it is beyond the
+	// largest of them. It is 0 if there are no finite elements.
 	Sum T
-	// Min and Max are those of all elements; not a number if an element is not.
+	// Min and Max are the extremes, 0 if there are no finite elements.
 	Min, Max T
-	// Mean is the exact sum over the count, rounded once.
+	// Mean is the exact sum over the number of finite elements, rounded once, and not a number if there are none.
 	Mean float64
+
+	big *big.Int
+}
+
+// BigSum returns the sum of integers, which may need more than 64 bits, and nil for floating-point numbers.
+func (s Summary[T]) BigSum() *big.Int {
+	if s.big != nil {
+		return new(big.Int).Set(s.big)
+	}
+	if sum, ok := any(s.Sum).(int64); ok {
+		return big.NewInt(sum)
+	}
+	return nil
 }
 
 // Summarize computes the summary of the elements that keep reports true for, or of all if keep is nil. It reads the column once,
 // in one state, and holds a page of it in memory.
 //
-// If the sum of integers does not fit, the error is ErrTooLarge, and all but Sum is right.
+// If the sum of integers does not fit into 64 bits, the error is ErrTooLarge and Sum is 0; all else is right, and BigSum has the sum.
 func Summarize[T int64 | float64](ctx context.Context, c *Column[T], keep func(T) bool) (Summary[T], error) {
-	s := Summary[T]{Mean: math.NaN()}
-	sum := newSum[T]()
+	total := newTotal[T]()
 	var kept []T
 	err := c.scan(ctx, func(block []T) {
 		if keep != nil {
@@ -40,84 +53,45 @@ func Summarize[T int64 | float64](ctx context.Context, c *Column[T], keep func(T
 			}
 			block = kept
 		}
-		if len(block) == 0 {
-			return
-		}
-		if s.Count == 0 {
-			s.Min, s.Max = block[0], block[0]
-		}
-		for _, x := range block {
-			s.Min, s.Max = min(s.Min, x), max(s.Max, x)
-		}
-		sum.add(block)
-		s.Count += int64(len(block))
+		total.Add(block)
 	})
-	if err != nil || s.Count == 0 {
-		return s, err
+	if err != nil {
+		return Summary[T]{Mean: math.NaN()}, err
 	}
-	var fits bool
-	s.Sum, s.Mean, fits = sum.total(s.Count)
-	if !fits {
-		return s, fail("sum", c.name, fmt.Errorf("the sum of %d integers needs more than 64 bits: %w", s.Count, kvault.ErrTooLarge))
+	s := total.summary()
+	if s.big != nil {
+		err = fail("sum", c.name, fmt.Errorf("the sum of %d integers needs more than 64 bits: %w", s.Count, kvault.ErrTooLarge))
 	}
-	return s, nil
+	return s, err
 }
 
-// sum adds up numbers of one type.
-type sum[T any] interface {
-	add(block []T)
-	// total returns the sum, the mean of n numbers, and whether the sum can be told in T.
-	total(n int64) (sum T, mean float64, fits bool)
+// total summarizes numbers of one type.
+type total[T int64 | float64] interface {
+	Add(block []T)
+	summary() Summary[T]
 }
 
-func newSum[T int64 | float64]() sum[T] {
-	if s, ok := any(&intSum{}).(sum[T]); ok {
-		return s
+func newTotal[T int64 | float64]() total[T] {
+	if t, ok := any(new(intTotal)).(total[T]); ok {
+		return t
 	}
-	return any(&floatSum{}).(sum[T])
+	return any(new(floatTotal)).(total[T])
 }
 
-// intSum keeps the sum in two halves, so that neither can overflow before 2^31 blocks of 2^32 numbers.
-type intSum struct{ high, low int64 }
+type intTotal struct{ stats.Ints }
 
-func (s *intSum) add(block []int64) {
-	for _, x := range block {
-		s.high += x >> 32
-		s.low += x & math.MaxUint32
-		s.high += s.low >> 32
-		s.low &= math.MaxUint32
+func (t *intTotal) summary() Summary[int64] {
+	s := Summary[int64]{Count: t.N, Min: t.Min, Max: t.Max, Mean: t.Mean()}
+	if sum, fits := t.Int64(); fits {
+		s.Sum = sum
+	} else {
+		s.big = t.Ints.Sum()
 	}
+	return s
 }
 
-func (s *intSum) total(n int64) (int64, float64, bool) {
-	exact := new(big.Int).Lsh(big.NewInt(s.high), 32)
-	exact.Add(exact, big.NewInt(s.low))
-	mean, _ := new(big.Rat).SetFrac(exact, big.NewInt(n)).Float64()
-	if !exact.IsInt64() {
-		return 0, mean, false
-	}
-	return exact.Int64(), mean, true
-}
+type floatTotal struct{ stats.Floats }
 
-// floatSum is Neumaier's variant of Kahan's summation: lost gathers what each addition rounds away.
-type floatSum struct{ sum, lost float64 }
-
-func (s *floatSum) add(block []float64) {
-	for _, x := range block {
-		t := s.sum + x
-		if math.Abs(s.sum) >= math.Abs(x) {
-			s.lost += (s.sum - t) + x
-		} else {
-			s.lost += (x - t) + s.sum
-		}
-		s.sum = t
-	}
-}
-
-func (s *floatSum) total(n int64) (float64, float64, bool) {
-	sum := s.sum
-	if !math.IsInf(sum, 0) && !math.IsNaN(sum) { // else what was rounded away is no number
-		sum += s.lost
-	}
-	return sum, sum / float64(n), true
+func (t *floatTotal) summary() Summary[float64] {
+	return Summary[float64]{Count: t.N + t.NaN + t.Infinite, NaN: t.NaN, Infinite: t.Infinite, Sum: t.Sum(), Min: t.Min(), Max: t.Max(), Mean: t.Mean()}
 }

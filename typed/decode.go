@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/kohakuvault/kvault/internal/plain"
 )
 
 // Value is a value and what it was decoded from.
@@ -99,7 +101,8 @@ func (v Value) Kind() string {
 }
 
 // Unmarshal stores a decoded JSON, MessagePack or CBOR value in what dst points to, by the rules and struct tags of its library:
-// encoding/json, vmihailenco/msgpack or fxamacker/cbor. For other encodings the error matches ErrValue.
+// encoding/json, vmihailenco/msgpack or fxamacker/cbor. Integers of the latter two come as int64, or uint64 above that, wherever dst has an any.
+// For other encodings the error matches ErrValue.
 func (v Value) Unmarshal(dst any) error {
 	var err error
 	switch v.Encoding {
@@ -114,6 +117,9 @@ func (v Value) Unmarshal(dst any) error {
 	}
 	if err != nil {
 		return badPayload(v.Encoding, "for a %T: %w", dst, err)
+	}
+	if v.Encoding != JSON {
+		plain.Variable(dst)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package typed
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"reflect"
 	"unicode/utf8"
 )
@@ -179,9 +180,13 @@ func encodeTree(e Encoding, v any) (b []byte, err error) {
 	case JSON:
 		b, err = encodeJSON(v)
 	case MessagePack:
-		b, err = encodeMessagePack(v)
+		if err = refuseLong(v); err == nil {
+			b, err = encodeMessagePack(v)
+		}
 	default:
-		b, err = encodeCBOR(v)
+		if err = refuseLong(v); err == nil {
+			b, err = encodeCBOR(v)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -192,6 +197,27 @@ func encodeTree(e Encoding, v any) (b []byte, err error) {
 		return nil, err
 	}
 	return b, checkShared(tree, 0)
+}
+
+// refuseLong refuses integers that only JSON has, as its decoding gives them: the libraries for the other encodings make something else of them.
+func refuseLong(v any) error {
+	switch v := v.(type) {
+	case *big.Int:
+		return fmt.Errorf("the integer %.40v needs more than 64 bits, which only JSON has", v)
+	case []any:
+		for _, item := range v {
+			if err := refuseLong(item); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for _, item := range v {
+			if err := refuseLong(item); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // checkShared refuses what the Python package does not read back as it is.

@@ -101,3 +101,71 @@ func TestManyNaNsTakeLittleMemory(t *testing.T) {
 		t.Errorf("%v, %v", v.Data, err)
 	}
 }
+
+// What encoding/json takes by replacing something, or by forgetting it, is refused with its place.
+func TestStrictJSON(t *testing.T) {
+	for in, says := range map[string]string{
+		"{\"a\":1,\n\"a\":2}":      `line 2, byte 1: the key "a" is there twice`,
+		`[{"x":{"a":1,"a":1}}]`:    `the key "a" is there twice`,
+		`["\ud800"]`:               "surrogate",
+		"[\"caf\xe9\"]":            "line 1, byte 6",
+		`[1e999]`:                  "line 1, byte 2",
+		`-NaN`:                     "line 1, byte 2",
+		`[1NaN]`:                   "line 1, byte 3",
+		`[NaN5]`:                   "line 1, byte 2",
+		`[1Infinity]`:              "line 1, byte 3",
+		`[--Infinity]`:             "line 1",
+		`{NaN:1}`:                  "line 1, byte 2",
+		`[+Infinity]`:              "line 1, byte 2",
+		`[NaN,{"b":[-Infinity,x]}`: "line 1, byte 22",
+	} {
+		v, err := Decode(append(AppendHeader(nil, JSON), in...))
+		if !errors.Is(err, ErrPayload) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "strconv") {
+			t.Errorf("%q: %v, error %v", in, v.Data, err)
+		}
+	}
+	v, err := Decode(append(AppendHeader(nil, JSON), `[-Infinity, NaN,Infinity ,0e0, 1e000000]`...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := v.Data.([]any)
+	if list[0] != math.Inf(-1) || !math.IsNaN(list[1].(float64)) || list[2] != math.Inf(1) || list[3] != 0.0 || list[4] != 1.0 {
+		t.Errorf("%v", list)
+	}
+}
+
+// MessagePack has no such integers: they would become text there.
+func TestLongIntegersStayIntegers(t *testing.T) {
+	v, err := Decode(append(AppendHeader(nil, JSON), `{"a":[123456789012345678901234567890]}`...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []Encoding{MessagePack, CBOR} {
+		if b, err := EncodeAs(e, v.Data); !errors.Is(err, ErrValue) || !strings.Contains(err.Error(), "64 bits") {
+			t.Errorf("%v: % x, %v", e, b, err)
+		}
+	}
+	if b, err := EncodeAs(JSON, v.Data); err != nil || string(b[HeaderSize:]) != `{"a":[123456789012345678901234567890]}` {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// An any in a caller's variable gets the integers that Data has.
+func TestUnmarshalIntegers(t *testing.T) {
+	for _, e := range []Encoding{MessagePack, CBOR} {
+		b, err := EncodeAs(e, map[string]any{"a": []any{uint8(5), 70000, uint64(math.MaxUint64)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dst struct {
+			A any `msgpack:"a" cbor:"a"`
+		}
+		if err := v.Unmarshal(&dst); err != nil || !reflect.DeepEqual(dst.A, []any{int64(5), int64(70000), uint64(math.MaxUint64)}) {
+			t.Errorf("%v: %#v, %v", e, dst.A, err)
+		}
+	}
+}

@@ -8,66 +8,53 @@ import (
 	"io"
 	"math"
 	"math/big"
-	"math/rand/v2"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/kohakuvault/kvault/internal/jsonform"
 )
 
 // maxDigits bounds an integer, whose conversion takes time in proportion to the square of its length. Python has the same limit.
 const maxDigits = 4300
 
 func decodeJSON(b []byte) (any, error) {
-	if !utf8.Valid(b) {
-		return nil, errNotUTF8
+	b, words := plainWords(b)
+	r := jsonform.NewReader(bytes.NewReader(b))
+	r.MaxDepth = maxDepth
+	r.Number = func(text string, at int64) (any, error) {
+		if len(words) == 0 || at+int64(len(text)) <= words[0].at {
+			return number(text)
+		}
+		word := words[0]
+		words = words[1:]
+		if at < word.at { // its sign
+			return -word.value, nil
+		}
+		return word.value, nil
 	}
-	b, nan := strictJSON(b)
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
+	v, err := r.Read()
+	switch {
+	case err == io.EOF:
+		err = errors.New("there is nothing")
+	case errors.Is(err, jsonform.ErrTooDeep):
+		err = errTooDeep
+	case err == nil:
+		err = r.End()
+	}
+	if err != nil {
 		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the value")
-	}
-	return plainJSON(v, nan, 0)
-}
-
-func plainJSON(v any, nan json.Number, depth int) (_ any, err error) {
-	if depth > maxDepth {
-		return nil, errTooDeep
-	}
-	switch v := v.(type) {
-	case json.Number:
-		if v == nan {
-			return math.NaN(), nil
-		}
-		return number(string(v))
-	case []any:
-		for i := range v {
-			if v[i], err = plainJSON(v[i], nan, depth+1); err != nil {
-				return nil, err
-			}
-		}
-	case map[string]any:
-		for key := range v {
-			if v[key], err = plainJSON(v[key], nan, depth+1); err != nil {
-				return nil, err
-			}
-		}
 	}
 	return v, nil
 }
 
-// number reads a number of JSON as Python does: one without a point or an exponent is an integer, and floats overflow to infinity.
+// number reads a number of JSON as Python does: one without a point or an exponent is an integer.
 func number(s string) (any, error) {
 	if strings.ContainsAny(s, ".eE") {
 		f, err := strconv.ParseFloat(s, 64)
-		if errors.Is(err, strconv.ErrRange) {
-			err = nil
+		if err != nil {
+			return nil, fmt.Errorf("%.40s is above every floating-point number of 64 bits", s)
 		}
-		return f, err
+		return f, nil
 	}
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return n, nil
@@ -85,37 +72,49 @@ func number(s string) (any, error) {
 	return n, nil
 }
 
-// strictJSON replaces the words NaN and Infinity, which Python writes for floats that JSON does not have: an infinity by a number that
-// overflows to it, and NaN by a number that does not occur otherwise, which is returned.
-func strictJSON(b []byte) ([]byte, json.Number) {
-	const nanWord, infinityWord, infinity = "NaN", "Infinity", "1e999"
-	if !bytes.Contains(b, []byte(nanWord)) && !bytes.Contains(b, []byte(infinityWord)) {
-		return b, ""
+// word is one of the words that Python writes for floats that JSON does not have, and the number that it stands for.
+type word struct {
+	at    int64
+	value float64
+}
+
+// plainWords replaces the words NaN, Infinity and -Infinity, where they are a value, by numbers of the same length.
+func plainWords(b []byte) ([]byte, []word) {
+	const nan, infinity = "NaN", "Infinity"
+	if !bytes.Contains(b, []byte(nan)) && !bytes.Contains(b, []byte(infinity)) {
+		return b, nil
 	}
-	// Which number that is cannot be told beforehand: else a payload could have all of them that are short.
-	nan := ""
-	for nan == "" || bytes.Contains(b, []byte(nan)) {
-		nan = "0e" + strconv.FormatUint(rand.Uint64(), 10)
-	}
-	out := make([]byte, 0, len(b)+len(nan))
-	for len(b) > 0 {
-		n := 1
-		switch {
-		case b[0] == '"':
-			n = quotedLen(b)
-			out = append(out, b[:n]...)
-		case bytes.HasPrefix(b, []byte(nanWord)):
-			n = len(nanWord)
-			out = append(out, nan...)
-		case bytes.HasPrefix(b, []byte(infinityWord)):
-			n = len(infinityWord)
-			out = append(out, infinity...)
+	b = bytes.Clone(b)
+	var words []word
+	for i := 0; i < len(b); {
+		switch rest := b[i:]; {
+		case b[i] == '"':
+			i += quotedLen(rest)
+		case bytes.HasPrefix(rest, []byte(nan)) && standsAlone(b, i, i+len(nan)):
+			words = append(words, word{int64(i), math.NaN()})
+			i += copy(rest, "0e0")
+		case bytes.HasPrefix(rest, []byte(infinity)) && standsAlone(b, i-signs(b[:i]), i+len(infinity)):
+			words = append(words, word{int64(i), math.Inf(1)})
+			i += copy(rest, "1e000000")
 		default:
-			out = append(out, b[0])
+			i++
 		}
-		b = b[n:]
 	}
-	return out, json.Number(nan)
+	return b, words
+}
+
+// signs is 1 if b ends in a minus.
+func signs(b []byte) int {
+	if bytes.HasSuffix(b, []byte("-")) {
+		return 1
+	}
+	return 0
+}
+
+// standsAlone says that b[start:end] is not part of anything longer.
+func standsAlone(b []byte, start, end int) bool {
+	const before, behind = " \t\r\n[:,", " \t\r\n]},"
+	return (start == 0 || strings.IndexByte(before, b[start-1]) >= 0) && (end == len(b) || strings.IndexByte(behind, b[end]) >= 0)
 }
 
 // quotedLen is the length of the string that b begins with.

@@ -145,6 +145,9 @@ func (r mpReader) table(depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, twice := table[key]; twice {
+			return nil, fmt.Errorf("a map has the key %.100q twice", key)
+		}
 		if table[key], err = r.value(depth + 1); err != nil {
 			return nil, err
 		}

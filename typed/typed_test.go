@@ -79,6 +79,7 @@ func TestDecodeDamaged(t *testing.T) {
 		"cbor simple in list":     {CBOR, "\x81\xf0"},
 		"cbor simple in map":      {CBOR, "\xa1\x61a\xf0"},
 		"cbor key":                {CBOR, "\xa1\x01\x01"},
+		"msgpack key twice":       {MessagePack, "\x82\xa1a\x01\xa1a\x02"},
 		"cbor key twice":          {CBOR, "\xa2\x61a\x01\x61a\x02"},
 		"cbor not UTF-8":          {CBOR, "\x61\xff"},
 		"json nothing":            {JSON, ""},

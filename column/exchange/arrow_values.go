@@ -213,6 +213,25 @@ func listOf(a array.ListLike, i int) (any, error) {
 	return list, nil
 }
 
+// keptAs is the type of a column that keeps values of a type in Arrow which no type of columns stands for, or empty.
+func keptAs(t arrow.DataType) string {
+	switch t := t.(type) {
+	case *arrow.DictionaryType:
+		return keptAs(t.ValueType)
+	case *arrow.RunEndEncodedType:
+		return keptAs(t.Encoded())
+	case arrow.ExtensionType:
+		return keptAs(t.StorageType())
+	case arrow.DecimalType:
+		return "str"
+	case *arrow.Time32Type, *arrow.Time64Type, *arrow.DurationType:
+		return "i64"
+	case arrow.NestedType:
+		return anyForm
+	}
+	return ""
+}
+
 // wayOut says what to do about values of a type in Arrow that no type of columns stands for.
 func wayOut(typ string) string {
 	name, _, _ := strings.Cut(typ, "[")

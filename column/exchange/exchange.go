@@ -7,8 +7,6 @@ package exchange
 import (
 	"context"
 	"fmt"
-	"path/filepath"
-	"strings"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
@@ -24,9 +22,16 @@ type Format string
 // for becomes a string, bytes as base64, and a number that is not finite becomes null, so those do not come back as they were. A column does not
 // say which of its texts are JSON, so Import needs its type, or the column.
 const (
-	// CSV has a first line of names. Floating-point numbers are as short as they can be and come back bit for bit, apart from
-	// which NaN it was. A CR LF inside a text comes back as LF, as CSV readers have it.
+	// CSV has a first line of names. Texts are in quotes and come back byte for byte, and floating-point numbers are as short as they can
+	// be and come back bit for bit, apart from which NaN it was. They have a point or an exponent, by which other programs know them from
+	// integers, in NDJSON and Lines too. Null is an empty field without quotes.
+	//
+	// Reading also takes spaces around a quoted field, as DuckDB does, and quotes within one that does not begin with one, as they
+	// stand. An empty line is a row where the table has one column, and nothing where it has several. A carriage return alone ends a
+	// line if it ends the first.
 	CSV Format = "csv"
+	// TSV is CSV with tabs in the place of commas.
+	TSV Format = "tsv"
 	// NDJSON has one object a line, with the columns' names as its keys. Numbers that JSON cannot write are the strings "NaN", "+Inf" and
 	// "-Inf".
 	NDJSON Format = "ndjson"
@@ -35,27 +40,11 @@ const (
 	Lines Format = "lines"
 	// Arrow is the Arrow IPC file format, also known as Feather version 2.
 	Arrow Format = "arrow"
+	// Arrows is the Arrow IPC streaming format, which pipes and network services carry.
+	Arrows Format = "arrows"
 	// Parquet is compressed with Zstandard.
 	Parquet Format = "parquet"
 )
-
-// Formats lists them all.
-var Formats = []Format{CSV, NDJSON, Lines, Arrow, Parquet}
-
-// FormatOf guesses the format by the name of a file.
-func FormatOf(path string) (Format, bool) {
-	switch ext := strings.ToLower(strings.TrimPrefix(filepath.Ext(path), ".")); ext {
-	case "csv", "ndjson", "arrow", "parquet":
-		return Format(ext), true
-	case "jsonl":
-		return NDJSON, true
-	case "feather", "ipc":
-		return Arrow, true
-	case "txt":
-		return Lines, true
-	}
-	return "", false
-}
 
 // Bounds of what is held in memory.
 const (
@@ -63,8 +52,8 @@ const (
 	bytesAtOnce = 8 << 20
 )
 
-// open opens columns in a transaction, and checks that they are of one length.
-func open(ctx context.Context, tx *kvault.Tx, names []string) ([]column.Dynamic, int64, error) {
+// open opens columns in a transaction, and checks that they are of one length. Their names are those with the prefix.
+func open(ctx context.Context, tx *kvault.Tx, prefix string, names []string) ([]column.Dynamic, int64, error) {
 	if len(names) == 0 {
 		return nil, 0, invalid("", "no columns: name at least one")
 	}
@@ -72,6 +61,7 @@ func open(ctx context.Context, tx *kvault.Tx, names []string) ([]column.Dynamic,
 	seen := map[string]bool{}
 	var length int64
 	for i, name := range names {
+		name = prefix + name
 		if seen[name] {
 			return nil, 0, invalid(name, "the column is there twice")
 		}
@@ -88,7 +78,7 @@ func open(ctx context.Context, tx *kvault.Tx, names []string) ([]column.Dynamic,
 			length = n
 		}
 		if n != length {
-			return nil, 0, invalid(name, "it has %d elements, but %q has %d: columns of a table are of one length", n, names[0], length)
+			return nil, 0, invalid(name, "it has %d elements, but %q has %d: columns of a table are of one length", n, prefix+names[0], length)
 		}
 	}
 	return columns, length, nil

@@ -245,7 +245,7 @@ func TestImportErrors(t *testing.T) {
 		{"cut off", exchange.NDJSON, strings.NewReader(`{"n":1`), both, kvault.ErrInvalid, []string{"row 1"}},
 		{"no rows", exchange.NDJSON, strings.NewReader(``), nil, kvault.ErrInvalid, []string{"empty"}},
 		{"JSON source fails", exchange.NDJSON, iotest.ErrReader(boom), both, boom, nil},
-		{"fields", exchange.Lines, strings.NewReader("1\ta\n1\n"), both, kvault.ErrInvalid, []string{"row 2", "1 fields"}},
+		{"fields", exchange.Lines, strings.NewReader("1\ta\n1\n"), both, kvault.ErrInvalid, []string{"row 2", "1 field,"}},
 		{"no columns", exchange.Lines, strings.NewReader("1"), nil, kvault.ErrInvalid, []string{"name them"}},
 		{"line source fails", exchange.Lines, io.MultiReader(strings.NewReader("1"), iotest.ErrReader(boom)), n, boom, nil},
 		{"no Arrow", exchange.Arrow, strings.NewReader("nonsense"), nil, kvault.ErrInvalid, []string{"arrow"}},

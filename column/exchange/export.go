@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"compress/gzip"
 	"context"
 	"io"
 	"math"
@@ -10,16 +11,24 @@ import (
 
 // ExportOptions are for Export. Nil and the zero value export everything.
 type ExportOptions struct {
+	// Prefix begins the names of all columns, as "flights/" does, and is left out in the file.
+	Prefix string
 	// From and To are the numbers of the first row, and of the one behind the last. Negative ones count from the end, and To 0 is
 	// the end. They are moved to the nearest row if there is none by that number.
 	From, To int64
 	// TypedNames writes name:type for each name in the first line of CSV, so that Import can make the columns anew.
 	TypedNames bool
+	// Delimiter and Null are as in ImportOptions.
+	Delimiter byte
+	Null      string
+	// Gzip compresses the formats that are text. Parquet is compressed as it is.
+	Gzip bool
 	// Progress, if not nil, is told the rows written and how many there are, now and then.
 	Progress func(done, total int64)
 }
 
-// Export writes columns of equal length as a table, all in one state, and returns the number of its rows.
+// Export writes columns of equal length as a table, all in one state, and returns the number of its rows. Without names they are
+// all those with the Prefix of the options, in the order they were made; ErrNotFound if there is none.
 func Export(ctx context.Context, v *kvault.Vault, w io.Writer, f Format, names []string, o *ExportOptions) (rows int64, err error) {
 	if o == nil {
 		o = &ExportOptions{}
@@ -36,7 +45,12 @@ func Export(ctx context.Context, v *kvault.Vault, w io.Writer, f Format, names [
 }
 
 func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []string, o *ExportOptions) (rows int64, err error) {
-	columns, length, err := open(ctx, tx, names)
+	if len(names) == 0 && o.Prefix != "" {
+		if names, err = headingsBelow(ctx, tx, o.Prefix); err != nil {
+			return 0, err
+		}
+	}
+	columns, length, err := open(ctx, tx, o.Prefix, names)
 	if err != nil {
 		return 0, err
 	}
@@ -46,12 +60,16 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 	}
 	from, to := clamp(o.From, length), clamp(to, length)
 	t := &table{rows: max(to-from, 0)}
-	for _, c := range columns {
+	for i, c := range columns {
 		s, err := newSource(ctx, c, from, to)
 		if err != nil {
 			return 0, err
 		}
-		t.sources = append(t.sources, s)
+		t.sources = append(t.sources, headed{s, names[i]})
+	}
+	w, finish, err := compressed(w, f, o)
+	if err != nil {
+		return 0, err
 	}
 	if f == Parquet {
 		t.columnar, err = newParquetEncoder(w, t.sources)
@@ -70,7 +88,22 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 			o.Progress(rows, t.rows)
 		}
 	}
-	return rows, failed("export", "", t.close())
+	if err := t.close(); err != nil {
+		return rows, failed("export", "", err)
+	}
+	return rows, failed("export", "", finish())
+}
+
+// compressed returns what to write a table to, and what to call behind it.
+func compressed(w io.Writer, f Format, o *ExportOptions) (io.Writer, func() error, error) {
+	if !o.Gzip {
+		return w, func() error { return nil }, nil
+	}
+	if f.binary() {
+		return nil, nil, invalid("", "%s is not compressed with gzip: only text is", f)
+	}
+	z := gzip.NewWriter(w)
+	return z, z.Close, nil
 }
 
 func clamp(i, n int64) int64 {
@@ -89,14 +122,16 @@ type encoder interface {
 
 func newEncoder(f Format, w io.Writer, sources []source, o *ExportOptions) (encoder, error) {
 	switch f {
-	case CSV:
-		return newCSVEncoder(w, sources, o.TypedNames)
+	case CSV, TSV:
+		return newCSVEncoder(w, sources, f, o)
 	case NDJSON:
 		return newJSONEncoder(w, sources), nil
 	case Lines:
-		return newLineEncoder(w, sources), nil
+		return newLineEncoder(w, sources, o)
 	case Arrow:
 		return newArrowEncoder(w, sources)
+	case Arrows:
+		return newStreamEncoder(w, sources)
 	}
 	return nil, invalid("", "unknown format %q: use one of %q", f, Formats)
 }

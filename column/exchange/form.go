@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/jsonform"
 )
 
 // form is how elements of one Go type are written and read in all formats.
@@ -22,17 +23,18 @@ type form[T any] struct {
 	quoted bool            // the text may need quotes in CSV
 	picky  bool            // a column of the type need not take every x
 	refuse func(x T) error // if not nil, says which x cannot be written
+	null   func(x T) bool  // if not nil, the column holds nulls, of which this says whether x is one; the zero T is
 	arrow  arrow.DataType
 	build  func(b array.Builder, xs []T)
 
+	// parse must not keep text, which changes later.
 	parse func(text string) (T, error)
-	// fromJSON takes what encoding/json made of a value: a json.Number or a string.
+	// fromJSON takes a value as jsonform.Reader gives it: a number is a json.Number.
 	fromJSON func(v any) (T, error)
 	// fromArrow returns element i of an array of any type it understands.
 	fromArrow func(a arrow.Array, i int) (T, error)
-	nulls     bool           // fromArrow takes nulls
-	null      func(x T) bool // whether x is a null, of a nullable column
-	size      func(x T) int  // about how many bytes an element takes beside the T
+	nulls     bool          // fromArrow takes nulls
+	size      func(x T) int // about how many bytes an element takes beside the T
 }
 
 func unsupported(name, typ string) error {
@@ -125,14 +127,13 @@ func wrongArrow(a arrow.Array, typ string) error {
 }
 
 var floatForm = &form[float64]{
-	text: func(dst []byte, x float64) []byte { return strconv.AppendFloat(dst, x, 'g', -1, 64) },
-	json: func(dst []byte, x float64) []byte {
-		text := strconv.AppendFloat(nil, x, 'g', -1, 64)
-		if math.IsInf(x, 0) || math.IsNaN(x) {
-			return jsonString(dst, string(text))
+	text: func(dst []byte, x float64) []byte {
+		if !finite(x) {
+			return strconv.AppendFloat(dst, x, 'g', -1, 64)
 		}
-		return append(dst, text...)
+		return jsonform.AppendFloat(dst, x, 64)
 	},
+	json:  func(dst []byte, x float64) []byte { return appendFloat(dst, x, 64) },
 	arrow: arrow.PrimitiveTypes.Float64,
 	build: func(b array.Builder, xs []float64) { b.(*array.Float64Builder).AppendValues(xs, nil) },
 	parse: parseFloat,
@@ -168,6 +169,8 @@ func parseFloat(text string) (float64, error) {
 	return x, nil
 }
 
+func finite(x float64) bool { return !math.IsInf(x, 0) && !math.IsNaN(x) }
+
 var textForm = &form[string]{
 	text:   func(dst []byte, x string) []byte { return append(dst, x...) },
 	json:   jsonString,
@@ -178,7 +181,7 @@ var textForm = &form[string]{
 	parse:  parseText,
 	fromJSON: func(v any) (string, error) {
 		if s, ok := v.(string); ok {
-			return parseText(s)
+			return s, nil
 		}
 		return "", wrongType(v, "a string")
 	},
@@ -198,7 +201,7 @@ func parseText(text string) (string, error) {
 	if !utf8.ValidString(text) {
 		return "", malformed(text, "text in UTF-8")
 	}
-	return text, nil
+	return strings.Clone(text), nil
 }
 
 // bytesForm is the form of byte strings, of one length or of any.

@@ -14,12 +14,21 @@ import (
 
 // ImportOptions are for Import. Nil and the zero value are good.
 type ImportOptions struct {
+	// Prefix goes before the names that the table, Columns and Types have for columns: with "flights/" the rows of "year" go to
+	// the column "flights/year".
+	Prefix string
 	// Columns are the names of those that Lines are for, in order. For the other formats, which name their columns, they are those to
 	// read if there are any: others are left out.
 	Columns []string
 	// Types are those of columns that do not exist yet, by name. Arrow and Parquet say them themselves, as does CSV whose first line
-	// has name:type. Without a type, a column that does not exist is ErrNotFound.
+	// has name:type; Infer finds out the others. Without a type, a column that does not exist is ErrNotFound. One that exists and
+	// holds another type is ErrInvalid.
 	Types map[string]string
+	// Delimiter separates the fields of CSV, TSV and Lines, in the place of a comma or a tab. It is a character of ASCII that is neither
+	// a quote nor a line end.
+	Delimiter byte
+	// Null is the text that stands for null in CSV, TSV and Lines, where it is not in quotes. It is the empty text unless given.
+	Null string
 	// Progress, if not nil, is told the rows read, now and then.
 	Progress func(rows int64)
 }
@@ -59,6 +68,8 @@ type heading struct {
 	label bool   // the name may have been meant as name:type, of a type that is not known
 	// foreign is what the file calls the type of the column, if no type of columns stands for it.
 	foreign string
+	// kept is the type that keeps such values, in another form.
+	kept string
 }
 
 // decoder reads rows of one of the formats.
@@ -71,15 +82,21 @@ type decoder interface {
 }
 
 func newDecoder(ctx context.Context, f Format, r io.Reader, o *ImportOptions) (decoder, error) {
+	r, err := recognize(r, f)
+	if err != nil {
+		return nil, err
+	}
 	switch f {
-	case CSV:
-		return newCSVDecoder(r)
+	case CSV, TSV:
+		return newCSVDecoder(r, f, o)
 	case NDJSON:
-		return newJSONDecoder(r, o.Columns)
+		return newJSONDecoder(r, o)
 	case Lines:
-		return newLineDecoder(r, o.Columns)
+		return newLineDecoder(r, o)
 	case Arrow:
 		return newArrowDecoder(r)
+	case Arrows:
+		return newStreamDecoder(r)
 	case Parquet:
 		return newParquetDecoder(r)
 	}
@@ -115,16 +132,20 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 
 // openSinks opens the column of each heading, or makes it.
 func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *ImportOptions) ([]sink, *gathered, error) {
-	for _, name := range o.Columns {
-		if !slices.ContainsFunc(headings, func(h heading) bool { return h.name == name }) {
-			return nil, nil, invalid(name, "the table has no such column")
-		}
+	if err := haveAll(headings, o.Columns); err != nil {
+		return nil, nil, err
 	}
 	var names []string
 	sinks, all := make([]sink, len(headings)), &gathered{ctx: ctx}
 	for i, h := range headings {
 		if len(o.Columns) > 0 && !slices.Contains(o.Columns, h.name) {
 			continue
+		}
+		if h.name == "" {
+			return nil, nil, invalid("", "column %d of the table has no name, as the index that pandas writes: leave it out there (index=False), or name the columns to read", i+1)
+		}
+		if slices.Contains(names, h.name) {
+			return nil, nil, invalid(h.name, "the table has a column of this name twice: rename one, or name the columns to read, of which it is none")
 		}
 		d, err := ensure(ctx, tx, h, o)
 		if err != nil {
@@ -136,27 +157,42 @@ func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *Import
 		names = append(names, h.name)
 		all.sinks = append(all.sinks, sinks[i])
 	}
-	_, _, err := open(ctx, tx, names) // are they of one length?
+	_, _, err := open(ctx, tx, o.Prefix, names) // are they of one length?
 	return sinks, all, err
 }
 
+// haveAll reports an error if a column is to be read that the table does not have.
+func haveAll(headings []heading, columns []string) error {
+	for _, name := range columns {
+		if !slices.ContainsFunc(headings, func(h heading) bool { return h.name == name }) {
+			return invalid(name, "the table has no such column")
+		}
+	}
+	return nil
+}
+
 func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions) (column.Dynamic, error) {
-	d, err := column.OpenAny(ctx, tx, h.name)
+	d, err := column.OpenAny(ctx, tx, o.Prefix+h.name)
+	given, typed := o.Types[h.name]
+	if err == nil && typed && !column.SameType(d.Type(), given) {
+		return nil, invalid(d.Name(), "the column exists and holds %s, not %s", d.Type(), given)
+	}
 	if !errors.Is(err, kvault.ErrNotFound) {
 		return d, err
 	}
 	typ := h.typ
-	if given, ok := o.Types[h.name]; ok {
+	if typed {
 		typ = given
 	}
-	if name, unknown, typed := strings.Cut(h.name, ":"); typ == "" && h.label && typed {
-		return column.CreateAny(ctx, tx, name, unknown, nil) // which says what types there are
+	if name, unknown, labeled := strings.Cut(h.name, ":"); typ == "" && h.label && labeled {
+		return column.CreateAny(ctx, tx, o.Prefix+name, unknown, nil) // which says what types there are
 	}
 	if typ == "" && h.foreign != "" {
 		return nil, failed("import", h.name, fmt.Errorf("there is no such column, and no type to make it of: the file has values of type %s, so %s: %w", h.foreign, wayOut(h.foreign), kvault.ErrInvalid))
 	}
 	if typ == "" {
-		return nil, failed("import", h.name, fmt.Errorf("there is no such column, and no type to make it of: create it, or give its type: %w", kvault.ErrNotFound))
+		return nil, failed("import", o.Prefix+h.name,
+			notThere("there is no such column, and no type to make it of: create it, give its type, or have the types inferred"))
 	}
-	return column.CreateAny(ctx, tx, h.name, typ, nil)
+	return column.CreateAny(ctx, tx, o.Prefix+h.name, typ, nil)
 }

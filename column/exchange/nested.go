@@ -2,10 +2,7 @@ package exchange
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"io"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +12,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/internal/jsonform"
 )
 
 // appendNested appends an array of numbers in JSON: lists in one another, as many as it has dimensions. Numbers that JSON cannot write are
@@ -47,11 +45,10 @@ func appendNumber[E column.Number](dst []byte, x E) []byte {
 }
 
 func appendFloat(dst []byte, x float64, bits int) []byte {
-	text := strconv.AppendFloat(nil, x, 'g', -1, bits)
-	if math.IsInf(x, 0) || math.IsNaN(x) {
-		return jsonString(dst, string(text))
+	if !finite(x) {
+		return jsonString(dst, strconv.FormatFloat(x, 'g', -1, bits))
 	}
-	return append(dst, text...)
+	return jsonform.AppendFloat(dst, x, bits)
 }
 
 // parseNumber takes only what E holds.
@@ -103,7 +100,7 @@ func (x *nested[E]) number(depth int, n E) error {
 	return nil
 }
 
-// fromJSON reads what encoding/json made of an array.
+// fromJSON reads an array as jsonform.Reader gives it.
 func (x *nested[E]) fromJSON(v any, depth int) error {
 	list, ok := v.([]any)
 	if !ok {
@@ -171,18 +168,6 @@ func numberOf[E column.Number](a arrow.Array, i int) (x E, err error) {
 		return 0, err
 	}
 	return parseNumber[E](strconv.FormatInt(n, 10))
-}
-
-// parseJSON takes one value of JSON.
-func parseJSON(text string) (v any, err error) {
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.UseNumber()
-	if err = dec.Decode(&v); err == nil {
-		if _, err = dec.Token(); err == io.EOF {
-			return v, nil
-		}
-	}
-	return nil, malformed(text, "JSON")
 }
 
 // dimsOf are the dimensions in the name of a type of vectors, or nil.

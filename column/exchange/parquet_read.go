@@ -38,7 +38,7 @@ func newParquetDecoder(r io.Reader) (_ decoder, err error) {
 	}
 	f, err := readFooter(at, size)
 	if err != nil {
-		return nil, unreadable(Parquet, explainMagic(at, Parquet, err))
+		return nil, unreadable(Parquet, err)
 	}
 	d := &parquetDecoder{r: at, groups: f.groups}
 	if d.columns, err = columnsOf(f); err != nil {

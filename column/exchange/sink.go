@@ -2,16 +2,19 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 )
 
 // sink is a column that rows are appended to.
 type sink interface {
-	addText(text string) error
+	// addText does not keep text. null says that text stands for null, where the column holds nulls.
+	addText(text string, null bool) error
 	addJSON(v any) error
 	addArrow(a arrow.Array, i int) error
 	// nullable says whether addNull is possible.
@@ -67,8 +70,21 @@ func (g *gathering[T]) add(x T, err error) error {
 	return g.all.write(false)
 }
 
-func (g *gathering[T]) addText(text string) error { return g.add(g.form.parse(text)) }
-func (g *gathering[T]) addJSON(v any) error       { return g.add(g.form.fromJSON(v)) }
+func (g *gathering[T]) addText(text string, null bool) error {
+	switch x, err := *new(T), error(nil); {
+	case null && g.form.null != nil:
+		return g.add(x, nil)
+	case null && text != "": // the text that was chosen for null
+		return g.add(x, fmt.Errorf("%q stands for null, and the column holds no nulls: %w", text, kvault.ErrInvalid))
+	default:
+		if x, err = g.form.parse(text); err != nil && null {
+			err = fmt.Errorf("%w; an empty field is null in a column whose type ends in :null", err)
+		}
+		return g.add(x, err)
+	}
+}
+
+func (g *gathering[T]) addJSON(v any) error { return g.add(g.form.fromJSON(v)) }
 
 func (g *gathering[T]) nullable() bool { return g.form.null != nil }
 

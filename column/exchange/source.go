@@ -23,11 +23,12 @@ type source interface {
 	// appendText and appendJSON append element i of the window to dst.
 	appendText(dst []byte, i int) []byte
 	appendJSON(dst []byte, i int) []byte
-	// nullable says that elements may be nulls, and null whether element i of the window is one.
+	// nullable says that elements may be null.
 	nullable() bool
-	null(i int) bool
 	// quoted says that the text form has to be quoted in CSV.
 	quoted() bool
+	// null says that element i of the window is null. It has no text then.
+	null(i int) bool
 	arrowType() arrow.DataType
 	// build appends the first n elements of the window.
 	build(b array.Builder, n int)

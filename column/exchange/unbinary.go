@@ -1,8 +1,6 @@
 package exchange
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -42,49 +40,27 @@ func unreadable(f Format, err error) error {
 	return failed("import", "", fmt.Errorf("no table in the format %s: %w: %w", f, kvault.ErrInvalid, err))
 }
 
-// magics are what files of the binary formats begin with.
-var magics = []struct{ begins, says string }{
-	{parquetMagic, "it is a Parquet file: use the format parquet"},
-	{ipcMagic, "it is an Arrow file: use the format arrow"},
-	{"\xff\xff\xff\xff", "it may be an Arrow stream: use the format arrow"},
-	{"FEA1", "it is a file of Feather's first version: write it with version 2, which is Arrow"},
-	{"\x1f\x8b", "it is compressed with gzip: decompress it first"},
-	{"\x28\xb5\x2f\xfd", "it is compressed with zstd: decompress it first"},
-}
+// arrowStream is what a stream begins with.
+const arrowStream = "\xff\xff\xff\xff"
 
-const ipcMagic = "ARROW1"
-
-// explainMagic adds to an error what a file may be that is not of the format.
-func explainMagic(r io.ReaderAt, f Format, err error) error {
-	start := make([]byte, 8)
-	n, _ := r.ReadAt(start, 0)
-	for _, m := range magics {
-		if own := map[Format]string{Parquet: parquetMagic, Arrow: ipcMagic}[f]; m.begins != own && bytes.HasPrefix(start[:n], []byte(m.begins)) {
-			return errors.New(m.says)
-		}
-	}
-	return err
-}
-
-// newArrowDecoder reads the file format, and the stream format, which has the same extension at times.
+// newArrowDecoder reads the file format, and the stream format, which files with the same extension are in at times.
 func newArrowDecoder(r io.Reader) (_ decoder, err error) {
 	defer guard(Arrow, &err)
 	at, err := seekable(r, Arrow)
 	if err != nil {
-		return newStreamDecoder(r)
+		return nil, err
 	}
-	start := make([]byte, len(ipcMagic))
-	if _, err := at.ReadAt(start, 0); err == nil && string(start) != ipcMagic {
-		if _, err := at.Seek(0, io.SeekStart); err != nil {
-			return nil, unreadable(Arrow, err)
+	start := make([]byte, len(arrowStream))
+	if _, err := at.ReadAt(start, 0); err == nil && string(start) == arrowStream {
+		d, err := newStreamDecoder(r)
+		if err != nil {
+			return nil, mistaken(start, Arrow)
 		}
-		if d, err := newStreamDecoder(at); err == nil {
-			return d, nil
-		}
+		return d, nil
 	}
 	in, err := ipc.NewFileReader(at, ipc.WithAllocator(limitedMemory))
 	if err != nil {
-		return nil, unreadable(Arrow, explainMagic(at, Arrow, err))
+		return nil, unreadable(Arrow, err)
 	}
 	d := newArrowBatches(in.Schema(), func() { in.Close() })
 	n := 0
@@ -98,11 +74,12 @@ func newArrowDecoder(r io.Reader) (_ decoder, err error) {
 	return d, nil
 }
 
+// newStreamDecoder reads the form of Arrow that has no directory at its end, and so needs no file.
 func newStreamDecoder(r io.Reader) (_ decoder, err error) {
-	defer guard(Arrow, &err)
+	defer guard(Arrows, &err)
 	in, err := ipc.NewReader(r, ipc.WithAllocator(limitedMemory))
 	if err != nil {
-		return nil, unreadable(Arrow, err)
+		return nil, unreadable(Arrows, err)
 	}
 	d := newArrowBatches(in.Schema(), in.Release)
 	d.read = func() (arrow.RecordBatch, error) {
@@ -132,7 +109,7 @@ func headingOf(name string, t arrow.DataType, unsupported string) heading {
 	h := heading{name: name, foreign: unsupported}
 	if unsupported == "" {
 		if h.typ = typeOf(t); h.typ == "" {
-			h.foreign = t.String()
+			h.foreign, h.kept = t.String(), keptAs(t)
 		}
 	}
 	return h

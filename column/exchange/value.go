@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/jsonform"
 )
 
 // valueForm is the form of values of any form: JSON, also in Arrow.
@@ -53,14 +53,10 @@ func appendValue(dst []byte, x any) []byte {
 	case uint64:
 		return strconv.AppendUint(dst, x, 10)
 	case float64:
-		if math.IsInf(x, 0) || math.IsNaN(x) {
+		if !finite(x) {
 			return append(dst, "null"...)
 		}
-		text := strconv.FormatFloat(x, 'g', -1, 64)
-		if !strings.ContainsAny(text, ".e") {
-			text += ".0"
-		}
-		return append(dst, text...)
+		return jsonform.AppendFloat(dst, x, 64)
 	case string:
 		return jsonString(dst, x)
 	case []byte:
@@ -93,7 +89,7 @@ func separate(dst []byte, i int) []byte {
 	return dst
 }
 
-// plainValue makes what encoding/json made of a value one as column.MessagePack has it.
+// plainValue makes a value as jsonform.Reader gives it one as column.MessagePack has it.
 func plainValue(v any) (_ any, err error) {
 	switch v := v.(type) {
 	case json.Number:

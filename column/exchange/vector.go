@@ -91,7 +91,7 @@ func nestedArrow[E column.Number](a arrow.Array, i int) (x nested[E], err error)
 	return x, err
 }
 
-// parsing makes a function that takes JSON in a text of one that takes what encoding/json makes of it.
+// parsing makes a function that takes JSON in a text of one that takes what jsonform.Reader makes of it.
 func parsing[T any](fromJSON func(any) (T, error)) func(string) (T, error) {
 	return func(text string) (x T, err error) {
 		v, err := parseJSON(text)

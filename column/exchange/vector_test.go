@@ -77,10 +77,10 @@ func TestVectorsAsText(t *testing.T) {
 	fill(t, v, "a", column.Vector[uint8](2, 2), []uint8{1, 2, 3, 4}, []uint8{5, 6, 7, 8})
 	fill(t, v, "m", column.MessagePack[any](), any(map[string]any{"b": 1, "a": []byte("x")}), any(math.Inf(1)))
 	for f, want := range map[exchange.Format]string{
-		exchange.CSV: "\"v:vec:f32:2\",\"a:vec:u8:2:2\",\"m:msgpack\"\n\"[1,0.1]\",\"[[1,2],[3,4]]\",\"{\"\"a\"\":\"\"eA==\"\",\"\"b\"\":1}\"\n" +
+		exchange.CSV: "\"v:vec:f32:2\",\"a:vec:u8:2:2\",\"m:msgpack\"\n\"[1.0,0.1]\",\"[[1,2],[3,4]]\",\"{\"\"a\"\":\"\"eA==\"\",\"\"b\"\":1}\"\n" +
 			"\"[\"\"NaN\"\",\"\"+Inf\"\"]\",\"[[5,6],[7,8]]\",\"null\"\n",
-		exchange.NDJSON: "{\"v\":[1,0.1],\"a\":[[1,2],[3,4]],\"m\":{\"a\":\"eA==\",\"b\":1}}\n{\"v\":[\"NaN\",\"+Inf\"],\"a\":[[5,6],[7,8]],\"m\":null}\n",
-		exchange.Lines:  "[1,0.1]\t[[1,2],[3,4]]\t{\"a\":\"eA==\",\"b\":1}\n[\"NaN\",\"+Inf\"]\t[[5,6],[7,8]]\tnull\n",
+		exchange.NDJSON: "{\"v\":[1.0,0.1],\"a\":[[1,2],[3,4]],\"m\":{\"a\":\"eA==\",\"b\":1}}\n{\"v\":[\"NaN\",\"+Inf\"],\"a\":[[5,6],[7,8]],\"m\":null}\n",
+		exchange.Lines:  "[1.0,0.1]\t[[1,2],[3,4]]\t{\"a\":\"eA==\",\"b\":1}\n[\"NaN\",\"+Inf\"]\t[[5,6],[7,8]]\tnull\n",
 	} {
 		var out strings.Builder
 		_, err := exchange.Export(t.Context(), v, &out, f, []string{"v", "a", "m"}, &exchange.ExportOptions{TypedNames: true})
@@ -155,9 +155,9 @@ func TestForeignLists(t *testing.T) {
 		json string
 		want string // type of the column, or the error
 	}{
-		{arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Float32), `[[1,2],[3,4]]`, "vec:f32:2"},
+		{arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Float32), `[[1.0,2.0],[3.0,4.0]]`, "vec:f32:2"},
 		{arrow.FixedSizeListOf(1, arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int16)), `[[[1,2]],[[3,4]]]`, "vec:i16:1:2"},
-		{arrow.ListOf(arrow.PrimitiveTypes.Float64), `[[1,2],[3]]`, "vec:f64"},
+		{arrow.ListOf(arrow.PrimitiveTypes.Float64), `[[1.0,2.0],[3.0]]`, "vec:f64"},
 		{arrow.LargeListOf(arrow.ListOf(arrow.PrimitiveTypes.Uint8)), `[[[1,2]],[]]`, "vec:u8"},
 		{arrow.ListOf(arrow.BinaryTypes.String), `[["a"]]`, "no type to make it of"},
 		{arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Float32), `[[1,null]]`, "null"},

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,10 +21,14 @@ func (a *app) colCommand() *cobra.Command {
 		Long: `A column is a list of elements of one type: numbers, bytes, text, vectors, or
 values of any form; 'kvault col new --help' has the types. Columns of one length
 make a table, which goes to CSV, JSON lines, Arrow or Parquet and comes from
-there.`,
-		Example: `  kvault -f media.kv col append --new name=str --new size=i64 < files.csv
-  kvault -f media.kv col stats size
-  kvault -f media.kv col export name size -o files.parquet`,
+there. A name parts it from other tables: it is the columns whose names begin
+with NAME/, and wherever a command takes columns, NAME/ stands for all of them in
+the order they were made.
+
+All columns of a file are one list. --table, which parts keys, is refused.`,
+		Example: `  kvault -f media.kv col append flights/ --from flights.csv --infer
+  kvault -f media.kv col show flights/ --head 3
+  kvault -f media.kv col export flights/ -o flights.parquet`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("col: there is no command %q", args[0])
@@ -33,7 +38,7 @@ there.`,
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}
 	cmd.AddCommand(
-		a.colLsCommand(), a.colNewCommand(), a.colAppendCommand(), a.colShowCommand(), a.colStatsCommand(),
+		a.colLsCommand(), a.colNewCommand(), a.colAppendCommand(), a.colShowCommand(), a.colStatsCommand(), a.colDescribeCommand(),
 		a.colExportCommand(), a.colRenameCommand(), a.colMigrateCommand(), a.colDropCommand(),
 	)
 	return cmd
@@ -66,9 +71,9 @@ func (a *app) completeColumns(n int) completer {
 		var found []cobra.Completion
 		err := a.withVault(ctx, reading, func(v *kvault.Vault) error {
 			list, err := column.List(ctx, v)
-			for _, info := range list {
-				if strings.HasPrefix(info.Name, start) && plain(info.Name) && len(found) < completionLimit {
-					found = append(found, cobra.CompletionWithDesc(info.Name, info.Type))
+			for _, line := range completions(list, start) {
+				if plain(line.name) && len(found) < completionLimit {
+					found = append(found, cobra.CompletionWithDesc(line.name, line.typ))
 				}
 			}
 			return err
@@ -80,6 +85,19 @@ func (a *app) completeColumns(n int) completer {
 	}
 }
 
+// completions are the columns and tables whose names begin with start, and the columns of a table
+// only if start names it.
+func completions(list []column.Info, start string) (lines []columnLine) {
+	if !strings.Contains(start, "/") {
+		lines = folded(list)
+	} else {
+		for _, info := range list {
+			lines = append(lines, lineOf(info))
+		}
+	}
+	return slices.DeleteFunc(lines, func(line columnLine) bool { return !strings.HasPrefix(line.name, start) })
+}
+
 // formatFlag registers --format.
 func formatFlag(cmd *cobra.Command, format *choice) {
 	for _, f := range exchange.Formats {
@@ -87,15 +105,4 @@ func formatFlag(cmd *cobra.Command, format *choice) {
 	}
 	cmd.Flags().Var(format, "format", "how the table is written")
 	registerChoice(cmd, "format", format.allowed)
-}
-
-// formatOf is the format that a flag names, or else the one that a file's name shows, or else fallback.
-func formatOf(format choice, file string, fallback exchange.Format) exchange.Format {
-	if format.value != "" {
-		return exchange.Format(format.value)
-	}
-	if f, ok := exchange.FormatOf(file); ok {
-		return f
-	}
-	return fallback
 }

@@ -2,10 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -15,52 +14,78 @@ import (
 )
 
 type colAppendFlags struct {
-	from   string
-	format choice
-	types  map[string]string
+	from          string
+	format        choice
+	text          textFlags
+	types         []string
+	infer, dryRun bool
 }
 
 func (a *app) colAppendCommand() *cobra.Command {
 	var flags colAppendFlags
 	cmd := &cobra.Command{
-		Use:   "append [NAME...]",
+		Use:   "append [TABLE/] [NAME...]",
 		Short: "Append rows from standard input or a file",
-		Long: `Append rows to columns of one length: all rows, or none if one does not fit.
+		Long: `Append rows to columns of one length: all rows, or none if one does not fit. With
+TABLE/ they are the columns of that table, and the names that follow from here on
+are without it.
 
 The format is that of the file's name, or --format. Without either it is lines
 if there are NAMEs and csv if not: a line has an element for each NAME, with
 tabs between them. The other formats name their columns: CSV in its first line,
-as name or name:type. NAMEs are then those to read.
+as name or name:type. NAMEs are then those to read. What gzip compressed is
+decompressed.
 
---new NAME=TYPE makes a column that does not exist, and the vault too. Elements
-of type bytes are base64 in lines, csv and ndjson; vectors, msgpack and cbor are
-JSON there.
+In csv a null is an empty field without quotes, or --null TEXT. Spaces around a
+quoted field are no part of it, and an empty line is a row of a table with one
+column only.
+
+A column that does not exist is made if its type is known, and the vault too.
+--new NAME=TYPE says it, as do Arrow, Parquet and name:type in CSV. --infer finds
+it out from the first 10,000 rows, and prints what it found; --dry-run stores
+nothing, and prints it as --new flags that can be edited and passed. --new goes
+before what is found. Numbers with leading zeros are text to --infer, and a
+column in which a field is empty can be null.
+
+Elements of type bytes are base64 in lines, csv and ndjson; vectors, msgpack and
+cbor are JSON there.
 
 ` + colExitHelp(),
 		Example: `  seq 1000 | kvault -f media.kv col append n --new n=i64
-  kvault -f media.kv col append --format ndjson < rows.ndjson
-  kvault -f media.kv col append --from files.parquet`,
+  kvault -f media.kv col append flights/ --from flights.csv --infer --dry-run
+  kvault -f media.kv col append flights/ --from flights.csv --infer --new tailnum=str
+  kvault -f media.kv col append --format ndjson < rows.ndjson`,
 		ValidArgsFunction: a.completeColumns(-1),
-		RunE:              a.action(func(ctx context.Context, names []string) error { return a.colAppend(ctx, names, flags) }),
+		RunE:              a.action(func(ctx context.Context, args []string) error { return a.colAppend(ctx, args, flags) }),
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&flags.from, "from", "i", "-", "read this `FILE` instead of standard input")
-	fs.StringToStringVar(&flags.types, "new", nil, "make the column `NAME=TYPE` if it does not exist; may be repeated")
+	fs.StringArrayVar(&flags.types, "new", nil, "make the column `NAME=TYPE` if it does not exist; may be repeated")
+	fs.BoolVar(&flags.infer, "infer", false, "find out the types of columns that do not exist")
+	fs.BoolVar(&flags.dryRun, "dry-run", false, "with --infer, print the types and store nothing")
 	formatFlag(cmd, &flags.format)
+	flags.text.register(cmd)
 	a.flags.registerWrite(cmd)
 	return cmd
 }
 
-func (a *app) colAppend(ctx context.Context, names []string, flags colAppendFlags) error {
-	if slices.Contains(names, "") {
-		return usagef("append: a name is empty")
+func (a *app) colAppend(ctx context.Context, args []string, flags colAppendFlags) error {
+	o, err := appendOptions(args, flags)
+	if err != nil {
+		return err
 	}
 	fallback := exchange.CSV
-	if len(names) > 0 {
+	if len(o.Columns) > 0 {
 		fallback = exchange.Lines
 	}
-	format := formatOf(flags.format, flags.from, fallback)
-	if format == exchange.Lines && len(names) == 0 {
+	format, err := formatOf(flags.format, flags.from, fallback)
+	if err != nil {
+		return err
+	}
+	if o.Delimiter, o.Null, err = flags.text.options(format); err != nil {
+		return err
+	}
+	if format == exchange.Lines && len(o.Columns) == 0 {
 		return usagef("append: lines do not name their columns; pass the NAMEs")
 	}
 	in, err := a.wholeInput(ctx, flags.from)
@@ -68,110 +93,98 @@ func (a *app) colAppend(ctx context.Context, names []string, flags colAppendFlag
 		return err
 	}
 	defer in.close()
-	access := changing
-	if len(flags.types) > 0 {
-		access = creating
-		if err := a.rehearseAppend(ctx, in, format, &exchange.ImportOptions{Columns: names, Types: flags.types}); err != nil {
-			return err
-		}
+	if err := checkNew(ctx, in, format, o); err != nil {
+		return err
 	}
-	return a.withVault(ctx, access, func(v *kvault.Vault) error {
-		b := a.startBar("append", inKeys, -1)
-		defer b.finish()
-		n, err := exchange.Import(ctx, v, in, format, &exchange.ImportOptions{
-			Columns: names, Types: flags.types,
-			Progress: func(rows int64) { b.set(rows, -1) },
-		})
-		if err != nil {
-			return err
-		}
-		b.finish()
-		if a.flags.json {
-			return a.emit(struct {
-				Appended int64 `json:"appended"`
-			}{n})
-		}
-		a.note("Appended %s.", countInWords(n, "row"))
-		return nil
-	})
+	if !flags.infer {
+		return a.appendRows(ctx, in, format, o)
+	}
+	given := o.Types
+	if err := a.inferTypes(ctx, in, format, o, flags.dryRun); err != nil || flags.dryRun {
+		return err
+	}
+	if err := a.appendRows(ctx, in, format, o); err != nil {
+		return a.explainInferred(ctx, in, format, o, given, err)
+	}
+	return nil
 }
 
-// rehearseAppend fails if the rows would be refused by a vault that is not there yet, so that none
-// is made for them. There may be more rows than fit in memory.
-func (a *app) rehearseAppend(ctx context.Context, in *input, format exchange.Format, o *exchange.ImportOptions) error {
-	if !a.missing() {
-		return nil
+// appendOptions takes the arguments apart: a table, and the columns to read.
+func appendOptions(args []string, flags colAppendFlags) (*exchange.ImportOptions, error) {
+	o := &exchange.ImportOptions{Columns: args}
+	if len(args) > 0 && isTable(args[0]) {
+		o.Prefix, o.Columns = args[0], args[1:]
 	}
-	dir, err := os.MkdirTemp("", "kvault-*")
-	if err != nil {
-		return err
+	for _, name := range o.Columns {
+		if name == "" {
+			return nil, usagef("append: a name is empty")
+		}
+		if isTable(name) {
+			return nil, usagef("append: %q is a table: name one, before the columns to read", name)
+		}
 	}
-	defer os.RemoveAll(dir)
-	err = a.rehearseIn(ctx, filepath.Join(dir, "trial"), func(v *kvault.Vault) error {
-		_, err := exchange.Import(ctx, v, in, format, o)
+	if flags.dryRun && !flags.infer {
+		return nil, usagef("append: --dry-run is for --infer")
+	}
+	var err error
+	o.Types, err = newColumns(flags.types)
+	return o, err
+}
+
+// appendRows imports the table, and tells how many rows there were.
+func (a *app) appendRows(ctx context.Context, in *input, format exchange.Format, o *exchange.ImportOptions) error {
+	var rows int64
+	err := a.withColumns(ctx, in, o, func(v *kvault.Vault) (err error) {
+		b := a.startBar("append", inKeys, -1)
+		defer b.finish()
+		o.Progress = func(rows int64) { b.set(rows, -1) }
+		rows, err = exchange.Import(ctx, v, in, format, o)
 		return err
 	})
+	if errors.Is(err, kvault.ErrNotFound) && !errors.Is(err, kvault.ErrNoVault) {
+		return fmt.Errorf("%w; --new NAME=TYPE makes a column, --infer all that are missing", err)
+	}
 	if err != nil {
 		return err
 	}
-	_, err = in.Seek(0, io.SeekStart)
+	if a.flags.json {
+		return a.emit(struct {
+			Appended int64 `json:"appended"`
+		}{rows})
+	}
+	a.note("Appended %s.", countInWords(rows, "row"))
+	return nil
+}
+
+// rewind makes the input be read from its beginning once more.
+func (in *input) rewind() error {
+	_, err := in.Seek(0, io.SeekStart)
 	return err
 }
 
-// input is a file to read, removed afterwards if it is a temporary one that still has a name.
-type input struct {
-	*os.File
-	temporary bool
-}
-
-func (in *input) close() {
-	in.Close()
-	if in.temporary {
-		os.Remove(in.Name())
+// checkNew refuses --new for a column that the table does not have. What the first object of JSON
+// lines lacks may be in a later one.
+func checkNew(ctx context.Context, in *input, format exchange.Format, o *exchange.ImportOptions) error {
+	names := o.Columns
+	if len(o.Types) == 0 || format == exchange.NDJSON && len(names) == 0 {
+		return nil
 	}
-}
-
-// wholeInput is the named file, or standard input if it is "-". What arrives bit by bit is collected in a temporary file first,
-// so that the vault is not locked while it does.
-func (a *app) wholeInput(ctx context.Context, name string) (*input, error) {
-	if name != "-" {
-		info, err := os.Stat(name)
-		switch {
-		case err != nil:
-			return nil, err
-		case info.IsDir():
-			return nil, fmt.Errorf("%s is a directory", name)
-		case a.vaultFiles().own(info):
-			return nil, fmt.Errorf("%s is the vault itself", name)
+	if len(names) == 0 {
+		found, err := exchange.Infer(ctx, in, format, &exchange.InferOptions{ImportOptions: *o, Rows: 1})
+		if again := in.rewind(); again != nil {
+			return again
 		}
-		f, err := os.Open(name)
-		if err != nil || info.Mode().IsRegular() {
-			return &input{f, false}, err
+		if err != nil {
+			return nil // which Import tells better
 		}
-		defer f.Close()
-		return spool(f)
+		for _, c := range found {
+			names = append(names, c.Name)
+		}
 	}
-	if a.terminal(a.sys.In) {
-		a.note("Reading from the terminal; Ctrl-D ends the rows.")
+	for name := range o.Types {
+		if !slices.Contains(names, name) {
+			return usagef("append: --new %s: there is no column %q in the table to append; there are %s", name, name, someOf(names))
+		}
 	}
-	in := a.stdin(ctx)
-	defer in.Close()
-	return spool(in)
-}
-
-// spool copies all that r has to a temporary file.
-func spool(r io.Reader) (*input, error) {
-	f, err := os.CreateTemp("", "kvault-*")
-	if err != nil {
-		return nil, err
-	}
-	in := &input{f, os.Remove(f.Name()) != nil} // where an open file can lose its name, a killed process leaves nothing
-	if _, err = io.Copy(f, r); err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		in.close()
-		return nil, err
-	}
-	return in, nil
+	return nil
 }

@@ -15,13 +15,15 @@ import (
 func (a *app) colDropCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use:   "drop NAME...",
-		Short: "Delete columns with all their elements",
-		Long: `Delete the columns, all of them or, if one does not exist, none. It asks first;
-where there is no terminal to ask on, --yes is needed.
+		Use:   "drop NAME...|TABLE/...",
+		Short: "Delete columns or tables with all their elements",
+		Long: `Delete the columns, all of them or, if one does not exist, none. Of a TABLE/ all
+columns are deleted. It asks first; where there is no terminal to ask on, --yes
+is needed.
 
 ` + colExitHelp(),
-		Example:           `  kvault -f media.kv col drop size --yes`,
+		Example: `  kvault -f media.kv col drop size --yes
+  kvault -f media.kv col drop flights/`,
 		Args:              columnNames,
 		ValidArgsFunction: a.completeColumns(-1),
 		RunE: a.action(func(ctx context.Context, names []string) error {
@@ -33,18 +35,14 @@ where there is no terminal to ask on, --yes is needed.
 	return cmd
 }
 
-func (a *app) colDrop(ctx context.Context, v *kvault.Vault, names []string, yes bool) error {
+func (a *app) colDrop(ctx context.Context, v *kvault.Vault, args []string, yes bool) error {
 	list, err := column.List(ctx, v)
 	if err != nil {
 		return err
 	}
-	what := make([]string, len(names))
-	for i, name := range names {
-		at := slices.IndexFunc(list, func(info column.Info) bool { return info.Name == name })
-		if at < 0 {
-			return &kvault.Error{Op: "column drop", Key: name, Err: fmt.Errorf("there is no such column: %w", kvault.ErrNotFound)}
-		}
-		what[i] = fmt.Sprintf("%q with %s", name, countInWords(list[at].Len, "element"))
+	names, what, err := toDrop(list, args)
+	if err != nil {
+		return err
 	}
 	if !yes {
 		if err := a.confirm(ctx, "drop", fmt.Sprintf("Delete %s?", strings.Join(what, " and "))); err != nil {
@@ -71,4 +69,40 @@ func (a *app) colDrop(ctx context.Context, v *kvault.Vault, names []string, yes 
 		}
 	}
 	return nil
+}
+
+// toDrop returns the columns that the arguments stand for, and what to call each argument in a
+// question.
+func toDrop(list []column.Info, args []string) (names, what []string, err error) {
+	byName := make(map[string]column.Info, len(list))
+	for _, info := range list {
+		byName[info.Name] = info
+	}
+	for _, arg := range args {
+		if isTable(arg) {
+			members := columnsOf(list, arg)
+			if len(members) == 0 {
+				return nil, nil, noTable(list, arg)
+			}
+			for _, info := range members {
+				names = append(names, info.Name)
+			}
+			t := summaryOf(members)
+			what = append(what, fmt.Sprintf("the table %q with %s and %s", arg, countInWords(int64(t.Columns), "column"), t.rows()))
+			continue
+		}
+		info, ok := byName[arg]
+		if !ok {
+			return nil, nil, &kvault.Error{Op: "column drop", Key: arg, Err: notThere("there is no such column")}
+		}
+		names = append(names, arg)
+		what = append(what, fmt.Sprintf("%q with %s", arg, countInWords(info.Len, "element")))
+	}
+	seen := map[string]bool{}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		before := seen[name]
+		seen[name] = true
+		return before
+	})
+	return names, what, nil
 }

@@ -11,12 +11,12 @@ import (
 
 func (a *app) colMigrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "migrate NAME",
-		Short: "Rewrite a column of an early version of the Python package",
+		Use:   "migrate NAME|TABLE/",
+		Short: "Rewrite columns of an early version of the Python package",
 		Long: `Rewrite a column whose elements differ in size, and which lies as versions 0.2
 and 0.3 of the Python package lay it, as the later ones do. Elements can then be
 replaced without moving those behind, and the early versions can no longer read
-the column. Any other column stays as it is.
+the column. Any other column stays as it is. Of a TABLE/ it is all columns.
 
 ` + colExitHelp(),
 		Example:           `  kvault -f media.kv col migrate name`,
@@ -24,7 +24,7 @@ the column. Any other column stays as it is.
 		ValidArgsFunction: a.completeColumns(1),
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			return a.withVault(ctx, changing, func(v *kvault.Vault) error {
-				done, err := column.Migrate(ctx, v, args[0])
+				done, err := a.colMigrate(ctx, v, args)
 				switch {
 				case err != nil:
 					return err
@@ -43,4 +43,23 @@ the column. Any other column stays as it is.
 	}
 	a.flags.registerWrite(cmd)
 	return cmd
+}
+
+// colMigrate says whether there was anything to rewrite.
+func (a *app) colMigrate(ctx context.Context, v *kvault.Vault, args []string) (migrated bool, err error) {
+	err = v.Update(ctx, func(tx *kvault.Tx) error {
+		names, err := a.columnArgs(ctx, tx, args)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			done, err := column.Migrate(ctx, tx, name)
+			if err != nil {
+				return err
+			}
+			migrated = migrated || done
+		}
+		return nil
+	})
+	return migrated, err
 }

@@ -33,6 +33,9 @@ exist.
 		ValidArgsFunction: a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveNoFileComp),
 			cobra.FixedCompletions([]cobra.Completion{"i64", "f64", "bytes", "bytes:", "str", "str:", "vec:", "msgpack", "cbor"}, cobra.ShellCompDirectiveNoFileComp)),
 		RunE: a.action(func(ctx context.Context, args []string) error {
+			if isTable(args[0]) {
+				return usagef(`new: %q is the name of a table, which its columns make: name one, as in %sNAME`, args[0], args[0])
+			}
 			if a.missing() {
 				if err := a.rehearse(ctx, func(v *kvault.Vault) error {
 					_, err := column.CreateAny(ctx, v, args[0], args[1], nil)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"math"
 
 	"github.com/spf13/cobra"
 
@@ -10,7 +11,10 @@ import (
 )
 
 // rowFlags say which rows.
-type rowFlags struct{ from, to, head, tail int64 }
+type rowFlags struct {
+	from, to, head, tail int64
+	set                  func(flag string) bool
+}
 
 func (r *rowFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()
@@ -18,20 +22,23 @@ func (r *rowFlags) register(cmd *cobra.Command) {
 	fs.Int64Var(&r.to, "to", 0, "row before which to stop; 0 is the end, a negative `N` counts from it")
 	fs.Int64VarP(&r.head, "head", "n", 0, "only the first `N` rows")
 	fs.Int64Var(&r.tail, "tail", 0, "only the last `N` rows")
-	cmd.MarkFlagsMutuallyExclusive("head", "tail")
-	for _, bound := range []string{"from", "to"} {
-		cmd.MarkFlagsMutuallyExclusive(bound, "head")
-		cmd.MarkFlagsMutuallyExclusive(bound, "tail")
-	}
+	r.set = fs.Changed
 }
 
 func (r *rowFlags) options() (*exchange.ExportOptions, error) {
+	head, tail := r.set("head"), r.set("tail")
 	switch {
+	case head && tail:
+		return nil, usagef("--head and --tail are two ends of the rows: name one of them, or use --from and --to")
+	case (head || tail) && (r.set("from") || r.set("to")):
+		return nil, usagef("--head and --tail say all about which rows, as --from and --to do: use one way or the other")
 	case r.head < 0 || r.tail < 0:
 		return nil, usagef("--head and --tail are not negative")
-	case r.head > 0:
+	case head && r.head == 0, tail && r.tail == 0:
+		return &exchange.ExportOptions{From: math.MaxInt64}, nil
+	case head:
 		return &exchange.ExportOptions{To: r.head}, nil
-	case r.tail > 0:
+	case tail:
 		return &exchange.ExportOptions{From: -r.tail}, nil
 	}
 	return &exchange.ExportOptions{From: r.from, To: r.to}, nil
@@ -39,6 +46,7 @@ func (r *rowFlags) options() (*exchange.ExportOptions, error) {
 
 func (a *app) colShowCommand() *cobra.Command {
 	var rows rowFlags
+	var text textFlags
 	cmd := &cobra.Command{
 		Use:   "show NAME...",
 		Short: "Print rows",
@@ -57,16 +65,20 @@ On a terminal, characters that would control it are shown as "?".
 			if err != nil {
 				return err
 			}
+			format := exchange.Lines
+			if a.flags.json {
+				format = exchange.NDJSON
+			}
+			if o.Delimiter, o.Null, err = text.options(format); err != nil {
+				return err
+			}
 			return a.withVault(ctx, reading, func(v *kvault.Vault) error {
-				format := exchange.Lines
-				if a.flags.json {
-					format = exchange.NDJSON
-				}
 				_, err := exchange.Export(ctx, v, a.tamed(a.out, a.sys.Out), format, names, o)
 				return err
 			})
 		}),
 	}
+	text.register(cmd)
 	rows.register(cmd)
 	return cmd
 }

@@ -51,7 +51,7 @@ func (a *app) applyEnv(cmd *cobra.Command) error {
 			continue
 		}
 		if err := f.Value.Set(value); err != nil {
-			return usagef("invalid %s %q: %v", envName(name), value, err)
+			return usagef("%w", wrongValue(envName(name), value, f.Value, err))
 		}
 	}
 	if a.flags.busyTimeout < 0 {

@@ -42,6 +42,7 @@ reads standard output has seen enough, the command ends without a word (141).
 	root.SetIn(a.sys.In)
 	root.SetOut(a.out)
 	root.SetErr(a.sys.Err)
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddGroup(
 		&cobra.Group{ID: groupValues, Title: "Values:"},
@@ -79,6 +80,9 @@ func (a *app) action(fn func(ctx context.Context, args []string) error) func(*co
 			return err
 		}
 		if err := a.applyEnv(cmd); err != nil {
+			return err
+		}
+		if err := a.refuseColumnTable(cmd); err != nil {
 			return err
 		}
 		if err := a.checkTable(cmd.Context()); err != nil {

@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 			"maketree": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(makeTree(ts.MkAbs(args[0]))) },
 			"cmptree":  scriptCompareTrees,
 			"noleft":   scriptNoTemporaries,
+			"mklines":  scriptMakeLines,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("KVAULT_FILE", "v.kv")
@@ -133,6 +134,17 @@ func scriptNoTemporaries(ts *testscript.TestScript, _ bool, args []string) {
 	if len(left) > 0 {
 		ts.Fatalf("left behind: %q", left)
 	}
+}
+
+// scriptMakeLines makes a table of a column n, with integers up to a count and one last text: mklines FILE COUNT LAST.
+func scriptMakeLines(ts *testscript.TestScript, _ bool, args []string) {
+	count, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	text := []byte("n\n")
+	for i := range count {
+		text = fmt.Appendln(text, i+1)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), fmt.Appendln(text, args[2]), 0o666))
 }
 
 // runInterrupted is kvault, interrupted once it has printed some lines: interrupt LINES [ARG...].

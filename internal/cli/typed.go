@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/jsonform"
 	"github.com/kohakuvault/kvault/typed"
 )
 
@@ -61,8 +62,8 @@ func encodeInput(form string, in io.Reader) ([]byte, error) {
 func vectorOf(element string, b []byte) (typed.Vector, error) {
 	data := map[string]any{"f32": &[]float32{}, "f64": &[]float64{}, "i64": &[]int64{}, "u8": &[]uint8{}}[element]
 	var list any
-	if err := json.Unmarshal(b, &list); err != nil {
-		return typed.Vector{}, err
+	if err := json.Unmarshal(b, &list); err != nil { // what Python's JSON has, and no other
+		return typed.Vector{}, errors.New("an array here is of finite numbers: neither NaN nor Infinity")
 	}
 	vec := typed.Vector{}
 	for l, ok := list.([]any); ok; l, ok = l[0].([]any) {
@@ -88,6 +89,9 @@ func vectorOf(element string, b []byte) (typed.Vector, error) {
 
 func flatten(flat []json.RawMessage, b json.RawMessage, shape []int) ([]json.RawMessage, error) {
 	if len(shape) == 0 {
+		if string(b) == "null" { // which encoding/json would take for 0
+			return nil, errors.New("an array has no null")
+		}
 		return append(flat, b), nil
 	}
 	var list []json.RawMessage
@@ -173,9 +177,7 @@ func jsonValue(v any) any {
 	case typed.Pickled:
 		return []byte(v)
 	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return strings.TrimPrefix(strconv.FormatFloat(v, 'g', -1, 64), "+")
-		}
+		return jsonFloat(v, 64)
 	case []any:
 		list := make([]any, len(v))
 		for i := range v {
@@ -192,13 +194,21 @@ func jsonValue(v any) any {
 		data := reflect.ValueOf(v.Data)
 		list := make([]any, data.Len())
 		for i := range list {
-			if list[i] = data.Index(i).Interface(); data.Index(i).CanFloat() && !isFinite(data.Index(i).Float()) {
-				list[i] = jsonValue(data.Index(i).Float())
+			if list[i] = data.Index(i).Interface(); data.Index(i).CanFloat() {
+				list[i] = jsonFloat(data.Index(i).Float(), data.Type().Elem().Bits())
 			}
 		}
 		return vectorJSON{v.ElementType(), v.Shape, list}
 	}
 	return v
+}
+
+// jsonFloat is a float that keeps its point, by which readers know it from an integer, or text if JSON does not have it.
+func jsonFloat(f float64, bits int) any {
+	if !isFinite(f) {
+		return strings.TrimPrefix(strconv.FormatFloat(f, 'g', -1, 64), "+")
+	}
+	return json.RawMessage(jsonform.AppendFloat(nil, f, bits))
 }
 
 func isFinite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }

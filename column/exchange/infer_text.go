@@ -1,0 +1,110 @@
+package exchange
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kohakuvault/kvault/column"
+)
+
+// textGuess is what all the texts of a column can be so far. Each text takes away what it is not.
+type textGuess struct {
+	some                        bool
+	notBool, notInt, notFloat   bool
+	notDate, notNaive, notUTC   bool
+	numeral, nanoseconds, early bool
+}
+
+func (g *textGuess) see(text string) {
+	g.some = true
+	if !g.notBool {
+		_, err := parseBool(text)
+		g.notBool = err != nil
+	}
+	if !g.notInt || !g.notFloat {
+		g.seeNumber(text)
+	}
+	if !g.notDate || !g.notNaive || !g.notUTC {
+		g.seeTime(text)
+	}
+}
+
+// seeNumber takes text that has leading zeros, or an integer that is too large, for no number: it would not come back.
+func (g *textGuess) seeNumber(text string) {
+	digits := strings.TrimLeft(text, "+-")
+	switch {
+	case len(digits) < len(text)-1, len(digits) > 1 && digits[0] == '0' && isDigit(digits[1]):
+		g.notInt, g.notFloat = true, true
+	case digits != "" && strings.Trim(digits, "0123456789") == "":
+		_, err := strconv.ParseInt(text, 10, 64)
+		g.numeral = true
+		g.notInt = g.notInt || err != nil || text == "-0"
+		g.notFloat = g.notFloat || err != nil
+	case isWordOfFloat(digits):
+		g.notInt = true
+	default:
+		_, err := strconv.ParseFloat(text, 64)
+		g.notInt, g.numeral = true, true
+		g.notFloat = g.notFloat || err != nil || strings.ContainsAny(text, "xXpP_")
+	}
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// isWordOfFloat says whether a float may be written so. Such words alone make no column of floats.
+func isWordOfFloat(text string) bool {
+	switch strings.ToLower(text) {
+	case "nan", "inf", "infinity":
+		return true
+	}
+	return false
+}
+
+var (
+	aDate    = timeKindOf(column.Date.Type())
+	aClock   = timeKindOf(column.Timestamp(time.Nanosecond).Type())
+	aInstant = timeKindOf(column.TimestampUTC(time.Nanosecond).Type())
+)
+
+// seeTime takes a date for a time of day as well, midnight, as Import does.
+func (g *textGuess) seeTime(text string) {
+	if len(text) < len(time.DateOnly) || text[4] != '-' {
+		g.notDate, g.notNaive, g.notUTC = true, true, true
+		return
+	}
+	_, notDate := aDate.parse(text)
+	clock, notNaive := aClock.parse(text)
+	instant, notUTC := aInstant.parse(text)
+	g.notDate, g.notNaive, g.notUTC = g.notDate || notDate != nil, g.notNaive || notNaive != nil, g.notUTC || notUTC != nil
+	for _, x := range []time.Time{clock, instant} {
+		g.nanoseconds = g.nanoseconds || x.Nanosecond()%1000 != 0
+		_, err := column.Timestamp(time.Nanosecond).Append(nil, x)
+		g.early = g.early || err != nil && !x.IsZero()
+	}
+}
+
+// typ is the type that takes all texts, or empty if there was none.
+func (g *textGuess) typ() string {
+	unit, fits := "us", !g.nanoseconds || !g.early // in the years that nanoseconds reach
+	if g.nanoseconds {
+		unit = "ns"
+	}
+	switch {
+	case !g.some:
+		return ""
+	case !g.notBool:
+		return "bool"
+	case !g.notInt:
+		return "i64"
+	case !g.notFloat && g.numeral:
+		return "f64"
+	case !g.notDate:
+		return "date"
+	case !g.notNaive && fits:
+		return "timestamp:" + unit
+	case !g.notUTC && fits:
+		return "timestamp:" + unit + ":utc"
+	}
+	return "str"
+}

@@ -1,0 +1,115 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column"
+)
+
+// batch calls row for rows until it is time to see whether what they hold has to be written. row returns io.EOF behind the last.
+func batch(row func() (bytes int, err error)) (rows int, err error) {
+	for bytes := 0; rows < rowsAtOnce && bytes < bytesAtOnce; rows++ {
+		n, err := row()
+		if err != nil {
+			return rows, err
+		}
+		bytes += n
+	}
+	return rows, nil
+}
+
+// unread makes bad input tell from a source that cannot be read.
+func unread(err error) error {
+	if err == nil || err == io.EOF || errors.Is(err, kvault.ErrInvalid) {
+		return err
+	}
+	return &kvault.IOError{Op: "read table", Err: err}
+}
+
+type csvDecoder struct {
+	r     *csvReader
+	heads []heading
+	null  string
+}
+
+func newCSVDecoder(r io.Reader, f Format, o *ImportOptions) (decoder, error) {
+	delim, err := delimiter(f, o.Delimiter)
+	if err != nil {
+		return nil, err
+	}
+	d := &csvDecoder{r: newCSVReader(r, delim), null: o.Null}
+	if err := unread(d.r.next()); err == io.EOF {
+		return nil, invalid("", "the table is empty: its first line has the names of the columns")
+	} else if err != nil {
+		return nil, failed("import", "", err)
+	}
+	for _, f := range d.r.fields {
+		d.heads = append(d.heads, labeled(string([]byte(d.r.text(f))), o))
+	}
+	d.r.keepEmpty = len(d.heads) == 1
+	return d, nil
+}
+
+// delimiter is what separates the fields of a format.
+func delimiter(f Format, given byte) (byte, error) {
+	switch {
+	case given == 0 && f == TSV:
+		return '\t', nil
+	case given == 0:
+		return ',', nil
+	case given == '"', given == '\n', given == '\r', given >= 0x80:
+		return 0, invalid("", "%q cannot separate fields: want a character of ASCII that is neither a quote nor a line end", given)
+	}
+	return given, nil
+}
+
+// labeled takes a label apart that is name:type. Both may have colons; only what is a type counts as one, and only if the caller does not
+// know the whole label as a name.
+func labeled(label string, o *ImportOptions) heading {
+	if _, known := o.Types[label]; known || slices.Contains(o.Columns, label) {
+		return heading{name: label}
+	}
+	for i := range len(label) {
+		if label[i] == ':' && column.KnownType(label[i+1:]) {
+			return heading{name: label[:i], typ: label[i+1:]}
+		}
+	}
+	return heading{name: label, label: true}
+}
+
+func (d *csvDecoder) headings() []heading { return d.heads }
+func (d *csvDecoder) close()              {}
+
+func (d *csvDecoder) next(sinks []sink) (int, error) {
+	return batch(func() (bytes int, err error) {
+		if err := d.r.next(); err != nil {
+			return 0, unread(err)
+		}
+		if has := len(d.r.fields); has != len(d.heads) {
+			return 0, fmt.Errorf("line %d: %s, but the first line has %d: %w", d.r.first, fieldCount(has), len(d.heads), kvault.ErrInvalid)
+		}
+		for i, f := range d.r.fields {
+			s := sinks[i]
+			if s == nil {
+				continue
+			}
+			text := d.r.text(f)
+			if err := s.addText(text, !f.quoted && text == d.null); err != nil {
+				return 0, err
+			}
+			bytes += len(text)
+		}
+		return bytes, nil
+	})
+}
+
+func fieldCount(n int) string {
+	if n == 1 {
+		return "1 field"
+	}
+	return fmt.Sprintf("%d fields", n)
+}

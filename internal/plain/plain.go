@@ -1,0 +1,166 @@
+// Package plain gives the numbers that the libraries for MessagePack and CBOR put into variables of type any one type each. The libraries
+// choose by how a number was encoded, which depends on its size and on who encoded it.
+package plain
+
+import (
+	"encoding"
+	"math"
+	"reflect"
+	"sync"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Value makes all integers in a value int64, but for those that do not fit, and all floating-point numbers float64. It changes lists and maps
+// where they are.
+func Value(x any) any {
+	switch x := x.(type) {
+	case int8:
+		return int64(x)
+	case int16:
+		return int64(x)
+	case int32:
+		return int64(x)
+	case uint8:
+		return int64(x)
+	case uint16:
+		return int64(x)
+	case uint32:
+		return int64(x)
+	case uint64:
+		if x <= math.MaxInt64 {
+			return int64(x)
+		}
+	case float32:
+		return float64(x)
+	case []any:
+		for i := range x {
+			x[i] = Value(x[i])
+		}
+	case map[string]any:
+		for k, v := range x {
+			x[k] = Value(v)
+		}
+	case map[any]any:
+		Variable(&x)
+	case cbor.Tag:
+		x.Content = Value(x.Content)
+		return x
+	}
+	return x
+}
+
+// Variable does what Value does with every any within the variable that p points to: in its fields, elements, keys and pointers. What has a
+// way of its own to be decoded is left alone.
+func Variable(p any) {
+	v := reflect.ValueOf(p)
+	if v.Kind() != reflect.Pointer || v.IsNil() || !holdsAny(v.Type()) {
+		return
+	}
+	w := walk{}
+	w.variable(v)
+}
+
+var known sync.Map // reflect.Type to bool: whether its variables may hold an any
+
+func holdsAny(t reflect.Type) bool {
+	if holds, ok := known.Load(t); ok {
+		return holds.(bool)
+	}
+	holds := leadsToAny(t, map[reflect.Type]bool{})
+	known.Store(t, holds)
+	return holds
+}
+
+func leadsToAny(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] || decodesItself(t) {
+		return false
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Interface:
+		return t.NumMethod() == 0
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return leadsToAny(t.Elem(), seen)
+	case reflect.Map:
+		return leadsToAny(t.Key(), seen) || leadsToAny(t.Elem(), seen)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if f := t.Field(i); (f.IsExported() || f.Anonymous) && leadsToAny(f.Type, seen) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var decoders = []reflect.Type{reflect.TypeFor[msgpack.CustomDecoder](), reflect.TypeFor[msgpack.Unmarshaler](), reflect.TypeFor[cbor.Unmarshaler](),
+	reflect.TypeFor[encoding.BinaryUnmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler]()}
+
+func decodesItself(t reflect.Type) bool {
+	if t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer {
+		return false
+	}
+	for _, d := range decoders {
+		if reflect.PointerTo(t).Implements(d) {
+			return true
+		}
+	}
+	return false
+}
+
+// walk remembers the pointers that it followed, since a caller's variable may lead back to itself.
+type walk map[pointer]struct{}
+
+type pointer struct {
+	typ reflect.Type
+	to  uintptr
+}
+
+func (w walk) variable(v reflect.Value) {
+	kind := v.Kind()
+	if !holdsAny(v.Type()) || !v.CanInterface() && kind != reflect.Struct && kind != reflect.Pointer {
+		return
+	}
+	switch kind {
+	case reflect.Interface:
+		if v.CanSet() && !v.IsNil() {
+			v.Set(reflect.ValueOf(Value(v.Interface())))
+		}
+	case reflect.Pointer:
+		p := pointer{v.Type(), v.Pointer()}
+		if _, seen := w[p]; v.IsNil() || seen {
+			return
+		}
+		w[p] = struct{}{}
+		w.variable(v.Elem())
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			w.variable(v.Index(i))
+		}
+	case reflect.Map:
+		w.entries(v)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() || f.Anonymous {
+				w.variable(v.Field(i))
+			}
+		}
+	}
+}
+
+// entries puts changed copies in the place of the entries of a map, which are no variables.
+func (w walk) entries(m reflect.Value) {
+	for _, old := range m.MapKeys() {
+		key, value := reflect.New(old.Type()).Elem(), reflect.New(m.Type().Elem()).Elem()
+		key.Set(old)
+		value.Set(m.MapIndex(old))
+		w.variable(key)
+		w.variable(value)
+		if !key.Equal(old) {
+			m.SetMapIndex(old, reflect.Value{})
+		}
+		m.SetMapIndex(key, value)
+	}
+}

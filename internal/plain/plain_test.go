@@ -1,0 +1,53 @@
+package plain_test
+
+import (
+	"math"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/kohakuvault/kvault/internal/plain"
+)
+
+type inner struct{ A any }
+
+type hidden struct{ B any }
+
+type own struct{ A any }
+
+func (o *own) UnmarshalText([]byte) error { return nil }
+
+type outer struct {
+	Any     any
+	Narrow  int8
+	List    []any
+	Map     map[string]any
+	Structs map[string]inner
+	Keys    map[any]int8
+	Pointer *inner
+	Array   [1]inner
+	Own     own
+	Time    time.Time
+	Err     error
+	Next    *outer
+	hidden
+	unread any
+}
+
+func TestVariable(t *testing.T) {
+	x := &outer{Any: int8(-1), Narrow: 3, List: []any{uint16(1), []any{uint64(math.MaxUint64), float32(0.5)}}, Map: map[string]any{"a": uint8(200), "b": map[string]any{"c": int32(5)}},
+		Structs: map[string]inner{"s": {uint64(7)}}, Keys: map[any]int8{uint8(9): 1}, Pointer: &inner{int16(3)}, Array: [1]inner{{map[any]any{int8(1): uint8(2)}}},
+		Own: own{int8(1)}, hidden: hidden{uint32(4)}, unread: int8(1)}
+	x.Next = x
+	plain.Variable(x)
+	x.Next = nil
+	want := &outer{Any: int64(-1), Narrow: 3, List: []any{int64(1), []any{uint64(math.MaxUint64), 0.5}}, Map: map[string]any{"a": int64(200), "b": map[string]any{"c": int64(5)}},
+		Structs: map[string]inner{"s": {int64(7)}}, Keys: map[any]int8{int64(9): 1}, Pointer: &inner{int64(3)}, Array: [1]inner{{map[any]any{int64(1): int64(2)}}},
+		Own: own{int8(1)}, hidden: hidden{int64(4)}, unread: int8(1)}
+	if !reflect.DeepEqual(x, want) {
+		t.Errorf("%#v", x)
+	}
+	plain.Variable(nil)
+	plain.Variable((*outer)(nil))
+	plain.Variable(outer{})
+}
