@@ -65,33 +65,30 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 		if err != nil {
 			return 0, err
 		}
-		defer s.close()
 		t.sources = append(t.sources, headed{s, names[i]})
 	}
 	w, finish, err := compressed(w, f, o)
 	if err != nil {
 		return 0, err
 	}
-	out, err := newEncoder(f, w, t.sources, o)
+	if f == Parquet {
+		t.columnar, err = newParquetEncoder(w, t.sources)
+	} else {
+		t.out, err = newEncoder(f, w, t.sources, o)
+	}
 	if err != nil {
 		return 0, err
 	}
 	for rows < t.rows {
-		n, err := t.next()
-		if err == nil {
-			err = failed("export", "", out.write(n))
-		}
+		n, err := t.write(t.rows - rows)
 		if err != nil {
 			return rows, err
 		}
-		for _, s := range t.sources {
-			s.skip(n)
-		}
-		if rows += int64(n); o.Progress != nil {
+		if rows += n; o.Progress != nil {
 			o.Progress(rows, t.rows)
 		}
 	}
-	if err := out.close(); err != nil {
+	if err := t.close(); err != nil {
 		return rows, failed("export", "", err)
 	}
 	return rows, failed("export", "", finish())
@@ -135,8 +132,6 @@ func newEncoder(f Format, w io.Writer, sources []source, o *ExportOptions) (enco
 		return newArrowEncoder(w, sources)
 	case Arrows:
 		return newStreamEncoder(w, sources)
-	case Parquet:
-		return newParquetEncoder(w, sources)
 	}
 	return nil, invalid("", "unknown format %q: use one of %q", f, Formats)
 }
@@ -145,17 +140,51 @@ func newEncoder(f Format, w io.Writer, sources []source, o *ExportOptions) (enco
 type table struct {
 	sources []source
 	rows    int64
+	step    int // rows to read at a time
+	// One of these writes them: row by row, or many rows of a column before those of the next.
+	out      encoder
+	columnar *parquetEncoder
 }
 
-// next is how many rows can be written now: all columns have them in memory.
-func (t *table) next() (int, error) {
-	n := rowsAtOnce
+func (t *table) close() error {
+	if t.columnar != nil {
+		return t.columnar.close()
+	}
+	return t.out.close()
+}
+
+// write writes some rows, at most that many.
+func (t *table) write(most int64) (int64, error) {
+	if t.columnar != nil {
+		n, err := t.columnar.write(most)
+		return n, failed("export", "", err)
+	}
+	n, err := t.next()
+	if err != nil {
+		return 0, err
+	}
+	if err := t.out.write(n); err != nil {
+		return 0, failed("export", "", err)
+	}
 	for _, s := range t.sources {
-		has, err := s.ready()
+		s.skip(n)
+	}
+	return int64(n), nil
+}
+
+// next is how many rows can be written now: all columns have them in memory. Together they take no more than some megabytes.
+func (t *table) next() (int, error) {
+	if t.step == 0 {
+		t.step = sampleRows
+	}
+	n, bytes, rows := rowsAtOnce, 0, 1
+	for _, s := range t.sources {
+		has, err := s.ready(t.step)
 		if err != nil {
 			return 0, err
 		}
-		n = min(n, has)
+		n, bytes, rows = min(n, has), bytes+s.bytes(), max(rows, has)
 	}
+	t.step = max(1, min(rowsAtOnce, bytesAtOnce/max(1, bytes/rows)))
 	return n, nil
 }

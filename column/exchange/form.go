@@ -33,8 +33,8 @@ type form[T any] struct {
 	fromJSON func(v any) (T, error)
 	// fromArrow returns element i of an array of any type it understands.
 	fromArrow func(a arrow.Array, i int) (T, error)
-	nulls     bool // fromArrow takes nulls
-	size      func(x T) int
+	nulls     bool          // fromArrow takes nulls
+	size      func(x T) int // about how many bytes an element takes beside the T
 }
 
 func unsupported(name, typ string) error {
@@ -86,7 +86,7 @@ var intForm = &form[int64]{
 		return parseInt(text)
 	},
 	fromArrow: intOf,
-	size:      func(int64) int { return 8 },
+	size:      func(int64) int { return 0 },
 }
 
 func parseInt(text string) (int64, error) {
@@ -119,7 +119,7 @@ func intOf(a arrow.Array, i int) (int64, error) {
 	case *array.Uint8:
 		return int64(a.Value(i)), nil
 	}
-	return 0, wrongArrow(a, "i64")
+	return countOf(a, i)
 }
 
 func wrongArrow(a arrow.Array, typ string) error {
@@ -150,10 +150,15 @@ var floatForm = &form[float64]{
 			return a.Value(i), nil
 		case *array.Float32:
 			return float64(a.Value(i)), nil
+		case *array.Float16:
+			return float64(a.Value(i).Float32()), nil
+		}
+		if text, ok := decimalOf(a, i); ok {
+			return parseFloat(text)
 		}
 		return 0, wrongArrow(a, "f64")
 	},
-	size: func(float64) int { return 8 },
+	size: func(float64) int { return 0 },
 }
 
 func parseFloat(text string) (float64, error) {
@@ -183,6 +188,9 @@ var textForm = &form[string]{
 	fromArrow: func(a arrow.Array, i int) (string, error) {
 		if text, ok := textOf(a, i); ok {
 			return parseText(text)
+		}
+		if text, ok := decimalOf(a, i); ok {
+			return text, nil
 		}
 		return "", wrongArrow(a, "str")
 	},
@@ -243,13 +251,8 @@ func parseBase64(text string) ([]byte, error) {
 }
 
 func bytesOf(a arrow.Array, i int, typ string) ([]byte, error) {
-	switch a := a.(type) {
-	case *array.Binary:
-		return append([]byte{}, a.Value(i)...), nil
-	case *array.LargeBinary:
-		return append([]byte{}, a.Value(i)...), nil
-	case *array.FixedSizeBinary:
-		return append([]byte{}, a.Value(i)...), nil
+	if x, ok := rawBytes(a, i); ok {
+		return append([]byte{}, x...), nil
 	}
 	return nil, wrongArrow(a, typ)
 }

@@ -66,6 +66,10 @@ type heading struct {
 	name  string
 	typ   string // or empty
 	label bool   // the name may have been meant as name:type, of a type that is not known
+	// foreign is what the file calls the type of the column, if no type of columns stands for it.
+	foreign string
+	// kept is the type that keeps such values, in another form.
+	kept string
 }
 
 // decoder reads rows of one of the formats.
@@ -94,13 +98,13 @@ func newDecoder(ctx context.Context, f Format, r io.Reader, o *ImportOptions) (d
 	case Arrows:
 		return newStreamDecoder(r)
 	case Parquet:
-		return newParquetDecoder(ctx, r)
+		return newParquetDecoder(r)
 	}
 	return nil, invalid("", "unknown format %q: use one of %q", f, Formats)
 }
 
 func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (rows int64, err error) {
-	sinks, err := openSinks(ctx, tx, in.headings(), o)
+	sinks, all, err := openSinks(ctx, tx, in.headings(), o)
 	if err != nil {
 		return 0, err
 	}
@@ -117,13 +121,8 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 			return 0, failed("import", "", fmt.Errorf("row %d: %w", rows+1, err))
 		}
 		done := err == io.EOF
-		for _, s := range sinks {
-			if s == nil {
-				continue
-			}
-			if err := s.flush(ctx, done); err != nil {
-				return 0, failed("import", s.name(), fmt.Errorf("before row %d: %w", rows+1, err))
-			}
+		if err := all.write(done); err != nil {
+			return 0, failed("import", "", fmt.Errorf("before row %d: %w", rows+1, err))
 		}
 		if o.Progress != nil {
 			o.Progress(rows)
@@ -135,33 +134,34 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 }
 
 // openSinks opens the column of each heading, or makes it.
-func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *ImportOptions) ([]sink, error) {
+func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *ImportOptions) ([]sink, *gathered, error) {
 	if err := haveAll(headings, o.Columns); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var names []string
-	sinks := make([]sink, len(headings))
+	sinks, all := make([]sink, len(headings)), &gathered{ctx: ctx}
 	for i, h := range headings {
 		if len(o.Columns) > 0 && !slices.Contains(o.Columns, h.name) {
 			continue
 		}
 		if h.name == "" {
-			return nil, invalid("", "column %d of the table has no name, as the index that pandas writes: leave it out there (index=False), or name the columns to read", i+1)
+			return nil, nil, invalid("", "column %d of the table has no name, as the index that pandas writes: leave it out there (index=False), or name the columns to read", i+1)
 		}
 		if slices.Contains(names, h.name) {
-			return nil, invalid(h.name, "the table has a column of this name twice: rename one, or name the columns to read, of which it is none")
+			return nil, nil, invalid(h.name, "the table has a column of this name twice: rename one, or name the columns to read, of which it is none")
 		}
 		d, err := ensure(ctx, tx, h, o)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if sinks[i], err = newSink(d); err != nil {
-			return nil, err
+		if sinks[i], err = newSink(d, all); err != nil {
+			return nil, nil, err
 		}
 		names = append(names, h.name)
+		all.sinks = append(all.sinks, sinks[i])
 	}
 	_, _, err := open(ctx, tx, o.Prefix, names) // are they of one length?
-	return sinks, err
+	return sinks, all, err
 }
 
 // haveAll reports an error if a column is to be read that the table does not have.
@@ -189,6 +189,9 @@ func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions) (co
 	}
 	if name, unknown, labeled := strings.Cut(h.name, ":"); typ == "" && h.label && labeled {
 		return column.CreateAny(ctx, tx, o.Prefix+name, unknown, nil) // which says what types there are
+	}
+	if typ == "" && h.foreign != "" {
+		return nil, failed("import", h.name, fmt.Errorf("there is no such column, and no type to make it of: the file has values of type %s, so %s: %w", h.foreign, wayOut(h.foreign), kvault.ErrInvalid))
 	}
 	if typ == "" {
 		return nil, failed("import", o.Prefix+h.name,

@@ -17,9 +17,9 @@ var contents = []struct {
 	start, what, todo string
 	f                 Format // that reads it, or empty
 }{
-	{"PAR1", "a Parquet file", "", Parquet},
+	{parquetMagic, "a Parquet file", "", Parquet},
 	{"ARROW1", "an Arrow file", "", Arrow},
-	{"\xff\xff\xff\xff", "an Arrow stream", "", Arrows},
+	{arrowStream, "an Arrow stream", "", Arrows},
 	{"\xff\xfe", "text in UTF-16", utf16, ""},
 	{"\xfe\xff", "text in UTF-16", utf16, ""},
 	{"PK\x03\x04", "a zip archive, as an Excel workbook (.xlsx) is", "save its table as CSV", ""},
@@ -67,7 +67,11 @@ func recognizeBinary(r io.Reader, f Format) error {
 	}
 	start := make([]byte, 64)
 	n, _ := at.ReadAt(start, 0)
-	if start = start[:n]; bytes.HasPrefix(start, []byte(gzipMagic)) {
+	start = start[:n]
+	if f == Arrow && bytes.HasPrefix(start, []byte(arrowStream)) {
+		return nil // its decoder reads both
+	}
+	if bytes.HasPrefix(start, []byte(gzipMagic)) {
 		return invalid("", "the file is compressed with gzip, which only text can be here: decompress it first")
 	}
 	return mistaken(start, f)
