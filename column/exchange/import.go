@@ -108,9 +108,6 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 	if err != nil {
 		return 0, err
 	}
-	if err := wholeTable(ctx, tx, o.Prefix, sinks); err != nil {
-		return 0, err
-	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return 0, failed("import", "", err)
@@ -159,6 +156,9 @@ func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *Import
 		}
 		names = append(names, h.name)
 		all.sinks = append(all.sinks, sinks[i])
+	}
+	if err := wholeTable(ctx, tx, o.Prefix, names); err != nil {
+		return nil, nil, err
 	}
 	_, _, err := open(ctx, tx, o.Prefix, names) // are they of one length?
 	return sinks, all, err

@@ -36,7 +36,7 @@ func headingsBelow(ctx context.Context, tx *kvault.Tx, prefix string) (names []s
 
 // wholeTable reports an error if rows are for some columns of a table only: the others would be left behind, and the table would no longer be
 // one.
-func wholeTable(ctx context.Context, tx *kvault.Tx, prefix string, sinks []sink) error {
+func wholeTable(ctx context.Context, tx *kvault.Tx, prefix string, names []string) error {
 	if prefix == "" {
 		return nil
 	}
@@ -45,7 +45,7 @@ func wholeTable(ctx context.Context, tx *kvault.Tx, prefix string, sinks []sink)
 		return err
 	}
 	for _, info := range list {
-		if strings.HasPrefix(info.Name, prefix) && !slices.ContainsFunc(sinks, func(s sink) bool { return s != nil && s.name() == info.Name }) {
+		if rest, below := strings.CutPrefix(info.Name, prefix); below && !slices.Contains(names, rest) {
 			return invalid(info.Name, "the table has this column, and the rows to append do not: put it there, or change the columns by their whole names")
 		}
 	}

@@ -61,7 +61,7 @@ def plain(array):
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     t = array.type
     if pa.types.is_dictionary(t):
-        return plain(array.dictionary_decode())
+        return plain(plain(array.dictionary).take(array.indices))  # pyarrow decodes no dictionary of views
     if pa.types.is_large_string(t) or pa.types.is_string_view(t):
         return array.cast(pa.string())
     if pa.types.is_timestamp(t) and t.tz:  # an instant, whatever zone it is shown in
