@@ -132,20 +132,14 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 
 // openSinks opens the column of each heading, or makes it.
 func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *ImportOptions) ([]sink, *gathered, error) {
-	if err := haveAll(headings, o.Columns); err != nil {
+	if err := o.checkHeadings(headings); err != nil {
 		return nil, nil, err
 	}
 	var names []string
 	sinks, all := make([]sink, len(headings)), &gathered{ctx: ctx}
 	for i, h := range headings {
-		if len(o.Columns) > 0 && !slices.Contains(o.Columns, h.name) {
+		if !o.reads(h) {
 			continue
-		}
-		if h.name == "" {
-			return nil, nil, invalid("", "column %d of the table has no name, as the index that pandas writes: leave it out there (index=False), or name the columns to read", i+1)
-		}
-		if slices.Contains(names, h.name) {
-			return nil, nil, invalid(h.name, "the table has a column of this name twice: rename one, or name the columns to read, of which it is none")
 		}
 		d, err := ensure(ctx, tx, h, o)
 		if err != nil {
@@ -164,12 +158,28 @@ func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *Import
 	return sinks, all, err
 }
 
-// haveAll reports an error if a column is to be read that the table does not have.
-func haveAll(headings []heading, columns []string) error {
-	for _, name := range columns {
+// reads says whether a column of the table is to be read.
+func (o *ImportOptions) reads(h heading) bool {
+	return len(o.Columns) == 0 || slices.Contains(o.Columns, h.name)
+}
+
+// checkHeadings refuses a table that does not have a column to read, or has one twice or without a name.
+func (o *ImportOptions) checkHeadings(headings []heading) error {
+	for _, name := range o.Columns {
 		if !slices.ContainsFunc(headings, func(h heading) bool { return h.name == name }) {
 			return invalid(name, "the table has no such column")
 		}
+	}
+	seen := map[string]bool{}
+	for i, h := range headings {
+		switch {
+		case !o.reads(h):
+		case h.name == "":
+			return invalid("", "column %d of the table has no name, as the index that pandas writes: leave it out there (index=False), or name the columns to read", i+1)
+		case seen[h.name]:
+			return invalid(h.name, "the table has a column of this name twice: rename one, or name the columns to read, of which it is none")
+		}
+		seen[h.name] = true
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 )
 
 // InferOptions are for Infer. Nil and the zero value are good.
@@ -22,6 +21,9 @@ type Inferred struct {
 	Name string
 	// Type is the type by which Import can make it.
 	Type string
+	// Null is a text, such as NA, that keeps the column from another type than text. If that is how the table says null, give it as
+	// ImportOptions.Null.
+	Null string
 }
 
 // What Infer looks at, unless it is told otherwise.
@@ -56,10 +58,10 @@ func Infer(ctx context.Context, r io.Reader, f Format, o *InferOptions) ([]Infer
 	found := make([]Inferred, 0, len(guesses))
 	for _, g := range guesses {
 		if given, ok := o.Types[g.head.name]; ok {
-			found = append(found, Inferred{g.head.name, given})
+			found = append(found, Inferred{Name: g.head.name, Type: given})
 			continue
 		}
-		found = append(found, Inferred{g.head.name, g.typ()})
+		found = append(found, Inferred{Name: g.head.name, Type: g.typ(), Null: g.saysNull()})
 	}
 	return found, nil
 }
@@ -67,12 +69,12 @@ func Infer(ctx context.Context, r io.Reader, f Format, o *InferOptions) ([]Infer
 // sample has a guess for each column look at rows.
 func sample(ctx context.Context, in decoder, o *InferOptions) ([]*guess, error) {
 	heads := in.headings()
-	if err := haveAll(heads, o.Columns); err != nil {
+	if err := o.checkHeadings(heads); err != nil {
 		return nil, err
 	}
 	p := &probe{}
 	for _, h := range heads {
-		p.add(h, len(o.Columns) == 0 || slices.Contains(o.Columns, h.name))
+		p.add(h, o.reads(h))
 	}
 	if objects, ok := in.(*jsonDecoder); ok && objects.whole {
 		objects.late = func(name string) sink {

@@ -141,6 +141,28 @@ func TestInferNulls(t *testing.T) {
 	}
 }
 
+// A word that is used for null is told where it makes text of numbers.
+func TestInferWords(t *testing.T) {
+	const in = "n,s,both,d,all,f\n1,x,1,2013-01-01,NA,1.5\nNA,NA,NA,NA,NA,NaN\n2,y,-,2013-01-02,NA,2\n"
+	found, err := exchange.Infer(t.Context(), strings.NewReader(in), exchange.CSV, nil)
+	must(t, err)
+	var words []string
+	for _, c := range found {
+		words = append(words, c.Name+"="+c.Type+":"+c.Null)
+	}
+	if got := strings.Join(words, " "); got != "n=str:NA s=str: both=str: d=str:NA all=str: f=f64:" {
+		t.Error(got)
+	}
+}
+
+func TestInferHeadings(t *testing.T) {
+	for in, want := range map[string]string{"a,a\n1,2\n": "twice", ",a\n1,2\n": "no name"} {
+		if _, err := exchange.Infer(t.Context(), strings.NewReader(in), exchange.CSV, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", in, err)
+		}
+	}
+}
+
 // The sample is bounded, unless all rows are asked for.
 func TestInferRows(t *testing.T) {
 	var in strings.Builder

@@ -16,7 +16,7 @@ type jsonDecoder struct {
 	r     *jsonform.Reader
 	heads []heading
 	place map[string]int // of each heading
-	// whole says that an object has no other keys than the headings, which are those of the first and of the types that were given.
+	// whole says that an object has no other keys than the headings, which are those of the first and of nullable types that were given.
 	whole bool
 	// row has a value for each heading that the object had, as there says.
 	row   []any
@@ -50,7 +50,7 @@ func newJSONDecoder(r io.Reader, o *ImportOptions) (*jsonDecoder, error) {
 	}
 	d.told = true
 	for _, name := range slices.Sorted(maps.Keys(o.Types)) {
-		if _, told := d.place[name]; !told {
+		if _, told := d.place[name]; !told && strings.HasSuffix(o.Types[name], ":null") {
 			d.head(name)
 		}
 	}

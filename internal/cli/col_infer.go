@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,6 +50,7 @@ func (a *app) inferTypes(ctx context.Context, in *input, format exchange.Format,
 		types[c.Name] = c.Type
 	}
 	o.Types = types
+	a.hintNulls(missing)
 	switch {
 	case dry && a.flags.json:
 		for _, c := range missing {
@@ -64,6 +66,19 @@ func (a *app) inferTypes(ctx context.Context, in *input, format exchange.Format,
 		a.note("%s", asFlags(missing))
 	}
 	return nil
+}
+
+// hintNulls tells of columns that are text only because null is a word there.
+func (a *app) hintNulls(found []exchange.Inferred) {
+	byWord := map[string][]string{}
+	for _, c := range found {
+		if c.Null != "" {
+			byWord[c.Null] = append(byWord[c.Null], c.Name)
+		}
+	}
+	for _, word := range slices.Sorted(maps.Keys(byWord)) {
+		a.note("If %q says that a value is missing, pass --null %s: only that makes text of %s.", word, shellWord(word), someOf(byWord[word]))
+	}
 }
 
 // existingColumns are the names of all columns of the vault, if there is one.
@@ -105,7 +120,8 @@ func shellWord(text string) string {
 // whole table would fit. given are the types of --new.
 func (a *app) explainMisfit(ctx context.Context, in *input, format exchange.Format, o *exchange.ImportOptions, given map[string]string, err error) error {
 	bad := (*kvault.Error)(nil)
-	if !errors.Is(err, kvault.ErrInvalid) && !errors.Is(err, kvault.ErrTooLarge) || !errors.As(err, &bad) || in.rewind() != nil {
+	misfit := errors.Is(err, kvault.ErrInvalid) || errors.Is(err, kvault.ErrTooLarge)
+	if !misfit || !errors.As(err, &bad) || bad.Op != "import" || in.rewind() != nil {
 		return err
 	}
 	existing, failed := a.existingColumns(ctx)
