@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -41,7 +42,11 @@ const atMost = 2
 
 // importing are the arguments that import flights into a new vault. NA is how R, from which the data set comes, writes a missing value.
 func importing(vault, source string) []string {
-	return []string{"-f", vault, "--quiet", "col", "append", "flights/", "--from", source, "--infer", "--null", "NA"}
+	args := []string{"-f", vault, "--quiet", "col", "append", "flights/", "--from", source, "--infer"}
+	if strings.HasSuffix(source, ".csv") {
+		args = append(args, "--null", "NA")
+	}
+	return args
 }
 
 func (r *race) contests() []contest {
@@ -184,7 +189,7 @@ type columnInfo struct {
 }
 
 func (r *race) columns(ctx context.Context, vault string) (all []columnInfo, err error) {
-	_, out, err := measure(ctx, r.kvault, "-f", vault, "--json", "col", "ls")
+	_, out, err := measure(ctx, r.kvault, "-f", vault, "--json", "col", "ls", "flights/")
 	if err != nil {
 		return nil, err
 	}
