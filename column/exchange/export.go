@@ -69,19 +69,17 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 		if err != nil {
 			return 0, err
 		}
-		defer s.close()
 		t.sources = append(t.sources, headed{s, names[i]})
 	}
 	w, finish, err := compressed(w, f, o)
 	if err != nil {
 		return 0, err
 	}
-	out, err := newEncoder(f, w, t.sources, o)
-	if err != nil {
+	if t.out, err = newEncoder(f, w, t.sources, o); err != nil {
 		return 0, err
 	}
 	write := func(n int64) error {
-		rows, err = t.write(out, rows, n, o.Progress)
+		rows, err = t.write(rows, n, o.Progress)
 		return err
 	}
 	if o.Rows == nil {
@@ -90,7 +88,7 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 		t.rows = -1
 		err = inBatches(o.Rows(ctx, tx, length), func(batch []int64) error {
 			for _, s := range t.sources {
-				s.pick(ctx, batch)
+				s.pick(batch)
 			}
 			return write(int64(len(batch)))
 		})
@@ -98,7 +96,7 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 	if err != nil {
 		return rows, err
 	}
-	if err := out.close(); err != nil {
+	if err := t.out.close(); err != nil {
 		return rows, failed("export", "", err)
 	}
 	return rows, failed("export", "", finish())
@@ -152,14 +150,16 @@ func newEncoder(f Format, w io.Writer, sources []source, o *ExportOptions) (enco
 type table struct {
 	sources []source
 	rows    int64
+	step    int // rows to read at a time
+	out     encoder
 }
 
 // write writes the next n rows of the sources, and returns how many have been written with those before.
-func (t *table) write(out encoder, rows, n int64, progress func(done, total int64)) (int64, error) {
+func (t *table) write(rows, n int64, progress func(done, total int64)) (int64, error) {
 	for end := rows + n; rows < end; {
 		n, err := t.next()
 		if err == nil {
-			err = failed("export", "", out.write(n))
+			err = failed("export", "", t.out.write(n))
 		}
 		if err != nil {
 			return rows, err
@@ -191,15 +191,19 @@ func inBatches(rows iter.Seq2[int64, error], do func(batch []int64) error) error
 	return do(batch)
 }
 
-// next is how many rows can be written now: all columns have them in memory.
+// next is how many rows can be written now: all columns have them in memory. Together they take no more than some megabytes.
 func (t *table) next() (int, error) {
-	n := rowsAtOnce
+	if t.step == 0 {
+		t.step = sampleRows
+	}
+	n, bytes, rows := rowsAtOnce, 0, 1
 	for _, s := range t.sources {
-		has, err := s.ready()
+		has, err := s.ready(t.step)
 		if err != nil {
 			return 0, err
 		}
-		n = min(n, has)
+		n, bytes, rows = min(n, has), bytes+s.bytes(), max(rows, has)
 	}
+	t.step = max(1, min(rowsAtOnce, bytesAtOnce/max(1, bytes/rows)))
 	return n, nil
 }

@@ -34,7 +34,7 @@ type form[T any] struct {
 	fromArrow func(a arrow.Array, i int) (T, error)
 	nulls     bool           // fromArrow takes nulls
 	null      func(x T) bool // whether x is a null, of a nullable column
-	size      func(x T) int
+	size      func(x T) int  // about how many bytes an element takes beside the T
 }
 
 func unsupported(name, typ string) error {
@@ -90,7 +90,7 @@ var intForm = &form[int64]{
 		return parseInt(text)
 	},
 	fromArrow: intOf,
-	size:      func(int64) int { return 8 },
+	size:      func(int64) int { return 0 },
 }
 
 func parseInt(text string) (int64, error) {
@@ -123,7 +123,7 @@ func intOf(a arrow.Array, i int) (int64, error) {
 	case *array.Uint8:
 		return int64(a.Value(i)), nil
 	}
-	return 0, wrongArrow(a, "i64")
+	return countOf(a, i)
 }
 
 func wrongArrow(a arrow.Array, typ string) error {
@@ -154,10 +154,15 @@ var floatForm = &form[float64]{
 			return a.Value(i), nil
 		case *array.Float32:
 			return float64(a.Value(i)), nil
+		case *array.Float16:
+			return float64(a.Value(i).Float32()), nil
+		}
+		if text, ok := decimalOf(a, i); ok {
+			return parseFloat(text)
 		}
 		return 0, wrongArrow(a, "f64")
 	},
-	size: func(float64) int { return 8 },
+	size: func(float64) int { return 0 },
 }
 
 func parseFloat(text string) (float64, error) {
@@ -187,6 +192,9 @@ var textForm = &form[string]{
 	fromArrow: func(a arrow.Array, i int) (string, error) {
 		if text, ok := textOf(a, i); ok {
 			return parseText(text)
+		}
+		if text, ok := decimalOf(a, i); ok {
+			return text, nil
 		}
 		return "", wrongArrow(a, "str")
 	},
@@ -247,13 +255,8 @@ func parseBase64(text string) ([]byte, error) {
 }
 
 func bytesOf(a arrow.Array, i int, typ string) ([]byte, error) {
-	switch a := a.(type) {
-	case *array.Binary:
-		return append([]byte{}, a.Value(i)...), nil
-	case *array.LargeBinary:
-		return append([]byte{}, a.Value(i)...), nil
-	case *array.FixedSizeBinary:
-		return append([]byte{}, a.Value(i)...), nil
+	if x, ok := rawBytes(a, i); ok {
+		return append([]byte{}, x...), nil
 	}
 	return nil, wrongArrow(a, typ)
 }

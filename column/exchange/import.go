@@ -70,6 +70,10 @@ type heading struct {
 	name  string
 	typ   string // or empty
 	label bool   // the name may have been meant as name:type, of a type that is not known
+	// foreign is what the file calls the type of the column, if no type of columns stands for it.
+	foreign string
+	// kept is the type that keeps such values, in another form.
+	kept string
 }
 
 // decoder reads rows of one of the formats.
@@ -98,13 +102,13 @@ func newDecoder(ctx context.Context, f Format, r io.Reader, o *ImportOptions) (d
 	case Arrows:
 		return newStreamDecoder(r)
 	case Parquet:
-		return newParquetDecoder(ctx, r)
+		return newParquetDecoder(r)
 	}
 	return nil, invalid("", "unknown format %q: use one of %q", f, Formats)
 }
 
 func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (rows int64, err error) {
-	sinks, err := openSinks(ctx, tx, in.headings(), o)
+	sinks, all, err := openSinks(ctx, tx, in.headings(), o)
 	if err != nil {
 		return 0, err
 	}
@@ -118,13 +122,8 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 			return 0, failed("import", "", fmt.Errorf("row %d: %w", rows+1, err))
 		}
 		done := err == io.EOF
-		for _, s := range sinks {
-			if s == nil {
-				continue
-			}
-			if err := s.flush(ctx, done); err != nil {
-				return 0, failed("import", s.name(), fmt.Errorf("before row %d: %w", rows+1, err))
-			}
+		if err := all.write(done); err != nil {
+			return 0, failed("import", "", fmt.Errorf("before row %d: %w", rows+1, err))
 		}
 		if o.Progress != nil {
 			o.Progress(rows)
@@ -136,27 +135,31 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 }
 
 // openSinks opens the column of each heading, or makes it.
-func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *ImportOptions) ([]sink, error) {
+func openSinks(ctx context.Context, tx *kvault.Tx, headings []heading, o *ImportOptions) ([]sink, *gathered, error) {
 	if err := o.checkHeadings(headings); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var names []string
-	sinks := make([]sink, len(headings))
+	sinks, all := make([]sink, len(headings)), &gathered{ctx: ctx}
 	for i, h := range headings {
 		if !o.reads(h) {
 			continue
 		}
 		d, err := ensure(ctx, tx, h, o, firstChunk(len(headings)))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if sinks[i], err = newSink(d); err != nil {
-			return nil, err
+		if sinks[i], err = newSink(d, all); err != nil {
+			return nil, nil, err
 		}
 		names = append(names, h.name)
+		all.sinks = append(all.sinks, sinks[i])
+	}
+	if err := wholeTable(ctx, tx, o.Prefix, names); err != nil {
+		return nil, nil, err
 	}
 	_, _, err := open(ctx, tx, o.Prefix, names) // are they of one length?
-	return sinks, err
+	return sinks, all, err
 }
 
 // reads says whether a column of the table is to be read.
@@ -206,6 +209,9 @@ func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions, mad
 	}
 	if name, unknown, labeled := strings.Cut(h.name, ":"); typ == "" && h.label && labeled {
 		return column.CreateAny(ctx, tx, o.Prefix+name, unknown, made) // which says what types there are
+	}
+	if typ == "" && h.foreign != "" {
+		return nil, failed("import", h.name, fmt.Errorf("there is no such column, and no type to make it of: the file has values of type %s, so %s: %w", h.foreign, wayOut(h.foreign), kvault.ErrInvalid))
 	}
 	if typ == "" {
 		return nil, failed("import", o.Prefix+h.name,

@@ -85,8 +85,11 @@ func sample(ctx context.Context, in decoder, o *InferOptions) ([]*guess, error) 
 		}
 	}
 	wanted := o.Rows
-	if _, schema := in.(*binaryDecoder); schema && wanted == 0 {
-		wanted = -1 // the file says the types, and of nulls only that there may be some
+	switch in.(type) {
+	case *arrowDecoder, *parquetDecoder:
+		if wanted == 0 {
+			wanted = -1 // the file says the types, and of nulls only that there may be some
+		}
 	}
 	for rows := int64(0); ; {
 		if err := ctx.Err(); err != nil {

@@ -23,8 +23,6 @@ type guess struct {
 	bytes  int
 }
 
-func (g *guess) name() string { return g.head.name }
-
 func (g *guess) addText(text string, null bool) error {
 	if g.bytes += len(text); null {
 		return g.addNull()
@@ -70,11 +68,11 @@ func (g *guess) addArrow(a arrow.Array, i int) error {
 	return nil
 }
 
-func (g *guess) flush(context.Context, bool) error { return nil }
+func (g *guess) write(context.Context) error { return nil }
 
 // typ is the type that takes all values so far. Of a column without any value nothing is known; text takes most of what may come.
 func (g *guess) typ() string {
-	typ := cmp.Or(g.head.typ, g.text.typ(), g.json.typ(), "str")
+	typ := cmp.Or(g.head.typ, g.head.kept, g.text.typ(), g.json.typ(), "str")
 	if g.nulls && (typ != anyForm || g.absent) {
 		typ += ":null"
 	}

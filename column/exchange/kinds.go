@@ -10,7 +10,7 @@ import (
 // kind is a type of elements that can be carried.
 type kind struct {
 	source func(ctx context.Context, d column.Dynamic, from, to int64) source
-	sink   func(d column.Dynamic) sink
+	sink   func(d column.Dynamic, all *gathered) sink
 }
 
 // kindOf says what form elements of type T have. It makes neither a source nor a sink of a column of another type.
@@ -23,12 +23,12 @@ func kindOf[T any](formOf func(typ string) *form[T]) kind {
 			}
 			return newWindow(ctx, c, from, to, formOf(c.Type()))
 		},
-		sink: func(d column.Dynamic) sink {
+		sink: func(d column.Dynamic, all *gathered) sink {
 			c, ok := d.(*column.Column[T])
 			if !ok {
 				return nil
 			}
-			return &gathering[T]{c: c, form: formOf(c.Type())}
+			return &gathering[T]{c: c, form: formOf(c.Type()), all: all}
 		},
 	}
 }
@@ -58,9 +58,9 @@ func newSource(ctx context.Context, d column.Dynamic, from, to int64) (source, e
 	return nil, unsupported(d.Name(), d.Type())
 }
 
-func newSink(d column.Dynamic) (sink, error) {
+func newSink(d column.Dynamic, all *gathered) (sink, error) {
 	for _, k := range kinds {
-		if s := k.sink(d); s != nil {
+		if s := k.sink(d, all); s != nil {
 			return s, nil
 		}
 	}

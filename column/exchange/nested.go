@@ -127,6 +127,7 @@ func (x *nested[E]) fromJSON(v any, depth int) error {
 
 // fromArrow reads element i of an array of lists, or of numbers.
 func (x *nested[E]) fromArrow(a arrow.Array, i, depth int) error {
+	a, i = plainArray(a, i)
 	if a.IsNull(i) {
 		return wrongType(nil, "a number")
 	}

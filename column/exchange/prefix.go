@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/kohakuvault/kvault"
@@ -31,6 +32,24 @@ func headingsBelow(ctx context.Context, tx *kvault.Tx, prefix string) (names []s
 		return nil, failed("export", prefix, notThere("there are no columns with this prefix"))
 	}
 	return names, nil
+}
+
+// wholeTable reports an error if rows are for some columns of a table only: the others would be left behind, and the table would no longer be
+// one.
+func wholeTable(ctx context.Context, tx *kvault.Tx, prefix string, names []string) error {
+	if prefix == "" {
+		return nil
+	}
+	list, err := column.List(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, info := range list {
+		if rest, below := strings.CutPrefix(info.Name, prefix); below && !slices.Contains(names, rest) {
+			return invalid(info.Name, "the table has this column, and the rows to append do not: put it there, or change the columns by their whole names")
+		}
+	}
+	return nil
 }
 
 // notThere is the text of an error about columns that do not exist.

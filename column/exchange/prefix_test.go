@@ -54,6 +54,8 @@ func TestPrefixErrors(t *testing.T) {
 	fill(t, v, "a/n", column.Int64, 1)
 	fill(t, v, "a/m", column.Int64)
 	fill(t, v, "b/n", column.Int64, 1)
+	fill(t, v, "c/n", column.Int64, 1)
+	fill(t, v, "c/m", column.Int64, 1)
 	for _, tt := range []struct {
 		name, in string
 		o        exchange.ImportOptions
@@ -64,6 +66,8 @@ func TestPrefixErrors(t *testing.T) {
 		{"unknown type", "n,x:i65\n1,2\n", exchange.ImportOptions{Prefix: "b/"}, kvault.ErrUnsupported, []string{`"b/x"`, "i65"}},
 		{"lengths", "n,m\n1,2\n", exchange.ImportOptions{Prefix: "a/"}, kvault.ErrInvalid, []string{`"a/m"`, `"a/n"`, "one length"}},
 		{"does not fit", "n\nx\n", exchange.ImportOptions{Prefix: "b/"}, kvault.ErrInvalid, []string{`"b/n"`, "row 1"}},
+		{"a column left out", "n\n2\n", exchange.ImportOptions{Prefix: "c/"}, kvault.ErrInvalid, []string{`"c/m"`, "rows to append do not"}},
+		{"a column not named", "n,m\n2,2\n", exchange.ImportOptions{Prefix: "c/", Columns: []string{"m"}}, kvault.ErrInvalid, []string{`"c/n"`}},
 		{"other type", "n\n1\n", exchange.ImportOptions{Prefix: "b/", Types: map[string]string{"n": "f64"}}, kvault.ErrInvalid, []string{`"b/n"`, "holds i64, not f64"}},
 	} {
 		_, err := exchange.Import(t.Context(), v, strings.NewReader(tt.in), exchange.CSV, &tt.o)
@@ -76,8 +80,8 @@ func TestPrefixErrors(t *testing.T) {
 			}
 		}
 	}
-	_, err := exchange.Export(t.Context(), v, &bytes.Buffer{}, exchange.CSV, nil, &exchange.ExportOptions{Prefix: "c/"})
-	if !errors.Is(err, kvault.ErrNotFound) || !strings.Contains(err.Error(), `"c/"`) {
+	_, err := exchange.Export(t.Context(), v, &bytes.Buffer{}, exchange.CSV, nil, &exchange.ExportOptions{Prefix: "d/"})
+	if !errors.Is(err, kvault.ErrNotFound) || !strings.Contains(err.Error(), `"d/"`) {
 		t.Errorf("no such prefix: %v", err)
 	}
 	_, err = exchange.Import(t.Context(), v, strings.NewReader("n\n1\n"), exchange.CSV, &exchange.ImportOptions{Prefix: "b/", Types: map[string]string{"n": "i64"}})

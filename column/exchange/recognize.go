@@ -66,7 +66,11 @@ func recognizeBinary(r io.Reader, f Format) error {
 	}
 	start := make([]byte, 64)
 	n, _ := at.ReadAt(start, 0)
-	if start = start[:n]; bytes.HasPrefix(start, []byte(gzipMagic)) {
+	start = start[:n]
+	if f == Arrow && bytes.HasPrefix(start, []byte(arrowStream)) {
+		return nil // its decoder reads both
+	}
+	if bytes.HasPrefix(start, []byte(gzipMagic)) {
 		return invalid("", "the file is compressed with gzip, which only text can be here: decompress it first")
 	}
 	return mistaken(start, f)

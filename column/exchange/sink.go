@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -19,23 +20,43 @@ type sink interface {
 	// nullable says whether addNull is possible.
 	nullable() bool
 	addNull() error
-	// flush writes what has gathered, if it is much or all is to be written.
-	flush(ctx context.Context, all bool) error
+	// write writes what has gathered.
+	write(ctx context.Context) error
+}
+
+// gathered is what all columns of a table have gathered together. That is bounded, not what each of them has: a table may have any number
+// of columns. Within the transaction, some may be ahead of the others.
+type gathered struct {
+	ctx   context.Context // of the import, whose sinks write when there is enough
+	sinks []sink
+	bytes int
+}
+
+// write makes all sinks write, if much has gathered or all is to be written.
+func (g *gathered) write(all bool) error {
+	if !all && g.bytes < bytesAtOnce {
+		return nil
+	}
+	g.bytes = 0
+	for _, s := range g.sinks {
+		if err := s.write(g.ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // gathering gathers elements, so that they are written many at a time.
 type gathering[T any] struct {
-	c     *column.Column[T]
-	form  *form[T]
-	xs    []T
-	bytes int
-	buf   []byte
+	c    *column.Column[T]
+	form *form[T]
+	all  *gathered
+	xs   []T
+	buf  []byte
 }
 
 // elementBytes is about what an element takes in memory beside its bytes.
 const elementBytes = 24
-
-func (g *gathering[T]) name() string { return g.c.Name() }
 
 func (g *gathering[T]) add(x T, err error) error {
 	if err == nil && g.form.picky {
@@ -45,8 +66,8 @@ func (g *gathering[T]) add(x T, err error) error {
 		return failed("import", g.c.Name(), err)
 	}
 	g.xs = append(g.xs, x)
-	g.bytes += elementBytes + g.form.size(x)
-	return nil
+	g.all.bytes += int(unsafe.Sizeof(x)) + g.form.size(x)
+	return g.all.write(false)
 }
 
 func (g *gathering[T]) addText(text string, null bool) error {
@@ -65,13 +86,6 @@ func (g *gathering[T]) addText(text string, null bool) error {
 
 func (g *gathering[T]) addJSON(v any) error { return g.add(g.form.fromJSON(v)) }
 
-func (g *gathering[T]) addArrow(a arrow.Array, i int) error {
-	if a.IsNull(i) && !g.form.nulls {
-		return g.addNull()
-	}
-	return g.add(g.form.fromArrow(a, i))
-}
-
 func (g *gathering[T]) nullable() bool { return g.form.null != nil }
 
 func (g *gathering[T]) addNull() error {
@@ -82,12 +96,24 @@ func (g *gathering[T]) addNull() error {
 	return g.add(null, nil)
 }
 
-func (g *gathering[T]) flush(ctx context.Context, all bool) error {
-	if len(g.xs) == 0 || !all && g.bytes < bytesAtOnce {
+func (g *gathering[T]) addArrow(a arrow.Array, i int) error {
+	a, i = plainArray(a, i)
+	if a.IsNull(i) && !g.form.nulls {
+		return g.addNull()
+	}
+	return g.add(g.form.fromArrow(a, i))
+}
+
+func (g *gathering[T]) write(ctx context.Context) error {
+	if len(g.xs) == 0 {
 		return nil
 	}
 	err := g.c.Extend(ctx, g.xs)
+	if share := bytesAtOnce / len(g.all.sinks); cap(g.xs)*int(unsafe.Sizeof(g.xs[0])) > 2*share {
+		g.xs = nil
+		return err
+	}
 	clear(g.xs)
-	g.xs, g.bytes = g.xs[:0], 0
+	g.xs = g.xs[:0]
 	return err
 }

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"iter"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -14,12 +15,13 @@ import (
 type source interface {
 	name() string
 	typ() string
-	// ready returns how many elements are in memory, after reading more if there were none.
-	ready() (int, error)
+	// ready returns how many elements are in memory. If there are none, it reads some, as many as that if they are short.
+	ready(most int) (int, error)
+	// bytes is about how much memory those take.
+	bytes() int
 	skip(n int)
 	// pick moves on to the elements of those numbers, which are to stay as they are while they are read.
-	pick(ctx context.Context, numbers []int64)
-	close()
+	pick(numbers []int64)
 
 	// appendText and appendJSON append element i of the window to dst.
 	appendText(dst []byte, i int) []byte
@@ -34,43 +36,74 @@ type source interface {
 	build(b array.Builder, n int)
 }
 
-// window holds a page of a column.
+// window holds some elements of a column.
 type window[T any] struct {
-	c    *column.Column[T]
-	form *form[T]
-	next func() ([]T, error, bool)
-	stop func()
-	page []T
+	ctx      context.Context // of the export
+	c        *column.Column[T]
+	form     *form[T]
+	from, to int64 // what has not been read
+	picking  bool  // elements are read by their numbers
+	picked   []int64
+	page     []T
+	average  int // bytes of an element, of those that were read last
 }
 
 func newWindow[T any](ctx context.Context, c *column.Column[T], from, to int64, f *form[T]) *window[T] {
-	w := &window[T]{c: c, form: f}
-	w.next, w.stop = iter.Pull2(c.BlocksOf(ctx, from, to))
-	return w
+	return &window[T]{ctx: ctx, c: c, form: f, from: from, to: to}
 }
 
 func (w *window[T]) name() string { return w.c.Name() }
 func (w *window[T]) typ() string  { return w.c.Type() }
-func (w *window[T]) close()       { w.stop() }
 func (w *window[T]) skip(n int)   { w.page = w.page[n:] }
+func (w *window[T]) bytes() int   { return w.average * len(w.page) }
 
-func (w *window[T]) pick(ctx context.Context, numbers []int64) {
-	w.stop()
-	w.page = nil
-	w.next, w.stop = iter.Pull2(w.c.BlocksAt(ctx, numbers))
+func (w *window[T]) pick(numbers []int64) { w.page, w.picked, w.picking = nil, numbers, true }
+
+func (w *window[T]) ready(most int) (int, error) {
+	if len(w.page) > 0 || w.left() == 0 {
+		return len(w.page), nil
+	}
+	if w.average > 0 {
+		most = max(1, min(most, pageBytes/w.average))
+	}
+	for page, err := range w.blocks(most) {
+		if err != nil {
+			return 0, err
+		}
+		w.page = page
+		break
+	}
+	if w.picking {
+		w.picked = w.picked[len(w.page):]
+	} else {
+		w.from += int64(len(w.page))
+	}
+	w.average = w.sizeOfAll()/max(1, len(w.page)) + 1
+	return len(w.page), w.refuse()
 }
 
-func (w *window[T]) ready() (int, error) {
-	if len(w.page) == 0 {
-		var err error
-		if w.page, err, _ = w.next(); err != nil {
-			return 0, err
-		}
-		if err := w.refuse(); err != nil {
-			return 0, err
-		}
+// left is how many elements have not been read.
+func (w *window[T]) left() int64 {
+	if w.picking {
+		return int64(len(w.picked))
 	}
-	return len(w.page), nil
+	return max(w.to-w.from, 0)
+}
+
+// blocks are the next elements, most of them or fewer.
+func (w *window[T]) blocks(most int) iter.Seq2[[]T, error] {
+	n := min(int64(most), w.left())
+	if w.picking {
+		return w.c.BlocksAt(w.ctx, w.picked[:n])
+	}
+	return w.c.BlocksOf(w.ctx, w.from, w.from+n)
+}
+
+func (w *window[T]) sizeOfAll() (n int) {
+	for _, x := range w.page {
+		n += int(unsafe.Sizeof(x)) + w.form.size(x)
+	}
+	return n
 }
 
 func (w *window[T]) refuse() error {

@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"math"
@@ -10,15 +9,12 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"github.com/kohakuvault/kvault"
 )
 
-// binaryDecoder reads record batches, and hands them on some rows at a time.
-type binaryDecoder struct {
+// arrowDecoder reads record batches, and hands them on some rows at a time.
+type arrowDecoder struct {
 	heads []heading
 	read  func() (arrow.RecordBatch, error) // io.EOF behind the last
 	done  func()
@@ -44,20 +40,29 @@ func unreadable(f Format, err error) error {
 	return failed("import", "", fmt.Errorf("no table in the format %s: %w: %w", f, kvault.ErrInvalid, err))
 }
 
+// arrowStream is what a stream begins with.
+const arrowStream = "\xff\xff\xff\xff"
+
+// newArrowDecoder reads the file format, and the stream format, which files with the same extension are in at times.
 func newArrowDecoder(r io.Reader) (_ decoder, err error) {
 	defer guard(Arrow, &err)
 	at, err := seekable(r, Arrow)
 	if err != nil {
 		return nil, err
 	}
-	in, err := ipc.NewFileReader(at, ipc.WithAllocator(bounded{memory.DefaultAllocator}))
+	start := make([]byte, len(arrowStream))
+	if _, err := at.ReadAt(start, 0); err == nil && string(start) == arrowStream {
+		d, err := newStreamDecoder(r)
+		if err != nil {
+			return nil, mistaken(start, Arrow)
+		}
+		return d, nil
+	}
+	in, err := ipc.NewFileReader(at, ipc.WithAllocator(limitedMemory))
 	if err != nil {
 		return nil, unreadable(Arrow, err)
 	}
-	d := &binaryDecoder{done: func() { in.Close() }}
-	for _, f := range in.Schema().Fields() {
-		d.heads = append(d.heads, heading{name: f.Name, typ: typeOf(f.Type)})
-	}
+	d := newArrowBatches(in.Schema(), func() { in.Close() })
 	n := 0
 	d.read = func() (arrow.RecordBatch, error) {
 		if n == in.NumRecords() {
@@ -69,43 +74,48 @@ func newArrowDecoder(r io.Reader) (_ decoder, err error) {
 	return d, nil
 }
 
-func newParquetDecoder(ctx context.Context, r io.Reader) (_ decoder, err error) {
-	defer guard(Parquet, &err)
-	at, err := seekable(r, Parquet)
+// newStreamDecoder reads the form of Arrow that has no directory at its end, and so needs no file.
+func newStreamDecoder(r io.Reader) (_ decoder, err error) {
+	defer guard(Arrows, &err)
+	in, err := ipc.NewReader(r, ipc.WithAllocator(limitedMemory))
 	if err != nil {
-		return nil, err
+		return nil, unreadable(Arrows, err)
 	}
-	opened, err := file.NewParquetReader(struct{ parquet.ReaderAtSeeker }{at}) // it would close a file that is not its own
-	if err != nil {
-		return nil, unreadable(Parquet, err)
-	}
-	in, err := pqarrow.NewFileReader(opened, pqarrow.ArrowReadProperties{BatchSize: rowsAtOnce}, memory.DefaultAllocator)
-	if err != nil {
-		return nil, unreadable(Parquet, err)
-	}
-	records, err := in.GetRecordReader(ctx, nil, nil)
-	if err != nil {
-		return nil, unreadable(Parquet, err)
-	}
-	d := &binaryDecoder{done: records.Release}
-	for _, f := range records.Schema().Fields() {
-		d.heads = append(d.heads, heading{name: f.Name, typ: typeOf(f.Type)})
-	}
+	d := newArrowBatches(in.Schema(), in.Release)
 	d.read = func() (arrow.RecordBatch, error) {
-		if !records.Next() {
-			if err := records.Err(); err != nil && err != io.EOF {
+		if !in.Next() {
+			if err := in.Err(); err != nil {
 				return nil, err
 			}
 			return nil, io.EOF
 		}
-		rec := records.RecordBatch()
-		rec.Retain()
+		rec := in.RecordBatch()
+		rec.Retain() // for letGo
 		return rec, nil
 	}
 	return d, nil
 }
 
-// largestBuffer is the most that an Arrow file may say that one of its buffers takes. It is what the offsets of most types reach, or what
+func newArrowBatches(schema *arrow.Schema, done func()) *arrowDecoder {
+	d := &arrowDecoder{done: done}
+	for _, f := range schema.Fields() {
+		d.heads = append(d.heads, headingOf(f.Name, f.Type, ""))
+	}
+	return d
+}
+
+// headingOf is the heading of a column of arrays, or of one that has no arrays.
+func headingOf(name string, t arrow.DataType, unsupported string) heading {
+	h := heading{name: name, foreign: unsupported}
+	if unsupported == "" {
+		if h.typ = typeOf(t); h.typ == "" {
+			h.foreign, h.kept = t.String(), keptAs(t)
+		}
+	}
+	return h
+}
+
+// largestBuffer is the most that a file may say that one of its buffers takes. It is what the offsets of most types reach, or what
 // a system of 32 bits may still have.
 const largestBuffer = min(2<<30, math.MaxInt/4)
 
@@ -122,6 +132,8 @@ func (b bounded) Reallocate(size int, buf []byte) []byte {
 	return b.Allocator.Reallocate(size, buf)
 }
 
+var limitedMemory = bounded{memory.DefaultAllocator}
+
 func refuse(size int) {
 	if size > largestBuffer {
 		panic(fmt.Sprintf("a buffer of %d bytes, at most %d are possible", size, largestBuffer))
@@ -137,25 +149,33 @@ func guard(f Format, err *error) {
 
 // typeOf is the type of a column for such values, or empty.
 func typeOf(t arrow.DataType) string {
+	switch t := t.(type) {
+	case *arrow.DictionaryType:
+		return typeOf(t.ValueType)
+	case *arrow.RunEndEncodedType:
+		return typeOf(t.Encoded())
+	case arrow.ExtensionType:
+		return typeOf(t.StorageType())
+	case *arrow.FixedSizeBinaryType:
+		return "bytes:" + strconv.Itoa(t.ByteWidth)
+	case arrow.ListLikeType:
+		return typeOfLists(t)
+	case *arrow.TimestampType:
+		return typeOfTimestamp(t)
+	}
 	switch t.ID() {
 	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64:
 		return "i64"
-	case arrow.FLOAT32, arrow.FLOAT64:
+	case arrow.FLOAT16, arrow.FLOAT32, arrow.FLOAT64:
 		return "f64"
+	case arrow.STRING, arrow.LARGE_STRING, arrow.STRING_VIEW:
+		return "str"
+	case arrow.BINARY, arrow.LARGE_BINARY, arrow.BINARY_VIEW:
+		return "bytes"
 	case arrow.BOOL:
 		return "bool"
 	case arrow.DATE32, arrow.DATE64:
 		return "date"
-	case arrow.TIMESTAMP:
-		return typeOfTimestamp(t.(*arrow.TimestampType))
-	case arrow.STRING, arrow.LARGE_STRING:
-		return "str"
-	case arrow.BINARY, arrow.LARGE_BINARY:
-		return "bytes"
-	case arrow.FIXED_SIZE_BINARY:
-		return "bytes:" + strconv.Itoa(t.(*arrow.FixedSizeBinaryType).ByteWidth)
-	case arrow.FIXED_SIZE_LIST, arrow.LIST, arrow.LARGE_LIST:
-		return typeOfLists(t)
 	}
 	return ""
 }
@@ -195,22 +215,22 @@ func typeOfLists(t arrow.DataType) string {
 	return ""
 }
 
-func (d *binaryDecoder) headings() []heading { return d.heads }
+func (d *arrowDecoder) headings() []heading { return d.heads }
 
-func (d *binaryDecoder) close() {
+func (d *arrowDecoder) close() {
 	d.letGo()
 	d.done()
 }
 
-func (d *binaryDecoder) letGo() {
+func (d *arrowDecoder) letGo() {
 	if d.rec != nil {
 		d.rec.Release()
 		d.rec = nil
 	}
 }
 
-func (d *binaryDecoder) next(sinks []sink) (rows int, err error) {
-	defer guard("arrow or parquet", &err)
+func (d *arrowDecoder) next(sinks []sink) (rows int, err error) {
+	defer guard(Arrow, &err)
 	if d.rec == nil || d.at == int(d.rec.NumRows()) {
 		d.letGo()
 		d.at = 0
@@ -221,17 +241,16 @@ func (d *binaryDecoder) next(sinks []sink) (rows int, err error) {
 		}
 	}
 	n := min(rowsAtOnce, int(d.rec.NumRows())-d.at)
-	for range n {
-		for i, s := range sinks {
-			if s == nil {
-				continue
-			}
-			if err := s.addArrow(d.rec.Column(i), d.at); err != nil {
-				return rows, err
+	for i, s := range sinks {
+		if s == nil {
+			continue
+		}
+		for row := range n {
+			if err := s.addArrow(d.rec.Column(i), d.at+row); err != nil {
+				return row, err
 			}
 		}
-		d.at++
-		rows++
 	}
-	return rows, nil
+	d.at += n
+	return n, nil
 }

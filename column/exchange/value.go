@@ -30,11 +30,12 @@ func newValueForm() *form[any] {
 		fromJSON: plainValue,
 		size:     sizeOfValue,
 	}
+	f.nulls = true
 	f.fromArrow = func(a arrow.Array, i int) (any, error) {
-		if text, ok := textOf(a, i); ok {
+		if text, ok := textOf(a, i); ok && a.IsValid(i) {
 			return f.parse(text)
 		}
-		return nil, wrongArrow(a, "msgpack or cbor")
+		return anyOf(a, i)
 	}
 	return f
 }

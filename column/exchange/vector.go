@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -101,17 +100,6 @@ func parsing[T any](fromJSON func(any) (T, error)) func(string) (T, error) {
 		}
 		return fromJSON(v)
 	}
-}
-
-// textOf returns element i of an array of texts.
-func textOf(a arrow.Array, i int) (string, bool) {
-	switch a := a.(type) {
-	case *array.String:
-		return strings.Clone(a.Value(i)), true
-	case *array.LargeString:
-		return strings.Clone(a.Value(i)), true
-	}
-	return "", false
 }
 
 func buildJSON[T any](json func([]byte, T) []byte) func(array.Builder, []T) {

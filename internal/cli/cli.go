@@ -78,6 +78,7 @@ type app struct {
 	// started is set once the command line was understood: any error before that is one of usage.
 	started bool
 	batch   batchLimits
+	cacheKB int // of the vault, or 0
 
 	mu  sync.Mutex // guards what follows and writes to sys.Err
 	out *bufio.Writer

@@ -133,6 +133,7 @@ func appendOptions(args []string, flags colAppendFlags) (*exchange.ImportOptions
 // appendRows imports the table, and tells how many rows there were.
 func (a *app) appendRows(ctx context.Context, in *input, format exchange.Format, o *exchange.ImportOptions) error {
 	var rows int64
+	a.cacheKB = appendCacheKB
 	err := a.withColumns(ctx, in, o, func(v *kvault.Vault) (err error) {
 		b := a.startBar("append", inKeys, -1)
 		defer b.finish()
@@ -187,3 +188,6 @@ func checkNew(ctx context.Context, in *input, format exchange.Format, o *exchang
 	}
 	return nil
 }
+
+// appendCacheKB is enough for a transaction that writes a great deal and reads none of it again.
+const appendCacheKB = 16 << 10

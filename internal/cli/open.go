@@ -74,6 +74,7 @@ func (a *app) options(acc access) *kvault.Options {
 		Table:     a.flags.table,
 		ReadOnly:  acc == reading,
 		MustExist: acc != creating,
+		CacheKB:   a.cacheKB,
 	}
 	if a.flags.durability.value == "full" {
 		o.Durability = kvault.Full

@@ -35,11 +35,10 @@ reads standard output has seen enough, the command ends without a word (141).
   kvault ls -l photos/
   kvault get photos/cat.jpg copy.jpg
   kvault import ~/Pictures pictures`,
-		Version:       buildVersion().String(),
+		Version:       buildVersion().what(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetIn(a.sys.In)
 	root.SetOut(a.out)
 	root.SetErr(a.sys.Err)

@@ -38,7 +38,7 @@ func Publish(docs string, run Run, tables []Table) error {
 	for name, body := range map[string]string{
 		"run": runText(run, tables), "machine": machineText(run.Machine, tables), "bars": barsText(Judge(tables)), "figures": figuresText(tables, charts),
 	} {
-		if page, err = replace(page, name, body); err != nil {
+		if page, err = Replace(page, name, body); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
@@ -46,7 +46,8 @@ func Publish(docs string, run Run, tables []Table) error {
 }
 
 // replace puts body between the marks of the generated part of that name.
-func replace(page, name, body string) (string, error) {
+// Replace puts body into the part of a page that comments mark as generated under this name.
+func Replace(page, name, body string) (string, error) {
 	begin, end := fmt.Sprintf("<!-- generated: %s -->\n", name), fmt.Sprintf("<!-- end of %s -->\n", name)
 	before, rest, found := strings.Cut(page, begin)
 	_, after, closed := strings.Cut(rest, end)
