@@ -53,16 +53,11 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 		}
 		t.sources = append(t.sources, s)
 	}
-	if f == Parquet {
-		t.columnar, err = newParquetEncoder(w, t.sources)
-	} else {
-		t.out, err = newEncoder(f, w, t.sources, o)
-	}
-	if err != nil {
+	if t.out, err = newEncoder(f, w, t.sources, o); err != nil {
 		return 0, err
 	}
 	for rows < t.rows {
-		n, err := t.write(t.rows - rows)
+		n, err := t.write()
 		if err != nil {
 			return rows, err
 		}
@@ -70,7 +65,7 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 			o.Progress(rows, t.rows)
 		}
 	}
-	return rows, failed("export", "", t.close())
+	return rows, failed("export", "", t.out.close())
 }
 
 func clamp(i, n int64) int64 {
@@ -97,6 +92,8 @@ func newEncoder(f Format, w io.Writer, sources []source, o *ExportOptions) (enco
 		return newLineEncoder(w, sources), nil
 	case Arrow:
 		return newArrowEncoder(w, sources)
+	case Parquet:
+		return newParquetEncoder(w, sources)
 	}
 	return nil, invalid("", "unknown format %q: use one of %q", f, Formats)
 }
@@ -106,24 +103,11 @@ type table struct {
 	sources []source
 	rows    int64
 	step    int // rows to read at a time
-	// One of these writes them: row by row, or many rows of a column before those of the next.
-	out      encoder
-	columnar *parquetEncoder
+	out     encoder
 }
 
-func (t *table) close() error {
-	if t.columnar != nil {
-		return t.columnar.close()
-	}
-	return t.out.close()
-}
-
-// write writes some rows, at most that many.
-func (t *table) write(most int64) (int64, error) {
-	if t.columnar != nil {
-		n, err := t.columnar.write(most)
-		return n, failed("export", "", err)
-	}
+// write writes some rows.
+func (t *table) write() (int64, error) {
 	n, err := t.next()
 	if err != nil {
 		return 0, err
@@ -136,6 +120,9 @@ func (t *table) write(most int64) (int64, error) {
 	}
 	return int64(n), nil
 }
+
+// sampleRows of each column tell how long rows are.
+const sampleRows = 64
 
 // next is how many rows can be written now: all columns have them in memory. Together they take no more than some megabytes.
 func (t *table) next() (int, error) {

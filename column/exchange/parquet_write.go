@@ -4,256 +4,81 @@ import (
 	"bytes"
 	"encoding/base64"
 	"io"
-	"math"
-	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
 )
 
-// Bounds of row groups. Only a page of one column is in memory, and indexes of a column's dictionary; a reader may hold a whole group.
+// Bounds of what a writer of Parquet holds for all columns together, and of what a page holds.
 const (
-	rowGroupRows  = 1 << 20
-	rowGroupBytes = 128 << 20
-	pageBytes     = 1 << 20
-	pageRows      = 20_000
+	rowGroupBytes   = 32 << 20 // pages
+	rowGroupRows    = 1 << 20
+	buffersBytes    = 16 << 20 // values that are no page yet
+	dictionaryBytes = 8 << 20
+	pageBytes       = 256 << 10
 )
 
-// parquetEncoder writes row groups column by column.
-type parquetEncoder struct {
-	w       io.Writer
-	sources []source
-	schema  *arrow.Schema
-	columns []*columnWriter
-	zstd    *zstd.Encoder
-	at      int64 // bytes written
-	groups  []writtenGroup
-	rows    int64
-	err     error
+// parquetWriter writes record batches. It gathers row groups of a useful size, which it has to hold in memory.
+type parquetWriter struct {
+	w       *parquet.Writer
+	columns []*parquet.ColumnWriter
+	leaves  []func(a arrow.Array, i int) parquet.Value
+	values  []parquet.Value
+	flushed int64 // bytes of the row groups before
+	rows    int64 // of the row group
 }
 
-type writtenGroup struct {
-	rows   int64
-	chunks []writtenChunk
-}
-
-// writtenChunk is what the footer says of a column in a row group.
-type writtenChunk struct {
-	values           int64
-	dictionary, data int64 // where they begin
-	long, short      int64 // bytes
-	encodings        []int
-}
-
-// columnWriter writes the pages of a column.
-type columnWriter struct {
-	p        *parquetEncoder
-	e        *encoding
-	s        source
-	field    arrow.Field
-	maxRep   int
-	maxDef   int
-	builder  array.Builder
-	levels   levels
-	dict     *dictionary // nil if it is not worth it
-	waiting  [][]byte    // pages that refer to the dictionary, which is written before them
-	chunk    writtenChunk
-	page     []byte
-	squeezed []byte
-}
-
-func newParquetEncoder(w io.Writer, sources []source) (*parquetEncoder, error) {
-	p := &parquetEncoder{w: w, sources: sources, schema: schemaOf(sources)}
-	var err error
-	// One encoder for all columns: it takes some megabytes.
-	if p.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false)); err != nil {
-		return nil, failed("export", "", err)
-	}
-	for i, f := range p.schema.Fields() {
-		c := &columnWriter{p: p, s: sources[i], field: f, builder: array.NewBuilder(memory.DefaultAllocator, f.Type)}
-		if f.Nullable {
-			c.maxDef++
-		}
-		t := f.Type
-		for list, ok := t.(*arrow.FixedSizeListType); ok; list, ok = t.(*arrow.FixedSizeListType) {
-			t = list.Elem()
-			c.maxRep++
-			c.maxDef++
-		}
-		if c.e, err = encodingOf(t); err != nil {
+func newParquetEncoder(w io.Writer, sources []source) (encoder, error) {
+	schema := schemaOf(sources)
+	p := &parquetWriter{}
+	table := tableNode{}
+	for _, f := range schema.Fields() {
+		n, leaf, err := parquetNode(f.Type)
+		if err != nil {
 			return nil, failed("export", f.Name, err)
 		}
-		p.columns = append(p.columns, c)
-	}
-	return p, failed("export", "", p.put([]byte(parquetMagic)))
-}
-
-func (p *parquetEncoder) put(b []byte) error {
-	n, err := p.w.Write(b)
-	p.at += int64(n)
-	return err
-}
-
-// write writes a row group of at most that many rows, and returns how many they were.
-func (p *parquetEncoder) write(most int64) (int64, error) {
-	rowBytes := 0
-	for _, s := range p.sources {
-		n, err := s.ready(sampleRows)
-		if err != nil {
-			return 0, err
+		if f.Nullable {
+			n = parquet.Optional(n)
 		}
-		rowBytes += s.bytes() / max(n, 1)
+		table.fields = append(table.fields, parquet.Group{f.Name: n}.Fields()...)
+		p.leaves = append(p.leaves, leaf)
 	}
-	g := writtenGroup{rows: min(most, rowGroupRows, int64(max(1, rowGroupBytes/max(rowBytes, 1))))}
-	for _, c := range p.columns {
-		if err := c.write(g.rows); err != nil {
-			return 0, err
-		}
-		g.chunks = append(g.chunks, c.chunk)
-	}
-	p.groups = append(p.groups, g)
-	p.rows += g.rows
-	return g.rows, nil
-}
-
-// sampleRows of each column tell how long rows are.
-const sampleRows = 64
-
-// write writes the next rows of the column.
-func (c *columnWriter) write(rows int64) error {
-	c.chunk, c.dict, c.waiting = writtenChunk{data: c.p.at}, nil, nil
-	if c.e.coded && c.maxRep == 0 {
-		c.dict = newDictionary()
-	}
-	for rows > 0 {
-		n, err := c.s.ready(pageRows)
-		if err != nil {
-			return err
-		}
-		n = int(min(rows, int64(n)))
-		c.s.build(c.builder, n)
-		a := c.builder.NewArray()
-		err = c.writePage(a)
-		a.Release()
-		if err != nil {
-			return failed("export", c.field.Name, err)
-		}
-		c.s.skip(n)
-		rows -= int64(n)
-	}
-	return failed("export", c.field.Name, c.writeDictionary())
-}
-
-func (c *columnWriter) writePage(a arrow.Array) error {
-	l := &c.levels
-	l.reps, l.defs, l.plain, l.values = l.reps[:0], l.defs[:0], l.plain[:0], 0
-	if c.e.all != nil && c.maxDef == 0 {
-		l.plain = append(l.plain, c.e.all(a)...)
-		l.values = a.Len()
-	} else {
-		def := uint32(c.maxDef - c.maxRep)
-		for i := range a.Len() {
-			l.add(c.e, a, i, 0, 0, def)
-		}
-	}
-	values := max(l.values, len(l.defs))
-	c.chunk.values += int64(values)
-	if c.dict != nil {
-		if indexes, ok := c.dict.encode(c.e, l.plain, l.values); ok {
-			width := max(1, bitsFor(c.dict.n-1))
-			c.page = appendHybrid(append(c.appendLevels(c.page[:0]), byte(width)), indexes, width)
-			page, err := c.seal(pageData, encodingDictionary, values)
-			c.waiting = append(c.waiting, slices.Clone(page))
-			return err
-		}
-		if err := c.writeDictionary(); err != nil {
-			return err
-		}
-	}
-	if c.e.physical == physicalBool {
-		l.plain = packBools(l.plain)
-	}
-	c.page = append(c.appendLevels(c.page[:0]), l.plain...)
-	page, err := c.seal(pageData, encodingPlain, values)
+	codec, err := newZstdCodec()
 	if err != nil {
-		return err
+		return nil, failed("export", "", err)
 	}
-	return c.p.put(page)
-}
-
-// writeDictionary writes the dictionary and the pages that refer to it. Later pages do without.
-func (c *columnWriter) writeDictionary() error {
-	if c.dict == nil {
-		return nil
-	}
-	d := c.dict
-	if c.dict = nil; len(c.waiting) == 0 {
-		return nil
-	}
-	c.page = append(c.page[:0], d.plain...)
-	page, err := c.seal(pageDictionary, encodingPlain, d.n)
-	if err != nil {
-		return err
-	}
-	c.chunk.dictionary = c.p.at
-	if err := c.p.put(page); err != nil {
-		return err
-	}
-	c.chunk.data = c.p.at
-	for _, page := range c.waiting {
-		if err := c.p.put(page); err != nil {
-			return err
+	o := []parquet.WriterOption{parquet.CreatedBy("kvault", "1", ""), parquet.KeyValueMetadata(arrowSchemaKey, encodeSchema(schema)), parquet.Compression(codec), parquet.DataPageVersion(1), parquet.DataPageStatistics(false)}
+	for _, f := range schema.Fields() {
+		switch f.Type.ID() { // the footer would hold the least and the greatest, however long
+		case arrow.STRING, arrow.BINARY, arrow.FIXED_SIZE_BINARY:
+			o = append(o, parquet.SkipPageBounds(f.Name))
 		}
 	}
-	c.waiting = nil
-	return nil
+	each := func(all, least, most int) int { return max(least, min(most, all/len(sources))) }
+	o = append(o, parquet.NewSchema("schema", table), parquet.PageBufferSize(each(buffersBytes, 4<<10, pageBytes)),
+		parquet.DictionaryMaxBytes(int64(each(dictionaryBytes, 4<<10, pageBytes))), parquet.ColumnPageBuffers(parquet.NewChunkBufferPool(each(rowGroupBytes/4, 4<<10, pageBytes))))
+	p.w = parquet.NewWriter(w, o...)
+	p.columns = p.w.ColumnWriters()
+	return newBinaryEncoder(sources, schema, p, nil)
 }
 
-func (c *columnWriter) appendLevels(dst []byte) []byte {
-	return appendLevels(appendLevels(dst, c.levels.reps, c.maxRep), c.levels.defs, c.maxDef)
+// zstdCodec compresses by one encoder. The library makes more of them, and each takes some megabytes.
+type zstdCodec struct {
+	compress.Codec
+	encoder *zstd.Encoder
 }
 
-func appendLevels(dst []byte, levels []uint32, most int) []byte {
-	if most == 0 {
-		return dst
-	}
-	start := len(dst)
-	dst = appendHybrid(append(dst, 0, 0, 0, 0), levels, bitsFor(most))
-	putLength(dst[start:], len(dst)-start-4)
-	return dst
+func newZstdCodec() (*zstdCodec, error) {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true), zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false))
+	return &zstdCodec{&parquet.Zstd, e}, err
 }
 
-// seal compresses the page that has been gathered, and puts its header before it.
-func (c *columnWriter) seal(kind, encoding, values int) ([]byte, error) {
-	if len(c.page) > math.MaxInt32 {
-		return nil, tooLong(len(c.page))
-	}
-	h := pageHeader{kind: kind, encoding: encoding, values: values, long: len(c.page)}
-	body := c.p.zstd.EncodeAll(c.page, c.squeezed[:0])
-	if c.squeezed = body; len(body) > math.MaxInt32 {
-		return nil, tooLong(len(body))
-	}
-	h.short = len(body)
-	head := h.appendTo(nil)
-	c.chunk.long += int64(len(head) + h.long)
-	c.chunk.short += int64(len(head) + h.short)
-	if !slices.Contains(c.chunk.encodings, encoding) {
-		c.chunk.encodings = append(c.chunk.encodings, encoding)
-	}
-	return append(head, body...), nil
-}
-
-func (p *parquetEncoder) close() error {
-	for _, c := range p.columns {
-		c.builder.Release()
-	}
-	f := p.footer()
-	f = append(f, 0, 0, 0, 0)
-	putLength(f[len(f)-4:], len(f)-4)
-	return p.put(append(f, parquetMagic...))
+func (c *zstdCodec) Encode(dst, src []byte) ([]byte, error) {
+	return c.encoder.EncodeAll(src, dst[:0]), nil
 }
 
 // encodeSchema is the form in which other programs leave the schema that a table has in Arrow.
@@ -265,4 +90,115 @@ func encodeSchema(schema *arrow.Schema) string {
 	}
 	const end = 8 // behind the schema, a stream says that there are no batches
 	return base64.StdEncoding.EncodeToString(b.Bytes()[:b.Len()-end])
+}
+
+func (p *parquetWriter) Write(rec arrow.RecordBatch) error {
+	for c, a := range rec.Columns() {
+		def := 0
+		if rec.Schema().Field(c).Nullable {
+			def = 1
+		}
+		p.values = p.values[:0]
+		for i := range a.Len() {
+			p.values = p.appendValue(p.values, c, a, i, 0, 0, def)
+		}
+		if _, err := p.columns[c].WriteRowValues(p.values); err != nil {
+			return err
+		}
+	}
+	if p.rows += rec.NumRows(); p.rows < rowGroupRows && p.w.Size()-p.flushed < rowGroupBytes {
+		return nil
+	}
+	err := p.w.Flush()
+	p.flushed, p.rows = p.w.Size(), 0
+	return err
+}
+
+func (p *parquetWriter) Close() error { return p.w.Close() }
+
+// appendValue appends element i of an array, or its elements if it is a list. def is the definition level of one that is not null.
+func (p *parquetWriter) appendValue(dst []parquet.Value, c int, a arrow.Array, i, rep, depth, def int) []parquet.Value {
+	if a.IsNull(i) {
+		return append(dst, parquet.NullValue().Level(rep, def-1, c))
+	}
+	list, ok := a.(*array.FixedSizeList)
+	if !ok {
+		return append(dst, p.leaves[c](a, i).Level(rep, def, c))
+	}
+	start, end := list.ValueOffsets(i)
+	if start == end {
+		return append(dst, parquet.NullValue().Level(rep, def, c))
+	}
+	for j := start; j < end; j++ {
+		dst = p.appendValue(dst, c, list.ListValues(), int(j), rep, depth+1, def+1)
+		rep = depth + 1
+	}
+	return dst
+}
+
+// tableNode is a group of fields that keep their order.
+type tableNode struct {
+	parquet.Group
+	fields []parquet.Field
+}
+
+func (t tableNode) Fields() []parquet.Field { return t.fields }
+
+// parquetNode is the type in Parquet for a type in Arrow, and how a value is made of an element.
+func parquetNode(t arrow.DataType) (parquet.Node, func(a arrow.Array, i int) parquet.Value, error) {
+	switch t := t.(type) {
+	case *arrow.FixedSizeListType:
+		n, leaf, err := parquetNode(t.Elem())
+		if err != nil {
+			return nil, nil, err
+		}
+		return parquet.List(n), leaf, nil
+	case *arrow.FixedSizeBinaryType:
+		return withDictionary(parquet.Leaf(parquet.FixedLenByteArrayType(t.ByteWidth))),
+			func(a arrow.Array, i int) parquet.Value {
+				return parquet.FixedLenByteArrayValue(a.(*array.FixedSizeBinary).Value(i))
+			}, nil
+	case *arrow.TimestampType:
+		units := map[arrow.TimeUnit]parquet.TimeUnit{arrow.Millisecond: parquet.Millisecond, arrow.Microsecond: parquet.Microsecond, arrow.Nanosecond: parquet.Nanosecond}
+		unit, factor := units[t.Unit], int64(1)
+		if unit == nil { // Parquet has no seconds
+			unit, factor = parquet.Millisecond, 1000
+		}
+		return withDictionary(parquet.TimestampAdjusted(unit, t.TimeZone != "")),
+			func(a arrow.Array, i int) parquet.Value {
+				return parquet.Int64Value(int64(a.(*array.Timestamp).Value(i)) * factor)
+			}, nil
+	}
+	if n, ok := simpleNodes[t.ID()]; ok {
+		return n.node, n.leaf, nil
+	}
+	return nil, nil, unsupported("", t.String())
+}
+
+func withDictionary(n parquet.Node) parquet.Node { return parquet.Encoded(n, &parquet.RLEDictionary) }
+
+type simpleNode struct {
+	node parquet.Node
+	leaf func(a arrow.Array, i int) parquet.Value
+}
+
+var simpleNodes = map[arrow.Type]simpleNode{
+	arrow.INT8:    simple(parquet.Int(8), func(x int8) parquet.Value { return parquet.Int32Value(int32(x)) }),
+	arrow.INT16:   simple(parquet.Int(16), func(x int16) parquet.Value { return parquet.Int32Value(int32(x)) }),
+	arrow.INT32:   simple(parquet.Int(32), parquet.Int32Value),
+	arrow.INT64:   simple(withDictionary(parquet.Leaf(parquet.Int64Type)), parquet.Int64Value),
+	arrow.UINT8:   simple(parquet.Uint(8), func(x uint8) parquet.Value { return parquet.Int32Value(int32(x)) }),
+	arrow.UINT16:  simple(parquet.Uint(16), func(x uint16) parquet.Value { return parquet.Int32Value(int32(x)) }),
+	arrow.UINT32:  simple(parquet.Uint(32), func(x uint32) parquet.Value { return parquet.Int32Value(int32(x)) }),
+	arrow.UINT64:  simple(parquet.Uint(64), func(x uint64) parquet.Value { return parquet.Int64Value(int64(x)) }),
+	arrow.FLOAT32: simple(parquet.Leaf(parquet.FloatType), parquet.FloatValue),
+	arrow.FLOAT64: simple(withDictionary(parquet.Leaf(parquet.DoubleType)), parquet.DoubleValue),
+	arrow.BOOL:    simple(parquet.Leaf(parquet.BooleanType), parquet.BooleanValue),
+	arrow.DATE32:  simple(withDictionary(parquet.Date()), func(x arrow.Date32) parquet.Value { return parquet.Int32Value(int32(x)) }),
+	arrow.STRING:  simple(withDictionary(parquet.String()), func(x string) parquet.Value { return parquet.ByteArrayValue([]byte(x)) }),
+	arrow.BINARY:  simple(parquet.Leaf(parquet.ByteArrayType), parquet.ByteArrayValue),
+}
+
+func simple[T any](n parquet.Node, convert func(T) parquet.Value) simpleNode {
+	return simpleNode{n, func(a arrow.Array, i int) parquet.Value { return convert(a.(interface{ Value(int) T }).Value(i)) }}
 }

@@ -33,6 +33,9 @@ type source interface {
 	build(b array.Builder, n int)
 }
 
+// bytesOfAColumn bounds what is read of a column at a time.
+const bytesOfAColumn = 1 << 20
+
 // window holds some elements of a column.
 type window[T any] struct {
 	ctx      context.Context // of the export
@@ -57,7 +60,7 @@ func (w *window[T]) ready(most int) (int, error) {
 		return len(w.page), nil
 	}
 	if w.average > 0 {
-		most = max(1, min(most, pageBytes/w.average))
+		most = max(1, min(most, bytesOfAColumn/w.average))
 	}
 	for page, err := range w.c.BlocksOf(w.ctx, w.from, min(w.to, w.from+int64(most))) {
 		if err != nil {
