@@ -36,10 +36,7 @@ func (l *leaf) open(f *parquet.File, group int) error {
 		return err
 	}
 	chunk := f.RowGroups()[group].ColumnChunks()[l.index]
-	l.cursor = cursor{pages: chunk.Pages(), left: chunk.NumValues(), buffer: l.buffer, taken: l.taken}
-	if l.buffer == nil {
-		l.buffer = make([]parquet.Value, valuesAtOnce)
-	}
+	l.cursor = cursor{pages: chunk.Pages(), left: chunk.NumValues(), buffer: make([]parquet.Value, valuesAtOnce), taken: l.taken}
 	return l.step()
 }
 
@@ -53,7 +50,7 @@ func (c *cursor) close() {
 		_ = c.pages.Close() // it has nothing to write
 		c.pages = nil
 	}
-	c.values, c.reader = nil, nil
+	c.values, c.buffer, c.reader = nil, nil, nil
 }
 
 // advance moves to the next value.
