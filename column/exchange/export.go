@@ -191,6 +191,9 @@ func inBatches(rows iter.Seq2[int64, error], do func(batch []int64) error) error
 	return do(batch)
 }
 
+// sampleRows of each column tell how long rows are.
+const sampleRows = 64
+
 // next is how many rows can be written now: all columns have them in memory. Together they take no more than some megabytes.
 func (t *table) next() (int, error) {
 	if t.step == 0 {

@@ -12,7 +12,6 @@ import (
 
 // sink is a column that rows are appended to.
 type sink interface {
-	name() string
 	// addText does not keep text. null says that it stands for null; where the column holds none, an empty text is taken as it is.
 	addText(text string, null bool) error
 	addJSON(v any) error

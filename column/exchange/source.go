@@ -36,6 +36,9 @@ type source interface {
 	build(b array.Builder, n int)
 }
 
+// bytesOfAColumn bounds what is read of a column at a time.
+const bytesOfAColumn = 1 << 20
+
 // window holds some elements of a column.
 type window[T any] struct {
 	ctx      context.Context // of the export
@@ -64,7 +67,7 @@ func (w *window[T]) ready(most int) (int, error) {
 		return len(w.page), nil
 	}
 	if w.average > 0 {
-		most = max(1, min(most, pageBytes/w.average))
+		most = max(1, min(most, bytesOfAColumn/w.average))
 	}
 	for page, err := range w.blocks(most) {
 		if err != nil {
