@@ -1,7 +1,6 @@
 package column_test
 
 import (
-	"database/sql"
 	"errors"
 	"slices"
 	"strings"
@@ -302,11 +301,11 @@ func TestNullableInTheCache(t *testing.T) {
 	ctx, path := t.Context(), newPath(t)
 	v := openFile(t, path)
 	type row struct {
-		N sql.Null[int64]
+		N column.Null[int64]
 		T time.Time
 	}
 	n, at := create(t, v, "n", column.Nullable(column.Int64), nil), create(t, v, "at", column.TimestampUTC(time.Second), nil)
-	table, err := column.NewTable(column.Bind(n, func(r *row) *sql.Null[int64] { return &r.N }), column.Bind(at, func(r *row) *time.Time { return &r.T }))
+	table, err := column.NewTable(column.Bind(n, func(r *row) *column.Null[int64] { return &r.N }), column.Bind(at, func(r *row) *time.Time { return &r.T }))
 	must(t, err)
 	cached(t, v, nil)
 	when := time.Unix(5, 0).UTC()
@@ -314,13 +313,13 @@ func TestNullableInTheCache(t *testing.T) {
 	if s := v.CacheStats(); s.Entries != 2 {
 		t.Errorf("%+v", s)
 	}
-	holds(t, n, []sql.Null[int64]{{}, there(int64(2))})
+	holds(t, n, []column.Null[int64]{{}, there(int64(2))})
 	if got := raw(t, path, `SELECT sum(length) FROM col_meta`); got[0] != "0" {
 		t.Error("it was not cached")
 	}
 	_, err = v.FlushCache(ctx)
 	must(t, err)
-	holds(t, n, []sql.Null[int64]{{}, there(int64(2))})
+	holds(t, n, []column.Null[int64]{{}, there(int64(2))})
 	if got := raw(t, path, `SELECT name, length FROM col_meta ORDER BY name`); !slices.Equal(got, []string{"at 2", "n 2", "n_valid 2"}) {
 		t.Errorf("%s", got)
 	}

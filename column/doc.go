@@ -40,7 +40,7 @@
 //
 // # Nulls
 //
-// [Nullable] makes a codec for elements that may be missing of any other; they are sql.Null in Go. [AllowNulls] makes a column nullable that
+// [Nullable] makes a codec for elements that may be missing of any other; they are Null in Go. [AllowNulls] makes a column nullable that
 // exists, and [ForbidNulls] makes it plain again.
 //
 // # Questions

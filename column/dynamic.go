@@ -21,7 +21,7 @@ import (
 //	case *column.Column[time.Time]:
 //	}
 //
-// It is a Column[sql.Null[int64]] and so on if its Type ends in :null: see Nullable. It is a Column[any] for msgpack and cbor, a Column[[]E] for vec of E with dimensions, and a Column[Tensor[E]] without. A Column[[]byte] is
+// It is a Column[Null[int64]] and so on if its Type ends in :null: see Nullable. It is a Column[any] for msgpack and cbor, a Column[[]E] for vec of E with dimensions, and a Column[Tensor[E]] without. A Column[[]byte] is
 // one of type bytes, bytes:N, or vec:u8 with dimensions, and a Column[time.Time] one of dates or of timestamps: its Type tells.
 type Dynamic interface {
 	Name() string

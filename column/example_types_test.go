@@ -2,7 +2,6 @@ package column_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"log"
 	"time"
@@ -14,7 +13,7 @@ import (
 type Flight struct {
 	Day       time.Time
 	Departs   time.Time
-	Delay     sql.Null[int64]
+	Delay     column.Null[int64]
 	Cancelled bool
 }
 
@@ -39,14 +38,14 @@ func flights(ctx context.Context) (*column.Table[Flight], func()) {
 	table, err := column.NewTable(
 		column.Bind(days, func(f *Flight) *time.Time { return &f.Day }),
 		column.Bind(departures, func(f *Flight) *time.Time { return &f.Departs }),
-		column.Bind(delays, func(f *Flight) *sql.Null[int64] { return &f.Delay }),
+		column.Bind(delays, func(f *Flight) *column.Null[int64] { return &f.Delay }),
 		column.Bind(cancelled, func(f *Flight) *bool { return &f.Cancelled }))
 	if err != nil {
 		log.Fatal(err)
 	}
 	day := time.Date(2013, 1, 1, 0, 0, 0, 0, time.UTC)
 	err = table.Append(ctx,
-		Flight{day, day.Add(10 * time.Hour), sql.Null[int64]{V: 2, Valid: true}, false},
+		Flight{day, day.Add(10 * time.Hour), column.Null[int64]{V: 2, Valid: true}, false},
 		Flight{Day: day, Departs: day.Add(11 * time.Hour), Cancelled: true})
 	if err != nil {
 		log.Fatal(err)
@@ -86,7 +85,7 @@ func ExampleTable_Set() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	late.Cancelled, late.Delay = false, sql.Null[int64]{V: 240, Valid: true}
+	late.Cancelled, late.Delay = false, column.Null[int64]{V: 240, Valid: true}
 	if err := table.Set(ctx, -1, late); err != nil {
 		log.Fatal(err)
 	}
@@ -143,10 +142,10 @@ func ExampleAllowNulls() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := known.Append(ctx, sql.Null[int64]{}); err != nil {
+	if err := known.Append(ctx, column.Null[int64]{}); err != nil {
 		log.Fatal(err)
 	}
-	missing, err := known.Count(ctx, func(size sql.Null[int64]) bool { return !size.Valid })
+	missing, err := known.Count(ctx, func(size column.Null[int64]) bool { return !size.Valid })
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -170,12 +169,12 @@ func ExampleForbidNulls() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := sizes.Append(ctx, sql.Null[int64]{}); err != nil {
+	if err := sizes.Append(ctx, column.Null[int64]{}); err != nil {
 		log.Fatal(err)
 	}
 
 	fmt.Println(column.ForbidNulls(ctx, v, "sizes"))
-	if err := sizes.Set(ctx, 0, sql.Null[int64]{V: 4096, Valid: true}); err != nil {
+	if err := sizes.Set(ctx, 0, column.Null[int64]{V: 4096, Valid: true}); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(column.ForbidNulls(ctx, v, "sizes"))

@@ -2,7 +2,6 @@ package column_test
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 	"testing"
 
@@ -162,10 +161,10 @@ type columns struct {
 	ints   *column.Column[int64]
 	texts  *column.Column[string]
 	joined *column.Column[string]
-	nulls  *column.Column[sql.Null[string]]
+	nulls  *column.Column[column.Null[string]]
 }
 
-var maybe = []sql.Null[string]{there("a"), {}, there(strings.Repeat("b", 30)), {}, there("")}
+var maybe = []column.Null[string]{there("a"), {}, there(strings.Repeat("b", 30)), {}, there("")}
 
 var words = []string{"a", strings.Repeat("b", 30), "c", strings.Repeat("d", 70), strings.Repeat("e", 40)}
 
@@ -239,8 +238,8 @@ func TestEveryFailureIsToldAndLeavesNothing(t *testing.T) {
 		"table delete": func(ctx context.Context, c *columns) error { return c.table().Delete(ctx, 1) },
 
 		"nulls extend":  func(ctx context.Context, c *columns) error { return c.nulls.Extend(ctx, maybe) },
-		"nulls set":     func(ctx context.Context, c *columns) error { return c.nulls.Set(ctx, 0, sql.Null[string]{}) },
-		"nulls insert":  func(ctx context.Context, c *columns) error { return c.nulls.Insert(ctx, 1, sql.Null[string]{}) },
+		"nulls set":     func(ctx context.Context, c *columns) error { return c.nulls.Set(ctx, 0, column.Null[string]{}) },
+		"nulls insert":  func(ctx context.Context, c *columns) error { return c.nulls.Insert(ctx, 1, column.Null[string]{}) },
 		"nulls delete":  func(ctx context.Context, c *columns) error { return c.nulls.Delete(ctx, 1) },
 		"nulls clear":   func(ctx context.Context, c *columns) error { return c.nulls.Clear(ctx) },
 		"nulls compact": func(ctx context.Context, c *columns) error { return c.nulls.Compact(ctx) },

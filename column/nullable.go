@@ -1,20 +1,24 @@
 package column
 
-import (
-	"bytes"
-	"database/sql"
-)
+import "bytes"
 
 // nullSuffix ends the name of the type of a nullable column.
 const nullSuffix = ":null"
 
+// Null is an element of a nullable column: V if Valid, else none, which is its zero value. It converts from and to sql.Null of
+// package database/sql.
+type Null[T any] struct {
+	V     T
+	Valid bool
+}
+
 // Nullable makes a codec for columns whose elements may be missing, of a codec of the elements that are there: its type is that
 // codec's with :null behind. The elements lie as without, with a placeholder for each that is missing, and which those are lies
 // beside them, in a companion column NAME_valid of one byte for each element. All calls keep the two together. The zero
-// sql.Null is a null. Nulls are equal for Index and Contains.
+// Null is a null. Nulls are equal for Index and Contains.
 //
 // To open a nullable column with the plain codec is a *TypeError, as is the reverse. AllowNulls makes a column nullable.
-func Nullable[T any](codec Codec[T]) Codec[sql.Null[T]] { return nullableCodec[T]{codec} }
+func Nullable[T any](codec Codec[T]) Codec[Null[T]] { return nullableCodec[T]{codec} }
 
 // nullableCodec encodes an element as one byte, 0 for null and 1 else, and what the codec makes of it.
 type nullableCodec[T any] struct{ codec Codec[T] }
@@ -41,7 +45,7 @@ func (c nullableCodec[T]) check() error {
 	return valid(c.codec)
 }
 
-func (c nullableCodec[T]) Append(dst []byte, x sql.Null[T]) ([]byte, error) {
+func (c nullableCodec[T]) Append(dst []byte, x Null[T]) ([]byte, error) {
 	if x.Valid {
 		return c.codec.Append(append(dst, 1), x.V)
 	}
@@ -52,7 +56,7 @@ func (c nullableCodec[T]) Append(dst []byte, x sql.Null[T]) ([]byte, error) {
 	return append(dst, make([]byte, c.codec.Size())...), nil
 }
 
-func (c nullableCodec[T]) Decode(b []byte) (x sql.Null[T], err error) {
+func (c nullableCodec[T]) Decode(b []byte) (x Null[T], err error) {
 	if b[0] == 0 {
 		return x, nil
 	}

@@ -2,7 +2,6 @@ package column_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -17,13 +16,13 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-func there[T any](x T) sql.Null[T] { return sql.Null[T]{V: x, Valid: true} }
+func there[T any](x T) column.Null[T] { return column.Null[T]{V: x, Valid: true} }
 
 // nulls returns a function for random elements, of which a third is null.
-func nulls[T any](of func(*rand.Rand) T) func(*rand.Rand) sql.Null[T] {
-	return func(r *rand.Rand) sql.Null[T] {
+func nulls[T any](of func(*rand.Rand) T) func(*rand.Rand) column.Null[T] {
+	return func(r *rand.Rand) column.Null[T] {
 		if r.IntN(3) == 0 {
-			return sql.Null[T]{}
+			return column.Null[T]{}
 		}
 		return there(of(r))
 	}
@@ -93,14 +92,14 @@ func wantParts(t *testing.T, path string, n int64) {
 type nullModel[T any] struct {
 	t     *testing.T
 	r     *rand.Rand
-	c     *column.Column[sql.Null[T]]
-	codec column.Codec[sql.Null[T]]
-	of    func(*rand.Rand) sql.Null[T]
-	want  []sql.Null[T]
+	c     *column.Column[column.Null[T]]
+	codec column.Codec[column.Null[T]]
+	of    func(*rand.Rand) column.Null[T]
+	want  []column.Null[T]
 }
 
-func (m *nullModel[T]) some(n int) []sql.Null[T] {
-	xs := make([]sql.Null[T], m.r.IntN(n))
+func (m *nullModel[T]) some(n int) []column.Null[T] {
+	xs := make([]column.Null[T], m.r.IntN(n))
 	for i := range xs {
 		xs[i] = m.of(m.r)
 	}
@@ -131,7 +130,7 @@ func (m *nullModel[T]) step(v *kvault.Vault) {
 	}
 }
 
-func (m *nullModel[T]) change(c *column.Column[sql.Null[T]]) {
+func (m *nullModel[T]) change(c *column.Column[column.Null[T]]) {
 	ctx, n := m.t.Context(), len(m.want)
 	at := 0
 	if n > 0 {
@@ -179,7 +178,7 @@ func (m *nullModel[T]) compare(v *kvault.Vault) {
 	}
 	b, err := m.codec.Append(nil, want[at])
 	must(m.t, err)
-	first := slices.IndexFunc(want, func(x sql.Null[T]) bool {
+	first := slices.IndexFunc(want, func(x column.Null[T]) bool {
 		other, err := m.codec.Append(nil, x)
 		must(m.t, err)
 		return slices.Equal(b, other)
@@ -189,12 +188,12 @@ func (m *nullModel[T]) compare(v *kvault.Vault) {
 	}
 	picked, err := m.c.Pick(ctx, []int64{int64(at), -1, 0})
 	must(m.t, err)
-	if diff := cmp.Diff([]sql.Null[T]{want[at], want[len(want)-1], want[0]}, picked); diff != "" {
+	if diff := cmp.Diff([]column.Null[T]{want[at], want[len(want)-1], want[0]}, picked); diff != "" {
 		m.t.Fatalf("Pick (-want +got):\n%s", diff)
 	}
-	missing, err := m.c.Count(ctx, func(x sql.Null[T]) bool { return !x.Valid })
+	missing, err := m.c.Count(ctx, func(x column.Null[T]) bool { return !x.Valid })
 	must(m.t, err)
-	for i, err := range m.c.Where(ctx, func(x sql.Null[T]) bool { return !x.Valid }) {
+	for i, err := range m.c.Where(ctx, func(x column.Null[T]) bool { return !x.Valid }) {
 		must(m.t, err)
 		if missing--; want[i].Valid {
 			m.t.Fatalf("element %d is there", i)
@@ -226,9 +225,9 @@ func TestNamesOfNullableColumns(t *testing.T) {
 			}
 		}
 		x := create(t, v, "x", column.Nullable(column.Int64), nil)
-		must(t, x.Extend(ctx, []sql.Null[int64]{there(int64(1)), {}}))
+		must(t, x.Extend(ctx, []column.Null[int64]{there(int64(1)), {}}))
 		s := create(t, v, "s", column.Nullable(column.String), nil)
-		must(t, s.Extend(ctx, []sql.Null[string]{there("a"), {}, there("")}))
+		must(t, s.Extend(ctx, []column.Null[string]{there("a"), {}, there("")}))
 		wantList("x i64:null 2, s str:utf8:null 3")
 
 		for _, name := range []string{"x_valid", "s_valid", "x", "s", "s_data"} {
@@ -265,8 +264,8 @@ func TestNamesOfNullableColumns(t *testing.T) {
 		must(t, column.Rename(ctx, v, "x", "y"))
 		must(t, column.Rename(ctx, v, "s", "x"))
 		wantList("y i64:null 2, x str:utf8:null 3")
-		holds(t, openColumn(t, v, "y", column.Nullable(column.Int64)), []sql.Null[int64]{there(int64(1)), {}})
-		holds(t, openColumn(t, v, "x", column.Nullable(column.String)), []sql.Null[string]{there("a"), {}, there("")})
+		holds(t, openColumn(t, v, "y", column.Nullable(column.Int64)), []column.Null[int64]{there(int64(1)), {}})
+		holds(t, openColumn(t, v, "x", column.Nullable(column.String)), []column.Null[string]{there("a"), {}, there("")})
 		must(t, column.Drop(ctx, v, "y"))
 		must(t, column.Drop(ctx, v, "x"))
 		wantList("")
@@ -309,9 +308,9 @@ func TestTypesOfNullableColumns(t *testing.T) {
 		t.Error(err)
 	}
 	for typ, want := range map[string]string{
-		"i64:null": "*column.Column[database/sql.Null[int64]] i64:null", "str:null": "*column.Column[database/sql.Null[string]] str:utf8:null",
-		"timestamp:null": "*column.Column[database/sql.Null[time.Time]] i64:timestamp:us:null", "bool:null": "*column.Column[database/sql.Null[bool]] bytes:1:bool:null",
-		"vec:u8:2:null": "*column.Column[database/sql.Null[[]uint8]] vec:u8:2:null", "cbor:null": "*column.Column[database/sql.Null[interface {}]] cbor:null",
+		"i64:null": "*column.Column[database/column.Null[int64]] i64:null", "str:null": "*column.Column[database/column.Null[string]] str:utf8:null",
+		"timestamp:null": "*column.Column[database/column.Null[time.Time]] i64:timestamp:us:null", "bool:null": "*column.Column[database/column.Null[bool]] bytes:1:bool:null",
+		"vec:u8:2:null": "*column.Column[database/column.Null[[]uint8]] vec:u8:2:null", "cbor:null": "*column.Column[database/column.Null[interface {}]] cbor:null",
 	} {
 		if !column.KnownType(typ) {
 			t.Errorf("%s is not known", typ)
@@ -337,7 +336,7 @@ func TestTypesOfNullableColumns(t *testing.T) {
 	}
 	own := create(t, v, "own", column.Nullable(column.Codec[string](named{column.String, "own"})), nil)
 	must(t, own.Append(ctx, there("x")))
-	holds(t, own, []sql.Null[string]{there("x")})
+	holds(t, own, []column.Null[string]{there("x")})
 }
 
 // named is a codec of another type.
@@ -362,21 +361,21 @@ func TestAllowNulls(t *testing.T) {
 			t.Error(err)
 		}
 		maybe, texts := openColumn(t, v, "i", column.Nullable(column.Int64)), openColumn(t, v, "j", column.Nullable(column.String))
-		must(t, maybe.Insert(ctx, 1, sql.Null[int64]{}))
-		must(t, texts.Set(ctx, 1, sql.Null[string]{}))
+		must(t, maybe.Insert(ctx, 1, column.Null[int64]{}))
+		must(t, texts.Set(ctx, 1, column.Null[string]{}))
 		migrated, err := column.Migrate(ctx, v, "j")
 		if must(t, err); !migrated {
 			t.Error("nothing was migrated")
 		}
-		want := []sql.Null[string]{}
+		want := []column.Null[string]{}
 		for i, word := range words {
-			want = append(want, sql.Null[string]{V: word, Valid: true})
+			want = append(want, column.Null[string]{V: word, Valid: true})
 			if i == 1 {
-				want[i] = sql.Null[string]{}
+				want[i] = column.Null[string]{}
 			}
 		}
 		holds(t, texts, want)
-		if x, err := maybe.Slice(ctx, 0, 3); err != nil || !slices.Equal(x, []sql.Null[int64]{there(int64(0)), {}, there(int64(1))}) {
+		if x, err := maybe.Slice(ctx, 0, 3); err != nil || !slices.Equal(x, []column.Null[int64]{there(int64(0)), {}, there(int64(1))}) {
 			t.Errorf("%v, %v", x, err)
 		}
 		err = column.ForbidNulls(ctx, v, "i")
@@ -424,7 +423,7 @@ func TestHostileValidity(t *testing.T) {
 			c, err := column.Open(ctx, v, "x", column.Nullable(column.Int64))
 			var got []string
 			if err == nil {
-				var xs []sql.Null[int64]
+				var xs []column.Null[int64]
 				xs, err = c.Slice(ctx, 0, 10)
 				for _, x := range xs {
 					text := "-"
@@ -445,8 +444,8 @@ func TestHostileValidity(t *testing.T) {
 			if all := strings.Join(got, " "); all != tt.want {
 				t.Errorf("%s, want %s", all, tt.want)
 			}
-			must(t, c.Insert(ctx, 0, sql.Null[int64]{}))
-			must(t, c.Append(ctx, sql.Null[int64]{}))
+			must(t, c.Insert(ctx, 0, column.Null[int64]{}))
+			must(t, c.Append(ctx, column.Null[int64]{}))
 			wantParts(t, path, 5)
 		})
 	}
@@ -457,7 +456,7 @@ func TestForbidNullsMendsALongerValidity(t *testing.T) {
 	path := newPath(t)
 	v, ctx := openFile(t, path), t.Context()
 	c := create(t, v, "x", column.Nullable(column.Int64), nil)
-	must(t, c.Extend(ctx, []sql.Null[int64]{there(int64(1)), there(int64(2))}))
+	must(t, c.Extend(ctx, []column.Null[int64]{there(int64(1)), there(int64(2))}))
 	script(t, path, `UPDATE col_meta SET length = 1 WHERE name = 'x'`)
 	_, err := c.Get(ctx, 0)
 	wantErr(t, err, kvault.ErrCorrupt)

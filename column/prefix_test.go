@@ -2,7 +2,6 @@ package column_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"log"
 	"strings"
@@ -175,7 +174,7 @@ func TestPrefixAndNulls(t *testing.T) {
 			must(t, err)
 		}
 		c := openColumn(t, v, "a/n", column.Nullable(column.Int64))
-		want := []sql.Null[int64]{{V: 7, Valid: true}, {}}
+		want := []column.Null[int64]{{V: 7, Valid: true}, {}}
 		must(t, c.Extend(t.Context(), want))
 		_, err := column.RenamePrefix(t.Context(), v, "a/", "b/")
 		wantErr(t, err, kvault.ErrExists) // the companion would be another column

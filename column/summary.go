@@ -2,7 +2,6 @@ package column
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"math"
 	"math/big"
@@ -48,9 +47,9 @@ func Summarize[T int64 | float64](ctx context.Context, c *Column[T], keep func(T
 }
 
 // SummarizeNullable is Summarize for a nullable column. It counts the nulls, which keep does not see.
-func SummarizeNullable[T int64 | float64](ctx context.Context, c *Column[sql.Null[T]], keep func(T) bool) (Summary[T], error) {
+func SummarizeNullable[T int64 | float64](ctx context.Context, c *Column[Null[T]], keep func(T) bool) (Summary[T], error) {
 	var there []T
-	return summarize(ctx, c, func(block []sql.Null[T]) ([]T, int64) {
+	return summarize(ctx, c, func(block []Null[T]) ([]T, int64) {
 		there = there[:0]
 		for _, x := range block {
 			if x.Valid {

@@ -1,7 +1,6 @@
 package column_test
 
 import (
-	"database/sql"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -123,8 +122,8 @@ func TestSummarizeNullable(t *testing.T) {
 	v := openFile(t, newPath(t))
 	ctx := t.Context()
 	c := create(t, v, "ints", column.Nullable(column.Int64), tiny)
-	there := func(x int64) sql.Null[int64] { return sql.Null[int64]{V: x, Valid: true} }
-	must(t, c.Extend(ctx, []sql.Null[int64]{there(-5), {}, there(1), {}, {}, there(7)}))
+	there := func(x int64) column.Null[int64] { return column.Null[int64]{V: x, Valid: true} }
+	must(t, c.Extend(ctx, []column.Null[int64]{there(-5), {}, there(1), {}, {}, there(7)}))
 	s, err := column.SummarizeNullable(ctx, c, nil)
 	must(t, err)
 	if want := (column.Summary[int64]{Count: 3, Nulls: 3, Sum: 3, Min: -5, Max: 7, Mean: 1}); s != want {

@@ -2,12 +2,13 @@ package exchange
 
 import (
 	"bytes"
-	"database/sql"
 	"io"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/kohakuvault/kvault/column"
 )
 
 // texts is a column of texts and nulls that is written, and one that is read. What it does not have is not called.
@@ -15,7 +16,7 @@ type texts struct {
 	source
 	sink
 	head string
-	all  []sql.Null[string]
+	all  []column.Null[string]
 }
 
 func (x *texts) name() string                        { return x.head }
@@ -28,7 +29,7 @@ func (x *texts) addText(text string, null bool) error {
 	if null {
 		text = ""
 	}
-	x.all = append(x.all, sql.Null[string]{V: strings.Clone(text), Valid: !null})
+	x.all = append(x.all, column.Null[string]{V: strings.Clone(text), Valid: !null})
 	return nil
 }
 
@@ -49,7 +50,7 @@ func FuzzCSVTable(f *testing.F) {
 		}
 		rows := 0
 		for i, field := range strings.Split(fields, "\x01") {
-			x := sql.Null[string]{V: field, Valid: field != "\x02"}
+			x := column.Null[string]{V: field, Valid: field != "\x02"}
 			if !x.Valid {
 				x.V = ""
 			}

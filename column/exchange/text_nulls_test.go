@@ -2,7 +2,6 @@ package exchange_test
 
 import (
 	"bytes"
-	"database/sql"
 	"errors"
 	"strings"
 	"testing"
@@ -14,12 +13,12 @@ import (
 	"github.com/kohakuvault/kvault/column/exchange"
 )
 
-func there[T any](x T) sql.Null[T] { return sql.Null[T]{V: x, Valid: true} }
+func there[T any](x T) column.Null[T] { return column.Null[T]{V: x, Valid: true} }
 
 // Null, the empty text and the text that stands for null are told apart, whatever stands for it, also in a file of one column.
 func TestNullIsNotEmptyText(t *testing.T) {
-	texts := []sql.Null[string]{there(""), {}, there("NA"), there("null"), there(`""`), {}, there("x")}
-	floats := []sql.Null[float64]{{}, there(1.0), there(-1.5), {}, there(0.0), {}, {}}
+	texts := []column.Null[string]{there(""), {}, there("NA"), there("null"), there(`""`), {}, there("x")}
+	floats := []column.Null[float64]{{}, there(1.0), there(-1.5), {}, there(0.0), {}, {}}
 	for _, f := range []exchange.Format{exchange.CSV, exchange.TSV, exchange.NDJSON} {
 		for _, null := range []string{"", "NA", "null", "1.0", `\N`, " "} {
 			for _, names := range [][]string{{"s"}, {"f"}, {"s", "f"}} {
@@ -68,7 +67,7 @@ func TestNullWhereThereIsNone(t *testing.T) {
 	_, err := exchange.Import(t.Context(), v, strings.NewReader("1\tx\n\t-\n-\t\n"), exchange.Lines, &exchange.ImportOptions{Null: "-", Columns: []string{"n", "s"},
 		Types: map[string]string{"n": "str:null", "s": "str:null"}})
 	must(t, err)
-	if diff := cmp.Diff([]sql.Null[string]{there("1"), there(""), {}}, content(t, v, "n", column.Nullable(column.String))); diff != "" {
+	if diff := cmp.Diff([]column.Null[string]{there("1"), there(""), {}}, content(t, v, "n", column.Nullable(column.String))); diff != "" {
 		t.Error(diff)
 	}
 	var out strings.Builder

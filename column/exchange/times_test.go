@@ -2,7 +2,6 @@ package exchange_test
 
 import (
 	"bytes"
-	"database/sql"
 	"slices"
 	"strings"
 	"testing"
@@ -47,11 +46,11 @@ func inMemory(t *testing.T) *kvault.Vault {
 func carriedBeside[T any](t *testing.T, f exchange.Format, codec column.Codec[T], xs ...T) {
 	t.Helper()
 	nullable := column.Nullable(codec)
-	var ys []sql.Null[T]
+	var ys []column.Null[T]
 	for _, x := range xs {
-		ys = append(ys, sql.Null[T]{}, sql.Null[T]{V: x, Valid: true})
+		ys = append(ys, column.Null[T]{}, column.Null[T]{V: x, Valid: true})
 	}
-	ys = append(ys, sql.Null[T]{})
+	ys = append(ys, column.Null[T]{})
 	from, to := inMemory(t), inMemory(t)
 	numbers := make([]int64, len(ys))
 	fill(t, from, "n", column.Int64, numbers...)
@@ -105,8 +104,8 @@ func TestTimesAsText(t *testing.T) {
 	fill(t, v, "date", column.Date, dates[:2]...)
 	fill(t, v, "wall", column.Timestamp(time.Microsecond), at("2013-01-01T05:15:00Z"), at("2013-01-01T05:15:00.25Z"))
 	fill(t, v, "utc", column.TimestampUTC(time.Nanosecond), nanos[:2]...)
-	fill(t, v, "null", column.Nullable(column.Int64), sql.Null[int64]{}, sql.Null[int64]{V: 1, Valid: true})
-	fill(t, v, "text", column.Nullable(column.String), sql.Null[string]{}, sql.Null[string]{Valid: true})
+	fill(t, v, "null", column.Nullable(column.Int64), column.Null[int64]{}, column.Null[int64]{V: 1, Valid: true})
+	fill(t, v, "text", column.Nullable(column.String), column.Null[string]{}, column.Null[string]{Valid: true})
 	names := []string{"bool", "date", "wall", "utc", "null", "text"}
 	for f, want := range map[exchange.Format]string{
 		exchange.CSV: `"bool","date","wall","utc","null","text"

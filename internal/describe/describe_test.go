@@ -1,7 +1,6 @@
 package describe_test
 
 import (
-	"database/sql"
 	"encoding/json"
 	"math"
 	"strings"
@@ -37,11 +36,11 @@ func add[T any](t *testing.T, v *kvault.Vault, name string, codec column.Codec[T
 }
 
 // nulls is a list in which nil is a null.
-func nulls[T any](xs ...any) []sql.Null[T] {
-	list := make([]sql.Null[T], len(xs))
+func nulls[T any](xs ...any) []column.Null[T] {
+	list := make([]column.Null[T], len(xs))
 	for i, x := range xs {
 		if x != nil {
-			list[i] = sql.Null[T]{V: x.(T), Valid: true}
+			list[i] = column.Null[T]{V: x.(T), Valid: true}
 		}
 	}
 	return list

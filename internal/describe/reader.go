@@ -3,7 +3,6 @@ package describe
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"math"
 	"runtime"
@@ -39,7 +38,7 @@ func readerOf[E any](d column.Dynamic) *reader[E] {
 		}
 		r.encode = encoder(c.Codec(), func(x E) E { return x })
 		r.decode = c.Codec().Decode
-	case *column.Column[sql.Null[E]]:
+	case *column.Column[column.Null[E]]:
 		r.blocks = func(ctx context.Context, from, to int64, do func([]E, int64)) error {
 			var there []E
 			for block, err := range c.BlocksOf(ctx, from, to) {
@@ -57,7 +56,7 @@ func readerOf[E any](d column.Dynamic) *reader[E] {
 			return nil
 		}
 		// The codec's encoding begins with a byte that says whether the element is there; the file has it without.
-		whole := encoder(c.Codec(), func(x E) sql.Null[E] { return sql.Null[E]{V: x, Valid: true} })
+		whole := encoder(c.Codec(), func(x E) column.Null[E] { return column.Null[E]{V: x, Valid: true} })
 		r.encode = func(dst []byte, x E) []byte {
 			b := whole(dst, x)
 			return append(dst, b[min(len(dst)+1, len(b)):]...)

@@ -3,7 +3,6 @@
 package pyexchange
 
 import (
-	"database/sql"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -16,7 +15,7 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-func there[T any](x T) sql.Null[T] { return sql.Null[T]{V: x, Valid: true} }
+func there[T any](x T) column.Null[T] { return column.Null[T]{V: x, Valid: true} }
 
 // The data and the validity of a nullable column are two columns to the package. What it appends to both is a null or not, and what it appends
 // to the data alone is there.
@@ -30,7 +29,7 @@ func TestNullableColumns(t *testing.T) {
 		must(t, err)
 		ints, err := column.Create(t.Context(), vault, "x", column.Nullable(column.Int64), nil)
 		must(t, err)
-		must(t, ints.Extend(t.Context(), []sql.Null[int64]{there(int64(7)), {}}))
+		must(t, ints.Extend(t.Context(), []column.Null[int64]{there(int64(7)), {}}))
 		must(t, vault.Close())
 
 		d.do(t, "open", args{"path": path, "table": "kvault", "page_size": 4096}, nil)
@@ -50,15 +49,15 @@ func TestNullableColumns(t *testing.T) {
 		d.do(t, "append", args{"name": "x", "dtype": "i64", "item": number(9)}, nil)
 		d.do(t, "close", nil, nil)
 
-		want := []sql.Null[int64]{there(int64(7)), {}, {}, there(int64(9))}
+		want := []column.Null[int64]{there(int64(7)), {}, {}, there(int64(9))}
 		vault, err = kvault.Open(t.Context(), path, &kvault.Options{Table: "kvault"})
 		must(t, err)
 		wantNulls(t, vault, "x", column.Int64, want)
 		c, err := column.Open(t.Context(), vault, "x", column.Nullable(column.Int64))
 		must(t, err)
-		must(t, c.Insert(t.Context(), 0, sql.Null[int64]{}))
-		must(t, c.Append(t.Context(), sql.Null[int64]{}))
-		wantNulls(t, vault, "x", column.Int64, slices.Concat([]sql.Null[int64]{{}}, want, []sql.Null[int64]{{}}))
+		must(t, c.Insert(t.Context(), 0, column.Null[int64]{}))
+		must(t, c.Append(t.Context(), column.Null[int64]{}))
+		wantNulls(t, vault, "x", column.Int64, slices.Concat([]column.Null[int64]{{}}, want, []column.Null[int64]{{}}))
 		check(t, vault, path)
 		must(t, vault.Close())
 
@@ -80,7 +79,7 @@ func TestNullsOfDifferingSize(t *testing.T) {
 		must(t, err)
 		texts, err := column.Create(t.Context(), vault, "x", column.Nullable(column.String), nil)
 		must(t, err)
-		want := []sql.Null[string]{{}, there("a"), {}, there("")}
+		want := []column.Null[string]{{}, there("a"), {}, there("")}
 		must(t, texts.Extend(t.Context(), want))
 		must(t, vault.Close())
 		d.do(t, "open", args{"path": path, "table": "kvault", "page_size": 4096}, nil)
@@ -98,7 +97,7 @@ func TestNullsOfDifferingSize(t *testing.T) {
 	})
 }
 
-func wantNulls[T any](t *testing.T, v *kvault.Vault, name string, codec column.Codec[T], want []sql.Null[T]) {
+func wantNulls[T any](t *testing.T, v *kvault.Vault, name string, codec column.Codec[T], want []column.Null[T]) {
 	t.Helper()
 	c, err := column.Open(t.Context(), v, name, column.Nullable(codec))
 	must(t, err)

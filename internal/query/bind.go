@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
@@ -109,7 +108,7 @@ func (c *bound) bind(ctx context.Context) {
 }
 
 func wholeColumn[T any](ctx context.Context, d column.Dynamic) *values[T] {
-	return valuesOf(d, whole[T](ctx), whole[sql.Null[T]](ctx))
+	return valuesOf(d, whole[T](ctx), whole[column.Null[T]](ctx))
 }
 
 func (b *binder) bind(n node) (test, error) {

@@ -1,7 +1,6 @@
 package query_test
 
 import (
-	"database/sql"
 	"errors"
 	"math"
 	"slices"
@@ -31,7 +30,7 @@ func newVault(t testing.TB) *kvault.Vault {
 	add(t, v, "yes", column.Bool, true, false, true, false, true, false)
 	add(t, v, "day", column.Date, date("2013-01-01"), date("2013-01-03"), date("2013-01-02"), date("1969-12-31"), date("2013-01-01"), date("2020-02-29"))
 	add(t, v, "at", column.TimestampUTC(time.Second), date("2013-01-01"), date("2013-01-03"), date("2013-01-02").Add(time.Hour), date("1969-12-31"), date("2013-01-01"), date("2020-02-29"))
-	add(t, v, "null", column.Nullable(column.Int64), sql.Null[int64]{V: 1, Valid: true}, sql.Null[int64]{}, sql.Null[int64]{V: 3, Valid: true}, sql.Null[int64]{}, sql.Null[int64]{V: 0, Valid: true}, sql.Null[int64]{V: 1, Valid: true})
+	add(t, v, "null", column.Nullable(column.Int64), column.Null[int64]{V: 1, Valid: true}, column.Null[int64]{}, column.Null[int64]{V: 3, Valid: true}, column.Null[int64]{}, column.Null[int64]{V: 0, Valid: true}, column.Null[int64]{V: 1, Valid: true})
 	add(t, v, "raw", column.Bytes, []byte("z"), []byte("y"), []byte("x"), []byte("w"), []byte("v"), []byte("u"))
 	add(t, v, "vec", column.Vector[float32](1), []float32{1}, []float32{1}, []float32{1}, []float32{1}, []float32{1}, []float32{1})
 	add(t, v, "t/n", column.Int64, 6, 5, 4, 3, 2, 1)

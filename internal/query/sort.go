@@ -3,7 +3,6 @@ package query
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"iter"
 	"slices"
@@ -58,7 +57,7 @@ type keyed[T any] struct {
 func sorterOf[T any](order func(a, b T) order) sorter {
 	return func(ctx context.Context, d column.Dynamic, rows iter.Seq2[int64, error], descending bool, keep int64) ([]int64, bool, error) {
 		if _, plain := d.(*column.Column[T]); !plain {
-			if _, nullable := d.(*column.Column[sql.Null[T]]); !nullable {
+			if _, nullable := d.(*column.Column[column.Null[T]]); !nullable {
 				return nil, false, nil
 			}
 		}
@@ -94,7 +93,7 @@ func sorterOf[T any](order func(a, b T) order) sorter {
 
 // appendKeys appends the elements of a column that those rows have.
 func appendKeys[T any](ctx context.Context, d column.Dynamic, rows []int64, order func(a, b T) order, list []keyed[T]) ([]keyed[T], error) {
-	v := valuesOf(d, picked[T](ctx, rows), picked[sql.Null[T]](ctx, rows))
+	v := valuesOf(d, picked[T](ctx, rows), picked[column.Null[T]](ctx, rows))
 	defer v.close()
 	for len(rows) > 0 {
 		n, err := v.ready()

@@ -3,7 +3,6 @@ package query
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"iter"
 	"math"
 	"strings"
@@ -58,7 +57,7 @@ func whole[T any](ctx context.Context) blocks[T] {
 }
 
 // valuesOf returns nil if the elements of d are of another type.
-func valuesOf[T any](d column.Dynamic, plain blocks[T], nullable blocks[sql.Null[T]]) *values[T] {
+func valuesOf[T any](d column.Dynamic, plain blocks[T], nullable blocks[column.Null[T]]) *values[T] {
 	switch c := d.(type) {
 	case *column.Column[T]:
 		next, stop := iter.Pull2(plain(c))
@@ -66,7 +65,7 @@ func valuesOf[T any](d column.Dynamic, plain blocks[T], nullable blocks[sql.Null
 			page, err, _ := next()
 			return page, nil, err
 		}}
-	case *column.Column[sql.Null[T]]:
+	case *column.Column[column.Null[T]]:
 		next, stop := iter.Pull2(nullable(c))
 		var page []T
 		var nulls []bool
