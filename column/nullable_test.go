@@ -308,9 +308,9 @@ func TestTypesOfNullableColumns(t *testing.T) {
 		t.Error(err)
 	}
 	for typ, want := range map[string]string{
-		"i64:null": "*column.Column[database/column.Null[int64]] i64:null", "str:null": "*column.Column[database/column.Null[string]] str:utf8:null",
-		"timestamp:null": "*column.Column[database/column.Null[time.Time]] i64:timestamp:us:null", "bool:null": "*column.Column[database/column.Null[bool]] bytes:1:bool:null",
-		"vec:u8:2:null": "*column.Column[database/column.Null[[]uint8]] vec:u8:2:null", "cbor:null": "*column.Column[database/column.Null[interface {}]] cbor:null",
+		"i64:null": "*column.Column[github.com/kohakuvault/kvault/column.Null[int64]] i64:null", "str:null": "*column.Column[github.com/kohakuvault/kvault/column.Null[string]] str:utf8:null",
+		"timestamp:null": "*column.Column[github.com/kohakuvault/kvault/column.Null[time.Time]] i64:timestamp:us:null", "bool:null": "*column.Column[github.com/kohakuvault/kvault/column.Null[bool]] bytes:1:bool:null",
+		"vec:u8:2:null": "*column.Column[github.com/kohakuvault/kvault/column.Null[[]uint8]] vec:u8:2:null", "cbor:null": "*column.Column[github.com/kohakuvault/kvault/column.Null[interface {}]] cbor:null",
 	} {
 		if !column.KnownType(typ) {
 			t.Errorf("%s is not known", typ)
