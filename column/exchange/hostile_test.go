@@ -2,10 +2,12 @@ package exchange_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"io"
 	"math"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -100,5 +102,44 @@ func TestArrowBufferOfAnyLength(t *testing.T) {
 	n, err := exchange.Import(t.Context(), open(t), bytes.NewReader(file.Bytes()), exchange.Arrow, nil)
 	if err != nil || n != 1000 {
 		t.Errorf("%d rows, %v", n, err)
+	}
+}
+
+// A schema that claims millions of fields is refused before the library for Arrow makes room for them, whatever the format is.
+func TestSchemaOfManyFields(t *testing.T) {
+	v := open(t)
+	fill(t, v, "n", column.Int64, 1, 2, 3)
+	for _, f := range []exchange.Format{exchange.Arrow, exchange.Arrows, exchange.Parquet} {
+		var out bytes.Buffer
+		_, err := exchange.Export(t.Context(), v, &out, f, []string{"n"}, nil)
+		must(t, err)
+		infer := func(file []byte) error {
+			_, err := exchange.Infer(t.Context(), bytes.NewReader(file), f, nil)
+			return err
+		}
+		must(t, infer(out.Bytes()))
+		claim := func(b []byte, at int) []byte {
+			b = bytes.Clone(b)
+			binary.LittleEndian.PutUint32(b[at:], 1<<24) // 2 GB of fields
+			return b
+		}
+		schema, replaced := out.Bytes(), func(b []byte) []byte { return b }
+		if f == exchange.Parquet {
+			text := regexp.MustCompile(`/////[A-Za-z0-9+/=]+`).Find(out.Bytes())
+			schema, err = base64.StdEncoding.DecodeString(string(text))
+			must(t, err)
+			replaced = func(b []byte) []byte {
+				return bytes.Replace(out.Bytes(), text, []byte(base64.StdEncoding.EncodeToString(b)), 1)
+			}
+		}
+		var before, after runtime.MemStats
+		for at := range len(schema) - 4 {
+			file := replaced(claim(schema, at))
+			runtime.ReadMemStats(&before)
+			_ = infer(file)
+			if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<30 { // 10 GB without the check
+				t.Errorf("%s, claimed at byte %d: %d MiB were taken", f, at, (after.TotalAlloc-before.TotalAlloc)>>20)
+			}
+		}
 	}
 }

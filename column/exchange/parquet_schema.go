@@ -232,7 +232,7 @@ const arrowSchemaKey = "ARROW:schema"
 // refine takes from a schema in Arrow what Parquet has no types for. A schema that cannot be read says nothing.
 func refine(columns []*node, encoded string) {
 	text, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || len(text) == 0 {
+	if err != nil || len(text) == 0 || checkMessage(text) != nil {
 		return
 	}
 	in, err := ipc.NewReader(bytes.NewReader(text), ipc.WithAllocator(limitedMemory))

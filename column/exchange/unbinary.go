@@ -58,6 +58,13 @@ func newArrowDecoder(r io.Reader) (_ decoder, err error) {
 		}
 		return d, nil
 	}
+	size, err := at.Seek(0, io.SeekEnd)
+	if err == nil {
+		err = checkFooter(at, size)
+	}
+	if err != nil {
+		return nil, unreadable(Arrow, err)
+	}
 	in, err := ipc.NewFileReader(at, ipc.WithAllocator(limitedMemory))
 	if err != nil {
 		return nil, unreadable(Arrow, err)
@@ -77,7 +84,11 @@ func newArrowDecoder(r io.Reader) (_ decoder, err error) {
 // newStreamDecoder reads the form of Arrow that has no directory at its end, and so needs no file.
 func newStreamDecoder(r io.Reader) (_ decoder, err error) {
 	defer guard(Arrows, &err)
-	in, err := ipc.NewReader(r, ipc.WithAllocator(limitedMemory))
+	b, err := checkStream(r)
+	if err != nil {
+		return nil, unreadable(Arrows, err)
+	}
+	in, err := ipc.NewReader(b, ipc.WithAllocator(limitedMemory))
 	if err != nil {
 		return nil, unreadable(Arrows, err)
 	}

@@ -21,7 +21,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"column/exchange": {[]string{"", "column", "internal/jsonform"}, []string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
 		"github.com/apache/arrow-go/v18/arrow/decimal128", "github.com/apache/arrow-go/v18/arrow/decimal256",
 		"github.com/apache/arrow-go/v18/arrow/float16", "github.com/apache/arrow-go/v18/arrow/ipc", "github.com/apache/arrow-go/v18/arrow/memory",
-		"github.com/andybalholm/brotli", "github.com/klauspost/compress/snappy",
+		"github.com/andybalholm/brotli", "github.com/google/flatbuffers/go", "github.com/klauspost/compress/snappy",
 		"github.com/klauspost/compress/zstd", "github.com/pierrec/lz4/v4"}},
 	"typed": {[]string{"", "internal/jsonform", "internal/plain"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5",
 		"github.com/vmihailenco/msgpack/v5/msgpcode", "golang.org/x/text/encoding", "golang.org/x/text/transform"}},
