@@ -73,7 +73,7 @@ func sorterOf[T any](order func(a, b T) order) sorter {
 		var list []keyed[T]
 		gather := func(batch []int64) error {
 			var err error
-			if list, err = appendKeys(ctx, d, batch, order, list); err == nil && keep > 0 && int64(len(list))/2 > keep+rowsAtOnce {
+			if list, err = appendKeys(ctx, d, batch, order, list); err == nil && keep > 0 && int64(len(list))/2-rowsAtOnce > keep {
 				slices.SortFunc(list, compare)
 				list = list[:keep]
 			}
