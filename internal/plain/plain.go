@@ -150,16 +150,24 @@ func (w walk) variable(v reflect.Value) {
 	}
 }
 
-// entries puts changed copies in the place of the entries of a map, which are no variables.
+// entries replaces the entries of a map, which are no variables, by changed copies. A key that does
+// not equal itself, NaN, can be neither found nor removed: its entry stays as it is.
 func (w walk) entries(m reflect.Value) {
-	for _, old := range m.MapKeys() {
-		key, value := reflect.New(old.Type()).Elem(), reflect.New(m.Type().Elem()).Elem()
-		key.Set(old)
-		value.Set(m.MapIndex(old))
+	type entry struct{ key, value reflect.Value }
+	var list []entry
+	for i := m.MapRange(); i.Next(); {
+		if i.Key().Equal(i.Key()) {
+			list = append(list, entry{i.Key(), i.Value()})
+		}
+	}
+	for _, old := range list {
+		key, value := reflect.New(old.key.Type()).Elem(), reflect.New(m.Type().Elem()).Elem()
+		key.Set(old.key)
+		value.Set(old.value)
 		w.variable(key)
 		w.variable(value)
-		if !key.Equal(old) {
-			m.SetMapIndex(old, reflect.Value{})
+		if !key.Equal(old.key) {
+			m.SetMapIndex(old.key, reflect.Value{})
 		}
 		m.SetMapIndex(key, value)
 	}
