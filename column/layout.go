@@ -56,7 +56,8 @@ func (p *parts) length() int64 {
 // typ is the type of the elements.
 func (p *parts) typ() string { return typeOf(p.data.Type, p.valid != nil) }
 
-// typeOf is the type of the elements of a column. What another program wrote behind the name of a type does not make it nullable.
+// typeOf is the type of the elements of a column. What another program wrote behind the name of a
+// type does not make it nullable.
 func typeOf(typ string, nullable bool) string {
 	for plain, cut := strings.CutSuffix(typ, nullSuffix); cut; plain, cut = strings.CutSuffix(typ, nullSuffix) {
 		typ = plain

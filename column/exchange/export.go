@@ -17,8 +17,9 @@ type ExportOptions struct {
 	// From and To are the numbers of the first row, and of the one behind the last. Negative ones count from the end, and To 0 is
 	// the end. They are moved to the nearest row if there is none by that number.
 	From, To int64
-	// Rows, if not nil, gives the numbers of the rows to export, in the order in which they are to be written; From and To do
-	// not count then. It is called with the transaction that reads the columns, and their length. An error ends the export.
+	// Rows, if not nil, gives the numbers of the rows to export, in the order in which they are to
+	// be written; From and To do not count then. It is called with the transaction that reads the
+	// columns, and their length. An error ends the export.
 	Rows func(ctx context.Context, tx *kvault.Tx, length int64) iter.Seq2[int64, error]
 	// TypedNames writes name:type for each name in the first line of CSV, so that Import can make the columns anew.
 	TypedNames bool
@@ -31,8 +32,9 @@ type ExportOptions struct {
 	Progress func(done, total int64)
 }
 
-// Export writes columns of equal length as a table, all in one state, and returns the number of its rows. Without names they are
-// all those with the Prefix of the options, in the order they were made; ErrNotFound if there is none.
+// Export writes columns of equal length as a table, all in one state, and returns the number of its
+// rows. Without names they are all those with the Prefix of the options, in the order they were
+// made; ErrNotFound if there is none.
 func Export(ctx context.Context, v *kvault.Vault, w io.Writer, f Format, names []string, o *ExportOptions) (rows int64, err error) {
 	if o == nil {
 		o = &ExportOptions{}
@@ -194,7 +196,8 @@ func inBatches(rows iter.Seq2[int64, error], do func(batch []int64) error) error
 // sampleRows of each column tell how long rows are.
 const sampleRows = 64
 
-// next is how many rows can be written now: all columns have them in memory. Together they take no more than some megabytes.
+// next is how many rows can be written now: all columns have them in memory. Together they take no
+// more than some megabytes.
 func (t *table) next() (int, error) {
 	if t.step == 0 {
 		t.step = sampleRows
