@@ -1,5 +1,6 @@
-// Package plain gives the numbers that the libraries for MessagePack and CBOR put into variables of type any one type each. The libraries
-// choose by how a number was encoded, which depends on its size and on who encoded it.
+// Package plain gives numbers that the libraries for MessagePack and CBOR decode into variables of
+// type any one Go type: int64 for integers, float64 for floating-point numbers. The libraries choose the type by the
+// width in which a number was encoded, which depends on its size and on the program that encoded it.
 package plain
 
 import (
@@ -12,8 +13,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Value makes all integers in a value int64, but for those that do not fit, and all floating-point numbers float64. It changes lists and maps
-// where they are.
+// Value makes all integers in a value int64, but for those that do not fit, and all floating-point
+// numbers float64. It changes lists and maps where they are.
 func Value(x any) any {
 	switch x := x.(type) {
 	case int8:
@@ -51,8 +52,8 @@ func Value(x any) any {
 	return x
 }
 
-// Variable does what Value does with every any within the variable that p points to: in its fields, elements, keys and pointers. What has a
-// way of its own to be decoded is left alone.
+// Variable does what Value does with every any within the variable that p points to: in its fields,
+// elements, keys and pointers. Types with a decoding method of their own are left alone.
 func Variable(p any) {
 	v := reflect.ValueOf(p)
 	if v.Kind() != reflect.Pointer || v.IsNil() || !holdsAny(v.Type()) {

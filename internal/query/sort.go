@@ -50,7 +50,7 @@ type sorter func(ctx context.Context, d column.Dynamic, rows iter.Seq2[int64, er
 type keyed[T any] struct {
 	key T
 	row int64
-	// place is 0 for what can be compared, 1 for numbers that are none and 2 for nulls.
+	// place is 0 for elements that can be compared, 1 for NaN and 2 for nulls.
 	place int8
 }
 
