@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/batches"
 )
 
 // ExportOptions are for Export. Nil and the zero value export everything.
@@ -80,20 +81,11 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 	if t.out, err = newEncoder(f, w, t.sources, o); err != nil {
 		return 0, err
 	}
-	write := func(n int64) error {
-		rows, err = t.write(rows, n, o.Progress)
-		return err
-	}
 	if o.Rows == nil {
-		err = write(t.rows)
+		rows, err = t.write(0, t.rows, o.Progress)
 	} else {
 		t.rows = -1
-		err = inBatches(o.Rows(ctx, tx, length), func(batch []int64) error {
-			for _, s := range t.sources {
-				s.pick(batch)
-			}
-			return write(int64(len(batch)))
-		})
+		rows, err = t.writePicked(o.Rows(ctx, tx, length), o.Progress)
 	}
 	if err != nil {
 		return rows, err
@@ -176,21 +168,20 @@ func (t *table) write(rows, n int64, progress func(done, total int64)) (int64, e
 	return rows, nil
 }
 
-// inBatches runs do on the numbers of some thousand rows at a time.
-func inBatches(rows iter.Seq2[int64, error], do func(batch []int64) error) error {
-	batch := make([]int64, 0, rowsAtOnce)
-	for row, err := range rows {
+// writePicked writes the rows of those numbers, and returns how many have been written.
+func (t *table) writePicked(numbers iter.Seq2[int64, error], progress func(done, total int64)) (rows int64, err error) {
+	for batch, err := range batches.Of(numbers, rowsAtOnce) {
 		if err != nil {
-			return err
+			return rows, err
 		}
-		if batch = append(batch, row); len(batch) == cap(batch) {
-			if err := do(batch); err != nil {
-				return err
-			}
-			batch = batch[:0]
+		for _, s := range t.sources {
+			s.pick(batch)
+		}
+		if rows, err = t.write(rows, int64(len(batch)), progress); err != nil {
+			return rows, err
 		}
 	}
-	return do(batch)
+	return rows, nil
 }
 
 // sampleRows of each column tell how long rows are.
