@@ -227,7 +227,7 @@ func openParts(ctx context.Context, a engine.Arrays, name, typ string, size int)
 	if p.valid != nil && size > 0 {
 		size-- // of the data
 	}
-	if !sameType(p.typ(), typ) || size > 0 && (p.index != nil || p.data.ElemSize != int64(size)) || size == 0 && p.index == nil {
+	if !SameType(p.typ(), typ) || size > 0 && (p.index != nil || p.data.ElemSize != int64(size)) || size == 0 && p.index == nil {
 		return nil, &TypeError{Column: name, Type: p.typ(), Want: typ}
 	}
 	return p, nil
