@@ -23,8 +23,8 @@ func (v *Vault) CacheAppends(ctx context.Context, list ...engine.Append) (cached
 	return cached, err
 }
 
-// bindAppends replaces some of a list by what they are when bound to their columns, all in one snapshot. It reports false if they
-// belong in the store itself.
+// bindAppends replaces some of a list by what they are when bound to their columns, all in one
+// snapshot. It reports false if they belong in the store itself.
 func (v *Vault) bindAppends(ctx context.Context, list []engine.Append, which []int) (cacheable bool, err error) {
 	err = v.view(ctx, func(tx *Tx) error {
 		arrays, err := tx.Arrays()

@@ -38,8 +38,8 @@ func rowsOf(t *testing.T, table *column.Table[pair]) []pair {
 	return rows
 }
 
-// Rows wait in the cache while another program does something to the columns: the flush writes them in one piece, or it keeps them and says which
-// column changed.
+// Rows wait in the cache while another program does something to the columns: the flush writes them
+// in one piece, or it keeps them and says which column changed.
 func TestRowsOfATableStayTogether(t *testing.T) {
 	for name, tt := range map[string]struct {
 		other  func(t *testing.T, v *kvault.Vault)

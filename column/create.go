@@ -60,8 +60,9 @@ func update[S Scope](ctx context.Context, s S, fn func(engine.Arrays) error) err
 	return within(ctx, tx, v.Update, fn)
 }
 
-// Create makes a new, empty column. ErrExists if the name is taken. Names have 1 to 255 bytes of UTF-8; a column whose
-// elements differ in size takes the names with _data and _idx behind them too, and a nullable one that with _valid. o may be nil.
+// Create makes a new, empty column. ErrExists if the name is taken. Names have 1 to 255 bytes of
+// UTF-8; a column whose elements differ in size takes the names with _data and _idx behind them
+// too, and a nullable one that with _valid. o may be nil.
 func Create[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T], o *Options) (*Column[T], error) {
 	err := valid(codec)
 	if err == nil {

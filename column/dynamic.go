@@ -21,18 +21,22 @@ import (
 //	case *column.Column[time.Time]:
 //	}
 //
-// It is a Column[Null[int64]] and so on if its Type ends in :null: see Nullable. It is a Column[any] for msgpack and cbor, a Column[[]E] for vec of E with dimensions, and a Column[Tensor[E]] without. A Column[[]byte] is
-// one of type bytes, bytes:N, or vec:u8 with dimensions, and a Column[time.Time] one of dates or of timestamps: its Type tells.
+// It is a Column[Null[int64]] and so on if its Type ends in :null: see Nullable. It is a
+// Column[any] for msgpack and cbor, a Column[[]E] for vec of E with dimensions, and a
+// Column[Tensor[E]] without. A Column[[]byte] is one of type bytes, bytes:N, or vec:u8 with
+// dimensions, and a Column[time.Time] one of dates or of timestamps: its Type tells.
 type Dynamic interface {
 	Name() string
 	Type() string
 	Len(ctx context.Context) (int64, error)
 }
 
-// Types are the forms of the names of all types that this package has codecs for. N is the length of each element in bytes, ENC one of utf8, utf16le,
-// utf16be, ascii and latin1, ELEM one of f32, f64, i8, i16, i32, i64, u8, u16, u32 and u64, DIM a dimension, of which there may be more, and UNIT
-// one of s, ms, us and ns. The file has bytes:1:bool for bool, and i64: before date and timestamp, which is timestamp:us. With :null behind, each of
-// them is the type of a nullable column.
+// Types are the forms of the names of all types that this package has codecs for. N is the length
+// of each element in bytes, ENC one of utf8, utf16le, utf16be, ascii and latin1, ELEM one of f32,
+// f64, i8, i16, i32, i64, u8, u16, u32 and u64, DIM a dimension, of which there may be more, and
+// UNIT one of s, ms, us and ns. The file has bytes:1:bool for bool, and i64: before date and
+// timestamp, which is timestamp:us. With :null behind, each of them is the type of a nullable
+// column.
 var Types = []string{"i64", "f64", "bool", "date", "timestamp", "timestamp:UNIT", "timestamp:UNIT:utc", "bytes", "bytes:N", "str", "str:ENC", "str:N", "str:N:ENC",
 	"vec:ELEM", "vec:ELEM:DIM", "msgpack", "msgpack:N", "cbor", "cbor:N"}
 
@@ -155,8 +159,8 @@ func vectorKind[E Number](dims []int) *kind {
 	return kindOf(Vector[E](dims...))
 }
 
-// OpenAny returns a column that exists, of whatever type. ErrNotFound if it does not, and ErrUnsupported if this package has no
-// codec for its type: see Info.Type.
+// OpenAny returns a column that exists, of any type. ErrNotFound if it does not, and ErrUnsupported
+// if this package has no codec for its type: see Info.Type.
 func OpenAny[S Scope](ctx context.Context, s S, name string) (Dynamic, error) {
 	v, tx := unscope(s)
 	var d Dynamic

@@ -56,8 +56,9 @@ func (c *Column[T]) Pick(ctx context.Context, numbers []int64) ([]T, error) {
 	return xs, nil
 }
 
-// BlocksAt visits the elements of those numbers, in that order, many at a time: it is to Pick what BlocksOf is to Slice. The slice is
-// reused for the next block. It is fastest if the numbers ascend.
+// BlocksAt visits the elements of those numbers, in that order, many at a time: it is to Pick what
+// BlocksOf is to Slice. The slice is reused for the next block. It is fastest if the numbers
+// ascend.
 func (c *Column[T]) BlocksAt(ctx context.Context, numbers []int64) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		var block []T

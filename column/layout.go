@@ -56,7 +56,8 @@ func (p *parts) length() int64 {
 // typ is the type of the elements.
 func (p *parts) typ() string { return typeOf(p.data.Type, p.valid != nil) }
 
-// typeOf is the type of the elements of a column. What another program wrote behind the name of a type does not make it nullable.
+// typeOf is the type of the elements of a column. What another program wrote behind the name of a
+// type does not make it nullable.
 func typeOf(typ string, nullable bool) string {
 	for plain, cut := strings.CutSuffix(typ, nullSuffix); cut; plain, cut = strings.CutSuffix(typ, nullSuffix) {
 		typ = plain
@@ -226,7 +227,7 @@ func openParts(ctx context.Context, a engine.Arrays, name, typ string, size int)
 	if p.valid != nil && size > 0 {
 		size-- // of the data
 	}
-	if !sameType(p.typ(), typ) || size > 0 && (p.index != nil || p.data.ElemSize != int64(size)) || size == 0 && p.index == nil {
+	if !SameType(p.typ(), typ) || size > 0 && (p.index != nil || p.data.ElemSize != int64(size)) || size == 0 && p.index == nil {
 		return nil, &TypeError{Column: name, Type: p.typ(), Want: typ}
 	}
 	return p, nil

@@ -8,9 +8,10 @@ import (
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// MessagePack keeps values of any form in MessagePack, type msgpack: structs, maps, slices, text, numbers. Fields are named by their tags
-// msgpack or json. Wherever T has an any, what comes out is nil, or a bool, int64, float64, string, []byte, time.Time, []any or map[string]any,
-// or a uint64 if it is above all int64.
+// MessagePack keeps values of any form in MessagePack, type msgpack: structs, maps, slices, text,
+// numbers. Fields are named by their tags msgpack or json. Wherever T has an any, what comes out is
+// nil, or a bool, int64, float64, string, []byte, time.Time, []any or map[string]any, or a uint64
+// if it is above all int64.
 //
 // The Python package reads all of this but []byte, time.Time, maps whose keys are no strings, and floating-point numbers that are
 // not finite, which it takes for None. The keys of maps and the fields of structs are written in order, so that values that are

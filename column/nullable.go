@@ -5,19 +5,22 @@ import "bytes"
 // nullSuffix ends the name of the type of a nullable column.
 const nullSuffix = ":null"
 
-// Null is an element of a nullable column: V if Valid, else none, which is its zero value. It converts from and to sql.Null of
-// package database/sql.
+// Null is an element of a nullable column: V if Valid is true, else a null. The zero value is a
+// null. It converts to and from sql.Null of package database/sql.
 type Null[T any] struct {
 	V     T
 	Valid bool
 }
 
-// Nullable makes a codec for columns whose elements may be missing, of a codec of the elements that are there: its type is that
-// codec's with :null behind. The elements lie as without, with a placeholder for each that is missing, and which those are lies
-// beside them, in a companion column NAME_valid of one byte for each element. All calls keep the two together. The zero
-// Null is a null. Nulls are equal for Index and Contains.
+// Nullable returns the codec of columns whose elements may be null, given the codec of the elements
+// that are not. Its type is that codec's with ":null" appended.
 //
-// To open a nullable column with the plain codec is a *TypeError, as is the reverse. AllowNulls makes a column nullable.
+// The file keeps the elements as for the plain codec, with a placeholder for each null, and a
+// companion column NAME_valid with one byte for each element, which tells the nulls. Every call
+// changes both together. Nulls are equal for Index and Contains.
+//
+// Opening a nullable column with the plain codec is a *TypeError, and so is the reverse. AllowNulls
+// makes an existing column nullable.
 func Nullable[T any](codec Codec[T]) Codec[Null[T]] { return nullableCodec[T]{codec} }
 
 // nullableCodec encodes an element as one byte, 0 for null and 1 else, and what the codec makes of it.

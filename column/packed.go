@@ -65,7 +65,8 @@ func (c *packedCodec[T]) Append(dst []byte, x T) ([]byte, error) {
 	return pad(dst, before, c.size)
 }
 
-// placeholder is what a null leaves in the data of a nullable column: a null of the format, for programs that read the data alone.
+// placeholder is what a null leaves in the data of a nullable column: a null of the format, for
+// programs that read the data alone.
 func (c *packedCodec[T]) placeholder() []byte {
 	b, err := c.marshal(nil, nil)
 	if err != nil {

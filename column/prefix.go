@@ -11,11 +11,12 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// A table as a thing with a name is the columns under one prefix, such as "flights/". These calls are for all of them at once;
-// List tells which there are.
+// A table as a thing with a name is the columns under one prefix, such as "flights/". These calls
+// are for all of them at once; List tells which there are.
 
-// DropPrefix removes all columns whose names begin with prefix, and returns how many there were. All of them go, or none.
-// ErrNotFound if there is none, and ErrInvalid if prefix is empty, because that would remove every column.
+// DropPrefix removes all columns whose names begin with prefix, and returns how many there were.
+// All of them go, or none. ErrNotFound if there is none, and ErrInvalid if prefix is empty, because
+// that would remove every column.
 func DropPrefix[S Scope](ctx context.Context, s S, prefix string) (dropped int, err error) {
 	err = update(ctx, s, func(a engine.Arrays) error {
 		if prefix == "" {
@@ -39,8 +40,9 @@ func DropPrefix[S Scope](ctx context.Context, s S, prefix string) (dropped int, 
 	return dropped, nil
 }
 
-// RenamePrefix gives all columns whose names begin with from the same names with to in its place, and returns how many there
-// were. All are renamed, or none. ErrNotFound if there is none, and ErrExists if another column has one of the new names.
+// RenamePrefix gives all columns whose names begin with from the same names with to in its place,
+// and returns how many there were. All are renamed, or none. ErrNotFound if there is none, and
+// ErrExists if another column has one of the new names.
 func RenamePrefix[S Scope](ctx context.Context, s S, from, to string) (renamed int, err error) {
 	err = update(ctx, s, func(a engine.Arrays) error {
 		g, err := gather(ctx, a, from)
@@ -130,8 +132,8 @@ func wholeOf[V any](array string, columns map[string]V) string {
 	return array
 }
 
-// free reports an error unless the columns can have names that begin with to: each name has to be one, to be free, and to
-// leave all columns, these and the others, what they were.
+// free reports an error unless the columns can have names that begin with to: each name has to be
+// one, to be free, and to leave all columns, these and the others, what they were.
 func (g *gathered) free(from, to string) error {
 	if !utf8.ValidString(to) || strings.ContainsRune(to, 0) {
 		return invalid("a name has 1 to %d bytes of UTF-8 and no NUL", longestName)

@@ -16,8 +16,8 @@ type Summary[T int64 | float64] struct {
 	Count, NaN, Infinite int64
 	// Nulls is how many elements of a nullable column are null. They are not in Count, and nothing else is of them.
 	Nulls int64
-	// Sum is the exact sum: of integers as it is, of floating-point numbers rounded once, and an infinity if it is beyond the
-	// largest of them. It is 0 if there are no finite elements.
+	// Sum is the exact sum: of integers as it is, of floating-point numbers rounded once, and an
+	// infinity if it is beyond the largest of them. It is 0 if there are no finite elements.
 	Sum T
 	// Min and Max are the extremes, 0 if there are no finite elements.
 	Min, Max T
@@ -41,7 +41,8 @@ func (s Summary[T]) BigSum() *big.Int {
 // Summarize computes the summary of the elements that keep reports true for, or of all if keep is nil. It reads the column once,
 // in one state, and holds a page of it in memory.
 //
-// If the sum of integers does not fit into 64 bits, the error is ErrTooLarge and Sum is 0; all else is right, and BigSum has the sum.
+// If the sum of integers does not fit into 64 bits, the error is ErrTooLarge and Sum is 0; all else
+// is right, and BigSum has the sum.
 func Summarize[T int64 | float64](ctx context.Context, c *Column[T], keep func(T) bool) (Summary[T], error) {
 	return summarize(ctx, c, func(block []T) ([]T, int64) { return block, 0 }, keep)
 }

@@ -106,7 +106,7 @@ func NewTable[R any](fields ...Field[R]) (*Table[R], error) {
 // In returns the table as a part of a transaction. It ends with the transaction.
 func (t *Table[R]) In(tx *kvault.Tx) *Table[R] { return &Table[R]{t.v, tx, t.fields} }
 
-// rowsAtOnce bounds the rows of a block, beside what a page of each column holds.
+// rowsAtOnce bounds the rows of a block, in addition to the size of a page of each column.
 const rowsAtOnce = 4096
 
 // view runs fn on the fields in one transaction, with their common length.

@@ -7,9 +7,11 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Append adds rows at the end of all columns, or, on an error, of none. With the vault's cache on and outside a transaction they go
-// there, as with Column.Append. A flush writes all rows that wait or none: it is refused, and everything kept, if another program has changed the columns
-// meanwhile so that the rows would come apart, or has dropped or renamed one. The error, a *kvault.FlushError, names the column.
+// Append adds rows at the end of all columns, or, on an error, of none. With the vault's cache on
+// and outside a transaction they go there, as with Column.Append. A flush writes all rows that wait
+// or none: it is refused, and everything kept, if another program has changed the columns meanwhile
+// so that the rows would come apart, or has dropped or renamed one. The error, a
+// *kvault.FlushError, names the column.
 func (t *Table[R]) Append(ctx context.Context, rows ...R) error {
 	list, err := t.encode("append", rows)
 	if err != nil {
@@ -43,7 +45,8 @@ func (t *Table[R]) Set(ctx context.Context, i int64, row R) error {
 	})
 }
 
-// Insert puts a row before row i, or at the end if i is the number of rows, in all columns or, on an error, in none. All rows behind it are moved.
+// Insert puts a row before row i, or at the end if i is the number of rows, in all columns or, on
+// an error, in none. All rows behind it are moved.
 func (t *Table[R]) Insert(ctx context.Context, i int64, row R) error {
 	list, err := t.encode("insert", []R{row})
 	if err != nil {
@@ -79,7 +82,8 @@ func (t *Table[R]) encode(op string, rows []R) ([]*pending, error) {
 	return list, nil
 }
 
-// cache hands elements for each column to the vault's cache. If it does not report cached, they belong in the file itself.
+// cache hands elements for each column to the vault's cache. If it does not report cached, they
+// belong in the file itself.
 func (t *Table[R]) cache(ctx context.Context, list []*pending) (cached bool, err error) {
 	appends := make([]engine.Append, len(list))
 	for i, p := range list {

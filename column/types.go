@@ -150,8 +150,9 @@ func positive(s string) int {
 	return n
 }
 
-// sameType says whether two names are of one type.
-func sameType(a, b string) bool { return a == b || canonical(a) == canonical(b) }
+// SameType says whether two names are of one type: "str" is "str:utf8", and "vec:float32:3" is
+// "vec:f32:3".
+func SameType(a, b string) bool { return a == b || canonical(a) == canonical(b) }
 
 // canonical is the name that this package has for a type, or the name itself if it has none.
 func canonical(typ string) string {

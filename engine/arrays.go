@@ -13,7 +13,8 @@ type Arrays interface {
 	Arrays(ctx context.Context) ([]Array, error)
 	// Array returns the array of that name.
 	Array(ctx context.Context, name string) (Array, error)
-	// ArraysNamed returns those of the names that there are, in any order, at little more than the cost of one. None is no error.
+	// ArraysNamed returns those of the names that there are, in any order, at little more than the
+	// cost of one. None is no error.
 	ArraysNamed(ctx context.Context, names ...string) ([]Array, error)
 	// CreateArray makes an empty array and returns it with its ID. ErrExists if there is one by that name.
 	CreateArray(ctx context.Context, a Array) (Array, error)

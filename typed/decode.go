@@ -100,9 +100,10 @@ func (v Value) Kind() string {
 	return v.Encoding.String()
 }
 
-// Unmarshal stores a decoded JSON, MessagePack or CBOR value in what dst points to, by the rules and struct tags of its library:
-// encoding/json, vmihailenco/msgpack or fxamacker/cbor. Integers of the latter two come as int64, or uint64 above that, wherever dst has an any.
-// For other encodings the error matches ErrValue.
+// Unmarshal stores a decoded JSON, MessagePack or CBOR value in what dst points to, by the rules
+// and struct tags of its library: encoding/json, vmihailenco/msgpack or fxamacker/cbor. Integers of
+// the latter two come as int64, or uint64 above that, wherever dst has an any. For other encodings
+// the error matches ErrValue.
 func (v Value) Unmarshal(dst any) error {
 	var err error
 	switch v.Encoding {

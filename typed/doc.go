@@ -22,8 +22,9 @@
 //	CBOR          the same
 //	Text          string
 //
-// JSON is read strictly. A key that an object has twice, text that is not UTF-8, half a surrogate pair and a floating-point number above all of
-// 64 bits are errors with their line and byte. The words NaN, Infinity and -Infinity, which Python writes, are numbers.
+// JSON is read strictly. A key that an object has twice, text that is not UTF-8, half a surrogate
+// pair and a floating-point number above all of 64 bits are errors with their line and byte. The
+// words NaN, Infinity and -Infinity, which Python writes, are numbers.
 //
 // # Numbers
 //

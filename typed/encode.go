@@ -199,7 +199,8 @@ func encodeTree(e Encoding, v any) (b []byte, err error) {
 	return b, checkShared(tree, 0)
 }
 
-// refuseLong refuses integers that only JSON has, as its decoding gives them: the libraries for the other encodings make something else of them.
+// refuseLong refuses integers that only JSON has, as its decoding gives them: the libraries for the
+// other encodings make something else of them.
 func refuseLong(v any) error {
 	switch v := v.(type) {
 	case *big.Int:

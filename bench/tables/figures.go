@@ -30,7 +30,8 @@ func machineText(m report.Machine, v versions) string {
 		humanize.IBytes(uint64(m.Memory)), m.Disk, m.Go, v.DuckDB, v.Numpy)
 }
 
-// sameStats compares what both said of the numbers: integers and bins exactly, sums of floats as far as numpy's order of adding lets them be.
+// sameStats compares what both said of the numbers: integers and bins exactly, sums of floats as
+// far as numpy's order of adding lets them be.
 func sameStats(ours, theirs []byte) error {
 	type stats struct {
 		Sum, Min, Max, Mean json.Number

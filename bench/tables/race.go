@@ -23,7 +23,7 @@ type versions struct{ DuckDB, Numpy, PyArrow string }
 
 func (r *race) file(name string) string { return filepath.Join(r.dir, name) }
 
-// contest is a case: what both sides do, each into files that are removed before.
+// contest is a case: what both sides do, each into files that are removed first.
 type contest struct {
 	name, against string
 	ours          []string
@@ -37,10 +37,11 @@ type contest struct {
 
 const mib = 1 << 20
 
-// atMost is the aim for the time: at most so many times the other's.
+// atMost is the aim for the time, as a multiple of the other side's.
 const atMost = 2
 
-// importing are the arguments that import flights into a new vault. NA is how R, from which the data set comes, writes a missing value.
+// importing are the arguments that import flights into a new vault. NA is how R, from which the
+// data set comes, writes a missing value.
 func importing(vault, source string) []string {
 	args := []string{"-f", vault, "--quiet", "col", "append", "flights/", "--from", source, "--infer"}
 	if strings.HasSuffix(source, ".csv") {
@@ -99,7 +100,7 @@ type outcome struct {
 	ours, theirs []result
 }
 
-// run has both sides of each case run in turn, who begins alternating.
+// run runs both sides of each case in turn. The side that begins alternates.
 func (r *race) run(ctx context.Context, rounds int) (string, error) {
 	contests := r.contests()
 	outcomes := make([]outcome, len(contests))
@@ -193,11 +194,12 @@ func (r *race) columns(ctx context.Context, vault string) (all []columnInfo, err
 	if err != nil {
 		return nil, err
 	}
-	return all, lines(out, func(line []byte) error {
+	err = lines(out, func(line []byte) error {
 		var c columnInfo
 		defer func() { all = append(all, c) }()
 		return json.Unmarshal(line, &c)
 	})
+	return all, err
 }
 
 // sameRows says whether two tables have as many rows and the same sum of distances, as DuckDB reads them.

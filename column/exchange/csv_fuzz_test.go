@@ -33,7 +33,8 @@ func (x *texts) addText(text string, null bool) error {
 	return nil
 }
 
-// A table of any texts and nulls under any names comes back as it was, whatever separates its fields and stands for null.
+// A table of any texts and nulls under any names comes back as it was, whatever separates its
+// fields and stands for null.
 func FuzzCSVTable(f *testing.F) {
 	f.Add("a\x01b\x01\x02\x01 \"\r\n", "x:i64", 2, byte(','), "")
 	f.Add("\x02\x01\x02\x01", "", 1, byte('\t'), "NA")

@@ -9,7 +9,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// csvReader splits CSV into records and fields: RFC 4180, and where files differ from it what most readers do. DECISIONS.md says what that is.
+// csvReader splits CSV into records and fields: RFC 4180, and where files differ from it what most
+// readers do. DECISIONS.md says what that is.
 type csvReader struct {
 	r       io.Reader
 	delim   byte
@@ -115,8 +116,8 @@ func (c *csvReader) scan() (whole bool, err error) {
 	}
 }
 
-// field splits the field that begins at b[i] and returns where it stops: at the delimiter, a line end or the end of b. It returns -1 if more
-// is needed to tell.
+// field splits the field that begins at b[i] and returns where it stops: at the delimiter, a line
+// end or the end of b. It returns -1 if more is needed to tell.
 func (c *csvReader) field(b []byte, i int) (f field, stop int, err error) {
 	f.start = i
 	if i < len(b) && b[i] == ' ' {

@@ -122,8 +122,8 @@ func TestCSVLongFields(t *testing.T) {
 	}
 }
 
-// Where encoding/csv takes a table, this reader takes the same, but for the CR LF that it changes and the empty lines that it skips; and in
-// whatever parts it comes.
+// Where encoding/csv takes a table, this reader takes the same, but for the CR LF that it changes
+// and the empty lines that it skips; and in whatever parts it comes.
 func FuzzCSVReader(f *testing.F) {
 	for _, in := range []string{"a,b\n1,2\n", "\"a\r\nb\",\"\"\"\"\n", "a\r\rb", " \"x\" ,y\n", "\n\n,\n", "\"", "a\"b,c\n", "é;ü\n"} {
 		f.Add([]byte(in))

@@ -22,13 +22,15 @@ type Format string
 // for becomes a string, bytes as base64, and a number that is not finite becomes null, so those do not come back as they were. A column does not
 // say which of its texts are JSON, so Import needs its type, or the column.
 const (
-	// CSV has a first line of names. Texts are in quotes and come back byte for byte, and floating-point numbers are as short as they can
-	// be and come back bit for bit, apart from which NaN it was. They have a point or an exponent, by which other programs know them from
+	// CSV has a first line of names. Texts are in quotes and come back byte for byte, and
+	// floating-point numbers are as short as they can be and come back bit for bit, apart from
+	// which NaN it was. They have a point or an exponent, by which other programs know them from
 	// integers, in NDJSON and Lines too. Null is an empty field without quotes.
 	//
-	// Reading also takes spaces around a quoted field, as DuckDB does, and quotes within one that does not begin with one, as they
-	// stand. An empty line is a row where the table has one column, and nothing where it has several. A carriage return alone ends a
-	// line if it ends the first.
+	// Reading also takes spaces around a quoted field, as DuckDB does, and quotes within one that
+	// does not begin with one, as they stand. An empty line is a row where the table has one
+	// column, and nothing where it has several. A carriage return alone ends a line if it ends the
+	// first.
 	CSV Format = "csv"
 	// TSV is CSV with tabs in the place of commas.
 	TSV Format = "tsv"

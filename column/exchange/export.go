@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/batches"
 )
 
 // ExportOptions are for Export. Nil and the zero value export everything.
@@ -17,8 +18,9 @@ type ExportOptions struct {
 	// From and To are the numbers of the first row, and of the one behind the last. Negative ones count from the end, and To 0 is
 	// the end. They are moved to the nearest row if there is none by that number.
 	From, To int64
-	// Rows, if not nil, gives the numbers of the rows to export, in the order in which they are to be written; From and To do
-	// not count then. It is called with the transaction that reads the columns, and their length. An error ends the export.
+	// Rows, if not nil, gives the numbers of the rows to export, in the order in which they are to
+	// be written; From and To do not count then. It is called with the transaction that reads the
+	// columns, and their length. An error ends the export.
 	Rows func(ctx context.Context, tx *kvault.Tx, length int64) iter.Seq2[int64, error]
 	// TypedNames writes name:type for each name in the first line of CSV, so that Import can make the columns anew.
 	TypedNames bool
@@ -31,8 +33,9 @@ type ExportOptions struct {
 	Progress func(done, total int64)
 }
 
-// Export writes columns of equal length as a table, all in one state, and returns the number of its rows. Without names they are
-// all those with the Prefix of the options, in the order they were made; ErrNotFound if there is none.
+// Export writes columns of equal length as a table, all in one state, and returns the number of its
+// rows. Without names they are all those with the Prefix of the options, in the order they were
+// made; ErrNotFound if there is none.
 func Export(ctx context.Context, v *kvault.Vault, w io.Writer, f Format, names []string, o *ExportOptions) (rows int64, err error) {
 	if o == nil {
 		o = &ExportOptions{}
@@ -83,24 +86,11 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 	if err != nil {
 		return 0, err
 	}
-	write := func(n int64) error {
-		rows, err = t.write(rows, n, o.Progress)
-		return err
-	}
 	if o.Rows == nil {
-		err = write(t.rows)
+		rows, err = t.write(0, t.rows, o.Progress)
 	} else {
 		t.rows = -1
-		most := rowsAtOnce
-		if f == Parquet {
-			most = rowsOfAGroup
-		}
-		err = inBatches(o.Rows(ctx, tx, length), most, func(batch []int64) error {
-			for _, s := range t.sources {
-				s.pick(batch)
-			}
-			return write(int64(len(batch)))
-		})
+		rows, err = t.writePicked(o.Rows(ctx, tx, length), o.Progress)
 	}
 	if err != nil {
 		return rows, err
@@ -206,27 +196,31 @@ func (t *table) some(most int64) (int64, error) {
 // rowsOfAGroup is how many rows chosen by number make a row group of Parquet. Their numbers take a megabyte.
 const rowsOfAGroup = 128 << 10
 
-// inBatches runs do on the numbers of at most so many rows at a time.
-func inBatches(rows iter.Seq2[int64, error], most int, do func(batch []int64) error) error {
-	batch := make([]int64, 0, most)
-	for row, err := range rows {
+// writePicked writes the rows of those numbers, and returns how many have been written.
+func (t *table) writePicked(numbers iter.Seq2[int64, error], progress func(done, total int64)) (rows int64, err error) {
+	most := rowsAtOnce
+	if t.columnar != nil {
+		most = rowsOfAGroup
+	}
+	for batch, err := range batches.Of(numbers, most) {
 		if err != nil {
-			return err
+			return rows, err
 		}
-		if batch = append(batch, row); len(batch) == cap(batch) {
-			if err := do(batch); err != nil {
-				return err
-			}
-			batch = batch[:0]
+		for _, s := range t.sources {
+			s.pick(batch)
+		}
+		if rows, err = t.write(rows, int64(len(batch)), progress); err != nil {
+			return rows, err
 		}
 	}
-	return do(batch)
+	return rows, nil
 }
 
 // sampleRows of each column tell how long rows are.
 const sampleRows = 64
 
-// next is how many rows can be written now: all columns have them in memory. Together they take no more than some megabytes.
+// next is how many rows can be written now: all columns have them in memory. Together they take no
+// more than some megabytes.
 func (t *table) next() (int, error) {
 	if t.step == 0 {
 		t.step = sampleRows

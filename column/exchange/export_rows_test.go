@@ -15,7 +15,8 @@ import (
 	"github.com/kohakuvault/kvault/column/exchange"
 )
 
-// Rows are written in the order that ExportOptions.Rows gives, whatever lies between them and however long elements are.
+// Rows are written in the order that ExportOptions.Rows gives, whatever lies between them and
+// however long elements are.
 func TestExportOfRows(t *testing.T) {
 	ctx := t.Context()
 	v, err := kvault.Open(ctx, ":memory:", nil)

@@ -17,8 +17,8 @@ var extensions = []struct {
 	{".arrow", Arrow}, {".feather", Arrow}, {".ipc", Arrow}, {".arrows", Arrows},
 }
 
-// FormatOf is the format that the name of a file shows: .csv, .tsv, .ndjson, .jsonl and .txt, also with .gz behind them, .parquet,
-// .arrow, .feather, .ipc and .arrows.
+// FormatOf is the format that the name of a file shows: .csv, .tsv, .ndjson, .jsonl and .txt, also
+// with .gz behind them, .parquet, .arrow, .feather, .ipc and .arrows.
 func FormatOf(path string) (Format, bool) {
 	name, gzip := cutGzip(strings.ToLower(path))
 	ext := filepath.Ext(name)

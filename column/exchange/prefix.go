@@ -34,8 +34,8 @@ func headingsBelow(ctx context.Context, tx *kvault.Tx, prefix string) (names []s
 	return names, nil
 }
 
-// wholeTable reports an error if rows are for some columns of a table only: the others would be left behind, and the table would no longer be
-// one.
+// wholeTable reports an error if rows are for some columns of a table only: the others would be
+// left behind, and the table would no longer be one.
 func wholeTable(ctx context.Context, tx *kvault.Tx, prefix string, names []string) error {
 	if prefix == "" {
 		return nil

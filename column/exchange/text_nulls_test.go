@@ -15,7 +15,8 @@ import (
 
 func there[T any](x T) column.Null[T] { return column.Null[T]{V: x, Valid: true} }
 
-// Null, the empty text and the text that stands for null are told apart, whatever stands for it, also in a file of one column.
+// Null, the empty text and the text that stands for null are told apart, whatever stands for it,
+// also in a file of one column.
 func TestNullIsNotEmptyText(t *testing.T) {
 	texts := []column.Null[string]{there(""), {}, there("NA"), there("null"), there(`""`), {}, there("x")}
 	floats := []column.Null[float64]{{}, there(1.0), there(-1.5), {}, there(0.0), {}, {}}
@@ -49,7 +50,8 @@ func TestNullIsNotEmptyText(t *testing.T) {
 	}
 }
 
-// Where a column holds no nulls, the text that was chosen for null is refused, and an empty field is an empty text or nothing that fits.
+// Where a column holds no nulls, the text that was chosen for null is refused, and an empty field
+// is an empty text or nothing that fits.
 func TestNullWhereThereIsNone(t *testing.T) {
 	for _, tt := range []struct{ in, null, typ, says string }{
 		{"c\nNA\n", "NA", "str", `"NA" stands for null`},

@@ -202,7 +202,8 @@ func TestEmptyLines(t *testing.T) {
 	}
 }
 
-// A name that looks like name:type comes back as a name, whether types are written or not, and a heading can be claimed as a name.
+// A name that looks like name:type comes back as a name, whether types are written or not, and a
+// heading can be claimed as a name.
 func TestNamesThatLookTyped(t *testing.T) {
 	for _, typed := range []bool{false, true} {
 		from, to := open(t), open(t)

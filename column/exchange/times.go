@@ -106,8 +106,8 @@ func timeKindOf(typ string) timeKind {
 	return k
 }
 
-// parse takes what text writes, with a space for the T too. An instant may have any offset from UTC; a date without a time of day is midnight
-// where there are no zones.
+// parse takes what text writes, with a space for the T too. An instant may have any offset from
+// UTC; a date without a time of day is midnight where there are no zones.
 func (k timeKind) parse(text string) (time.Time, error) {
 	date, clock := text, ""
 	if len(text) > len(time.DateOnly) {
@@ -139,8 +139,8 @@ func (k timeKind) parse(text string) (time.Time, error) {
 	return x.UTC(), nil
 }
 
-// fromArrow takes what stands for the same: dates and timestamps of any unit, of the column's sort. What the column's unit cannot hold is refused
-// when it is added.
+// fromArrow takes what stands for the same: dates and timestamps of any unit, of the column's sort.
+// What the column's unit cannot hold is refused when it is added.
 func (k timeKind) fromArrow(a arrow.Array, i int) (time.Time, error) {
 	switch a := a.(type) {
 	case *array.Date32:
@@ -160,7 +160,8 @@ func (k timeKind) fromArrow(a arrow.Array, i int) (time.Time, error) {
 	return time.Time{}, wrongArrow(a, k.typ)
 }
 
-// timeOf is the time that lies n units after the beginning of 1970: units of so many seconds, or of which so many are a second.
+// timeOf returns the time n units after the beginning of 1970. A unit lasts the given number of
+// seconds, or a second has perSecond units.
 func timeOf(n, seconds, perSecond int64) (time.Time, error) {
 	const most = 1e12 // seconds, beyond all years that a column holds
 	if s := n / perSecond; s > most/seconds || s < -most/seconds {

@@ -42,7 +42,7 @@ func inMemory(t *testing.T) *kvault.Vault {
 	return v
 }
 
-// carriedBeside is carried for elements that may be missing, with a column of numbers beside them, and some nulls among them.
+// carriedBeside is carried for nullable elements, some of them null, together with a column of numbers.
 func carriedBeside[T any](t *testing.T, f exchange.Format, codec column.Codec[T], xs ...T) {
 	t.Helper()
 	nullable := column.Nullable(codec)

@@ -10,23 +10,29 @@ import (
 )
 
 const (
-	// checkpointBytes is the length of the write-ahead log from which on it is copied into the file: the reference's 1000 pages of 32 KiB.
+	// A write-ahead log of checkpointBytes or more is copied into the file: 1000 pages of 32 KiB, as in
+	// the Python package.
 	checkpointBytes = 1000 * 32768
-	// idleTime is how long nobody commits before a short log is copied, too. Reads are faster then: they need not look into it.
+	// A shorter log is copied once no commit has come for idleTime: reads are faster when they need not
+	// look into the log.
 	idleTime = 500 * time.Millisecond
-	// truncateWait is how long all commits wait until no reader needs the log.
+	// truncateWait is how long commits wait at most until no reader needs the log.
 	truncateWait = 100 * time.Millisecond
-	// backgroundPasses is how often a background checkpoint goes through the log, for what was committed meanwhile.
+	// backgroundPasses is the number of passes of a background checkpoint: each copies what was committed
+	// during the one before.
 	backgroundPasses = 4
-	// A pass that copied less than this part of the threshold is the last one: the writer copies the rest between two commits.
+	// A pass that copied less than this part of the threshold is the last one: the writer copies
+	// the rest between two commits.
 	backgroundRest = 8
 )
 
-// checkpointer copies the write-ahead log into the file: after commits that made the log long, and once nobody commits. Its fields and methods are
-// for the goroutine that has the writer's turn; where that is not so, it is said.
+// checkpointer copies the write-ahead log into the file: after commits that made the log long, and
+// once no commit has come for a while. Unless a comment says otherwise, its fields and methods are for
+// the goroutine that has the writer's turn.
 //
-// Only a log that the file holds all of can begin anew, and there is such a moment only while nobody commits. So a background pass copies most of
-// the log on a connection of its own, beside the commits that follow, and the writer copies the rest between two of them.
+// SQLite begins the log anew only when the file holds all of it, which cannot happen while commits go
+// on. So a background pass copies most of the log on its own connection while others commit, and the
+// writer copies the rest between two commits.
 type checkpointer struct {
 	w         *writer
 	threshold int // pages of log from which on it is copied
@@ -45,7 +51,7 @@ type checkpointer struct {
 // pass is a background checkpoint.
 type pass struct {
 	done  chan struct{}
-	hurry atomic.Bool // somebody waits for its end
+	hurry atomic.Bool // a goroutine waits for its end
 }
 
 func (p *pass) ended() bool {
@@ -57,8 +63,9 @@ func (p *pass) ended() bool {
 	}
 }
 
-// afterCommit begins a checkpoint if the log is long, and again each time it grew by a quarter of the threshold more. A checkpoint that fails is no
-// failure of the commit before it: the log is still there.
+// afterCommit begins a checkpoint if the log is long, and again each time it grew by a quarter of
+// the threshold more. A checkpoint that fails is no failure of the commit before it: the log is
+// still there.
 func (k *checkpointer) afterCommit() {
 	if k.pages < k.triedAt {
 		k.triedAt = 0
@@ -78,7 +85,8 @@ func (k *checkpointer) afterCommit() {
 	}
 }
 
-// finish copies what a background checkpoint left of the log. If readers keep it from being copied and it has become too long, it makes them give way.
+// finish copies what a background checkpoint left of the log. If readers keep it from being copied
+// and it has become too long, it makes them give way.
 func (k *checkpointer) finish() {
 	k.wait()
 	long := k.pages
@@ -94,8 +102,8 @@ func (k *checkpointer) finish() {
 	}
 }
 
-// copy copies what it can of the log into the file, and says whether that was all. The next commit begins the log anew then, unless a reader
-// still needs it.
+// copy copies what it can of the log into the file, and says whether that was all. The next commit
+// begins the log anew then, unless a reader still needs it.
 func (k *checkpointer) copy() bool {
 	k.w.s.reads.release() // a snapshot of an earlier state keeps the log
 	log, done, err := k.w.conn.Checkpoint(false)
@@ -107,8 +115,9 @@ func (k *checkpointer) copy() bool {
 	return true
 }
 
-// truncate empties a log that has become long because at any moment some reader needs some of it. Commits wait meanwhile. No reader of
-// this process keeps a snapshot then, and one that begins once the file holds all of the log does not need it.
+// truncate empties a log that has become long because at any moment some reader needs some of it.
+// Commits wait meanwhile. No reader of this process keeps a snapshot then, and one that begins once
+// the file holds all of the log does not need it.
 func (k *checkpointer) truncate() {
 	w := k.w
 	ctx, cancel := context.WithTimeout(context.Background(), truncateWait)
@@ -123,7 +132,7 @@ func (k *checkpointer) truncate() {
 	k.pages, k.triedAt, k.waitedAt = 0, 0, 0
 }
 
-// waitForIdle has the log copied once nobody has committed for d.
+// waitForIdle starts the timer that copies the log once no commit has come for d.
 func (k *checkpointer) waitForIdle(d time.Duration) {
 	if k.pages > 0 {
 		k.idle.Reset(d)
@@ -131,7 +140,8 @@ func (k *checkpointer) waitForIdle(d time.Duration) {
 	}
 }
 
-// whenIdle copies the log, and tries again later if a reader keeps it from that, or another goroutine has the turn: it may be about to commit.
+// whenIdle copies the log. The timer calls it without the turn. It tries again later if a reader keeps
+// it from copying all, or if another goroutine has the turn, which may be about to commit.
 func (k *checkpointer) whenIdle() {
 	w := k.w
 	if w.s.enter() != nil {
@@ -153,7 +163,7 @@ func (k *checkpointer) whenIdle() {
 	}
 }
 
-// background begins a checkpoint on a connection of its own.
+// background starts a checkpoint on a connection of its own.
 func (k *checkpointer) background() {
 	w, p := k.w, &pass{done: make(chan struct{})}
 	k.pass = p
@@ -174,13 +184,14 @@ func (k *checkpointer) background() {
 	}()
 }
 
-// run copies what is in the log, and what is committed meanwhile, until little is left. It does not have the turn; conn is its own until p is done.
+// run copies what is in the log, and what is committed meanwhile, until little is left. It does not
+// have the turn; conn is its own until p is done.
 func (k *checkpointer) run(p *pass) {
 	s := k.w.s
 	if k.conn == nil {
 		conn, err := s.connectCopier(context.Background())
 		if err != nil {
-			return // the writer copies it
+			return // the writer copies the log
 		}
 		k.conn = conn
 	}
@@ -192,7 +203,7 @@ func (k *checkpointer) run(p *pass) {
 			err = k.conn.SyncCopied()
 		}
 		if err != nil {
-			_ = k.conn.Close() // the next time has a new one, and the writer meets the error, if it lasts
+			_ = k.conn.Close() // the next pass opens a new one; the writer meets an error that lasts
 			k.conn = nil
 			return
 		}

@@ -10,9 +10,11 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// BenchmarkCheckpoint shows what it brings that the log is copied into the file beside the commits that follow and not between two of them: the
-// same puts into two vaults, one of each way, in alternating rounds in which the log becomes too long two or three times. It reports the median of the
-// ratios of their times, the same with the time until nothing is copied any more, and the longest put of a round in each.
+// BenchmarkCheckpoint shows what it brings that the log is copied into the file beside the commits
+// that follow and not between two of them: the same puts into two vaults, one of each way, in
+// alternating rounds in which the log becomes too long two or three times. It reports the median of
+// the ratios of their times, the same with the time until nothing is copied any more, and the
+// longest put of a round in each.
 //
 //	go test ./engine/sqlite -run '^$' -bench 'Checkpoint$' -benchtime 7x
 func BenchmarkCheckpoint(b *testing.B) {
@@ -50,8 +52,8 @@ type checkpointRound struct {
 	value                 []byte
 }
 
-// run returns the time of the puts, what passed after them until nothing was copied any more, and the longest put. between has the log copied
-// between two commits as a whole.
+// run returns the time of the puts, what passed after them until nothing was copied any more, and
+// the longest put. between has the log copied between two commits as a whole.
 func (r checkpointRound) run(b *testing.B, s *Store, between bool) (total, rest, longest time.Duration) {
 	n := r.first
 	ops := make([]engine.Op, r.batch)

@@ -228,7 +228,8 @@ func TestCloseWhileLogIsCopied(t *testing.T) {
 	}
 }
 
-// Whatever fails while the log is copied beside the commits, every commit lasts, and the log is copied once nothing fails any more.
+// Whatever fails while the log is copied beside the commits, every commit lasts, and the log is
+// copied once nothing fails any more.
 func TestFaultsWhileLogIsCopied(t *testing.T) {
 	fs := faultfs.New("beside")
 	for _, op := range []faultfs.Op{faultfs.Read, faultfs.Write, faultfs.Sync, faultfs.Truncate, faultfs.Open, faultfs.Lock} {

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// evictAfter is how old a snapshot must be before its blob gives way.
+// evictAfter is how old a blob's snapshot must be before evictReaders moves it.
 const evictAfter = time.Second
 
-// evictReaders moves blobs off old snapshots, which keep the write-ahead log from being copied to its end. Blobs that are being read at
-// this moment are left for the next time.
+// evictReaders moves blobs off old snapshots, which keep the write-ahead log from being copied to its
+// end. It skips blobs that another goroutine is reading; the next call tries them again.
 func (s *Store) evictReaders() {
 	if s.enter() != nil {
 		return
@@ -35,7 +35,7 @@ func (s *Store) evictReaders() {
 	}
 }
 
-// blobs are those that are open.
+// blobs returns the open blobs.
 func (s *Store) blobs() (list []*blob) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,8 +47,9 @@ func (s *Store) blobs() (list []*blob) {
 	return list
 }
 
-// renew moves blobs to snapshots that need nothing of the log, so that the next commit begins it anew. A snapshot needs nothing of it if the file
-// held all of the log when it began, and that takes a moment in which nobody commits. The caller does not have the turn.
+// renew moves blobs to snapshots that need nothing of the log, so that the next commit begins it
+// anew. A snapshot needs nothing of the log if the file held all of it when the snapshot began, which
+// takes a moment without commits. The caller does not have the turn.
 func (k *checkpointer) renew(blobs []*blob) {
 	w := k.w
 	if w.take(context.Background()) != nil {
@@ -62,7 +63,7 @@ func (k *checkpointer) renew(blobs []*blob) {
 	}
 }
 
-// advanceAll moves what can be moved at this moment.
+// advanceAll advances the blobs that no other goroutine is using.
 func advanceAll(blobs []*blob) {
 	for _, b := range blobs {
 		if !b.mu.TryLock() {
@@ -75,8 +76,8 @@ func advanceAll(blobs []*blob) {
 	}
 }
 
-// advance changes to a snapshot as of now, if that has the same version of the value. The old one is kept until the new one is
-// known to.
+// advance changes to a new snapshot, if that has the same version of the value; the old one is kept
+// until that is known.
 func (b *blob) advance() bool {
 	conn, err := b.s.streams.get(context.Background())
 	if err != nil {

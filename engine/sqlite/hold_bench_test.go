@@ -13,8 +13,9 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// BenchmarkForeignCheckpoint shows how long another program waits that puts a row and empties the log, while two goroutines read small values: through
-// the vault, which keeps snapshots, and with SQLite's own statements. It reports the medians, in milliseconds.
+// BenchmarkForeignCheckpoint shows how long another program waits that puts a row and empties the
+// log, while two goroutines read small values: through the vault, which keeps snapshots, and with
+// SQLite's own statements. It reports the medians, in milliseconds.
 //
 //	go test ./engine/sqlite -run '^$' -bench ForeignCheckpoint -benchtime 200x
 func BenchmarkForeignCheckpoint(b *testing.B) {

@@ -223,7 +223,8 @@ func TestReadersLeaveTheLogAlone(t *testing.T) {
 	readers.Wait()
 }
 
-// A snapshot that is used again and again is not kept for longer than HoldTime: it does not keep another program from emptying the log.
+// A snapshot that is used again and again is not kept for longer than HoldTime: it does not keep
+// another program from emptying the log.
 func TestUsedSnapshotEnds(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
 		return // none is kept there

@@ -30,7 +30,8 @@ type Options struct {
 	// opens, and 64 MiB on systems of 32 bits. 0 or less, the default, maps nothing. Do not map a file that anything may
 	// cut off while it is open, such as Shrink, Optimize or another program's VACUUM: reading behind its end would end the process.
 	MmapSize int64
-	// CacheKB bounds the writer's page cache in KiB. Each reader gets at most an eighth of it, and so do the pages that all readers share.
+	// CacheKB bounds the writer's page cache in KiB. Each reader gets at most an eighth of it, and
+	// so do the pages that all readers share.
 	CacheKB int
 	// BusyTimeout is how long one call waits for another process's lock; negative does not wait.
 	BusyTimeout time.Duration

@@ -23,7 +23,7 @@ func drawBins(list []describe.Bin) string {
 		eighths := int(math.Ceil(float64(b.Count) / float64(largest) * width * 8))
 		bar := strings.Repeat("\u2588", eighths/8)
 		if rest := eighths % 8; rest > 0 {
-			bar += string(rune(0x2590 - rest)) // left block of so many eighths
+			bar += string(rune(0x2590 - rest)) // left block of rest eighths
 		}
 		line := fmt.Sprintf("%*s to %*s  %*s  %s", from, rows[i][0], to, rows[i][1], counts, rows[i][2], bar)
 		text.WriteString(strings.TrimRight(line, " ") + "\n")

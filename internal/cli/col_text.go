@@ -36,7 +36,8 @@ func (f textFlags) options(format exchange.Format) (delimiter byte, null string,
 	return 0, f.null, nil
 }
 
-// formatOf is the format that a flag names, or else the one that a file's name shows, or else, if the name has no extension, fallback.
+// formatOf is the format that a flag names, or else the one that a file's name shows, or else, if
+// the name has no extension, fallback.
 func formatOf(format choice, file string, fallback exchange.Format) (exchange.Format, error) {
 	if format.value != "" {
 		return exchange.Format(format.value), nil

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Usage errors are in words of this command, whoever found them.
+// Usage errors are in this command's words, also those that pflag finds.
 func TestFlagErrors(t *testing.T) {
 	for _, tt := range []struct {
 		args []string

@@ -52,7 +52,8 @@ func TestSweepsPartials(t *testing.T) {
 	}
 }
 
-// A vault that a first import was to make is not left in part: not by an import that was refused, and not for ever by one that was killed.
+// A vault that a first import was to make is not left in part: not by an import that was refused,
+// and not for ever by one that was killed.
 func TestAppendLeavesNoPartials(t *testing.T) {
 	s := newSession(t)
 	dir := filepath.Dir(s.vault)

@@ -206,7 +206,8 @@ func jsonValue(v any) any {
 	return v
 }
 
-// jsonFloat is a float that keeps its point, by which readers know it from an integer, or text if JSON does not have it.
+// jsonFloat is a float that keeps its point, by which readers know it from an integer, or text if
+// JSON does not have it.
 func jsonFloat(f float64, bits int) any {
 	if !isFinite(f) {
 		return strings.TrimPrefix(strconv.FormatFloat(f, 'g', -1, 64), "+")

@@ -17,8 +17,9 @@ type versionJSON struct {
 	Go      string `json:"go,omitempty"`
 }
 
-// String returns the description as one line, the one that Cobra prints for --version. A template for another would have the
-// linker keep every method of every type, 9 MB of them, since templates call methods by name.
+// String returns the description as one line, the one that Cobra prints for --version. A template
+// for another would have the linker keep every method of every type, 9 MB of them, since templates
+// call methods by name.
 func (v versionJSON) String() string { return "kvault version " + v.what() }
 
 func (v versionJSON) what() string {

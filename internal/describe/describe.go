@@ -12,7 +12,7 @@ import (
 	"github.com/kohakuvault/kvault/internal/stats"
 )
 
-// Description is a column in a line. What its type has none of is nil.
+// Description summarizes a column. Fields that its type does not have are nil.
 type Description struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
@@ -23,14 +23,16 @@ type Description struct {
 	NaN   int64 `json:"nan,omitempty"`
 	// Infinite counts the infinities.
 	Infinite int64 `json:"infinite,omitempty"`
-	// Distinct is how many different elements there are; Estimated says that it is one with a standard error of 0.8 %.
+	// Distinct is the number of different elements. If Estimated, it is an estimate with a standard
+	// error of 0.8 %.
 	Distinct  int64 `json:"distinct"`
 	Estimated bool  `json:"distinct_estimated,omitempty"`
 	// Mean and Deviation, that of a sample, are of numbers; of truth values the mean is the share of those that are true.
 	Mean      any `json:"mean,omitempty"`
 	Deviation any `json:"std,omitempty"`
-	// The extremes and quartiles are exact. A quartile between two elements is interpolated, and that of times rounded down. Of
-	// texts there are only the extremes, in the order of their bytes.
+	// The extremes and quartiles are exact. A quartile between two elements is interpolated, and
+	// that of times rounded down. Of texts there are only the extremes, in the order of their
+	// bytes.
 	Min any `json:"min,omitempty"`
 	P25 any `json:"p25,omitempty"`
 	P50 any `json:"p50,omitempty"`
@@ -41,7 +43,9 @@ type Description struct {
 	Longest  *int64 `json:"longest,omitempty"`
 }
 
-// Describe describes a column in one state of it. It reads the column up to seven times, mostly thrice, and holds some megabytes.
+// Describe summarizes a column in one snapshot. It reads the column up to seven times, three times
+// for most columns, and holds some megabytes in memory. Its errors are those of column.OpenAny and
+// of reading.
 func Describe(ctx context.Context, v *kvault.Vault, name string) (d *Description, err error) {
 	err = v.View(ctx, func(tx *kvault.Tx) error {
 		c, err := column.OpenAny(ctx, tx, name)
@@ -156,7 +160,8 @@ func (d *Description) ofFloats(ctx context.Context, f *feed) error {
 	})
 }
 
-// quartiles finds the quartiles of n integers from low to high. Between makes one of the two elements that it lies between.
+// quartiles finds the quartiles of n integers from low to high. Between makes one of the two
+// elements that it lies between.
 func (d *Description) quartiles(n, low, high int64, between func(a, b int64, part float64) any, scan func(add func([]int64)) error) error {
 	var ranks []int64
 	var parts []float64

@@ -1,4 +1,5 @@
-// Package describe finds out about the columns of a vault: what their numbers come to, and how they are spread.
+// Package describe computes statistics of the columns of a vault: sums, extremes, histograms, quartiles
+// and distinct values.
 package describe
 
 import (

@@ -12,13 +12,15 @@ import (
 	"github.com/kohakuvault/kvault/internal/stats"
 )
 
-// Stats is what the numbers of a column come to. What has no value is nil: the sum of times, say, or all if there are no numbers.
+// Stats are the sum, extremes, mean and histogram of the numbers of a column. What has no value is nil:
+// the sum of times, for example, or all of them if there are no numbers.
 type Stats struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
 	// Of says what the numbers are: the elements (values, times, truths), numbers in them, or their lengths in bytes.
 	Of string `json:"of"`
-	// Count is how many elements there are, Nulls how many of them are null, Numbers how many numbers there are in vectors.
+	// Count is how many elements there are, Nulls how many of them are null, Numbers how many
+	// numbers there are in vectors.
 	Count   int64 `json:"count"`
 	Nulls   int64 `json:"nulls,omitempty"`
 	Numbers int64 `json:"numbers,omitempty"`
@@ -31,20 +33,22 @@ type Stats struct {
 	Max       any   `json:"max,omitempty"`
 	Mean      any   `json:"mean,omitempty"`
 	Histogram []Bin `json:"histogram,omitempty"`
-	// NotFinite are numbers that none of the above is of.
+	// NotFinite counts NaN and the infinities, which the fields above leave out.
 	NotFinite int64 `json:"not_finite,omitempty"`
 	NaN       int64 `json:"nan,omitempty"`
 	Infinite  int64 `json:"infinite,omitempty"`
 }
 
-// Bin is a range of a histogram, both ends included for integers and times; of floating-point numbers only the last range includes its end.
+// Bin is a range of a histogram, both ends included for integers and times; of floating-point
+// numbers only the last range includes its end.
 type Bin struct {
 	From  any   `json:"from"`
 	To    any   `json:"to"`
 	Count int64 `json:"count"`
 }
 
-// Real is a floating-point number. In JSON it has a point or an exponent, so that readers do not take a whole one for an integer.
+// Real is a floating-point number. In JSON it has a point or an exponent, so that readers do not
+// take a whole one for an integer.
 type Real float64
 
 // MarshalJSON writes a finite number as short as it can be.
@@ -56,7 +60,7 @@ func (x Real) MarshalJSON() ([]byte, error) {
 	return b, nil
 }
 
-// StatsOf computes what the numbers of a column come to, in one state of it. It reads the column twice.
+// StatsOf computes the statistics of a column in one snapshot. It reads the column twice.
 func StatsOf(ctx context.Context, v *kvault.Vault, name string) (s *Stats, err error) {
 	err = v.View(ctx, func(tx *kvault.Tx) error {
 		d, err := column.OpenAny(ctx, tx, name)

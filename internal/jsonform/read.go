@@ -1,5 +1,6 @@
-// Package jsonform reads JSON strictly and writes numbers so that they keep their kind. What other readers replace without a word is an
-// error here that says where it stands: text that is not UTF-8, half a surrogate pair, a key that an object has twice.
+// Package jsonform reads JSON strictly, and writes floating-point numbers so that readers do not take
+// them for integers. What other readers silently replace is an error here, with its line and byte: text that is
+// not UTF-8, half a surrogate pair, and a key that an object has twice.
 package jsonform
 
 import (
@@ -34,13 +35,14 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Reader reads values that follow one another. They are nil, bool, string, []any, map[string]any, and what Number makes of numbers.
+// Reader reads values that follow one another. They are nil, bool, string, []any, map[string]any,
+// and what Number makes of numbers.
 type Reader struct {
 	dec *jsontext.Decoder
 	in  *lineCounter
 	// Number makes a value of a number, whose text begins at the byte at of all that is read. The text is the caller's.
 	Number func(text string, at int64) (any, error)
-	// MaxDepth is how deep values may lie in one another. 0 is about ten thousand.
+	// MaxDepth is how deep values may be nested. 0 is the limit of package jsontext, 10,000.
 	MaxDepth int
 }
 
@@ -50,18 +52,19 @@ func NewReader(r io.Reader) *Reader {
 	return &Reader{dec: jsontext.NewDecoder(in), in: in, Number: func(text string, _ int64) (any, error) { return json.Number(text), nil }}
 }
 
-// ErrTooDeep says that values lie too deep in one another.
+// ErrTooDeep: values are nested deeper than MaxDepth.
 var ErrTooDeep = errors.New("values lie too deep in one another")
 
 var errNoObject = errors.New("there is no object: a list becomes one object a line with jq -c '.[]'")
 
-// Offset is the number of bytes up to the end of the last value.
+// Offset is the number of bytes up to the end of the last value that was read.
 func (r *Reader) Offset() int64 { return r.dec.InputOffset() }
 
-// Line is that of the end of the last value.
+// Line is the line on which the last value ends, from 1.
 func (r *Reader) Line() int64 { return r.in.at(r.dec.InputOffset()).line }
 
-// Read returns the next value, or io.EOF if there is none. Bad JSON is an *Error; other errors are those of the reader underneath.
+// Read returns the next value, or io.EOF if there is none. Bad JSON is an *Error; other errors are
+// those of the reader underneath.
 func (r *Reader) Read() (any, error) {
 	v, err := r.value(0)
 	return v, r.explain(err)
@@ -211,7 +214,7 @@ func (r *Reader) explain(err error) error {
 
 var errEnds = errors.New("it ends in the middle of a value")
 
-// lineCounter knows on which line each byte lies of what was read and not passed yet.
+// lineCounter knows the line of every byte that was read and not passed yet.
 type lineCounter struct {
 	r    io.Reader
 	err  error

@@ -18,7 +18,7 @@ const module = "github.com/kohakuvault/kvault"
 var mayImport = map[string]struct{ own, others []string }{
 	"":       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
 	"column": {[]string{"", "engine", "internal/plain", "internal/stats"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
-	"column/exchange": {[]string{"", "column", "internal/jsonform"}, []string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
+	"column/exchange": {[]string{"", "column", "internal/batches", "internal/jsonform"}, []string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
 		"github.com/apache/arrow-go/v18/arrow/decimal128", "github.com/apache/arrow-go/v18/arrow/decimal256",
 		"github.com/apache/arrow-go/v18/arrow/float16", "github.com/apache/arrow-go/v18/arrow/ipc", "github.com/apache/arrow-go/v18/arrow/memory",
 		"github.com/andybalholm/brotli", "github.com/google/flatbuffers/go", "github.com/klauspost/compress/snappy",
@@ -38,6 +38,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"engine/sqlite/internal/driver/faultfs": {[]string{"engine/sqlite/internal/driver"}, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs"}},
 
 	"internal/backoff":     {},
+	"internal/batches":     {},
 	"internal/jsonform":    {nil, []string{"github.com/go-json-experiment/json/jsontext"}},
 	"internal/plain":       {nil, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5"}},
 	"internal/process":     {},
@@ -47,7 +48,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"internal/reliability": {},
 	"internal/stats":       {},
 	"internal/describe":    {[]string{"", "column", "internal/stats"}, nil},
-	"internal/query":       {[]string{"", "column"}, nil},
+	"internal/query":       {[]string{"", "column", "internal/batches"}, nil},
 	"internal/pyexchange":  {},
 	"internal/pytables":    {},
 	"internal/cli": {[]string{"", "column", "column/exchange", "typed", "internal/describe", "internal/jsonform", "internal/process", "internal/query"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",

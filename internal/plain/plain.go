@@ -1,5 +1,6 @@
-// Package plain gives the numbers that the libraries for MessagePack and CBOR put into variables of type any one type each. The libraries
-// choose by how a number was encoded, which depends on its size and on who encoded it.
+// Package plain gives numbers that the libraries for MessagePack and CBOR decode into variables of
+// type any one Go type: int64 for integers, float64 for floating-point numbers. The libraries choose the type by the
+// width in which a number was encoded, which depends on its size and on the program that encoded it.
 package plain
 
 import (
@@ -12,8 +13,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Value makes all integers in a value int64, but for those that do not fit, and all floating-point numbers float64. It changes lists and maps
-// where they are.
+// Value makes all integers in a value int64, but for those that do not fit, and all floating-point
+// numbers float64. It changes lists and maps where they are.
 func Value(x any) any {
 	switch x := x.(type) {
 	case int8:
@@ -51,8 +52,8 @@ func Value(x any) any {
 	return x
 }
 
-// Variable does what Value does with every any within the variable that p points to: in its fields, elements, keys and pointers. What has a
-// way of its own to be decoded is left alone.
+// Variable does what Value does with every any within the variable that p points to: in its fields,
+// elements, keys and pointers. Types with a decoding method of their own are left alone.
 func Variable(p any) {
 	v := reflect.ValueOf(p)
 	if v.Kind() != reflect.Pointer || v.IsNil() || !holdsAny(v.Type()) {
@@ -150,16 +151,24 @@ func (w walk) variable(v reflect.Value) {
 	}
 }
 
-// entries puts changed copies in the place of the entries of a map, which are no variables.
+// entries replaces the entries of a map, which are no variables, by changed copies. A key that does
+// not equal itself, NaN, can be neither found nor removed: its entry stays as it is.
 func (w walk) entries(m reflect.Value) {
-	for _, old := range m.MapKeys() {
-		key, value := reflect.New(old.Type()).Elem(), reflect.New(m.Type().Elem()).Elem()
-		key.Set(old)
-		value.Set(m.MapIndex(old))
+	type entry struct{ key, value reflect.Value }
+	var list []entry
+	for i := m.MapRange(); i.Next(); {
+		if i.Key().Equal(i.Key()) {
+			list = append(list, entry{i.Key(), i.Value()})
+		}
+	}
+	for _, old := range list {
+		key, value := reflect.New(old.key.Type()).Elem(), reflect.New(m.Type().Elem()).Elem()
+		key.Set(old.key)
+		value.Set(old.value)
 		w.variable(key)
 		w.variable(value)
-		if !key.Equal(old) {
-			m.SetMapIndex(old, reflect.Value{})
+		if !key.Equal(old.key) {
+			m.SetMapIndex(old.key, reflect.Value{})
 		}
 		m.SetMapIndex(key, value)
 	}

@@ -51,3 +51,17 @@ func TestVariable(t *testing.T) {
 	plain.Variable((*outer)(nil))
 	plain.Variable(outer{})
 }
+
+// An entry whose key does not equal itself can be neither found nor replaced.
+func TestKeyNaN(t *testing.T) {
+	m := map[float64]any{math.NaN(): uint8(1), 2: uint8(2)}
+	plain.Variable(&m)
+	if len(m) != 2 || m[2] != int64(2) {
+		t.Errorf("%#v", m)
+	}
+	keys := map[any]any{math.NaN(): uint8(1), uint8(3): uint8(3)}
+	plain.Variable(&keys)
+	if len(keys) != 2 || keys[int64(3)] != int64(3) {
+		t.Errorf("%#v", keys)
+	}
+}

@@ -17,8 +17,8 @@ import (
 
 func there[T any](x T) column.Null[T] { return column.Null[T]{V: x, Valid: true} }
 
-// The data and the validity of a nullable column are two columns to the package. What it appends to both is a null or not, and what it appends
-// to the data alone is there.
+// The data and the validity of a nullable column are two columns to the package. What it appends to
+// both is a null or not, and what it appends to the data alone is there.
 func TestNullableColumns(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v *version) {
 		if v.blocks {

@@ -52,8 +52,8 @@ var kvault = sync.OnceValues(func() (string, error) {
 	return path, err
 })
 
-// interpreter makes the environment, once for all tests. That it cannot be made fails the tests: a comparison that does not take place proves
-// nothing.
+// interpreter makes the environment, once for all tests. That it cannot be made fails the tests: a
+// comparison that does not take place proves nothing.
 var interpreter = sync.OnceValues(func() (string, error) {
 	exe := filepath.Join(*environment, "bin", "python3")
 	ready := filepath.Join(*environment, "ready")

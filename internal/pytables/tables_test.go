@@ -76,8 +76,9 @@ func (sum *total) add(t *testing.T, o outcome) {
 	}
 }
 
-// TestRealFiles imports CSV files that packages ship, exports each in every format, and compares all values that pandas, pyarrow, polars and
-// DuckDB read with the original. With -all it is every file of these packages, more than a thousand.
+// TestRealFiles imports CSV files that packages ship, exports each in every format, and compares
+// all values that pandas, pyarrow, polars and DuckDB read with the original. With -all it is every
+// file of these packages, more than a thousand.
 func TestRealFiles(t *testing.T) {
 	args := []string{"--work", t.TempDir(), "--jobs", strconv.Itoa(runtime.NumCPU())}
 	least := 1000
@@ -95,8 +96,9 @@ func TestRealFiles(t *testing.T) {
 	}
 }
 
-// TestForeignFiles imports Parquet and Arrow files of every type, encoding and compression that pyarrow, pandas, polars and DuckDB write, and
-// compares what comes out again; and holds what is refused against what the message must say.
+// TestForeignFiles imports Parquet and Arrow files of every type, encoding and compression that
+// pyarrow, pandas, polars and DuckDB write, and compares what comes out again; and holds what is
+// refused against what the message must say.
 func TestForeignFiles(t *testing.T) {
 	var sum total
 	outcomes(t, "foreign.py", nil, func(o outcome) {

@@ -1,5 +1,5 @@
-// Package query chooses rows of columns of one length: by a condition, at random, in an order. It is no SQL: there is one table,
-// and nothing is computed.
+// Package query chooses rows of columns of one length: by a condition, at random, in an order. It
+// is no SQL: there is one table, and nothing is computed.
 package query
 
 import (

@@ -204,6 +204,7 @@ func TestSort(t *testing.T) {
 		{query.Selection{Sort: "s", Prefix: "t/", To: 2}, []int64{4, 1}},
 		{query.Selection{Sort: "s", From: -2}, []int64{3, 5}},
 		{query.Selection{Sort: "s", From: 1, To: -3}, []int64{1, 0}},
+		{query.Selection{Sort: "n", To: math.MaxInt64}, []int64{0, 1, 2, 3, 4, 5}},
 	} {
 		rows, err := rowsOf(t, v, tt.s, length)
 		if err != nil || !slices.Equal(rows, tt.want) {

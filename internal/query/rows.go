@@ -10,27 +10,31 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// Selection says which rows, and in which order. What it says is done in the order of its fields. The zero value is all rows.
+// Selection says which rows to visit, and in which order. Its fields apply in the order in which
+// they are declared. The zero value visits all rows.
 type Selection struct {
-	// Prefix begins the names of columns; they need not be given with it.
+	// Prefix is tried first before the names of columns in Where and Sort: with "t/", "n" is the column
+	// "t/n" if there is one, and else "n".
 	Prefix string
 	// Where, if not nil, is a condition that the rows meet.
 	Where *Expr
-	// Sample, if above 0, is how many of them are taken at random, each row as likely as any other, and left in their order. The
-	// choice is that of Seed.
+	// Sample, if above 0, is the number of rows to choose at random, each as likely as any other. They
+	// keep their order. Equal seeds choose equal rows.
 	Sample int64
 	Seed   uint64
-	// Sort, if not empty, is the column by which they are sorted, Descending or not. Rows of equal elements keep their order. Numbers
-	// that are none follow the others either way, and nulls follow them.
+	// Sort, if not empty, is the column by which they are sorted, Descending or not. Rows of equal
+	// elements keep their order. NaN comes after all other elements either way, and nulls after
+	// that.
 	Sort       string
 	Descending bool
 	// From and To are the first of them and the one behind the last, as of exchange.ExportOptions.
 	From, To int64
 }
 
-// Rows visits the numbers of the rows, out of length. Without Sort it holds no more than Sample numbers in memory, or as many
-// as From or To counts from the end; with it, the number and the element of each row that meets the condition, or of
-// twice as many as are wanted if To says how many.
+// Rows visits the numbers of the rows, out of length. Without Sort it holds no more than Sample
+// numbers in memory, or as many as From or To counts from the end; with it, the number and the
+// element of each row that meets the condition, or of twice as many as are wanted if To says how
+// many.
 func (s *Selection) Rows(ctx context.Context, tx *kvault.Tx, length int64) iter.Seq2[int64, error] {
 	rows := all(length)
 	if s.Where != nil {
@@ -123,7 +127,8 @@ func sample(rows iter.Seq2[int64, error], n int64, seed uint64) iter.Seq2[int64,
 	}
 }
 
-// part visits the rows from number from up to number to, counted among rows: from the end if they are negative, and 0 is the end for to.
+// part visits the rows from number from up to number to, counted among rows: from the end if they
+// are negative, and 0 is the end for to.
 func part(rows iter.Seq2[int64, error], from, to int64) iter.Seq2[int64, error] {
 	switch {
 	case from < 0:

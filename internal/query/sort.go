@@ -9,6 +9,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/internal/batches"
 )
 
 // sorted visits rows in the order of a column.
@@ -50,7 +51,7 @@ type sorter func(ctx context.Context, d column.Dynamic, rows iter.Seq2[int64, er
 type keyed[T any] struct {
 	key T
 	row int64
-	// place is 0 for what can be compared, 1 for numbers that are none and 2 for nulls.
+	// place is 0 for elements that can be compared, 1 for NaN and 2 for nulls.
 	place int8
 }
 
@@ -71,16 +72,17 @@ func sorterOf[T any](order func(a, b T) order) sorter {
 			return cmp.Or(by, cmp.Compare(a.row, b.row))
 		}
 		var list []keyed[T]
-		gather := func(batch []int64) error {
-			var err error
-			if list, err = appendKeys(ctx, d, batch, order, list); err == nil && keep > 0 && int64(len(list))/2 > keep+rowsAtOnce {
+		for batch, err := range batches.Of(rows, rowsAtOnce) {
+			if err != nil {
+				return nil, true, err
+			}
+			if list, err = appendKeys(ctx, d, batch, order, list); err != nil {
+				return nil, true, err
+			}
+			if keep > 0 && int64(len(list))/2-rowsAtOnce > keep {
 				slices.SortFunc(list, compare)
 				list = list[:keep]
 			}
-			return err
-		}
-		if err := inBatches(rows, gather); err != nil {
-			return nil, true, err
 		}
 		slices.SortFunc(list, compare)
 		sorted := make([]int64, len(list))
@@ -119,23 +121,6 @@ func appendKeys[T any](ctx context.Context, d column.Dynamic, rows []int64, orde
 // picked reads the elements of some rows of a column.
 func picked[T any](ctx context.Context, rows []int64) blocks[T] {
 	return func(c *column.Column[T]) iter.Seq2[[]T, error] { return c.BlocksAt(ctx, rows) }
-}
-
-// inBatches runs do on some thousand rows at a time.
-func inBatches(rows iter.Seq2[int64, error], do func(batch []int64) error) error {
-	batch := make([]int64, 0, rowsAtOnce)
-	for row, err := range rows {
-		if err != nil {
-			return err
-		}
-		if batch = append(batch, row); len(batch) == cap(batch) {
-			if err := do(batch); err != nil {
-				return err
-			}
-			batch = batch[:0]
-		}
-	}
-	return do(batch)
 }
 
 func orderBytes(a, b []byte) order { return order(slices.Compare(a, b)) }

@@ -84,7 +84,7 @@ func valuesOf[T any](d column.Dynamic, plain blocks[T], nullable blocks[column.N
 // order says how two values compare: -1, 0, 1, or incomparable.
 type order int
 
-// incomparable is how a number that is none compares to any.
+// incomparable is how NaN compares to any number.
 const incomparable order = 2
 
 func orderOf[T cmp.Ordered](a, b T) order {

@@ -5,9 +5,10 @@ import (
 	"math/bits"
 )
 
-// Distinct estimates how many different values there are: HyperLogLog with 2^14 registers, a standard error of 0.8 %, by O. Ertl's
-// estimator, "New cardinality estimation algorithms for HyperLogLog sketches" (2017), which needs no tables. Up to
-// fewValues it is exact, but for two values of one hash of 64 bits. The zero value has seen none.
+// Distinct estimates how many different values there are: HyperLogLog with 2^14 registers, a
+// standard error of 0.8 %, by O. Ertl's estimator, "New cardinality estimation algorithms for
+// HyperLogLog sketches" (2017), which needs no tables. Up to fewValues it is exact, but for two
+// values of one hash of 64 bits. The zero value has seen none.
 type Distinct struct {
 	few       map[uint64]struct{}
 	registers []uint8

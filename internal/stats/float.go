@@ -23,9 +23,10 @@ const (
 	limbBits     = 32
 )
 
-// exact is a sum of floating-point numbers in fixed point: limb i counts units of 2^(32i-1075). A number is added to two limbs, so limbs grow
-// beyond 32 bits and are carried before they can overflow. This is the small superaccumulator of R. M. Neal, "Fast exact
-// summation using small and large superaccumulators" (2015).
+// exact is a sum of floating-point numbers in fixed point: limb i counts units of 2^(32i-1075). A
+// number is added to two limbs, so limbs grow beyond 32 bits and are carried before they can
+// overflow. This is the small superaccumulator of R. M. Neal, "Fast exact summation using small and
+// large superaccumulators" (2015).
 type exact [exponentMask>>5 + 3]int64
 
 // addsBeforeCarry is how many additions of less than 2^52 fit on top of a limb of 32 bits.
@@ -133,7 +134,8 @@ func (s *Floats) Mean() float64 {
 	return mean
 }
 
-// FloatSquares sums the squares of the finite ones of floating-point numbers, without rounding: limb i counts units of 2^(32i-2150).
+// FloatSquares sums the squares of the finite ones of floating-point numbers, without rounding:
+// limb i counts units of 2^(32i-2150).
 type FloatSquares struct {
 	limbs [2*exponentMask>>5 + 6]int64
 	added int

@@ -11,7 +11,8 @@ const Bins = 10
 // slots is a power of two above Bins, by which the compiler sees that an index is within bounds.
 const slots = 16
 
-// IntBins are ranges of integers as equal as can be; range i is from Starts[i] up to the number before Starts[i+1], or High.
+// IntBins are ranges of integers as equal as can be; range i is from Starts[i] up to the number
+// before Starts[i+1], or High.
 type IntBins struct {
 	Starts    []int64
 	High      int64
@@ -84,7 +85,8 @@ func (h *IntBins) Add(block []int64) {
 	h.Counts[last] += counts[0][last+1] + counts[1][last+1]
 }
 
-// FloatBins are ranges of floating-point numbers: range i is from Edges[i] up to but not including Edges[i+1], which the last one includes.
+// FloatBins are ranges of floating-point numbers: range i is from Edges[i] up to but not including
+// Edges[i+1], which the last one includes.
 type FloatBins struct {
 	Edges  []float64
 	Counts []int64
@@ -115,8 +117,9 @@ func NewFloatBins(low, high float64) *FloatBins {
 	return h
 }
 
-// Add counts the finite numbers of block in; none is outside of the ranges. It guesses the range by a multiplication and then
-// compares with the edges, so that a number is in the range that names it.
+// Add counts the finite numbers of block in; none is outside of the ranges. It guesses the range by
+// a multiplication and then compares with the edges, so that a number is in the range that names
+// it.
 func (h *FloatBins) Add(block []float64) {
 	last := len(h.Counts) - 1
 	for _, x := range block {

@@ -94,8 +94,9 @@ func (s *IntSquares) Rat() *big.Rat {
 	return new(big.Rat).SetInt(x)
 }
 
-// Deviation returns the standard deviation of a sample of n numbers with that sum and sum of squares: the root of the sum of
-// squared distances from the mean over n-1. It is not a number for less than two.
+// Deviation returns the standard deviation of a sample of n numbers with that sum and sum of
+// squares: the root of the sum of squared distances from the mean over n-1. It is not a number for
+// less than two.
 func Deviation(n int64, sum, squares *big.Rat) float64 {
 	if n < 2 {
 		return math.NaN()

@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// What is held of numbers whose order statistics are looked for: so many of them, or counters of so many ranges for each.
+// What a pass holds in memory: at most heldKeys numbers, or 2^rangeBits counters for each range that an
+// order statistic lies in.
 const (
 	heldKeys  = 1 << 18
 	rangeBits = 14
@@ -25,9 +26,9 @@ func (s *span) shift() int {
 	return max(0, bits.Len64(uint64(s.high)-uint64(s.low))-rangeBits)
 }
 
-// Ranks returns the numbers that would have those ranks, counted from 0, if the n integers from low to high were sorted. Scan passes
-// all of them to add, block by block; it is called until what is left to choose from fits in memory: at most six times, and twice for
-// most columns.
+// Ranks returns the numbers that would have those ranks, counted from 0, if the n integers from low
+// to high were sorted. Scan passes all of them to add, block by block; it is called until what is
+// left to choose from fits in memory: at most six times, and twice for most columns.
 func Ranks(n, low, high int64, ranks []int64, scan func(add func(block []int64)) error) ([]int64, error) {
 	spans := make([]span, len(ranks))
 	for i, r := range ranks {
@@ -135,8 +136,8 @@ func choose(spans, open []span, scan func(func([]int64)) error) error {
 	return nil
 }
 
-// Quartile returns the ranks of the two of n numbers that quartile k, from 1 to 3, lies between, and how far it is from the first to the second: that of
-// numpy and pandas, and "type 7" elsewhere.
+// Quartile returns the ranks of the two of n numbers that quartile k, from 1 to 3, lies between,
+// and how far it is from the first to the second: that of numpy and pandas, and "type 7" elsewhere.
 func Quartile(n, k int64) (before, behind int64, part float64) {
 	whole, rest := (n-1)/4*k, (n-1)%4*k
 	before = whole + rest/4

@@ -127,7 +127,7 @@ func TestFloats(t *testing.T) {
 	}
 }
 
-// The limbs of a long sum are carried in time: so many of the largest numbers of each sign are added.
+// The limbs of a long sum are carried before they overflow, also when all numbers are the largest of one sign.
 func TestLongSums(t *testing.T) {
 	block := make([]float64, 1<<16)
 	for i := range block {

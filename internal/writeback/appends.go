@@ -26,12 +26,6 @@ func join(to *runs, a engine.Append) {
 	to.Set(a.Target(), a)
 }
 
-// Appending reports whether elements of target wait to be flushed; those that are being flushed do not count.
-func (c *Cache) Appending(target string) bool {
-	_, ok := c.appends.Get(target)
-	return ok
-}
-
 // Waiting are the elements of target that are being flushed, and those that wait to be; nil if there are none.
 func (c *Cache) Waiting(target string) (flushing, waiting engine.Append) {
 	flushing, _ = c.sending.Get(target)
@@ -46,7 +40,7 @@ func (c *Cache) Sending() bool { return c.sending.Len() > 0 }
 func (c *Cache) columns() int {
 	n := c.appends.Len()
 	c.sending.Scan(func(target string, _ engine.Append) bool {
-		if !c.Appending(target) {
+		if _, waits := c.appends.Get(target); !waits {
 			n++
 		}
 		return true

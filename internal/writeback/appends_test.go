@@ -68,8 +68,8 @@ func TestAppends(t *testing.T) {
 			if c.Bytes() != tt.bytes || c.Len() != tt.len || c.Pending() != tt.pending {
 				t.Errorf("%d bytes, %d entries, %d pending; want %d, %d, %d", c.Bytes(), c.Len(), c.Pending(), tt.bytes, tt.len, tt.pending)
 			}
-			if c.Appending("a") != (tt.pending > 0) {
-				t.Errorf("Appending is %v", c.Appending("a"))
+			if _, waiting := c.Waiting("a"); (waiting != nil) != (tt.pending > 0) {
+				t.Errorf("%v waits", waiting)
 			}
 			c.EndFlush(false)
 			b := c.BeginFlush()

@@ -57,7 +57,8 @@ func open(p contract.Params) (load.Store, error) {
 	return s, nil
 }
 
-// touch replaces one value by the same one, and waits a second: what reads take afterwards shows what a single put takes away.
+// touch replaces one value by the same one, and waits a second: what reads take afterwards shows
+// what a single put takes away.
 func touch(v *kvault.Vault, p contract.Params) error {
 	data, err := contract.LoadData(p.Pool, p.Seed)
 	if err != nil {

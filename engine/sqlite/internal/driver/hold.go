@@ -6,13 +6,14 @@ import "time"
 // instead, for as long as nobody has committed anything: before each use it looks at the mark that every commit, of this and of
 // other processes, leaves in the shared memory of the write-ahead log.
 //
-// A snapshot that is kept stands in the way of a program that wants all of the log in the file and the log begun anew, as SQLite's
-// checkpoints FULL, RESTART and TRUNCATE do: they wait until each reader has ended once. So no snapshot is kept for longer than
-// HoldTime. The one that follows it needs nothing of the log once the file holds all of it, and such a one is in nobody's way before
+// A snapshot that is kept stands in the way of a program that wants all of the log in the file and
+// the log begun anew, as SQLite's checkpoints FULL, RESTART and TRUNCATE do: they wait until each
+// reader has ended once. So no snapshot is kept for longer than HoldTime. The one that follows it
+// needs nothing of the log once the file holds all of it, and such a one is in nobody's way before
 // the next commit.
 
-// HoldTime is how long a snapshot is kept, whether it is used or idle: call Rollback on idle connections that often. To begin one
-// costs some microseconds.
+// HoldTime is how long a snapshot is kept, whether it is used or idle: call Rollback on idle
+// connections that often. To begin one costs some microseconds.
 const HoldTime = time.Millisecond
 
 // walState is the header of the shared memory: the length of the log, the checksum of its end, and a count of commits.

@@ -1,4 +1,5 @@
-// Package format is what a vault's file looks like, as docs/format.md says: the names of its tables, the reference that stands for a
-// large value, version tags and checksums. It knows no connection and no SQL, so that the engine, which goes through SQLite, and salvage,
-// which reads the bytes of a damaged file, mean the same by them.
+// Package format has the parts of a vault's file that docs/format.md describes: the names of its
+// tables, the reference that stands for a large value, version tags and checksums. It uses neither SQL
+// nor connections, so the engine, which goes through SQLite, and salvage, which reads the bytes of a
+// damaged file, share it.
 package format

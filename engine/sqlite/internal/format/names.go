@@ -12,7 +12,7 @@ import (
 // Version is the newest version of the layout that is known here.
 const Version = 1
 
-// The tables of this package beside the key-value tables; docs/format.md describes them.
+// The tables that this package has besides the key-value tables; docs/format.md describes them.
 const (
 	LayoutTable  = "kvault_layout"
 	ValuesTable  = "kvault_values"
@@ -48,7 +48,8 @@ var (
 	ReservedTables = slices.Concat(OwnTables, SharedTables, []string{BlockFormatTable, BlockArrayTable, BlockTable, BlockDataTable})
 )
 
-// The metadata of a table is in one that has its name with MetaSuffix behind, and MetaColumns.
+// The metadata of a table is in another, whose name has MetaSuffix appended and whose columns are
+// MetaColumns.
 const (
 	MetaSuffix  = "_kvmeta"
 	MetaColumns = "id tag mtime sum stage type user"

@@ -5,18 +5,19 @@ import (
 	"hash/crc32"
 )
 
-// A value that is kept as chunk rows has a reference in its place: the header by which the Python package marks encoded
-// values, with an encoding that the package does not know and so refuses, then little-endian the id of the
-// value, its size, its chunk size and a nonce, and last a CRC-32C of all before.
-// RefLen is the length of a reference.
+// A value that is kept as chunk rows has a reference in its place: the header by which the Python
+// package marks encoded values, with an encoding that the package does not know and so refuses, then
+// little-endian the id of the value, its size, its chunk size and a nonce, and last a CRC-32C of all
+// before.
 const (
+	// RefLen is the length of a reference in bytes.
 	RefLen      = 10 + 8 + 8 + 4 + 8 + 4
 	refEncoding = 0x7F
 )
 
 var refHeader = [10]byte{0x89, 0x4B, 0x01, refEncoding, 0, 0, 0, 0, 0x56, 0x4B}
 
-// Castagnoli is the table of all checksums.
+// Castagnoli is the table for every checksum in the file: they are CRC-32C.
 var Castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Reference is what a reference says of a large value.
@@ -55,9 +56,11 @@ func ParseReference(value []byte) (Reference, bool) {
 	return r, r.ID > 0 && r.ID < MaxValues && r.Size >= 0 && r.ChunkBytes > 0
 }
 
-// Chunk rows of one value are neighbours: the value's id in the upper bits of the row id, the chunk's number in the lower.
+// Chunk rows of one value are neighbours: the value's id in the upper bits of the row id, the
+// chunk's number in the lower.
 const (
 	chunkBits = 28
+	// MaxChunks bounds the chunks of a value, and MaxValues the ids of values: ids are less.
 	MaxChunks = 1 << chunkBits
 	MaxValues = 1 << (63 - chunkBits)
 )

@@ -38,7 +38,8 @@ const (
 	chunksOfArrays = "col_id chunk_idx data actual_size"
 )
 
-// findArrays finds the tables of arrays. They are looked for without the schema only if it is damaged: not every vault has them.
+// findArrays finds the tables of arrays. They are looked for without the schema only if it is
+// damaged: not every vault has them.
 func (sv *surveyor) findArrays() *rawArrays {
 	o, there := sv.find(format.ArrayTable, metaOfArrays)
 	chunks, chunksThere := sv.find(format.ArrayChunkTable, "")
@@ -238,8 +239,8 @@ func (c *arrayCopier) partOfLost(a engine.Array, arrays []engine.Array) bool {
 	return other != "" && i >= 0 && c.whole(&arrays[i]) != nil
 }
 
-// first is the number of the first chunk of an array: 1 for those that the Python package has begun there. Neither the rows nor their index
-// know of a chunk 0 then.
+// first is the number of the first chunk of an array: 1 for those that the Python package has begun
+// there. Neither the rows nor their index know of a chunk 0 then.
 func (c *arrayCopier) first(a *engine.Array) int64 {
 	rows := c.rows[a.ID]
 	_, zero := rows[0]

@@ -11,16 +11,18 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
-// The checksum of a value does not cover its key. What proves a key is that the file has it twice: in the row, and in the index of keys, in the
-// record of a large value or with the metadata of a table without ids.
+// The checksum of a value does not cover its key. What proves a key is that the file has it twice:
+// in the row, and in the index of keys, in the record of a large value or with the metadata of a
+// table without ids.
 
-// maxContradiction bounds how many keys of each kind are remembered: those that the index contradicts, those that were told lost, and those
-// of lost values that nothing confirmed.
+// maxContradiction bounds how many keys of each kind are remembered: those that the index
+// contradicts, those that were told lost, and those of lost values that nothing confirmed.
 const maxContradiction = 1 << 16
 
 var errUnconfirmed = fmt.Errorf("%w: no entry of the index of keys confirms its key", rawfile.ErrDamaged)
 
-// compareKeys finds the rows whose key the index confirms, and those that it has under another one: either was altered then.
+// compareKeys finds the rows whose key the index confirms, and those that it has under another one:
+// either was altered then.
 func (c *rowCopier) compareKeys() {
 	c.confirmed = c.rows.Marks()
 	for rowid, key := range c.entries() {
@@ -58,7 +60,8 @@ func (c *rowCopier) entries() func(yield func(int64, []byte) bool) {
 	}
 }
 
-// doubts is all that is doubtful about a value that was copied. If the index has no entry left, tellUnconfirmed says so for all keys at once.
+// doubts is all that is doubtful about a value that was copied. If the index has no entry left,
+// tellUnconfirmed says so for all keys at once.
 func (c *rowCopier) doubts(v *found) error {
 	var err error
 	switch {
@@ -79,7 +82,8 @@ func also(a, b error) error {
 	return errors.Join(a, b)
 }
 
-// loseValue tells that a value cannot be brought over. If nothing confirms its key, that waits until all rows are copied: it can be another row's.
+// loseValue tells that a value cannot be brought over. If nothing confirms its key, that waits
+// until all rows are copied: it can be another row's.
 func (c *rowCopier) loseValue(v *found, err error) {
 	if _, there := c.unsure[v.Key]; v.unconfirmed && !there && len(c.unsure) < maxContradiction {
 		c.unsure[v.Key] = err
@@ -122,8 +126,8 @@ func (c *rowCopier) tellUnsure() error {
 	return nil
 }
 
-// tellMissing tells the keys that the index names and the new vault does not hold, and, where the index itself is damaged,
-// the rows that nothing names.
+// tellMissing tells the keys that the index names and the new vault does not hold, and, where the
+// index itself is damaged, the rows that nothing names.
 func (c *rowCopier) tellMissing() error {
 	for rowid, key := range c.entries() {
 		if err := c.ctx.Err(); err != nil {

@@ -12,8 +12,9 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
-// copyChunks brings over a value that is kept in chunk rows. The reference has a checksum of its own, so the record of the
-// large value is needed only to prove that the chunks are this key's, and may be lost.
+// copyChunks brings over a value that is kept in chunk rows. The reference has a checksum of its
+// own, so the record of the large value is needed only to prove that the chunks are this key's, and
+// may be lost.
 func (c *rowCopier) copyChunks(v *found, ref format.Reference) error {
 	c.tried[ref.ID] = true
 	rec, err := c.record(ref.ID)
@@ -35,8 +36,9 @@ func (c *rowCopier) copyChunks(v *found, ref format.Reference) error {
 	return c.copyStream(v, c.chunkReader(ref))
 }
 
-// chooseKey chooses between the key of a row and that of its large value. The row's is right if it is confirmed, and its metadata,
-// which a row that another program has copied does not have, will prove the value. If nothing confirms it, the other is taken.
+// chooseKey chooses between the key of a row and that of its large value. The row's is right if it
+// is confirmed, and its metadata, which a row that another program has copied does not have, will
+// prove the value. If nothing confirms it, the other is taken.
 func (c *rowCopier) chooseKey(v *found, key string) bool {
 	switch {
 	case !v.unconfirmed && v.Meta.HasSum:
@@ -60,7 +62,7 @@ type largeValue struct {
 	format.Reference
 	sum        int64
 	table, key string
-	owned      bool // it is still being written, or nobody's
+	owned      bool // it is still being written, or was abandoned
 }
 
 // record returns the row of a large value; nil with an error if it is lost, nil alone if there is none.
@@ -150,8 +152,8 @@ func (r *chunkReader) next() error {
 	return nil
 }
 
-// copyUnreferenced brings over the large values whose key-value row is lost: their own record names the key. Without all
-// of the list of values that were replaced it cannot be told which are.
+// copyUnreferenced brings over the large values whose key-value row is lost: their own record names
+// the key. Without all of the list of values that were replaced it cannot be told which are.
 func (c *rowCopier) copyUnreferenced() error {
 	damaged := !c.rows.Whole() || c.keys == nil || !c.keys.Whole() || len(c.broken) > 0 || c.unread
 	if !damaged || c.plan.values == nil || c.plan.orphans == nil || !c.plan.orphans.Whole() {

@@ -150,7 +150,8 @@ func columnsIn(sql string) (names, types []string) {
 	return names, types
 }
 
-// find returns what the schema says of a table; by its columns, if there is none of that name and it is the only one that has them.
+// find returns what the schema says of a table; by its columns, if there is none of that name and
+// it is the only one that has them.
 func (sv *surveyor) find(name, columns string) (object, bool) {
 	var alike []object
 	for _, o := range sv.objects {
@@ -189,7 +190,8 @@ func (sv *surveyor) index(o object, columns string, fits func(*rawfile.Record) b
 	return x
 }
 
-// indexOf returns the root page of an index of all rows of a table on the given columns, 0 if the schema has none. That of a constraint has no text.
+// indexOf returns the root page of an index of all rows of a table on the given columns, 0 if the
+// schema has none. That of a constraint has no text.
 func (sv *surveyor) indexOf(o object, columns string) (root uint32) {
 	for _, x := range sv.objects {
 		switch {

@@ -43,7 +43,8 @@ type found struct {
 	value []byte
 	// doubt is what is doubtful about it all the same.
 	doubt error
-	// unconfirmed says that no other place in the file has its key, though one should; other is the one that the index has instead.
+	// unconfirmed says that no other place in the file has its key, though one should; other is the
+	// one that the index has instead.
 	unconfirmed bool
 	other       string
 }
@@ -121,8 +122,8 @@ func (c *rowCopier) copyRow(rowid int64, r rawfile.RowResult) error {
 	return c.copyValue(v, r.Record)
 }
 
-// ours says that a row whose key is no blob has one that was altered. If neither the index nor metadata says so, it is of another program, and
-// no kvault sees it.
+// ours says that a row whose key is no blob has one that was altered. If neither the index nor
+// metadata says so, it is of another program, and no kvault sees it.
 func (c *rowCopier) ours(rowid int64, r *rawfile.Record) bool {
 	if c.meta == nil || c.confirmed.Has(r) {
 		return c.confirmed.Has(r)

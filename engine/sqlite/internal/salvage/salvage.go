@@ -1,7 +1,8 @@
 // Package salvage finds what a damaged vault file still holds, and copies it into new stores.
 //
-// It reads the bytes of the file by internal/rawfile, without SQLite, and knows what they mean by internal/format. It writes by the interface of
-// package engine alone: how a new vault is made, named and thrown away is the caller's matter.
+// It reads the bytes of the file through internal/rawfile, without SQLite, and interprets them by
+// internal/format. It writes through the interfaces of package engine only: the caller makes, names
+// and discards the new vault.
 package salvage
 
 import (
@@ -13,7 +14,7 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
-// Options say what Run brings over. Nil and the zero value are all of it.
+// Options say what to bring over. The zero value is all of it.
 type Options struct {
 	// Table is the only key-value table to salvage; empty means all.
 	Table string
@@ -29,7 +30,8 @@ type Report struct {
 	Keys, Bytes, Columns int64
 	// Unproven is how many of the values had no checksum to prove them, as values of other programs have none.
 	Unproven int64
-	// Unconfirmed is how many of them have a key that stands in their row alone, because the index of keys is damaged there.
+	// Unconfirmed is how many of them have a key that stands in their row alone, because the index
+	// of keys is damaged there.
 	Unconfirmed int64
 	// Losses is how many losses were told, and Doubts how many of them are of something that was copied all the same.
 	Losses, Doubts int64
@@ -50,8 +52,8 @@ type Salvage struct {
 	plan   *plan
 }
 
-// Survey finds out where everything lies in a file. Its error wraps engine.ErrCorrupt if nothing of a vault is there. report may be filled already
-// by an earlier try.
+// Survey finds out where the parts of a vault are in a file. Its error wraps engine.ErrCorrupt if there are none. The
+// caller reads report when Copy has returned; an earlier try may have filled it.
 func Survey(ctx context.Context, file *rawfile.File, o Options, report *Report) (*Salvage, error) {
 	s := &Salvage{ctx: ctx, opt: o, file: file, report: report}
 	var err error
@@ -59,7 +61,8 @@ func Survey(ctx context.Context, file *rawfile.File, o Options, report *Report) 
 	return s, err
 }
 
-// Copy writes all that was found into new stores. open returns the one for a table of keys; all are of one file, which one of them has the columns of, too.
+// Copy writes everything that Survey found into new stores. open returns the store of one key-value
+// table; all of them are in one file. The first store gets the columns, too.
 func (s *Salvage) Copy(open func(table string) (engine.Transactor, error)) error {
 	return s.copyAll(s.plan, open)
 }

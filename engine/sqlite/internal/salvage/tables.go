@@ -74,7 +74,8 @@ var keyForms = [...]keyForm{
 // guessed says that the schema does not name the table.
 func (kv *rawTable) guessed() bool { return kv.keys != nil && !kv.keys.Rooted() && !kv.rows.Rooted() }
 
-// findTables finds the key-value tables that the schema names. If it names none, because it is damaged, rows of each form are looked for.
+// findTables finds the key-value tables that the schema names. If it names none, because it is
+// damaged, rows of each form are looked for.
 func (sv *surveyor) findTables(ours bool) (list []*rawTable) {
 	for _, o := range sv.objects {
 		if o.kind != "table" || format.CheckTable(o.name) != nil || sv.opt.Table != "" && !strings.EqualFold(o.name, sv.opt.Table) {
@@ -126,7 +127,8 @@ func (sv *surveyor) otherPurpose(o object, key int) bool {
 	})
 }
 
-// disfigured is a key-value table whose text in the schema does not say so: it has a table of metadata, and rows of the right form.
+// disfigured is a key-value table whose text in the schema does not say so: it has a table of
+// metadata, and rows of the right form.
 func (sv *surveyor) disfigured(o object) *rawTable {
 	if _, known := sv.find(o.name+format.MetaSuffix, ""); !known {
 		return nil

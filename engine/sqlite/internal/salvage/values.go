@@ -14,7 +14,7 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
-// metadata fills in what the file has beside a value, and what is doubtful about it.
+// metadata fills in the metadata that the file has for a value, and what is doubtful about it.
 func (c *rowCopier) metadata(rowid int64, v *found) {
 	var rec *rawfile.Record
 	var err error
@@ -112,7 +112,8 @@ func valueBytes(r *rawfile.Record, i int) ([]byte, error) {
 	return r.Bytes(i, smallBytes)
 }
 
-// copyStream brings over a value in pieces. It becomes visible only if all of it could be read and its checksum is right.
+// copyStream brings over a value in pieces. It becomes visible only if all of it could be read and
+// its checksum is right.
 func (c *rowCopier) copyStream(v *found, r io.Reader) error {
 	st, err := c.dst.Stage(c.ctx, engine.StageOptions{ChunkSize: pieceBytes, Size: -1})
 	if err != nil {
