@@ -16,9 +16,10 @@ func (a *app) colDescribeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "describe NAME...|TABLE/...",
 		Short: "Show a line of statistics for each column",
-		Long: `Show a line for each column: how many elements and nulls it has, and how many
-distinct values; for numbers also the mean, the standard deviation of a sample,
-the extremes and the quartiles.
+		Long: `Show a line for each column, or a paragraph on a terminal that is too narrow for
+lines: how many elements and nulls it has, and how many distinct values; for
+numbers also the mean, the standard deviation of a sample, the extremes and the
+quartiles.
 
 Nulls count in the first two figures only. NaN and infinities are left out of
 the figures for numbers; --json counts them. Mean, deviation, extremes and
@@ -77,12 +78,35 @@ func (a *app) colDescribe(ctx context.Context, v *kvault.Vault, args []string) e
 	if a.flags.json {
 		return nil
 	}
-	return a.printf("%s", alignRight(rows))
+	table := alignRight(rows)
+	if header, _, _ := strings.Cut(table, "\n"); len(header) > a.outColumns() {
+		return a.printDescribed(rows)
+	}
+	return a.printf("%s", table)
+}
+
+// printDescribed prints the figures of each column below one another, for a terminal that is too narrow.
+func (a *app) printDescribed(rows [][]string) error {
+	for i, row := range rows[1:] {
+		if i > 0 {
+			if err := a.printf("\n"); err != nil {
+				return err
+			}
+		}
+		facts := make([][2]string, len(row))
+		for j, text := range row {
+			facts[j] = [2]string{rows[0][j], text}
+		}
+		if err := a.printFacts(facts); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cell is a value in a table: nothing, a number, or the beginning of a text.
 func (a *app) cell(x any) string {
-	const most = 20
+	const most = len("2006-01-02T15:04:05.999999999Z")
 	text, ok := x.(string)
 	switch {
 	case x == nil:

@@ -74,7 +74,7 @@ func (a *app) printColumnStats(s *describe.Stats) error {
 	if err := a.printFacts(append(facts, factsOfNumbers(s)...)); err != nil || len(s.Histogram) == 0 {
 		return err
 	}
-	return a.printf("\n%s", drawBins(s.Histogram))
+	return a.printf("\n%s", drawBins(s.Histogram, a.outColumns()))
 }
 
 func factsOfNumbers(s *describe.Stats) (facts [][2]string) {
