@@ -167,11 +167,25 @@ func (o *ImportOptions) reads(h heading) bool {
 	return len(o.Columns) == 0 || slices.Contains(o.Columns, h.name)
 }
 
+// namesOf is a list of the first names for an error.
+func namesOf(headings []heading) string {
+	const most = 8
+	var names []string
+	for _, h := range headings[:min(len(headings), most)] {
+		names = append(names, fmt.Sprintf("%q", h.name))
+	}
+	more := ""
+	if len(headings) > most {
+		more = fmt.Sprintf(" and %d more", len(headings)-most)
+	}
+	return strings.Join(names, ", ") + more
+}
+
 // checkHeadings refuses a table that does not have a column to read, or has one twice or without a name.
 func (o *ImportOptions) checkHeadings(headings []heading) error {
 	for _, name := range o.Columns {
 		if !slices.ContainsFunc(headings, func(h heading) bool { return h.name == name }) {
-			return invalid(name, "the table has no such column")
+			return invalid(name, "the table has no such column: it has %s", namesOf(headings))
 		}
 	}
 	seen := map[string]bool{}

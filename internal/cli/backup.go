@@ -29,8 +29,8 @@ given, its owner. 'kvault restore' puts it back.
 files first, which TMPDIR names.
 
 Everything is read again afterwards and checked, in FILE or, for "-", in the
-vault. Damage is told on standard error, and the exit code is 12; the copy is made
-all the same. --no-check leaves that out.
+vault. Damage is told on standard error, and the exit code is 12; the copy is
+made all the same. --no-check leaves that out.
 
 ` + exitHelp(),
 		Example: `  kvault -f media.kv backup media-$(date +%F).kv

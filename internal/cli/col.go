@@ -20,12 +20,13 @@ func (a *app) colCommand() *cobra.Command {
 		Short:   "Keep typed lists beside the values",
 		Long: `A column is a list of elements of one type: numbers, bytes, text, vectors, or
 values of any form; 'kvault col new --help' has the types. Columns of one length
-make a table, which goes to CSV, JSON lines, Arrow or Parquet and comes from
-there. A name parts it from other tables: it is the columns whose names begin
-with NAME/, and wherever a command takes columns, NAME/ stands for all of them in
-the order they were made.
+make a table, which goes to CSV, JSON lines, Arrow and Parquet, and comes from
+them. The columns whose names begin with NAME/ are the table NAME/, and wherever
+a command takes columns, NAME/ stands for all of them in the order they were
+made.
 
-All columns of a file are one list. --table, which parts keys, is refused.`,
+A file has one list of columns. --table chooses among tables of keys only, so
+these commands refuse it.`,
 		Example: `  kvault -f media.kv col append flights/ --from flights.csv --infer
   kvault -f media.kv col show flights/ --head 3
   kvault -f media.kv col export flights/ -o flights.parquet`,

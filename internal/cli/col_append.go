@@ -26,26 +26,26 @@ func (a *app) colAppendCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "append [TABLE/] [NAME...]",
 		Short: "Append rows from standard input or a file",
-		Long: `Append rows to columns of one length: all rows, or none if one does not fit. With
-TABLE/ they are the columns of that table, and the names that follow from here on
-are without it.
+		Long: `Append rows to columns of one length: all rows, or none if one does not fit.
+With TABLE/ the rows go to the columns of that table, and NAMEs are given
+without it.
 
 The format is that of the file's name, or --format. Without either it is lines
-if there are NAMEs and csv if not: a line has an element for each NAME, with
-tabs between them. The other formats name their columns: CSV in its first line,
-as name or name:type. NAMEs are then those to read. What gzip compressed is
-decompressed.
+if there are NAMEs, and csv if not. A line has an element for each NAME, with
+tabs between them. The other formats name their columns, CSV in its first line
+as name or name:type; NAMEs then choose which to read. Input that gzip
+compressed is decompressed.
 
 In csv a null is an empty field without quotes, or --null TEXT. Spaces around a
-quoted field are no part of it, and an empty line is a row of a table with one
-column only.
+quoted field are not part of it. An empty line is a row only if the table has
+one column.
 
-A column that does not exist is made if its type is known, and the vault too.
---new NAME=TYPE says it, as do Arrow, Parquet and name:type in CSV. --infer finds
-it out from the first 10,000 rows, and prints what it found; --dry-run stores
-nothing, and prints it as --new flags that can be edited and passed. --new goes
-before what is found. Numbers with leading zeros are text to --infer, and a
-column in which a field is empty can be null.
+A column that does not exist is made if its type is known, and so is the vault.
+The type comes from --new NAME=TYPE, from Arrow, Parquet or name:type in CSV, or
+from --infer, which looks at the first 10,000 rows and prints what it finds.
+With --dry-run it stores nothing and prints the types as --new flags, to edit
+and pass. --new overrides what --infer finds. Numbers with leading zeros are
+inferred to be text, and a column with an empty field to be nullable.
 
 Elements of type bytes are base64 in lines, csv and ndjson; vectors, msgpack and
 cbor are JSON there.

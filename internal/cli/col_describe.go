@@ -16,22 +16,25 @@ func (a *app) colDescribeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "describe NAME...|TABLE/...",
 		Short: "Show a line of statistics for each column",
-		Long: `Show a line for each column: how many elements and nulls it has, how many of
-them differ, and of numbers the mean, the standard deviation of a sample, the
-extremes and the quartiles.
+		Long: `Show a line for each column, or a paragraph on a terminal that is too narrow for
+lines: how many elements and nulls it has, and how many distinct values; for
+numbers also the mean, the standard deviation of a sample, the extremes and the
+quartiles.
 
-Nulls are left out of all that follows them, and NaN and infinities of what is
-said of numbers; --json counts them. Mean, deviation, extremes and quartiles are
-exact and rounded once; a quartile between two numbers is interpolated, as numpy
-and pandas do. Up to 4,096 different elements are counted exactly; above that
-the number is an estimate, marked "~", with a standard error of 0.8 %.
+Nulls count in the first two figures only. NaN and infinities are left out of
+the figures for numbers; --json counts them. Mean, deviation, extremes and
+quartiles are exact, and rounded once; a quartile between two numbers is
+interpolated, as numpy and pandas do. Floating-point numbers are shown with six
+digits; --json has all of them. Up to 4,096 distinct values are counted exactly;
+above that the number is an estimate, marked "~", with a standard error of 0.8
+%.
 
-Dates and timestamps have extremes and quartiles, texts extremes in the order of
-their bytes, and truth values the share of those that are true as their mean.
+Dates and timestamps have extremes and quartiles, texts have extremes in the
+order of their bytes, and the mean of truth values is the share that are true.
 With --json texts and bytes have the lengths of the shortest and the longest.
 
-What is shown of a column is of one state. A column is read two to seven times,
-mostly three, and not held in memory: describing takes some megabytes.
+All figures of a column are of one state of it. A column is read two to seven
+times, mostly three, and not held in memory: describing takes some megabytes.
 
 ` + colExitHelp(),
 		Example: `  kvault -f media.kv col describe name size
@@ -75,12 +78,35 @@ func (a *app) colDescribe(ctx context.Context, v *kvault.Vault, args []string) e
 	if a.flags.json {
 		return nil
 	}
-	return a.printf("%s", alignRight(rows))
+	table := alignRight(rows)
+	if header, _, _ := strings.Cut(table, "\n"); len(header) > a.outColumns() {
+		return a.printDescribed(rows)
+	}
+	return a.printf("%s", table)
+}
+
+// printDescribed prints the figures of each column below one another, for a terminal that is too narrow.
+func (a *app) printDescribed(rows [][]string) error {
+	for i, row := range rows[1:] {
+		if i > 0 {
+			if err := a.printf("\n"); err != nil {
+				return err
+			}
+		}
+		facts := make([][2]string, len(row))
+		for j, text := range row {
+			facts[j] = [2]string{rows[0][j], text}
+		}
+		if err := a.printFacts(facts); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cell is a value in a table: nothing, a number, or the beginning of a text.
 func (a *app) cell(x any) string {
-	const most = 20
+	const most = len("2006-01-02T15:04:05.999999999Z")
 	text, ok := x.(string)
 	switch {
 	case x == nil:

@@ -17,9 +17,9 @@ func (a *app) colDropCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drop NAME...|TABLE/...",
 		Short: "Delete columns or tables with all their elements",
-		Long: `Delete the columns, all of them or, if one does not exist, none. Of a TABLE/ all
-columns are deleted. It asks first; where there is no terminal to ask on, --yes
-is needed.
+		Long: `Delete the columns: all of them, or none if one does not exist. TABLE/ stands
+for all columns of the table. The command asks first; without a terminal to ask
+on, --yes is needed.
 
 ` + colExitHelp(),
 		Example: `  kvault -f media.kv col drop size --yes
@@ -93,7 +93,7 @@ func toDrop(list []column.Info, args []string) (names, what []string, err error)
 		}
 		info, ok := byName[arg]
 		if !ok {
-			return nil, nil, &kvault.Error{Op: "column drop", Key: arg, Err: notThere("there is no such column")}
+			return nil, nil, noColumn(list, "drop", arg)
 		}
 		names = append(names, arg)
 		what = append(what, fmt.Sprintf("%q with %s", arg, countInWords(info.Len, "element")))

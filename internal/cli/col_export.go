@@ -25,13 +25,14 @@ func (a *app) colExportCommand() *cobra.Command {
 		Use:   "export NAME...|TABLE/",
 		Short: "Write columns as CSV, JSON lines, Arrow or Parquet",
 		Long: `Write columns of one length as a table, all in one state. The format is that of
-FILE's name, or --format; csv if neither says. A name that ends in .gz compresses
-csv, tsv, ndjson and lines with gzip. FILE changes only once the whole table is
-there. Of a TABLE/ it is all columns, with their names without it.
+FILE's name, or --format; csv if neither says. A name that ends in .gz
+compresses csv, tsv, ndjson and lines with gzip. FILE is replaced only when the
+whole table has been written. With TABLE/ all columns of the table are written,
+under their names without it.
 
-Elements of type bytes are base64 in csv, ndjson and lines, and vectors are JSON.
-In Arrow and Parquet vectors are lists of one length. Elements of msgpack and
-cbor, and arrays of differing shapes, are JSON everywhere. --typed writes
+Elements of type bytes are base64 in csv, ndjson and lines, and vectors are
+JSON. In Arrow and Parquet vectors are lists of one length. Elements of msgpack
+and cbor, and arrays of differing shapes, are JSON everywhere. --typed writes
 name:type in the first line of CSV, from which 'col append' makes the columns.
 
 ` + rowHelp + "\n\n" + colExitHelp(),

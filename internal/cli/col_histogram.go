@@ -8,9 +8,10 @@ import (
 	"github.com/kohakuvault/kvault/internal/describe"
 )
 
-// drawBins draws a line for each range.
-func drawBins(list []describe.Bin) string {
-	const width = 40
+// drawBins draws a line for each range, of as many characters as there are columns if its bar can
+// be so short.
+func drawBins(list []describe.Bin, columns int) string {
+	const shortest, longest = 8, 40
 	largest, from, to, counts := int64(1), 0, 0, 0
 	rows := make([][3]string, len(list))
 	for i, b := range list {
@@ -18,6 +19,7 @@ func drawBins(list []describe.Bin) string {
 		largest = max(largest, b.Count)
 		from, to, counts = max(from, len(rows[i][0])), max(to, len(rows[i][1])), max(counts, len(rows[i][2]))
 	}
+	width := float64(min(max(columns-from-to-counts-len(" to ")-2*len("  "), shortest), longest))
 	var text strings.Builder
 	for i, b := range list {
 		eighths := int(math.Ceil(float64(b.Count) / float64(largest) * width * 8))

@@ -23,6 +23,9 @@ func newColumns(flags []string) (map[string]string, error) {
 			return nil, usagef("append: --new %s: want NAME=TYPE, such as size=i64", f)
 		}
 		name, typ := f[:at], f[at+1:]
+		if !column.KnownType(typ) {
+			return nil, unknownType("append: --new "+f, typ)
+		}
 		if other, ok := types[name]; ok && other != typ {
 			return nil, usagef("append: --new gives the column %q two types, %s and %s", name, other, typ)
 		}
@@ -77,7 +80,7 @@ func (a *app) hintNulls(found []exchange.Inferred) {
 		}
 	}
 	for _, word := range slices.Sorted(maps.Keys(byWord)) {
-		a.note("If %q says that a value is missing, pass --null %s: only that makes text of %s.", word, shellWord(word), someOf(byWord[word]))
+		a.note("%q is the only text in %s: if it marks missing values, pass --null %s.", word, someOf(byWord[word]), shellWord(word))
 	}
 }
 

@@ -65,7 +65,7 @@ func (a *app) colLs(ctx context.Context, v *kvault.Vault, args []string, recursi
 		case isTable(arg):
 			return noTable(list, arg)
 		default:
-			return &kvault.Error{Op: "column list", Key: arg, Err: notThere("there is no such column")}
+			return noColumn(list, "list", arg)
 		}
 	}
 	return a.printColumns(chosen)

@@ -13,10 +13,11 @@ func (a *app) colMigrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate NAME|TABLE/",
 		Short: "Rewrite columns of an early version of the Python package",
-		Long: `Rewrite a column whose elements differ in size, and which lies as versions 0.2
-and 0.3 of the Python package lay it, as the later ones do. Elements can then be
-replaced without moving those behind, and the early versions can no longer read
-the column. Any other column stays as it is. Of a TABLE/ it is all columns.
+		Long: `Rewrite a column whose elements differ in size and which version 0.2 or 0.3 of
+the Python package made, in the layout of later versions. Its elements can then
+be replaced without moving those after them, and the early versions can no
+longer read it. Any other column stays as it is. TABLE/ stands for all columns
+of the table.
 
 ` + colExitHelp(),
 		Example:           `  kvault -f media.kv col migrate name`,

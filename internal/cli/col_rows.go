@@ -23,20 +23,24 @@ type rowFlags struct {
 }
 
 // rowHelp is the part of a command's help that is about these flags.
-const rowHelp = `Rows are chosen in this order: those that --where is true of, --sample of
-them, --sort, and what --head, --tail, --from and --to leave of that.
+const rowHelp = `Rows are chosen in this order: --where keeps those that meet its condition,
+--sample picks some of them, --sort orders these, and --head, --tail, --from and
+--to take a part.
 
-A condition of --where consists of ` + query.Forms + `. Values are
-numbers, 'texts' in quotes, true and false, and dates and times as texts, such
-as '2013-01-31' or '2013-01-31T15:04:05'. A name that has other characters than
-letters, digits and _./-: is put in "double quotes". Columns of --where and
---sort need not be among those shown, but are as long; of a TABLE/ they are named
-without it. A comparison with null is
-neither true nor false; one with NaN is false, but for !=.
+A --where condition is made of comparisons with = != < <= > >= and of "is null"
+and "is not null", joined by and, or, not and parentheses. Values are numbers,
+'texts' in single quotes, true and false; dates and times are quoted as texts
+are, as in '2013-01-31' or '2013-01-31T15:04:05'. A column is named as it is, or
+in "double quotes" if its name has characters other than letters, digits and
+_./-:. A comparison with null is neither true nor false; one with NaN is false,
+except !=.
 
---where holds no rows in memory, --sample the numbers of N rows, and --sort the
-number and the element of each row, or of some more than N with --head N. Equal
-elements keep their order; NaN and nulls come last either way.`
+The columns of --where and --sort must be as long as those shown, but need not
+be among them. With TABLE/, name them without the table.
+
+Equal elements keep their order, and NaN and nulls come last, with --desc too.
+In memory --where holds no rows, --sample the numbers of N rows, and --sort the
+number and the element of each row, or with --head N of a few more than N.`
 
 func (r *rowFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()

@@ -18,16 +18,18 @@ func (a *app) colStatsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "stats NAME...|TABLE/...",
 		Short: "Show count, sum, extremes and a histogram",
-		Long: `Show count, sum, smallest, largest and mean of columns of numbers, and how they
-are spread over ten equal ranges. Sums and means are exact, and rounded once.
-What is not finite is counted, and all else is of the finite numbers. Of dates
-and timestamps there are the earliest, the latest and the ranges, of truth
-values how many are true. Of vectors it is the numbers in them that are counted;
-of the other types the lengths of the elements in bytes, as they are stored.
-Nulls are counted and left out.
+		Long: `Show the count, sum, smallest, largest and mean of columns of numbers, and a
+histogram of ten equal ranges. NaN and infinities are counted, and left out of
+everything else, as nulls are. Dates and timestamps have the earliest, the
+latest and the histogram; truth values have the number that are true. Vectors
+are summed up over all numbers in them, and other types over the lengths of
+their elements in bytes, as stored.
 
-A range of floating-point numbers does not include its end, but for the last
-one. What is shown of a column is of one state; the column is read twice, and
+Sums and means are exact, and rounded once. Floating-point numbers are shown
+with six digits; --json has all of them. A range of floating-point numbers does
+not include its end, except the last range.
+
+All figures of a column are of one state of it. The column is read twice, and
 not held in memory. 'kvault col describe' has a line for each column.
 
 ` + colExitHelp(),
@@ -72,7 +74,7 @@ func (a *app) printColumnStats(s *describe.Stats) error {
 	if err := a.printFacts(append(facts, factsOfNumbers(s)...)); err != nil || len(s.Histogram) == 0 {
 		return err
 	}
-	return a.printf("\n%s", drawBins(s.Histogram))
+	return a.printf("\n%s", drawBins(s.Histogram, a.outColumns()))
 }
 
 func factsOfNumbers(s *describe.Stats) (facts [][2]string) {

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -35,6 +38,10 @@ func (a *app) columnArgs(ctx context.Context, tx *kvault.Tx, args []string) ([]s
 	var names []string
 	for _, arg := range args {
 		if !isTable(arg) {
+			if _, err := column.OpenAny(ctx, tx, arg); errors.Is(err, kvault.ErrNotFound) {
+				list, failed := column.List(ctx, tx)
+				return nil, cmp.Or(failed, noColumn(list, "open", arg))
+			}
 			names = append(names, arg)
 			continue
 		}
@@ -108,6 +115,23 @@ type notThere string
 
 func (n notThere) Error() string { return string(n) }
 func (notThere) Unwrap() error   { return kvault.ErrNotFound }
+
+// noColumn says that a column is not there, and names a table that is.
+func noColumn(list []column.Info, op, name string) error {
+	hint := ""
+	if t := name + "/"; len(columnsOf(list, t)) > 0 {
+		hint = fmt.Sprintf("; %s is a table", t)
+	} else if at := strings.Index(name, "/") + 1; at > 0 {
+		if members := columnsOf(list, name[:at]); len(members) > 0 {
+			names := make([]string, len(members))
+			for i, info := range members {
+				names[i] = strings.TrimPrefix(info.Name, name[:at])
+			}
+			hint = fmt.Sprintf("; the table %s has %s", name[:at], someOf(names))
+		}
+	}
+	return &kvault.Error{Op: "column " + op, Key: name, Err: notThere("there is no such column" + hint)}
+}
 
 // noTable says that a table is not there, and which are.
 func noTable(list []column.Info, table string) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestColumnsOnATerminal(t *testing.T) {
@@ -74,5 +75,31 @@ func TestStatsOfLargeNumbers(t *testing.T) {
 	lines := strings.Split(o.out, "\n")
 	if !slices.Contains(lines, "mean      5.53402e+18") {
 		t.Errorf("the mean:\n%s", o.out)
+	}
+}
+
+// Statistics fit a terminal: bars are shorter there, and lines that are too long become paragraphs.
+func TestStatisticsOnNarrowTerminals(t *testing.T) {
+	s := newSession(t)
+	s.must("2013-01-01T10:00:00.000001Z\n2014-01-01T04:00:00Z\n2014-01-01T04:00:00Z\n", "col", "append", "t/when", "--new", "t/when=timestamp:us:utc")
+	wide := s.must("", "col", "describe", "t/").out
+	if strings.Count(wide, "\n") != 2 {
+		t.Errorf("into a file:\n%s", wide)
+	}
+	s.outTerm, s.columns = true, 80
+	for _, command := range []string{"describe", "stats"} {
+		out := s.must("", "col", command, "t/").out
+		for line := range strings.Lines(out) {
+			if utf8.RuneCountInString(line) > s.columns+1 {
+				t.Errorf("col %s: a line is longer than the terminal is wide:\n%s", command, out)
+			}
+		}
+	}
+	if out := s.must("", "col", "describe", "t/").out; !strings.Contains(out, "elements   3\n") || !strings.Contains(out, "min        2013-01-01T10:00:00.000001Z\n") {
+		t.Errorf("on a terminal:\n%s", out)
+	}
+	s.columns = 300
+	if out := s.must("", "col", "describe", "t/").out; out != wide {
+		t.Errorf("on a wide terminal:\n%s", out)
 	}
 }

@@ -28,9 +28,9 @@ other file is replaced, at once and whole. Nothing is deleted from DIR. Of a
 damaged vault everything is exported that can be read; what cannot is reported.
 
 A key that cannot be a file there (it has a part that is "..", "." or empty,
-holds a NUL byte, or is longer than 4096 bytes) is reported and makes the exit code 3. Nothing outside DIR is
-touched, and no symbolic link in DIR is followed. If both "a" and "a/b" are
-keys, "a" cannot be a file too and is reported.
+holds a NUL byte, or is longer than 4096 bytes) is reported and makes the exit
+code 3. Nothing outside DIR is touched, and no symbolic link in DIR is followed.
+If both "a" and "a/b" are keys, "a" cannot be a file too and is reported.
 
 ` + exitHelp(exitSome, exitNotFound),
 		Example: `  kvault -f media.kv export pictures ~/restored

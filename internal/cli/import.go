@@ -37,11 +37,11 @@ time and permission bits are in the vault already are left out. --checksum reads
 them and what the vault has of them too, so that a damaged value is mended, and
 --overwrite stores them all. Nothing is deleted from the vault.
 
-A file that grows while it is read is stored as long as it was at first; one that
-becomes shorter or is written over then fails. A time that does not fit, before
-1678 or after 2261, is kept as near as it can be. Symbolic links and special files
-are not stored; each of them is reported and makes the exit code 3, unless
---skip-special expects them.
+A file that grows while it is read is stored as long as it was at first; one
+that becomes shorter or is written over then fails. A time that does not fit,
+before 1678 or after 2261, is kept as near as it can be. Symbolic links and
+special files are not stored; each of them is reported and makes the exit code
+3, unless --skip-special expects them.
 
 ` + exitHelp(exitSome),
 		Example: `  kvault -f media.kv import ~/Pictures pictures

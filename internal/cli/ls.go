@@ -32,8 +32,8 @@ with "/".
 
 Keys come in the order of their bytes. --sort size puts the largest first and
 --sort time the newest; both keep what they list in memory (with --limit only
-about that many). A key with control characters is quoted, on a terminal also one
-that does not print as it is; -0 prints every key as it is.
+about that many). A key with control characters is quoted, on a terminal also
+one that does not print as it is; -0 prints every key as it is.
 
 ` + exitHelp(),
 		Example: `  kvault -f media.kv ls photos/

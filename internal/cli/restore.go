@@ -20,14 +20,14 @@ func (a *app) restoreCommand() *cobra.Command {
 		Use:     "restore BACKUP|-",
 		GroupID: groupVault,
 		Short:   "Put a backup in the place of the vault",
-		Long: `Make the vault what the file BACKUP is, or what comes from standard input. All that
-the vault holds now is replaced, so it asks first; where there is no terminal to
-ask on, --yes is needed.
+		Long: `Make the vault what the file BACKUP is, or what comes from standard input. All
+that the vault holds now is replaced, so it asks first; where there is no
+terminal to ask on, --yes is needed.
 
-The copy is checked first: a damaged BACKUP leaves the vault as it is. No process
-may have the vault open. The log and the journal of the old vault are removed; after
-a 'cp' over the vault, SQLite would play them into the copy. A crash leaves the old
-vault or the new one. The file keeps its mode and owner.
+The copy is checked first: a damaged BACKUP leaves the vault as it is. No
+process may have the vault open. The log and the journal of the old vault are
+removed; after a 'cp' over the vault, SQLite would play them into the copy. A
+crash leaves the old vault or the new one. The file keeps its mode and owner.
 
 ` + exitHelp(),
 		Example: `  kvault -f media.kv restore media-2026-11-28.kv

@@ -24,8 +24,8 @@ func (a *app) rmCommand() *cobra.Command {
 		Long: `Delete the KEYs, every key that starts with PREFIX, or with --all every key of
 the table. With --prefix and --all it asks first; where there is no terminal to
 ask on, --yes is needed. An empty PREFIX is refused: a variable that is not set
-deletes nothing. The exit code is 4 if none of the keys existed and 3 if some did
-not. Those that exist are deleted in one transaction.
+deletes nothing. The exit code is 4 if none of the keys existed and 3 if some
+did not. Those that exist are deleted in one transaction.
 
 The vault's file keeps its size, and uses the space again; 'kvault optimize'
 gives it back.

@@ -18,8 +18,8 @@ func (a *app) salvageCommand() *cobra.Command {
 		GroupID: groupVault,
 		Short:   "Copy what can be read of a damaged vault into a new one",
 		Long: `Copy every value and column of the vault file SRC that can be read whole into
-the new file DST. SRC is only read, without SQLite, so no damage can keep it from
-being opened; nobody may write it meanwhile. DST must not exist.
+the new file DST. SRC is only read, without SQLite, so no damage can keep it
+from being opened; nobody may write it meanwhile. DST must not exist.
 
 Every loss is one line on standard output: the key, column or table, a tab,
 'lost' or 'doubtful', a tab and why. What is doubtful is in DST all the same. If
@@ -28,10 +28,10 @@ brings over only that table of keys.
 
 Values are held against their checksums, and keys and names of columns against
 their index: where that is damaged, a key that nothing confirms is doubtful,
-since it may have been altered. If nothing is left of the index of keys, one line
-says so for its table. A value that lost its checksum, or never had one, is
-doubtful, too; in a table where no value has one, one line says so. Columns have no checksums, so that bytes altered within a
-column go unseen.
+since it may have been altered. If nothing is left of the index of keys, one
+line says so for its table. A value that lost its checksum, or never had one, is
+doubtful, too; in a table where no value has one, one line says so. Columns have
+no checksums, so that bytes altered within a column go unseen.
 
 ` + exitHelp(),
 		Example: `  kvault salvage broken.kv new.kv

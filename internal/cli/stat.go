@@ -20,8 +20,8 @@ func (a *app) statCommand() *cobra.Command {
 		Short:   "Show what is known about a key",
 		Long: `Show size, time, content type, version tag, checksum and metadata of KEY. The
 value is not read, unless another program wrote it: such a value has no time,
-type or checksum, and its content makes its tag. What a typed value of the Python
-package is encoded in shows in its first ten bytes, which are read.
+type or checksum, and its content makes its tag. What a typed value of the
+Python package is encoded in shows in its first ten bytes, which are read.
 
 ` + exitHelp(exitNotFound),
 		Example: `  kvault -f media.kv stat photos/cat.jpg

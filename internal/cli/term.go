@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -9,6 +10,16 @@ import (
 )
 
 func (a *app) terminal(stream any) bool { return a.sys.IsTerminal(stream) }
+
+// outColumns is the width of the terminal that standard output is, or else no limit.
+func (a *app) outColumns() int {
+	if a.sys.Columns != nil && a.terminal(a.sys.Out) {
+		if n := a.sys.Columns(a.sys.Out); n > 0 {
+			return n
+		}
+	}
+	return math.MaxInt
+}
 
 // colour reports whether standard output may be coloured.
 func (a *app) colour() bool {

@@ -17,6 +17,7 @@ type session struct {
 	vault                    string
 	env                      map[string]string
 	inTerm, outTerm, errTerm bool
+	columns                  int
 }
 
 type outcome struct {
@@ -48,6 +49,7 @@ func (s *session) runContext(ctx context.Context, stdin string, args ...string) 
 			}
 			return s.errTerm
 		},
+		Columns: func(any) int { return s.columns },
 	})
 	return outcome{code, out.String(), errs.String()}
 }

@@ -15,7 +15,7 @@ import (
 type step struct{ commands, output string }
 
 var (
-	indented = regexp.MustCompile(`(?m)(?:^    .*\n|^\n(?:    ))+`)
+	indented = regexp.MustCompile(`(?m)^    .*\n(?:^    .*\n|^\n)*`)
 	fenced   = regexp.MustCompile("^\n*```\n((?s).*?)```\n")
 )
 

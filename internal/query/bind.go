@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kohakuvault/kvault"
@@ -62,6 +63,9 @@ func openColumn(ctx context.Context, tx *kvault.Tx, prefix, name string, length 
 			d, err = other, nil
 		}
 	}
+	if errors.Is(err, kvault.ErrNotFound) {
+		return nil, withColumns(ctx, tx, prefix, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +74,26 @@ func openColumn(ctx context.Context, tx *kvault.Tx, prefix, name string, length 
 		err = &kvault.Error{Op: "choose rows", Key: d.Name(), Err: fmt.Errorf("it has %d elements, but there are %d rows: %w", n, length, kvault.ErrInvalid)}
 	}
 	return d, err
+}
+
+// withColumns adds to an error about a column that is not there which columns the table has.
+func withColumns(ctx context.Context, tx *kvault.Tx, prefix string, err error) error {
+	const most = 8
+	list, failed := column.List(ctx, tx)
+	if failed != nil || prefix == "" {
+		return err
+	}
+	var names []string
+	for _, info := range list {
+		if name, ok := strings.CutPrefix(info.Name, prefix); ok {
+			names = append(names, name)
+		}
+	}
+	more := ""
+	if len(names) > most {
+		more, names = fmt.Sprintf(" and %d more", len(names)-most), names[:most]
+	}
+	return fmt.Errorf("%w; the table %s has %s%s", err, prefix, strings.Join(names, ", "), more)
 }
 
 func (b *binder) column(t token) (*bound, error) {
@@ -201,6 +225,9 @@ func (b *binder) comparison(n *comparison) (test, error) {
 	}
 	if isColumn(right) {
 		other, err := b.column(right)
+		if errors.Is(err, kvault.ErrNotFound) && c.texts != nil {
+			return nil, fmt.Errorf("%w; a text is written in single quotes: '%s'", err, right.text)
+		}
 		if err != nil {
 			return nil, err
 		}

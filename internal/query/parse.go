@@ -31,8 +31,8 @@ type nullTest struct {
 // truth is a column of truth values that stands for itself.
 type truth struct{ column token }
 
-// Forms is what a condition may consist of, for the help of a command.
-const Forms = `comparisons of columns with = != < <= > >=, joined by and, or, not and parentheses; "is null" and "is not null"`
+// forms is what a condition may consist of.
+const forms = `comparisons of columns with = != < <= > >=, joined by and, or, not and parentheses; "is null" and "is not null"`
 
 // Parse reads a condition. Its errors are of type *SyntaxError.
 func Parse(source string) (*Expr, error) {
@@ -45,7 +45,7 @@ func Parse(source string) (*Expr, error) {
 		return nil, err
 	}
 	if p.token.kind != end {
-		return nil, p.fail(p.token.at, "want and, or, or the end, not %v; there are only "+Forms, p.token)
+		return nil, p.fail(p.token.at, "want and, or, or the end, not %v; there are only "+forms, p.token)
 	}
 	return &Expr{p.lexer, root}, nil
 }
