@@ -102,19 +102,19 @@ func (d *parquetDecoder) some(g parquet.RowGroup, s sink) (err error) {
 	n, name := d.columns[d.column], d.heads[d.column].name
 	defer func() {
 		if r := recover(); r != nil {
-			err = failed("import", name, fmt.Errorf("%w: %v", kvault.ErrInvalid, r))
+			err = &misfit{column: name, err: fmt.Errorf("%w: %v", kvault.ErrInvalid, r)}
 		}
 	}()
 	if d.builder == nil {
 		if err := d.beginColumn(n); err != nil {
-			return failed("import", name, damagedPage(err))
+			return &misfit{column: name, err: damagedPage(err)}
 		}
 	}
 	count := 0
 	for d.taken = 0; count < rowsAtOnce && d.taken < bytesAtOnce && d.rows+int64(count) < g.NumRows(); count++ {
 		if err := n.read(d.builder); err != nil {
 			d.rows += int64(count)
-			return failed("import", name, damagedPage(err))
+			return &misfit{column: name, err: damagedPage(err)}
 		}
 	}
 	a := d.builder.NewArray()
@@ -130,7 +130,7 @@ func (d *parquetDecoder) some(g parquet.RowGroup, s sink) (err error) {
 	}
 	for _, l := range n.leaves(nil) {
 		if !l.done {
-			return failed("import", name, damagedPage(fmt.Errorf("the pages have more than the %d rows of their row group", g.NumRows())))
+			return &misfit{column: name, err: damagedPage(fmt.Errorf("the pages have more than the %d rows of their row group", g.NumRows()))}
 		}
 	}
 	d.endColumn()

@@ -43,7 +43,7 @@ func leafTypeOf(e *format.SchemaElement) leafType {
 		return decimalType(d, parquet.Kind(e.Type.V))
 	}
 	if _, ok := t.(*format.NullType); ok {
-		return cannot("null")
+		return leafType{arrow.Null, "", func(array.Builder, parquet.Value) error { return errors.New("a value where all are null") }}
 	}
 	switch parquet.Kind(e.Type.V) {
 	case parquet.Boolean:

@@ -33,8 +33,11 @@ exist.
 		ValidArgsFunction: a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveNoFileComp),
 			cobra.FixedCompletions([]cobra.Completion{"i64", "f64", "bytes", "bytes:", "str", "str:", "vec:", "msgpack", "cbor"}, cobra.ShellCompDirectiveNoFileComp)),
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			if isTable(args[0]) {
+			if isTable(args[0]) && args[0][0] != '/' {
 				return usagef(`new: %q is the name of a table, which its columns make: name one, as in %sNAME`, args[0], args[0])
+			}
+			if err := checkTableName("new", args[0]); err != nil {
+				return err
 			}
 			if a.missing() {
 				if err := a.rehearse(ctx, func(v *kvault.Vault) error {
