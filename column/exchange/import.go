@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
@@ -186,6 +187,8 @@ func (o *ImportOptions) checkHeadings(headings []heading) error {
 		case !o.reads(h):
 		case h.name == "":
 			return invalid("", "column %d of the table has no name%s, or name the columns to read", i+1, wayOutOfIndex(i))
+		case !utf8.ValidString(h.name):
+			return invalid(h.name, "the name of column %d of the table is not text in UTF-8: convert the file, as with %s", i+1, iconv("LATIN1"))
 		case seen[h.name]:
 			return invalid(h.name, "the table has a column of this name twice: rename one, or name the columns to read, of which it is none")
 		}

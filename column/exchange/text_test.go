@@ -82,6 +82,7 @@ func TestTextErrors(t *testing.T) {
 		{"no such integer", exchange.NDJSON, `{"m":99999999999999999999}`, []string{"row 1", "99999999999999999999"}},
 		{"key twice in a field", exchange.CSV, "m\n\"{\"\"a\"\":1,\"\"a\"\":2}\"\n", []string{"row 1", `"a" is there twice`}},
 		{"not UTF-8 in a field", exchange.CSV, "c\n\"\"\"\xff\"\"\"\n", []string{"row 1", "UTF-8"}},
+		{"a name in Latin-1", exchange.CSV, "s,caf\xe9\nx,1\n", []string{"column 2", "UTF-8", "iconv -f LATIN1 -t UTF-8"}},
 		{"Latin-1", exchange.CSV, "s\nx\ncaf\xe9\n", []string{"row 2, line 3", "UTF-8", "iconv -f LATIN1 -t UTF-8"}},
 		{"ragged", exchange.CSV, "s,n\nx,1\n\"a\nb\",2,3\n", []string{"row 2", "line 3: 3 fields, but the first line has 2"}},
 		{"open quote", exchange.CSV, "s\nx\n\"y\n", []string{"row 2", "line 3", "quote"}},
