@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/kohakuvault/kvault/column/exchange"
@@ -82,15 +83,17 @@ func TestTypesOfArrow(t *testing.T) {
 // A dictionary may hold a null that its indices point at.
 func TestNullInADictionary(t *testing.T) {
 	typ := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}
-	file := arrowFile(t, typ, func(b array.Builder) {
-		values := array.NewStringBuilder(memory.DefaultAllocator)
-		defer values.Release()
-		values.AppendValues([]string{"a", ""}, []bool{true, false})
-		d := b.(*array.BinaryDictionaryBuilder)
-		must(t, d.InsertStringDictValues(values.NewStringArray()))
-		must(t, d.AppendString("a"))
-		d.AppendNull()
-	})
+	values, indices := array.NewStringBuilder(memory.DefaultAllocator), array.NewInt8Builder(memory.DefaultAllocator)
+	values.AppendValues([]string{"a", ""}, []bool{true, false})
+	indices.AppendValues([]int8{0, 1}, nil)
+	schema := arrow.NewSchema([]arrow.Field{{Name: "x", Type: typ, Nullable: true}}, nil)
+	column := array.NewDictionaryArray(typ, indices.NewArray(), values.NewArray())
+	var out bytes.Buffer
+	w, err := ipc.NewFileWriter(&out, ipc.WithSchema(schema))
+	must(t, err)
+	must(t, w.Write(array.NewRecordBatch(schema, []arrow.Array{column}, 2)))
+	must(t, w.Close())
+	file := out.Bytes()
 	if got := infer(t, bytes.NewReader(file), exchange.Arrow, nil); got != "x=str:null" {
 		t.Error(got)
 	}
