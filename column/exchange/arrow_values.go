@@ -31,6 +31,13 @@ func plainArray(a arrow.Array, i int) (arrow.Array, int) {
 	return a, i
 }
 
+// isNull says whether element i of an array is a null. The library says so neither of an array of nulls, which has no bits for it, nor of
+// one that stores equal elements once, if the null is among these.
+func isNull(a arrow.Array, i int) bool {
+	a, i = plainArray(a, i)
+	return a.IsNull(i) || a.DataType().ID() == arrow.NULL
+}
+
 // textOf returns element i of an array of texts.
 func textOf(a arrow.Array, i int) (string, bool) {
 	switch a := a.(type) {
@@ -100,9 +107,10 @@ func decimalOf(a arrow.Array, i int) (string, bool) {
 
 // anyOf makes a value as column.MessagePack has it of element i of an array of any type. Decimal numbers, dates and times are texts there.
 func anyOf(a arrow.Array, i int) (any, error) {
-	if a, i = plainArray(a, i); a.IsNull(i) {
+	if isNull(a, i) {
 		return nil, nil
 	}
+	a, i = plainArray(a, i)
 	if text, ok := textOf(a, i); ok {
 		return parseText(text)
 	}
@@ -224,6 +232,8 @@ func keptAs(t arrow.DataType) string {
 		return keptAs(t.StorageType())
 	case arrow.DecimalType:
 		return "str"
+	case *arrow.NullType:
+		return "str" // as for a column of text that is empty
 	case *arrow.Time32Type, *arrow.Time64Type, *arrow.DurationType:
 		return "i64"
 	case arrow.NestedType:
@@ -237,6 +247,8 @@ func wayOut(typ string) string {
 	name, _, _ := strings.Cut(typ, "[")
 	name, _, _ = strings.Cut(name, "(")
 	switch name {
+	case "null":
+		return "give it a nullable type, such as str:null, or name the columns to read"
 	case "date32", "date64", "timestamp", "time32", "time64", "duration":
 		return "give it the type i64 for their count of units, msgpack for texts, or name the columns to read"
 	case "decimal", "decimal32", "decimal64", "decimal128", "decimal256":

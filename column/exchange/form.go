@@ -81,7 +81,7 @@ var intForm = &form[int64]{
 	json:  func(dst []byte, x int64) []byte { return strconv.AppendInt(dst, x, 10) },
 	arrow: arrow.PrimitiveTypes.Int64,
 	build: func(b array.Builder, xs []int64) { b.(*array.Int64Builder).AppendValues(xs, nil) },
-	parse: parseInt,
+	parse: func(text string) (int64, error) { return parseInt(unpadded(text)) },
 	fromJSON: func(v any) (int64, error) {
 		text, err := number(v)
 		if err != nil {
@@ -92,6 +92,9 @@ var intForm = &form[int64]{
 	fromArrow: intOf,
 	size:      func(int64) int { return 0 },
 }
+
+// unpadded is the text of a number without the spaces that tables are aligned by.
+func unpadded(text string) string { return strings.Trim(text, " ") }
 
 func parseInt(text string) (int64, error) {
 	x, err := strconv.ParseInt(text, 10, 64)
@@ -140,7 +143,7 @@ var floatForm = &form[float64]{
 	json:  func(dst []byte, x float64) []byte { return appendFloat(dst, x, 64) },
 	arrow: arrow.PrimitiveTypes.Float64,
 	build: func(b array.Builder, xs []float64) { b.(*array.Float64Builder).AppendValues(xs, nil) },
-	parse: parseFloat,
+	parse: func(text string) (float64, error) { return parseFloat(unpadded(text)) },
 	fromJSON: func(v any) (float64, error) {
 		text, err := number(v)
 		if err != nil {
@@ -182,7 +185,13 @@ var textForm = &form[string]{
 	picky:  true,
 	arrow:  arrow.BinaryTypes.String,
 	build:  func(b array.Builder, xs []string) { b.(*array.StringBuilder).AppendValues(xs, nil) },
-	parse:  parseText,
+	parse: func(text string) (string, error) {
+		x, err := parseText(text)
+		if err != nil {
+			err = fmt.Errorf("%w; convert the file, as with %s", err, iconv("LATIN1"))
+		}
+		return x, err
+	},
 	fromJSON: func(v any) (string, error) {
 		if s, ok := v.(string); ok {
 			return s, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
@@ -27,6 +28,9 @@ type ImportOptions struct {
 	// Delimiter separates the fields of CSV, TSV and Lines, in the place of a comma or a tab. It is a character of ASCII that is neither
 	// a quote nor a line end.
 	Delimiter byte
+	// Index is the name of the first column of CSV or TSV, if its first line has none for it, as pandas and R write the index of a
+	// table.
+	Index string
 	// Null is the text that stands for null in CSV, TSV and Lines, where it is not in quotes. It is the empty text unless given.
 	Null string
 	// Progress, if not nil, is told the rows read, now and then.
@@ -86,6 +90,9 @@ type decoder interface {
 }
 
 func newDecoder(ctx context.Context, f Format, r io.Reader, o *ImportOptions) (decoder, error) {
+	if o.Index != "" && f != CSV && f != TSV {
+		return nil, invalid("", "a name for the index is for csv and tsv, not for %s", f)
+	}
 	r, err := recognize(r, f)
 	if err != nil {
 		return nil, err
@@ -119,7 +126,7 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 		n, err := in.next(sinks)
 		rows += int64(n)
 		if err != nil && err != io.EOF {
-			return 0, failed("import", "", fmt.Errorf("row %d: %w", rows+1, err))
+			return 0, inRow("import", rows+1, err)
 		}
 		done := err == io.EOF
 		if err := all.write(done); err != nil {
@@ -193,13 +200,23 @@ func (o *ImportOptions) checkHeadings(headings []heading) error {
 		switch {
 		case !o.reads(h):
 		case h.name == "":
-			return invalid("", "column %d of the table has no name, as the index that pandas writes: leave it out there (index=False), or name the columns to read", i+1)
+			return invalid("", "column %d of the table has no name%s, or name the columns to read", i+1, wayOutOfIndex(i))
+		case !utf8.ValidString(h.name):
+			return invalid(h.name, "the name of column %d of the table is not text in UTF-8: convert the file, as with %s", i+1, iconv("LATIN1"))
 		case seen[h.name]:
 			return invalid(h.name, "the table has a column of this name twice: rename one, or name the columns to read, of which it is none")
 		}
 		seen[h.name] = true
 	}
 	return nil
+}
+
+// wayOutOfIndex is what to do about a column without a name.
+func wayOutOfIndex(column int) string {
+	if column == 0 {
+		return ", as the index that pandas and R write: pass --index row to call it row"
+	}
+	return ": give it one"
 }
 
 // firstChunk bounds what all columns of a wide table take in the file before they hold anything.
@@ -209,7 +226,8 @@ func firstChunk(columns int) *column.Options {
 }
 
 func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions, made *column.Options) (column.Dynamic, error) {
-	d, err := column.OpenAny(ctx, tx, o.Prefix+h.name)
+	name := o.Prefix + h.name
+	d, err := column.OpenAny(ctx, tx, name)
 	given, typed := o.Types[h.name]
 	if err == nil && typed && !column.SameType(d.Type(), given) {
 		return nil, invalid(d.Name(), "the column exists and holds %s, not %s", d.Type(), given)
@@ -217,19 +235,22 @@ func ensure(ctx context.Context, tx *kvault.Tx, h heading, o *ImportOptions, mad
 	if !errors.Is(err, kvault.ErrNotFound) {
 		return d, err
 	}
+	if strings.HasPrefix(name, "/") {
+		return nil, invalid(name, "a column that is made here begins with no slash: it would be of a table without a name")
+	}
 	typ := h.typ
 	if typed {
 		typ = given
 	}
-	if name, unknown, labeled := strings.Cut(h.name, ":"); typ == "" && h.label && labeled {
-		return column.CreateAny(ctx, tx, o.Prefix+name, unknown, made) // which says what types there are
+	if plain, unknown, labeled := strings.Cut(h.name, ":"); typ == "" && h.label && labeled {
+		return column.CreateAny(ctx, tx, o.Prefix+plain, unknown, made) // which says what types there are
 	}
 	if typ == "" && h.foreign != "" {
 		return nil, failed("import", h.name, fmt.Errorf("there is no such column, and no type to make it of: the file has values of type %s, so %s: %w", h.foreign, wayOut(h.foreign), kvault.ErrInvalid))
 	}
 	if typ == "" {
-		return nil, failed("import", o.Prefix+h.name,
+		return nil, failed("import", name,
 			notThere("there is no such column, and no type to make it of: create it, give its type, or have the types inferred"))
 	}
-	return column.CreateAny(ctx, tx, o.Prefix+h.name, typ, made)
+	return column.CreateAny(ctx, tx, name, typ, made)
 }

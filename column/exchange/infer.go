@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"fmt"
 	"io"
 )
 
@@ -98,7 +97,7 @@ func sample(ctx context.Context, in decoder, o *InferOptions) ([]*guess, error) 
 		n, err := in.next(p.sinks)
 		rows += int64(n)
 		if err != nil && err != io.EOF {
-			return nil, failed("infer", "", fmt.Errorf("row %d: %w", rows+1, err))
+			return nil, inRow("infer", rows+1, err)
 		}
 		if err == io.EOF || p.enough(rows, wanted) {
 			return p.guesses, nil

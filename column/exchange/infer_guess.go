@@ -64,7 +64,7 @@ func (g *guess) addJSON(v any) error {
 }
 
 func (g *guess) addArrow(a arrow.Array, i int) error {
-	g.nulls = g.nulls || a.IsNull(i)
+	g.nulls = g.nulls || isNull(a, i)
 	return nil
 }
 

@@ -30,8 +30,10 @@ func (g *textGuess) see(text string) {
 	}
 }
 
-// seeNumber takes text that has leading zeros, or an integer that is too large, for no number: it would not come back.
+// seeNumber looks at text without the spaces around it, as Import does. It takes text that has leading zeros, or an integer that is too large, for
+// no number: it would not come back.
 func (g *textGuess) seeNumber(text string) {
+	text = unpadded(text)
 	digits := strings.TrimLeft(text, "+-")
 	switch {
 	case len(digits) < len(text)-1, len(digits) > 1 && digits[0] == '0' && isDigit(digits[1]):

@@ -32,7 +32,7 @@ func nullForm[T any](formOf func(typ string) *form[T]) func(typ string) *form[co
 				return there(of.fromJSON(v))
 			},
 			fromArrow: func(a arrow.Array, i int) (x column.Null[T], err error) {
-				if a.IsNull(i) {
+				if isNull(a, i) {
 					return x, nil
 				}
 				return there(of.fromArrow(a, i))

@@ -100,14 +100,14 @@ func (d *parquetDecoder) some(g *rowGroup, s sink) error {
 	n, name := d.columns[d.column], d.heads[d.column].name
 	if d.builder == nil {
 		if err := d.beginColumn(g, n); err != nil {
-			return failed("import", name, damagedPage(err))
+			return &misfit{column: name, err: damagedPage(err)}
 		}
 	}
 	count := 0
 	for d.taken = 0; count < rowsAtOnce && d.taken < bytesAtOnce && d.rows+int64(count) < g.rows; count++ {
 		if err := n.read(d.builder); err != nil {
 			d.rows += int64(count)
-			return failed("import", name, damagedPage(err))
+			return &misfit{column: name, err: damagedPage(err)}
 		}
 	}
 	a := d.builder.NewArray()
@@ -123,7 +123,7 @@ func (d *parquetDecoder) some(g *rowGroup, s sink) error {
 	}
 	for _, l := range n.leaves(nil) {
 		if !l.done {
-			return failed("import", name, damagedPage(fmt.Errorf("the pages have more than the %d rows of their row group", g.rows)))
+			return &misfit{column: name, err: damagedPage(fmt.Errorf("the pages have more than the %d rows of their row group", g.rows))}
 		}
 	}
 	d.endColumn()

@@ -30,10 +30,14 @@ var contents = []struct {
 }
 
 const (
-	utf16     = "convert it to UTF-8, as with iconv -f UTF-16 -t UTF-8"
 	gzipMagic = "\x1f\x8b"
 	byteOrder = "\xef\xbb\xbf" // that spreadsheets and Windows put before UTF-8
 )
+
+var utf16 = "convert it to UTF-8, as with " + iconv("UTF-16")
+
+// iconv is the command that makes UTF-8 of text in another encoding.
+func iconv(from string) string { return "iconv -f " + from + " -t UTF-8" }
 
 // recognize looks at how a file begins. It decompresses text, skips a byte order mark, and refuses what is of another format.
 func recognize(r io.Reader, f Format) (io.Reader, error) {
@@ -52,6 +56,9 @@ func recognize(r io.Reader, f Format) (io.Reader, error) {
 	if bytes.HasPrefix(start, []byte(byteOrder)) {
 		_, _ = b.Discard(len(byteOrder))
 		return b, nil
+	}
+	if f == NDJSON && bytes.HasPrefix(bytes.TrimLeft(start, " \t\r\n"), []byte("[")) {
+		return nil, invalid("", "the file is one array of JSON, and %s has one object a line: convert it, as with jq -c '.[]'", f)
 	}
 	if f != Lines && half(start) {
 		return nil, invalid("", "the file is text in UTF-16, not %s: %s", f, utf16)

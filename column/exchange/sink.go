@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"unsafe"
 
@@ -54,6 +55,37 @@ type gathering[T any] struct {
 	buf  []byte
 }
 
+// misfit is an error about what the table has for one column.
+type misfit struct {
+	column string
+	line   int64 // of the table, or 0 if it has no lines
+	err    error
+}
+
+func (m *misfit) Error() string { return m.err.Error() }
+func (m *misfit) Unwrap() error { return m.err }
+
+// onLine adds to an error the line that it is about.
+func onLine(line int64, err error) error {
+	if m := (*misfit)(nil); errors.As(err, &m) {
+		m.line = line
+		return err
+	}
+	return fmt.Errorf("line %d: %w", line, err)
+}
+
+// inRow makes an error of one about a row of the table, from 1, that names the row, its line and its column.
+func inRow(op string, row int64, err error) error {
+	m := (*misfit)(nil)
+	switch {
+	case !errors.As(err, &m):
+		return failed(op, "", fmt.Errorf("row %d: %w", row, err))
+	case m.line > 0:
+		return failed(op, m.column, fmt.Errorf("row %d, line %d: %w", row, m.line, m.err))
+	}
+	return failed(op, m.column, fmt.Errorf("row %d: %w", row, m.err))
+}
+
 // elementBytes is about what an element takes in memory beside its bytes.
 const elementBytes = 24
 
@@ -62,7 +94,7 @@ func (g *gathering[T]) add(x T, err error) error {
 		g.buf, err = g.c.Codec().Append(g.buf[:0], x) // so that an error can name the row
 	}
 	if err != nil {
-		return failed("import", g.c.Name(), err)
+		return &misfit{column: g.c.Name(), err: err}
 	}
 	g.xs = append(g.xs, x)
 	g.all.bytes += int(unsafe.Sizeof(x)) + g.form.size(x)
@@ -74,7 +106,7 @@ func (g *gathering[T]) addText(text string, null bool) error {
 	case null && g.nullable():
 		return g.addNull()
 	case null && text != "": // the text that was chosen for null
-		return failed("import", g.c.Name(), fmt.Errorf("%q stands for %w", text, wrongType(nil, "a value")))
+		return &misfit{column: g.c.Name(), err: fmt.Errorf("%q stands for %w", text, wrongType(nil, "a value"))}
 	}
 	x, err := g.form.parse(text)
 	if err != nil && null {
@@ -90,16 +122,16 @@ func (g *gathering[T]) nullable() bool { return g.form.null != nil }
 func (g *gathering[T]) addNull() error {
 	var null T
 	if !g.nullable() {
-		return failed("import", g.c.Name(), wrongType(nil, "a value"))
+		return &misfit{column: g.c.Name(), err: wrongType(nil, "a value")}
 	}
 	return g.add(null, nil)
 }
 
 func (g *gathering[T]) addArrow(a arrow.Array, i int) error {
-	a, i = plainArray(a, i)
-	if a.IsNull(i) && !g.form.nulls {
+	if isNull(a, i) && !g.form.nulls {
 		return g.addNull()
 	}
+	a, i = plainArray(a, i)
 	return g.add(g.form.fromArrow(a, i))
 }
 

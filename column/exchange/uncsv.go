@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +44,14 @@ func newCSVDecoder(r io.Reader, f Format, o *ImportOptions) (decoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Delimiter == 0 {
+		b := bufio.NewReaderSize(r, bufferBytes) // the one that recognize made, as a rule
+		start, _ := b.Peek(bufferBytes)          // an error comes again when it is read
+		if err := checkDelimiter(start, delim); err != nil {
+			return nil, err
+		}
+		r = b
+	}
 	d := &csvDecoder{r: newCSVReader(r, delim), null: o.Null}
 	if err := unread(d.r.next()); err == io.EOF {
 		return nil, invalid("", "the table is empty: its first line has the names of the columns")
@@ -52,6 +62,12 @@ func newCSVDecoder(r io.Reader, f Format, o *ImportOptions) (decoder, error) {
 		d.heads = append(d.heads, labeled(string([]byte(d.r.text(f))), o))
 	}
 	d.r.keepEmpty = len(d.heads) == 1
+	if o.Index != "" {
+		if d.heads[0].name != "" {
+			return nil, invalid(d.heads[0].name, "the first column of the table has this name, and can have no other: take the name for the index away")
+		}
+		d.heads[0].name = o.Index
+	}
 	return d, nil
 }
 
@@ -69,6 +85,50 @@ func delimiter(f Format, given byte, null string) (byte, error) {
 		return 0, invalid("", "%q cannot stand for null: it has a quote, a line end, or what separates the fields", null)
 	}
 	return given, nil
+}
+
+// checkDelimiter refuses a table that has one column, by the delimiter that was not chosen, if another one parts all of its rows into as many
+// fields as the first line. start is how the table begins.
+func checkDelimiter(start []byte, delim byte) error {
+	if n, _ := fieldsOf(start, delim); n > 1 {
+		return nil
+	}
+	for _, c := range []struct {
+		other      byte
+		name, flag string
+	}{{'\t', "a tab", "tab"}, {';', "a semicolon", "';'"}, {'|', "a bar", "'|'"}, {',', "a comma", "','"}} {
+		if c.other == delim {
+			continue
+		}
+		if n, all := fieldsOf(start, c.other); n > 1 && all {
+			own, flag := "a comma", "','"
+			if delim == '\t' {
+				own, flag = "a tab", "tab"
+			}
+			return invalid("", "%s does not part the first line, and %s parts all lines into %d fields: pass --delimiter %s, or --delimiter %s if the table has one column",
+				own, c.name, n, c.flag, flag)
+		}
+	}
+	return nil
+}
+
+// fieldsOf returns how many fields the first line has with a delimiter, or 0 if it cannot be split, and whether all have as many, apart from a line that is cut off.
+func fieldsOf(start []byte, delim byte) (n int, all bool) {
+	r := newCSVReader(bytes.NewReader(start), delim)
+	for {
+		err := r.next()
+		cut := r.at == r.end && r.err != nil && len(start) == bufferBytes
+		switch {
+		case err == io.EOF, cut:
+			return n, true
+		case err != nil:
+			return n, false
+		case n == 0:
+			n = len(r.fields)
+		case n != len(r.fields):
+			return n, false
+		}
+	}
 }
 
 // labeled takes a label apart that is name:type. Both may have colons; only what is a type counts as one, and only if the caller does not
@@ -103,7 +163,7 @@ func (d *csvDecoder) next(sinks []sink) (int, error) {
 			}
 			text := d.r.text(f)
 			if err := s.addText(text, !f.quoted && text == d.null); err != nil {
-				return 0, err
+				return 0, onLine(d.r.first, err)
 			}
 			bytes += len(text)
 		}

@@ -88,8 +88,8 @@ func (d *jsonDecoder) read() error {
 			d.head(name)
 			d.row[len(d.row)-1], d.there[len(d.row)-1] = v, true
 		} else if d.whole {
-			return failed("import", name,
-				fmt.Errorf("it is missing from the first object: put it there, give its type, or name the columns to read: %w", kvault.ErrInvalid))
+			return &misfit{column: name, line: d.r.Line(),
+				err: fmt.Errorf("it is missing from the first object: put it there, give its type, or name the columns to read: %w", kvault.ErrInvalid)}
 		}
 		return nil
 	}))
@@ -115,15 +115,15 @@ func (d *jsonDecoder) next(sinks []sink) (int, error) {
 			}
 			if !d.there[i] && s.nullable() {
 				if err := s.addNull(); err != nil {
-					return 0, err
+					return 0, onLine(d.r.Line(), err)
 				}
 				continue
 			}
 			if !d.there[i] {
-				return 0, failed("import", d.heads[i].name, fmt.Errorf("it is missing from the object: %w", kvault.ErrInvalid))
+				return 0, onLine(d.r.Line(), &misfit{column: d.heads[i].name, err: fmt.Errorf("it is missing from the object: %w", kvault.ErrInvalid)})
 			}
 			if err := s.addJSON(d.row[i]); err != nil {
-				return 0, fmt.Errorf("line %d: %w", d.r.Line(), err)
+				return 0, onLine(d.r.Line(), err)
 			}
 		}
 		return int(d.r.Offset() - before), nil

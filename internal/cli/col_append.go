@@ -19,6 +19,7 @@ type colAppendFlags struct {
 	text          textFlags
 	types         []string
 	infer, dryRun bool
+	index         string
 }
 
 func (a *app) colAppendCommand() *cobra.Command {
@@ -63,6 +64,7 @@ cbor are JSON there.
 	fs.StringArrayVar(&flags.types, "new", nil, "make the column `NAME=TYPE` if it does not exist; may be repeated")
 	fs.BoolVar(&flags.infer, "infer", false, "find out the types of columns that do not exist")
 	fs.BoolVar(&flags.dryRun, "dry-run", false, "with --infer, print the types and store nothing")
+	fs.StringVar(&flags.index, "index", "", "the `NAME` of a first column that has none, as pandas and R write the index")
 	formatFlag(cmd, &flags.format)
 	flags.text.register(cmd)
 	a.flags.registerWrite(cmd)
@@ -84,6 +86,9 @@ func (a *app) colAppend(ctx context.Context, args []string, flags colAppendFlags
 	}
 	if o.Delimiter, o.Null, err = flags.text.options(format); err != nil {
 		return err
+	}
+	if o.Index = flags.index; o.Index != "" && format != exchange.CSV && format != exchange.TSV {
+		return usagef("append: --index is for csv and tsv, not for %s", format)
 	}
 	if format == exchange.Lines && len(o.Columns) == 0 {
 		return usagef("append: lines do not name their columns; pass the NAMEs")
@@ -113,6 +118,9 @@ func appendOptions(args []string, flags colAppendFlags) (*exchange.ImportOptions
 	o := &exchange.ImportOptions{Columns: args}
 	if len(args) > 0 && isTable(args[0]) {
 		o.Prefix, o.Columns = args[0], args[1:]
+		if err := checkTableName("append", o.Prefix); err != nil {
+			return nil, err
+		}
 	}
 	for _, name := range o.Columns {
 		if name == "" {

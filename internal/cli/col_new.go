@@ -42,8 +42,11 @@ With :null at its end, as in i64:null, a type is that of a nullable column.
 		ValidArgsFunction: a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveNoFileComp),
 			cobra.FixedCompletions([]cobra.Completion{"i64", "f64", "bool", "date", "timestamp", "timestamp:", "bytes", "bytes:", "str", "str:", "vec:", "msgpack", "cbor"}, cobra.ShellCompDirectiveNoFileComp)),
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			if isTable(args[0]) {
+			if isTable(args[0]) && args[0][0] != '/' {
 				return usagef(`new: %q is the name of a table, which its columns make: name one, as in %sNAME`, args[0], args[0])
+			}
+			if err := checkTableName("new", args[0]); err != nil {
+				return err
 			}
 			if !column.KnownType(args[1]) {
 				return unknownType("new", args[1])

@@ -29,6 +29,9 @@ exists, they join it: they must be as long as its columns, and have other names.
 			if isTable(args[0]) != isTable(args[1]) {
 				return usagef(`rename: %q and %q are a table, which ends in "/", and a column: give both names the same end`, args[0], args[1])
 			}
+			if err := checkTableName("rename", args[1]); err != nil {
+				return err
+			}
 			return a.withVault(ctx, changing, func(v *kvault.Vault) error { return a.colRename(ctx, v, args[0], args[1]) })
 		}),
 	}

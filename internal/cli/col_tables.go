@@ -31,6 +31,14 @@ func (a *app) refuseColumnTable(cmd *cobra.Command) error {
 // isTable says that an argument stands for a table: for all columns whose names begin with it.
 func isTable(arg string) bool { return strings.HasSuffix(arg, "/") }
 
+// checkTableName refuses a name to make that would be of a table without a name.
+func checkTableName(command, name string) error {
+	if strings.HasPrefix(name, "/") {
+		return usagef("%s: %q begins with a slash, which would make a table without a name: name it, as in NAME/", command, name)
+	}
+	return nil
+}
+
 // columnArgs returns the columns that the arguments of a command stand for: one that ends in "/"
 // stands for all columns of that table, in the order they were made, and any other for itself.
 func (a *app) columnArgs(ctx context.Context, tx *kvault.Tx, args []string) ([]string, error) {

@@ -98,6 +98,7 @@ def by_rule(nulls):
     c["list"] = pa.array(some([list(range(i % 5)) for i in range(ROWS)], nulls), pa.list_(pa.int64()))
     c["texts"] = pa.array(some([["a", "", None, "ä"][: i % 5] for i in range(ROWS)], nulls), pa.list_(pa.string()))
     c["struct"] = pa.array(some([{"a": i, "b": None if i % 3 else "x", "c": [i]} for i in range(ROWS)], nulls))
+    c["map of integers"] = pa.array(some([[(i, str(i)), (-1, None)] for i in range(ROWS)], nulls), pa.map_(pa.int32(), pa.string()))
     c["map"] = pa.array(some([[("a", i)] for i in range(ROWS)], nulls), pa.map_(pa.string(), pa.int64()))
     return c
 
@@ -146,6 +147,11 @@ def pyarrow_files():
     yield "pyarrow, all null.arrow", lambda p: write_ipc(pa.table({"a": pa.nulls(10), "b": pa.nulls(10, pa.int64())}), p)
     yield "pyarrow, no rows.parquet", lambda p: pq.write_table(pa.table(columns(True)).slice(0, 0), p)
     yield "pyarrow, no rows.arrow", lambda p: write_ipc(pa.table(columns(True)).slice(0, 0), p)
+    yield "pyarrow, lists of null.parquet", lambda p: pq.write_table(pa.table({"a": pa.array([[None], [], None], pa.list_(pa.null()))}), p)
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([2, 700, 2000], pa.int32()), pa.array(["a", None, "b"]))
+    yield "pyarrow, run ends.arrow", lambda p: write_ipc(pa.table({"r": runs}), p)
+    large = pa.table({"x": pa.array([bytes([i]) * (9 << 20) for i in range(9)], pa.binary())})
+    yield "pyarrow, page over 64 MiB.parquet", lambda p: pq.write_table(large, p, use_dictionary=False, data_page_size=1 << 30, write_batch_size=100)
     yield "pyarrow, date64.arrow", lambda p: write_ipc(pa.table({"d": columns(True)["date32"].cast(pa.date64())}), p)
     texts = pa.array([TEXTS[i % 5] for i in range(20000)]).dictionary_encode()
     for index in (pa.int8(), pa.uint8(), pa.int16(), pa.uint32(), pa.int64()):

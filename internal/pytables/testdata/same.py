@@ -54,12 +54,14 @@ def typed(texts, typ):
 
 
 def plain(array):
-    """The array as one chunk, without dictionary, view, 64-bit offsets or a zone of its own."""
+    """The array as one chunk, without dictionary, run ends, view, 64-bit offsets or a zone of its own."""
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     if isinstance(array, pa.ChunkedArray):  # of no chunk at all
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     t = array.type
+    if pa.types.is_run_end_encoded(t):
+        return plain(pc.run_end_decode(array))
     if pa.types.is_dictionary(t):
         return plain(plain(array.dictionary).take(array.indices))  # pyarrow decodes no dictionary of views
     if pa.types.is_large_string(t) or pa.types.is_string_view(t):
