@@ -60,6 +60,9 @@ func (c *csvReader) next() error {
 			if c.err != nil && c.err != io.EOF {
 				return c.err
 			}
+			if int64(c.end-c.at) > longestRow {
+				return fmt.Errorf("line %d: %w", c.first, tooLong())
+			}
 			c.fill()
 			continue
 		}
@@ -97,6 +100,9 @@ func (c *csvReader) scan() (whole bool, err error) {
 		f, stop, err := c.field(b, i)
 		if stop < 0 || err != nil {
 			return false, err
+		}
+		if len(c.fields) == mostColumns {
+			return false, fmt.Errorf("line %d: %w", c.first, tooWide())
 		}
 		c.fields = append(c.fields, f)
 		if f.quoted {

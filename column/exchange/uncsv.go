@@ -27,7 +27,7 @@ func batch(row func() (bytes int, err error)) (rows int, err error) {
 
 // unread makes bad input tell from a source that cannot be read.
 func unread(err error) error {
-	if err == nil || err == io.EOF || errors.Is(err, kvault.ErrInvalid) {
+	if err == nil || err == io.EOF || errors.Is(err, kvault.ErrInvalid) || errors.Is(err, kvault.ErrTooLarge) {
 		return err
 	}
 	return &kvault.IOError{Op: "read table", Err: err}

@@ -13,6 +13,7 @@ import (
 )
 
 type jsonDecoder struct {
+	in    *rowReader
 	r     *jsonform.Reader
 	heads []heading
 	place map[string]int // of each heading
@@ -30,7 +31,8 @@ type jsonDecoder struct {
 }
 
 func newJSONDecoder(r io.Reader, o *ImportOptions) (*jsonDecoder, error) {
-	d := &jsonDecoder{r: jsonform.NewReader(r), place: map[string]int{}, whole: len(o.Columns) == 0}
+	in := &rowReader{r: r}
+	d := &jsonDecoder{in: in, r: jsonform.NewReader(in), place: map[string]int{}, whole: len(o.Columns) == 0}
 	for _, name := range o.Columns {
 		d.head(name)
 	}
@@ -38,6 +40,9 @@ func newJSONDecoder(r io.Reader, o *ImportOptions) (*jsonDecoder, error) {
 		return d, nil
 	}
 	err := unjson(d.r.Members(func(name string, v any) error {
+		if len(d.heads) == mostColumns {
+			return tooWide()
+		}
 		d.head(name)
 		d.row[len(d.row)-1], d.there[len(d.row)-1] = v, true
 		return nil
@@ -68,7 +73,7 @@ func unjson(err error) error {
 	if bad := (*jsonform.Error)(nil); errors.As(err, &bad) {
 		return fmt.Errorf("%w: %w", err, kvault.ErrInvalid)
 	}
-	if err == nil || err == io.EOF || errors.Is(err, kvault.ErrInvalid) {
+	if err == nil || err == io.EOF || errors.Is(err, kvault.ErrInvalid) || errors.Is(err, kvault.ErrTooLarge) {
 		return err
 	}
 	return &kvault.IOError{Op: "read table", Err: err}
@@ -80,9 +85,12 @@ func (d *jsonDecoder) read() error {
 		return nil
 	}
 	clear(d.there)
+	d.in.start = d.r.Offset()
 	return unjson(d.r.Members(func(name string, v any) error {
 		if i, ok := d.place[name]; ok {
 			d.row[i], d.there[i] = v, true
+		} else if d.late != nil && len(d.heads) == mostColumns {
+			return tooWide()
 		} else if d.late != nil {
 			d.extra = append(d.extra, d.late(name))
 			d.head(name)

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -37,7 +39,7 @@ func (d *lineDecoder) close()              {}
 
 func (d *lineDecoder) next(sinks []sink) (int, error) {
 	return batch(func() (int, error) {
-		line, err := d.r.ReadString('\n')
+		line, err := d.line()
 		if err == io.EOF && line == "" {
 			return 0, io.EOF
 		}
@@ -61,6 +63,23 @@ func (d *lineDecoder) next(sinks []sink) (int, error) {
 		}
 		return len(line), nil
 	})
+}
+
+// line is the next line, with its end.
+func (d *lineDecoder) line() (string, error) {
+	part, err := d.r.ReadSlice('\n')
+	if err != bufio.ErrBufferFull {
+		return string(part), err
+	}
+	line := slices.Clone(part)
+	for err == bufio.ErrBufferFull {
+		if int64(len(line)) > longestRow {
+			return "", tooLong()
+		}
+		part, err = d.r.ReadSlice('\n')
+		line = append(line, part...)
+	}
+	return unsafe.String(unsafe.SliceData(line), len(line)), err
 }
 
 func nameOf(delim string) string {
