@@ -119,11 +119,9 @@ func (d *parquetDecoder) some(g parquet.RowGroup, s sink) (err error) {
 	}
 	a := d.builder.NewArray()
 	defer a.Release()
-	for i := range count {
-		if err := s.addArrow(a, i); err != nil {
-			return err
-		}
-		d.rows++
+	added, err := s.addArrows(a, 0, count)
+	if d.rows += int64(added); err != nil {
+		return err
 	}
 	if d.rows < g.NumRows() {
 		return nil
@@ -238,4 +236,29 @@ func (n *node) advance() error {
 		}
 	}
 	return nil
+}
+
+// nulls says whether a column has nulls, if the footer tells. Where it counts none, the library may have found no count at all:
+// then only a histogram of the levels tells.
+func (d *parquetDecoder) nulls(column int) (some, known bool) {
+	l := d.columns[column].leaf
+	if l == nil {
+		return false, false
+	}
+	if l.maxDef == 0 {
+		return false, true
+	}
+	known = true
+	for _, g := range d.file.Metadata().RowGroups {
+		if l.index >= len(g.Columns) {
+			return false, false
+		}
+		m := g.Columns[l.index].MetaData
+		if m.Statistics.NullCount > 0 {
+			return true, true
+		}
+		levels := m.SizeStatistics.DefinitionLevelHistogram
+		known = known && len(levels) == l.maxDef+1 && levels[l.maxDef] == m.NumValues
+	}
+	return false, known
 }
