@@ -11,7 +11,10 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-var errPageShort = errors.New("a page ends too early")
+var (
+	errPageShort = errors.New("a page ends too early")
+	errLevel     = errors.New("a level is too high")
+)
 
 // valuesAtOnce of a page are made values of the library's type.
 const valuesAtOnce = 256
@@ -62,9 +65,14 @@ func (l *leaf) advance() error {
 	return l.step()
 }
 
-// step looks at the value that the cursor is at, and reads more if there is none.
+// step looks at the value that the cursor is at.
 func (l *leaf) step() error {
 	*l.taken += elementBytes
+	return l.look()
+}
+
+// look sees the levels of the next value, and reads more if there is none.
+func (l *leaf) look() error {
 	for len(l.values) == 0 {
 		if err := l.fill(); err == io.EOF {
 			l.done, l.rep, l.def = true, 0, 0
@@ -75,7 +83,7 @@ func (l *leaf) step() error {
 	}
 	v := &l.values[0]
 	if l.rep, l.def = v.RepetitionLevel(), v.DefinitionLevel(); l.def > l.maxDef {
-		return errors.New("a level is too high")
+		return errLevel
 	}
 	return nil
 }
@@ -115,13 +123,43 @@ func (l *leaf) read(b array.Builder) error {
 	if l.done {
 		return errPageShort
 	}
-	v := l.values[0]
+	if err := l.append(b, &l.values[0]); err != nil {
+		return err
+	}
+	return l.advance()
+}
+
+// readSome appends values that are at hand, at least one and at most that many, of a column without lists.
+func (l *leaf) readSome(b array.Builder, most int) (n int, err error) {
+	if l.done {
+		return 0, errPageShort
+	}
+	for n < min(most, len(l.values)) && *l.taken < bytesAtOnce {
+		v := &l.values[n]
+		if l.def = v.DefinitionLevel(); l.def > l.maxDef {
+			return n, errLevel
+		}
+		if err := l.append(b, v); err != nil {
+			return n, err
+		}
+		*l.taken += elementBytes
+		n++
+	}
+	l.values = l.values[n:]
+	if err := l.look(); err != nil {
+		return n - 1, err
+	}
+	return n, nil
+}
+
+// append appends v, of the level l.def.
+func (l *leaf) append(b array.Builder, v *parquet.Value) error {
 	if l.def < l.maxDef || v.IsNull() {
 		if *l.taken += l.width; l.def == l.maxDef {
 			return errors.New("a null where there cannot be one")
 		}
 		b.AppendNull()
-		return l.advance()
+		return nil
 	}
 	if l.kind == parquet.ByteArray || l.kind == parquet.FixedLenByteArray {
 		*l.taken += len(v.ByteArray())
@@ -129,8 +167,5 @@ func (l *leaf) read(b array.Builder) error {
 	if *l.taken > mostOfARow {
 		return fmt.Errorf("a row of more than %d bytes: %w", mostOfARow, kvault.ErrTooLarge)
 	}
-	if err := l.add(b, v); err != nil {
-		return err
-	}
-	return l.advance()
+	return l.add(b, *v)
 }

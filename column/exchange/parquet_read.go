@@ -111,8 +111,9 @@ func (d *parquetDecoder) some(g parquet.RowGroup, s sink) (err error) {
 		}
 	}
 	count := 0
-	for d.taken = 0; count < rowsAtOnce && d.taken < bytesAtOnce && d.rows+int64(count) < g.NumRows(); count++ {
-		if err := n.read(d.builder); err != nil {
+	for d.taken = 0; count < rowsAtOnce && d.taken < bytesAtOnce && d.rows+int64(count) < g.NumRows(); {
+		read, err := n.readSome(d.builder, min(rowsAtOnce-count, int(min(g.NumRows()-d.rows, rowsAtOnce))-count))
+		if count += read; err != nil {
 			d.rows += int64(count)
 			return failed("import", name, damagedPage(err))
 		}
@@ -156,6 +157,17 @@ func damagedPage(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", kvault.ErrInvalid, err)
+}
+
+// readSome appends elements of the column, at least one and at most that many.
+func (n *node) readSome(b array.Builder, most int) (int, error) {
+	if n.kind == leafNode {
+		return n.leaf.readSome(b, most)
+	}
+	if err := n.read(b); err != nil {
+		return 0, err
+	}
+	return 1, nil
 }
 
 // read appends the next element of the column, or of the part of it.
