@@ -75,7 +75,12 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 	if err != nil {
 		return 0, err
 	}
-	if t.out, err = newEncoder(f, w, t.sources, o); err != nil {
+	if f == Parquet {
+		t.columnar, err = newParquetEncoder(w, t.sources)
+	} else {
+		t.out, err = newEncoder(f, w, t.sources, o)
+	}
+	if err != nil {
 		return 0, err
 	}
 	write := func(n int64) error {
@@ -86,7 +91,11 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 		err = write(t.rows)
 	} else {
 		t.rows = -1
-		err = inBatches(o.Rows(ctx, tx, length), func(batch []int64) error {
+		most := rowsAtOnce
+		if f == Parquet {
+			most = rowsOfAGroup
+		}
+		err = inBatches(o.Rows(ctx, tx, length), most, func(batch []int64) error {
 			for _, s := range t.sources {
 				s.pick(batch)
 			}
@@ -96,7 +105,7 @@ func export(ctx context.Context, tx *kvault.Tx, w io.Writer, f Format, names []s
 	if err != nil {
 		return rows, err
 	}
-	if err := t.out.close(); err != nil {
+	if err := t.close(); err != nil {
 		return rows, failed("export", "", err)
 	}
 	return rows, failed("export", "", finish())
@@ -140,8 +149,6 @@ func newEncoder(f Format, w io.Writer, sources []source, o *ExportOptions) (enco
 		return newArrowEncoder(w, sources)
 	case Arrows:
 		return newStreamEncoder(w, sources)
-	case Parquet:
-		return newParquetEncoder(w, sources)
 	}
 	return nil, invalid("", "unknown format %q: use one of %q", f, Formats)
 }
@@ -151,32 +158,57 @@ type table struct {
 	sources []source
 	rows    int64
 	step    int // rows to read at a time
-	out     encoder
+	// One of these writes them: row by row, or many rows of a column before those of the next.
+	out      encoder
+	columnar *parquetEncoder
+}
+
+func (t *table) close() error {
+	if t.columnar != nil {
+		return t.columnar.close()
+	}
+	return t.out.close()
 }
 
 // write writes the next n rows of the sources, and returns how many have been written with those before.
 func (t *table) write(rows, n int64, progress func(done, total int64)) (int64, error) {
 	for end := rows + n; rows < end; {
-		n, err := t.next()
-		if err == nil {
-			err = failed("export", "", t.out.write(n))
-		}
+		n, err := t.some(end - rows)
 		if err != nil {
 			return rows, err
 		}
-		for _, s := range t.sources {
-			s.skip(n)
-		}
-		if rows += int64(n); progress != nil {
+		if rows += n; progress != nil {
 			progress(rows, t.rows)
 		}
 	}
 	return rows, nil
 }
 
-// inBatches runs do on the numbers of some thousand rows at a time.
-func inBatches(rows iter.Seq2[int64, error], do func(batch []int64) error) error {
-	batch := make([]int64, 0, rowsAtOnce)
+// some writes some rows, at most that many.
+func (t *table) some(most int64) (int64, error) {
+	if t.columnar != nil {
+		n, err := t.columnar.write(most)
+		return n, failed("export", "", err)
+	}
+	n, err := t.next()
+	if err != nil {
+		return 0, err
+	}
+	if err := t.out.write(n); err != nil {
+		return 0, failed("export", "", err)
+	}
+	for _, s := range t.sources {
+		s.skip(n)
+	}
+	return int64(n), nil
+}
+
+// rowsOfAGroup is how many rows chosen by number make a row group of Parquet. Their numbers take a megabyte.
+const rowsOfAGroup = 128 << 10
+
+// inBatches runs do on the numbers of at most so many rows at a time.
+func inBatches(rows iter.Seq2[int64, error], most int, do func(batch []int64) error) error {
+	batch := make([]int64, 0, most)
 	for row, err := range rows {
 		if err != nil {
 			return err

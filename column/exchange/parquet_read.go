@@ -7,7 +7,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/parquet-go/parquet-go"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -15,8 +14,8 @@ import (
 // parquetDecoder reads a row group column by column, each from its first page to the last, so that no more than a page of one column is
 // in memory. Columns have different lengths in between, and equal ones behind each row group.
 type parquetDecoder struct {
-	file    *parquet.File
-	groups  []parquet.RowGroup
+	r       io.ReaderAt
+	groups  []rowGroup
 	columns []*node
 	heads   []heading
 	types   []arrow.DataType
@@ -25,6 +24,7 @@ type parquetDecoder struct {
 	rows          int64 // of the column, in this row group
 	builder       array.Builder
 	taken         int // about how many bytes the builder holds
+	spare         []pageMemory
 }
 
 func newParquetDecoder(r io.Reader) (_ decoder, err error) {
@@ -37,14 +37,11 @@ func newParquetDecoder(r io.Reader) (_ decoder, err error) {
 	if err != nil {
 		return nil, unreadable(Parquet, err)
 	}
-	if err := checkFooter(at, size); err != nil {
-		return nil, unreadable(Parquet, err)
-	}
-	f, err := parquet.OpenFile(at, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	f, err := readFooter(at, size)
 	if err != nil {
 		return nil, unreadable(Parquet, err)
 	}
-	d := &parquetDecoder{file: f, groups: f.RowGroups()}
+	d := &parquetDecoder{r: at, groups: f.groups}
 	if d.columns, err = columnsOf(f); err != nil {
 		return nil, unreadable(Parquet, err)
 	}
@@ -64,25 +61,26 @@ func (d *parquetDecoder) headings() []heading { return d.heads }
 func (d *parquetDecoder) close() { d.endColumn() }
 
 func (d *parquetDecoder) endColumn() {
-	if d.builder != nil {
-		d.builder.Release()
-		d.builder = nil
+	if d.builder == nil {
+		return
 	}
-	if d.column < len(d.columns) {
-		for _, l := range d.columns[d.column].leaves(nil) {
-			l.close()
-		}
+	d.builder.Release()
+	d.builder = nil
+	d.spare = d.spare[:0]
+	for _, l := range d.columns[d.column].leaves(nil) {
+		d.spare = append(d.spare, l.pages.pageMemory)
+		l.pages = pages{}
 	}
 }
 
 func (d *parquetDecoder) next(sinks []sink) (rows int, err error) {
 	defer guard(Parquet, &err)
 	for d.group < len(d.groups) {
-		g := d.groups[d.group]
+		g := &d.groups[d.group]
 		if d.column == len(d.columns) {
 			d.column = 0
 			d.group++
-			return int(g.NumRows()), nil
+			return int(g.rows), nil
 		}
 		s := sinks[d.column]
 		if s == nil {
@@ -97,23 +95,17 @@ func (d *parquetDecoder) next(sinks []sink) (rows int, err error) {
 	return 0, io.EOF
 }
 
-// some appends the next rows of the column to its sink. The library panics at some of what is damaged.
-func (d *parquetDecoder) some(g parquet.RowGroup, s sink) (err error) {
+// some appends the next rows of the column to its sink.
+func (d *parquetDecoder) some(g *rowGroup, s sink) error {
 	n, name := d.columns[d.column], d.heads[d.column].name
-	defer func() {
-		if r := recover(); r != nil {
-			err = failed("import", name, fmt.Errorf("%w: %v", kvault.ErrInvalid, r))
-		}
-	}()
 	if d.builder == nil {
-		if err := d.beginColumn(n); err != nil {
+		if err := d.beginColumn(g, n); err != nil {
 			return failed("import", name, damagedPage(err))
 		}
 	}
 	count := 0
-	for d.taken = 0; count < rowsAtOnce && d.taken < bytesAtOnce && d.rows+int64(count) < g.NumRows(); {
-		read, err := n.readSome(d.builder, min(rowsAtOnce-count, int(min(g.NumRows()-d.rows, rowsAtOnce))-count))
-		if count += read; err != nil {
+	for d.taken = 0; count < rowsAtOnce && d.taken < bytesAtOnce && d.rows+int64(count) < g.rows; count++ {
+		if err := n.read(d.builder); err != nil {
 			d.rows += int64(count)
 			return failed("import", name, damagedPage(err))
 		}
@@ -124,12 +116,12 @@ func (d *parquetDecoder) some(g parquet.RowGroup, s sink) (err error) {
 	if d.rows += int64(added); err != nil {
 		return err
 	}
-	if d.rows < g.NumRows() {
+	if d.rows < g.rows {
 		return nil
 	}
 	for _, l := range n.leaves(nil) {
 		if !l.done {
-			return failed("import", name, damagedPage(fmt.Errorf("the pages have more than the %d rows of their row group", g.NumRows())))
+			return failed("import", name, damagedPage(fmt.Errorf("the pages have more than the %d rows of their row group", g.rows)))
 		}
 	}
 	d.endColumn()
@@ -139,13 +131,17 @@ func (d *parquetDecoder) some(g parquet.RowGroup, s sink) (err error) {
 }
 
 // beginColumn moves to the first value of a column in a row group.
-func (d *parquetDecoder) beginColumn(n *node) error {
-	for _, l := range n.leaves(nil) {
-		if err := l.open(d.file, d.group); err != nil {
+func (d *parquetDecoder) beginColumn(g *rowGroup, n *node) error {
+	d.builder = array.NewBuilder(limitedMemory, d.types[d.column])
+	for i, l := range n.leaves(nil) {
+		var memory pageMemory
+		if i < len(d.spare) {
+			memory = d.spare[i]
+		}
+		if err := l.open(d.r, g.chunks[l.index], memory); err != nil {
 			return err
 		}
 	}
-	d.builder = array.NewBuilder(limitedMemory, d.types[d.column])
 	return nil
 }
 
@@ -159,16 +155,44 @@ func damagedPage(err error) error {
 	return fmt.Errorf("%w: %w", kvault.ErrInvalid, err)
 }
 
-// readSome appends elements of the column, at least one and at most that many.
-func (n *node) readSome(b array.Builder, most int) (int, error) {
-	if n.kind == leafNode {
-		return n.leaf.readSome(b, most)
-	}
-	if err := n.read(b); err != nil {
-		return 0, err
-	}
-	return 1, nil
+// cursor is at a value of a leaf.
+type cursor struct {
+	pages    pages
+	rep, def int
+	done     bool // it is behind the last
+	taken    *int
 }
+
+// open moves to the first value of a chunk.
+func (l *leaf) open(r io.ReaderAt, k columnChunk, memory pageMemory) error {
+	switch {
+	case k.elsewhere:
+		return fmt.Errorf("the column lies in another file: %w", kvault.ErrUnsupported)
+	case k.encrypted:
+		return fmt.Errorf("the column is encrypted: %w", kvault.ErrUnsupported)
+	case k.physical != l.physical || k.start < 0 || k.end < k.start || k.values < 0:
+		return errors.New("the footer contradicts itself")
+	}
+	l.pages = pages{r: r, chunk: k, leaf: l, pageMemory: memory}
+	l.done = false
+	return l.advance()
+}
+
+func (l *leaf) advance() (err error) {
+	if l.done {
+		return errPageShort
+	}
+	*l.taken += elementBytes
+	l.rep, l.def, err = l.pages.advance()
+	if err == io.EOF {
+		l.done, l.rep, l.def = true, 0, 0
+		return nil
+	}
+	return err
+}
+
+// mostOfARow bounds the memory that one row takes: a few bytes of a file can stand for any number of elements.
+const mostOfARow = 1 << 30
 
 // read appends the next element of the column, or of the part of it.
 func (n *node) read(b array.Builder) error {
@@ -250,8 +274,29 @@ func (n *node) advance() error {
 	return nil
 }
 
-// nulls says whether a column has nulls, if the footer tells. Where it counts none, the library may have found no count at all:
-// then only a histogram of the levels tells.
+func (l *leaf) read(b array.Builder) error {
+	if l.done {
+		return errPageShort
+	}
+	if l.def < l.maxDef {
+		*l.taken += l.width
+		b.AppendNull()
+		return l.advance()
+	}
+	v, err := l.pages.values.next()
+	if err != nil {
+		return err
+	}
+	if *l.taken += len(v); *l.taken > mostOfARow {
+		return fmt.Errorf("a row of more than %d bytes: %w", mostOfARow, kvault.ErrTooLarge)
+	}
+	if err := l.add(b, v); err != nil {
+		return err
+	}
+	return l.advance()
+}
+
+// nulls says whether a column has nulls, if the footer counts them in every row group.
 func (d *parquetDecoder) nulls(column int) (some, known bool) {
 	l := d.columns[column].leaf
 	if l == nil {
@@ -260,17 +305,12 @@ func (d *parquetDecoder) nulls(column int) (some, known bool) {
 	if l.maxDef == 0 {
 		return false, true
 	}
-	known = true
-	for _, g := range d.file.Metadata().RowGroups {
-		if l.index >= len(g.Columns) {
+	for i := range d.groups {
+		k := &d.groups[i].chunks[l.index]
+		if !k.counted {
 			return false, false
 		}
-		m := g.Columns[l.index].MetaData
-		if m.Statistics.NullCount > 0 {
-			return true, true
-		}
-		levels := m.SizeStatistics.DefinitionLevelHistogram
-		known = known && len(levels) == l.maxDef+1 && levels[l.maxDef] == m.NumValues
+		some = some || k.nulls > 0
 	}
-	return false, known
+	return some, true
 }

@@ -8,8 +8,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/format"
 )
 
 // node is a column of a Parquet file, or a part of one.
@@ -36,10 +34,10 @@ const (
 // leaf is where the values are.
 type leaf struct {
 	leafType
-	kind   parquet.Kind
-	width  int // about how many bytes a null takes in an array
-	maxDef int
-	index  int // among all of the file
+	physical       int
+	width          int // bytes of each value, or 0 if they differ
+	maxRep, maxDef int
+	index          int // among all of the file
 	cursor
 }
 
@@ -54,76 +52,106 @@ func (n *node) leaves(dst []*leaf) []*leaf {
 	return dst
 }
 
+// deepest bounds how deep columns lie in one another.
+const deepest = 64
+
+// schemaReader makes nodes of the list of all elements of a schema.
+type schemaReader struct {
+	elements []schemaElement
+	leaves   int
+}
+
 var errSchema = errors.New("the schema is malformed")
 
 // columnsOf are the columns of a file.
-func columnsOf(f *parquet.File) ([]*node, error) {
-	var elements []*format.SchemaElement
-	for i := range f.Metadata().Schema {
-		if e := &f.Metadata().Schema[i]; e.Type.Valid {
-			elements = append(elements, e)
-		}
+func columnsOf(f *footer) ([]*node, error) {
+	s := &schemaReader{elements: f.schema}
+	root, err := s.take()
+	if err != nil {
+		return nil, err
 	}
 	var columns []*node
-	for _, c := range f.Root().Columns() {
-		n, err := nodeOf(c, elements)
+	for range root.children {
+		n, err := s.field(0, 0, 0)
 		if err != nil {
 			return nil, err
 		}
 		columns = append(columns, n)
 	}
-	encoded, _ := f.Lookup(arrowSchemaKey)
-	refine(columns, encoded)
+	if len(s.elements) > 0 {
+		return nil, errSchema
+	}
+	for _, g := range f.groups {
+		if len(g.chunks) != s.leaves || g.rows < 0 {
+			return nil, errors.New("a row group does not have the columns of the schema")
+		}
+	}
+	refine(columns, f.arrow)
 	return columns, nil
 }
 
-// nodeOf is what a column of the file is. The elements are those of the leaves.
-func nodeOf(c *parquet.Column, elements []*format.SchemaElement) (*node, error) {
-	if c.Repeated() { // a list, though nothing says so
-		n, err := body(c, elements)
-		return &node{kind: listNode, name: c.Name(), def: c.MaxDefinitionLevel() - 1, rep: c.MaxRepetitionLevel(), parts: []*node{n}}, err
+func (s *schemaReader) take() (e schemaElement, err error) {
+	if len(s.elements) == 0 {
+		return e, errSchema
 	}
-	n, err := body(c, elements)
+	e, s.elements = s.elements[0], s.elements[1:]
+	return e, nil
+}
+
+// field reads the next element, with all that is in it, at those levels of what it is in.
+func (s *schemaReader) field(rep, def, depth int) (*node, error) {
+	e, err := s.take()
+	if err != nil {
+		return nil, err
+	}
+	if e.repetition == repeated { // a list, though nothing says so
+		n, err := s.body(e, rep+1, def+1, depth+1)
+		return &node{kind: listNode, name: e.name, def: def, rep: rep + 1, parts: []*node{n}}, err
+	}
+	if e.repetition == optional {
+		def++
+	}
+	n, err := s.body(e, rep, def, depth+1)
 	if err == nil {
-		n.nullable = c.Optional()
+		n.nullable = e.repetition == optional
 	}
 	return n, err
 }
 
-// body is what a column is, however often it is repeated.
-func body(c *parquet.Column, elements []*format.SchemaElement) (*node, error) {
-	n := &node{name: c.Name(), def: c.MaxDefinitionLevel()}
-	if c.Leaf() {
-		e, err := leafElement(c, elements)
-		if err != nil {
-			return nil, err
-		}
-		n.leaf = &leaf{leafType: leafTypeOf(e), kind: parquet.Kind(e.Type.V), width: max(8, int(e.TypeLength.V)), maxDef: n.def, index: c.Index()}
+// body reads what an element is, however often it is repeated.
+func (s *schemaReader) body(e schemaElement, rep, def, depth int) (*node, error) {
+	if depth > deepest {
+		return nil, fmt.Errorf("columns lie more than %d deep in one another", deepest)
+	}
+	n := &node{name: e.name, def: def}
+	if e.physical >= 0 {
+		n.leaf = &leaf{leafType: leafTypeOf(&e), physical: e.physical, width: widthOf(&e), maxRep: rep, maxDef: def, index: s.leaves}
+		s.leaves++
 		return n, nil
 	}
-	parts := c.Columns()
-	if len(parts) == 0 {
-		return nil, fmt.Errorf("%q is a struct without fields", n.name)
-	}
-	if t := c.Type().LogicalType(); t != nil {
-		switch t.Value.(type) {
-		case *format.ListType:
-			return n, n.list(c, parts, elements)
-		case *format.MapType:
-			n.kind, n.rep = mapNode, c.MaxRepetitionLevel()+1
-			if len(parts) != 1 || !parts[0].Repeated() || len(parts[0].Columns()) != 2 {
-				return nil, errSchema
-			}
-			return n, n.take(parts[0].Columns(), elements)
-		}
+	switch {
+	case e.logical.kind == logicalList || e.converted == convertedList:
+		return n, s.list(n, e, rep, def, depth)
+	case e.logical.kind == logicalMap || e.converted == convertedMap || e.converted == convertedKeyValue:
+		return n, s.mapOf(n, e, rep, def, depth)
 	}
 	n.kind = structNode
-	return n, n.take(parts, elements)
+	return n, s.fields(n, e.children, rep, def, depth)
 }
 
-func (n *node) take(parts []*parquet.Column, elements []*format.SchemaElement) error {
-	for _, c := range parts {
-		part, err := nodeOf(c, elements)
+// The older forms of logical types that groups have.
+const (
+	convertedMap      = 1
+	convertedKeyValue = 2
+	convertedList     = 3
+)
+
+func (s *schemaReader) fields(n *node, children, rep, def, depth int) error {
+	if children == 0 {
+		return fmt.Errorf("%q is a struct without fields", n.name)
+	}
+	for range children {
+		part, err := s.field(rep, def, depth)
 		if err != nil {
 			return err
 		}
@@ -132,30 +160,46 @@ func (n *node) take(parts []*parquet.Column, elements []*format.SchemaElement) e
 	return nil
 }
 
-// list takes the element of a group that is a list. Between the two there is a group that is repeated, but with old writers.
-func (n *node) list(c *parquet.Column, parts []*parquet.Column, elements []*format.SchemaElement) error {
-	n.kind, n.rep = listNode, c.MaxRepetitionLevel()+1
-	if len(parts) != 1 || !parts[0].Repeated() {
-		return errSchema
+// list reads a group that is a list. Between it and its element there is a group that is repeated, but with old writers.
+func (s *schemaReader) list(n *node, e schemaElement, rep, def, depth int) error {
+	n.kind, n.rep = listNode, rep+1
+	r, err := s.take()
+	if err != nil || e.children != 1 || r.repetition != repeated {
+		return errors.Join(errSchema, err)
 	}
-	if r := parts[0]; !r.Leaf() && len(r.Columns()) == 1 && r.Name() != "array" && r.Name() != n.name+"_tuple" {
-		return n.take(r.Columns(), elements)
+	var element *node
+	if r.physical < 0 && r.children == 1 && r.name != "array" && r.name != e.name+"_tuple" {
+		element, err = s.field(rep+1, def+1, depth)
+	} else {
+		element, err = s.body(r, rep+1, def+1, depth)
 	}
-	element, err := body(parts[0], elements)
 	n.parts = []*node{element}
 	return err
 }
 
-// leafElement is what the schema says of a leaf. The library takes the values for what its type is made of, and not for what the file
-// says that it is stored as.
-func leafElement(c *parquet.Column, elements []*format.SchemaElement) (*format.SchemaElement, error) {
-	if i := c.Index(); i >= 0 && i < len(elements) {
-		kind := c.Type().Kind()
-		if kind == parquet.Kind(elements[i].Type.V) || kind < 0 { // below 0 it is the type of nulls
-			return elements[i], nil
-		}
+func (s *schemaReader) mapOf(n *node, e schemaElement, rep, def, depth int) error {
+	n.kind, n.rep = mapNode, rep+1
+	r, err := s.take()
+	if err != nil || e.children != 1 || r.repetition != repeated || r.children != 2 {
+		return errors.Join(errSchema, err)
 	}
-	return nil, fmt.Errorf("%q is stored as what it cannot be", c.Name())
+	return s.fields(n, 2, rep+1, def+1, depth)
+}
+
+func widthOf(e *schemaElement) int {
+	switch e.physical {
+	case physicalBool:
+		return 1
+	case physicalInt32, physicalFloat:
+		return 4
+	case physicalInt64, physicalDouble:
+		return 8
+	case physicalInt96:
+		return 12
+	case physicalFixed:
+		return e.length
+	}
+	return 0
 }
 
 // arrowType is the type of an array of such columns, and names a part of a type that is not supported.
@@ -223,7 +267,7 @@ func (n *node) refine(t arrow.DataType, most int) {
 		}
 	case *arrow.DurationType:
 		if n.kind == leafNode && n.leaf.typ == arrow.PrimitiveTypes.Int64 {
-			n.leaf.leafType = typed(t, func(v parquet.Value) arrow.Duration { return arrow.Duration(v.Int64()) })
+			n.leaf.typ, n.leaf.add = t, addInt64(func(x int64) arrow.Duration { return arrow.Duration(x) })
 		}
 	}
 }

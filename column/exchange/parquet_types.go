@@ -1,20 +1,19 @@
 package exchange
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"math/big"
 	"math/bits"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/decimal256"
 	"github.com/apache/arrow-go/v18/arrow/float16"
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/deprecated"
-	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -23,168 +22,181 @@ import (
 type leafType struct {
 	typ         arrow.DataType
 	unsupported string // the type, if there is no other
-	add         func(b array.Builder, v parquet.Value) error
+	add         func(b array.Builder, v []byte) error
 }
 
 func cannot(what string) leafType { return leafType{typ: arrow.Null, unsupported: what} }
 
-// typed is the type of values that need no check.
-func typed[T any](t arrow.DataType, convert func(parquet.Value) T) leafType {
-	return leafType{t, "", func(b array.Builder, v parquet.Value) error {
-		b.(interface{ Append(T) }).Append(convert(v))
-		return nil
-	}}
-}
-
 // leafTypeOf prefers what the schema says of the meaning of values, and falls back on how they are stored.
-func leafTypeOf(e *format.SchemaElement) leafType {
-	t := meaning(e)
-	if d, ok := t.(*format.DecimalType); ok {
-		return decimalType(d, parquet.Kind(e.Type.V))
-	}
-	if _, ok := t.(*format.NullType); ok {
-		return cannot("null")
-	}
-	switch parquet.Kind(e.Type.V) {
-	case parquet.Boolean:
-		return typed(arrow.FixedWidthTypes.Boolean, parquet.Value.Boolean)
-	case parquet.Int32:
-		return int32Type(t)
-	case parquet.Int64:
-		return int64Type(t)
-	case parquet.Int96:
+func leafTypeOf(e *schemaElement) leafType {
+	l := meaning(e)
+	switch e.physical {
+	case physicalBool:
+		return leafType{arrow.FixedWidthTypes.Boolean, "", func(b array.Builder, v []byte) error {
+			b.(*array.BooleanBuilder).Append(v[0] != 0)
+			return nil
+		}}
+	case physicalInt32:
+		return int32Type(l)
+	case physicalInt64:
+		return int64Type(l)
+	case physicalInt96:
 		return leafType{&arrow.TimestampType{Unit: arrow.Nanosecond}, "", addInt96}
-	case parquet.Float:
-		return typed(arrow.PrimitiveTypes.Float32, parquet.Value.Float)
-	case parquet.Double:
-		return typed(arrow.PrimitiveTypes.Float64, parquet.Value.Double)
-	case parquet.ByteArray:
-		switch t.(type) {
-		case *format.StringType, *format.EnumType, *format.JsonType:
-			return leafType{arrow.BinaryTypes.String, "", func(b array.Builder, v parquet.Value) error {
-				b.(*array.StringBuilder).BinaryBuilder.Append(v.ByteArray())
-				return nil
-			}}
-		}
-		return typed(arrow.BinaryTypes.Binary, parquet.Value.ByteArray)
-	case parquet.FixedLenByteArray:
-		return fixedType(t, e)
+	case physicalFloat:
+		return leafType{arrow.PrimitiveTypes.Float32, "", addInt32(math.Float32frombits)}
+	case physicalDouble:
+		return leafType{arrow.PrimitiveTypes.Float64, "", addInt64(func(x int64) float64 { return math.Float64frombits(uint64(x)) })}
+	case physicalBytes:
+		return bytesType(l)
+	case physicalFixed:
+		return fixedType(l, e)
 	}
-	return cannot(fmt.Sprintf("physical type %d", e.Type.V))
+	return cannot(fmt.Sprintf("physical type %d", e.physical))
 }
 
 // meaning is the logical type of an element, also of one that says it in the older way.
-func meaning(e *format.SchemaElement) format.LogicalTypeValue {
-	if t := e.LogicalType.Value; t != nil || !e.ConvertedType.Valid {
-		return t
+func meaning(e *schemaElement) logicalType {
+	if e.logical.kind != 0 {
+		return e.logical
 	}
-	millis, micros := format.TimeUnit{Value: &format.MilliSeconds{}}, format.TimeUnit{Value: &format.MicroSeconds{}}
-	switch c := e.ConvertedType.V; c {
-	case deprecated.UTF8, deprecated.Enum, deprecated.Json:
-		return &format.StringType{}
-	case deprecated.Decimal:
-		return &format.DecimalType{Scale: e.Scale.V, Precision: e.Precision.V}
-	case deprecated.Date:
-		return &format.DateType{}
-	case deprecated.TimeMillis:
-		return &format.TimeType{Unit: millis}
-	case deprecated.TimeMicros:
-		return &format.TimeType{Unit: micros}
-	case deprecated.TimestampMillis:
-		return &format.TimestampType{IsAdjustedToUTC: true, Unit: millis}
-	case deprecated.TimestampMicros:
-		return &format.TimestampType{IsAdjustedToUTC: true, Unit: micros}
-	case deprecated.Uint8, deprecated.Uint16, deprecated.Uint32, deprecated.Uint64:
-		return &format.IntType{BitWidth: 8 << (c - deprecated.Uint8)}
-	case deprecated.Int8, deprecated.Int16, deprecated.Int32, deprecated.Int64:
-		return &format.IntType{BitWidth: 8 << (c - deprecated.Int8), IsSigned: true}
+	switch c := e.converted; c {
+	case 0:
+		return logicalType{kind: logicalString}
+	case 4:
+		return logicalType{kind: logicalEnum}
+	case 5:
+		return logicalType{kind: logicalDecimal, scale: e.scale, precision: e.precision}
+	case 6:
+		return logicalType{kind: logicalDate}
+	case 7, 8:
+		return logicalType{kind: logicalTime, unit: int64(c - 6), utc: true}
+	case 9, 10:
+		return logicalType{kind: logicalTimestamp, unit: int64(c - 8), utc: true}
+	case 11, 12, 13, 14:
+		return logicalType{kind: logicalInt, bits: 8 << (c - 11)}
+	case 15, 16, 17, 18:
+		return logicalType{kind: logicalInt, bits: 8 << (c - 15), signed: true}
+	case 19:
+		return logicalType{kind: logicalJSON}
+	case 20:
+		return logicalType{kind: logicalBSON}
+	case 21:
+		return logicalType{kind: convertedInterval}
 	}
-	return nil
+	return logicalType{}
 }
 
-func unitOf(u format.TimeUnit) arrow.TimeUnit {
-	switch u.Value.(type) {
-	case *format.MilliSeconds:
-		return arrow.Millisecond
-	case *format.MicroSeconds:
-		return arrow.Microsecond
-	}
-	return arrow.Nanosecond
-}
+const convertedInterval = -1 // which has no logical type
 
-func int32Type(t format.LogicalTypeValue) leafType {
-	switch t := t.(type) {
-	case *format.DateType:
-		return typed(arrow.FixedWidthTypes.Date32, func(v parquet.Value) arrow.Date32 { return arrow.Date32(v.Int32()) })
-	case *format.TimeType:
-		return typed(arrow.FixedWidthTypes.Time32ms, func(v parquet.Value) arrow.Time32 { return arrow.Time32(v.Int32()) })
-	case *format.IntType:
+var timeUnits = map[int64]arrow.TimeUnit{1: arrow.Millisecond, 2: arrow.Microsecond, 3: arrow.Nanosecond}
+
+func int32Type(l logicalType) leafType {
+	switch l.kind {
+	case logicalDate:
+		return leafType{arrow.FixedWidthTypes.Date32, "", addInt32(func(x uint32) arrow.Date32 { return arrow.Date32(x) })}
+	case logicalTime:
+		return leafType{arrow.FixedWidthTypes.Time32ms, "", addInt32(func(x uint32) arrow.Time32 { return arrow.Time32(x) })}
+	case logicalDecimal:
+		return decimalType(l).reversed()
+	case logicalNull:
+		return cannot("null")
+	case logicalInt:
 		switch {
-		case t.BitWidth == 8 && t.IsSigned:
-			return typed(arrow.PrimitiveTypes.Int8, func(v parquet.Value) int8 { return int8(v.Int32()) })
-		case t.BitWidth == 16 && t.IsSigned:
-			return typed(arrow.PrimitiveTypes.Int16, func(v parquet.Value) int16 { return int16(v.Int32()) })
-		case t.BitWidth == 8:
-			return typed(arrow.PrimitiveTypes.Uint8, func(v parquet.Value) uint8 { return uint8(v.Uint32()) })
-		case t.BitWidth == 16:
-			return typed(arrow.PrimitiveTypes.Uint16, func(v parquet.Value) uint16 { return uint16(v.Uint32()) })
-		case !t.IsSigned:
-			return typed(arrow.PrimitiveTypes.Uint32, parquet.Value.Uint32)
+		case l.bits == 8 && l.signed:
+			return leafType{arrow.PrimitiveTypes.Int8, "", addInt32(func(x uint32) int8 { return int8(x) })}
+		case l.bits == 16 && l.signed:
+			return leafType{arrow.PrimitiveTypes.Int16, "", addInt32(func(x uint32) int16 { return int16(x) })}
+		case l.bits == 8:
+			return leafType{arrow.PrimitiveTypes.Uint8, "", addInt32(func(x uint32) uint8 { return uint8(x) })}
+		case l.bits == 16:
+			return leafType{arrow.PrimitiveTypes.Uint16, "", addInt32(func(x uint32) uint16 { return uint16(x) })}
+		case !l.signed:
+			return leafType{arrow.PrimitiveTypes.Uint32, "", addInt32(func(x uint32) uint32 { return x })}
 		}
 	}
-	return typed(arrow.PrimitiveTypes.Int32, parquet.Value.Int32)
+	return leafType{arrow.PrimitiveTypes.Int32, "", addInt32(func(x uint32) int32 { return int32(x) })}
 }
 
-func int64Type(t format.LogicalTypeValue) leafType {
-	switch t := t.(type) {
-	case *format.TimestampType:
-		typ := &arrow.TimestampType{Unit: unitOf(t.Unit)}
-		if t.IsAdjustedToUTC {
-			typ.TimeZone = "UTC"
+func int64Type(l logicalType) leafType {
+	switch unit, known := timeUnits[l.unit]; {
+	case l.kind == logicalTimestamp && known:
+		t := &arrow.TimestampType{Unit: unit}
+		if l.utc {
+			t.TimeZone = "UTC"
 		}
-		return typed(typ, func(v parquet.Value) arrow.Timestamp { return arrow.Timestamp(v.Int64()) })
-	case *format.TimeType:
-		return typed(&arrow.Time64Type{Unit: unitOf(t.Unit)}, func(v parquet.Value) arrow.Time64 { return arrow.Time64(v.Int64()) })
-	case *format.IntType:
-		if !t.IsSigned {
-			return typed(arrow.PrimitiveTypes.Uint64, parquet.Value.Uint64)
-		}
+		return leafType{t, "", addInt64(func(x int64) arrow.Timestamp { return arrow.Timestamp(x) })}
+	case l.kind == logicalTime && known && unit != arrow.Millisecond:
+		return leafType{&arrow.Time64Type{Unit: unit}, "", addInt64(func(x int64) arrow.Time64 { return arrow.Time64(x) })}
+	case l.kind == logicalDecimal:
+		return decimalType(l).reversed()
+	case l.kind == logicalNull:
+		return cannot("null")
+	case l.kind == logicalInt && !l.signed:
+		return leafType{arrow.PrimitiveTypes.Uint64, "", addInt64(func(x int64) uint64 { return uint64(x) })}
 	}
-	return typed(arrow.PrimitiveTypes.Int64, parquet.Value.Int64)
+	return leafType{arrow.PrimitiveTypes.Int64, "", addInt64(func(x int64) int64 { return x })}
+}
+
+func bytesType(l logicalType) leafType {
+	switch l.kind {
+	case logicalString, logicalEnum, logicalJSON:
+		return leafType{arrow.BinaryTypes.String, "", func(b array.Builder, v []byte) error {
+			b.(*array.StringBuilder).BinaryBuilder.Append(v)
+			return nil
+		}}
+	case logicalDecimal:
+		return decimalType(l)
+	case logicalNull:
+		return cannot("null")
+	}
+	return leafType{arrow.BinaryTypes.Binary, "", func(b array.Builder, v []byte) error { b.(*array.BinaryBuilder).Append(v); return nil }}
 }
 
 const longestFixed = 1 << 28
 
-func fixedType(t format.LogicalTypeValue, e *format.SchemaElement) leafType {
-	length := int(e.TypeLength.V)
-	_, half := t.(*format.Float16Type)
+func fixedType(l logicalType, e *schemaElement) leafType {
 	switch {
-	case e.ConvertedType.Valid && e.ConvertedType.V == deprecated.Interval:
+	case l.kind == convertedInterval:
 		return cannot("interval")
-	case half && length == 2:
-		return typed(arrow.FixedWidthTypes.Float16, func(v parquet.Value) float16.Num {
-			b := v.ByteArray()
-			return float16.FromBits(uint16(b[0]) | uint16(b[1])<<8)
-		})
-	case length <= 0 || length > longestFixed:
-		return cannot(fmt.Sprintf("fixed_size_binary[%d]", length))
+	case l.kind == logicalDecimal:
+		return decimalType(l)
+	case l.kind == logicalFloat16 && e.length == 2:
+		return leafType{arrow.FixedWidthTypes.Float16, "", func(b array.Builder, v []byte) error {
+			b.(*array.Float16Builder).Append(float16.FromBits(binary.LittleEndian.Uint16(v)))
+			return nil
+		}}
+	case e.length == 0 || e.length > longestFixed:
+		return cannot(fmt.Sprintf("fixed_size_binary[%d]", e.length))
 	}
-	return leafType{&arrow.FixedSizeBinaryType{ByteWidth: length}, "", func(b array.Builder, v parquet.Value) error {
-		x := v.ByteArray()
-		if len(x) != length {
-			return fmt.Errorf("%d bytes where all are %d", len(x), length)
+	return leafType{&arrow.FixedSizeBinaryType{ByteWidth: e.length}, "", func(b array.Builder, v []byte) error {
+		if len(v) != e.length {
+			return fmt.Errorf("%d bytes where all are %d", len(v), e.length)
 		}
-		b.(*array.FixedSizeBinaryBuilder).Append(x)
+		b.(*array.FixedSizeBinaryBuilder).Append(v)
 		return nil
 	}}
 }
 
+// addInt32 makes a function that appends what convert makes of 32 bits.
+func addInt32[T any](convert func(uint32) T) func(array.Builder, []byte) error {
+	return func(b array.Builder, v []byte) error {
+		b.(interface{ Append(T) }).Append(convert(binary.LittleEndian.Uint32(v)))
+		return nil
+	}
+}
+
+func addInt64[T any](convert func(int64) T) func(array.Builder, []byte) error {
+	return func(b array.Builder, v []byte) error {
+		b.(interface{ Append(T) }).Append(convert(int64(binary.LittleEndian.Uint64(v))))
+		return nil
+	}
+}
+
 // addInt96 appends a moment as the nanoseconds of a day and the day's Julian number.
-func addInt96(b array.Builder, v parquet.Value) error {
+func addInt96(b array.Builder, v []byte) error {
 	const day, epoch = 86400 * 1e9, 2440588
-	x := v.Int96()
-	days := int64(x[2]) - epoch
-	clock := int64(x[0]) | int64(x[1])<<32
+	days := int64(binary.LittleEndian.Uint32(v[8:])) - epoch
+	clock := int64(binary.LittleEndian.Uint64(v))
 	hi, lo := bits.Mul64(uint64(max(days, -days)), day)
 	if hi > 0 || lo > math.MaxInt64-day || clock < 0 || clock > day {
 		return fmt.Errorf("a moment on day %d after 1970 does not fit 64 bits in nanoseconds: %w", days, kvault.ErrTooLarge)
@@ -193,23 +205,35 @@ func addInt96(b array.Builder, v parquet.Value) error {
 	return nil
 }
 
-// decimalType takes integers, and big-endian numbers of any length.
-func decimalType(d *format.DecimalType, kind parquet.Kind) leafType {
-	p, s := d.Precision, d.Scale
+// reversed takes little-endian numbers for a type that takes big-endian ones.
+func (l leafType) reversed() leafType {
+	if add := l.add; add != nil {
+		l.add = func(b array.Builder, v []byte) error {
+			v = slices.Clone(v)
+			slices.Reverse(v)
+			return add(b, v)
+		}
+	}
+	return l
+}
+
+// decimalType takes big-endian numbers of any length.
+func decimalType(l logicalType) leafType {
+	p, s := int32(l.precision), int32(l.scale)
 	switch {
 	case p < 1 || s > p || p > 76:
 		return cannot(fmt.Sprintf("decimal(%d, %d)", p, s))
 	case p <= 38:
-		return leafType{&arrow.Decimal128Type{Precision: p, Scale: s}, "", func(b array.Builder, v parquet.Value) error {
-			x, err := bigDecimal(v, kind, 127)
+		return leafType{&arrow.Decimal128Type{Precision: p, Scale: s}, "", func(b array.Builder, v []byte) error {
+			x, err := bigDecimal(v, 127)
 			if err == nil {
 				b.(*array.Decimal128Builder).Append(decimal128.FromBigInt(x))
 			}
 			return err
 		}}
 	}
-	return leafType{&arrow.Decimal256Type{Precision: p, Scale: s}, "", func(b array.Builder, v parquet.Value) error {
-		x, err := bigDecimal(v, kind, 255)
+	return leafType{&arrow.Decimal256Type{Precision: p, Scale: s}, "", func(b array.Builder, v []byte) error {
+		x, err := bigDecimal(v, 255)
 		if err == nil {
 			b.(*array.Decimal256Builder).Append(decimal256.FromBigInt(x))
 		}
@@ -217,17 +241,10 @@ func decimalType(d *format.DecimalType, kind parquet.Kind) leafType {
 	}}
 }
 
-func bigDecimal(v parquet.Value, kind parquet.Kind, most int) (*big.Int, error) {
-	switch kind {
-	case parquet.Int32:
-		return big.NewInt(int64(v.Int32())), nil
-	case parquet.Int64:
-		return big.NewInt(v.Int64()), nil
-	}
-	b := v.ByteArray()
-	x := new(big.Int).SetBytes(b)
-	if len(b) > 0 && b[0] >= 0x80 {
-		x.Sub(x, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+func bigDecimal(v []byte, most int) (*big.Int, error) {
+	x := new(big.Int).SetBytes(v)
+	if len(v) > 0 && v[0] >= 0x80 {
+		x.Sub(x, new(big.Int).Lsh(big.NewInt(1), uint(8*len(v))))
 	}
 	if x.BitLen() > most {
 		return nil, errors.New("a decimal number is longer than its type")

@@ -4,160 +4,256 @@ import (
 	"bytes"
 	"encoding/base64"
 	"io"
+	"math"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/klauspost/compress/zstd"
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress"
 )
 
-// Bounds of what a writer of Parquet holds. It holds a row group: the library writes one when it has the pages of all columns.
+// Bounds of row groups. Only a page of one column is in memory, and indexes of a column's dictionary; a reader may hold a whole group.
 const (
-	rowGroupBytes   = 24 << 20
-	rowGroupRows    = 1 << 20
-	buffersBytes    = 8 << 20 // of all columns, values that are no page yet
-	dictionaryBytes = 8 << 20 // of all columns
-	pageBytes       = 256 << 10
-	// mostDictionaries is of how many columns equal values are stored once. The table that finds them takes 64 KiB at least.
-	mostDictionaries = 100
+	rowGroupRows  = 1 << 20
+	rowGroupBytes = 128 << 20
+	pageBytes     = 1 << 20
+	pageRows      = 20_000
 )
 
-// parquetWriter writes record batches.
-type parquetWriter struct {
-	w       *parquet.Writer
-	columns []parquetColumn
-	values  []parquet.Value
-	page    int   // bytes
-	flushed int64 // bytes of the row groups before
-	rows    int64 // of the row group
+// parquetEncoder writes row groups column by column.
+type parquetEncoder struct {
+	w       io.Writer
+	sources []source
+	schema  *arrow.Schema
+	columns []*columnWriter
+	zstd    *zstd.Encoder
+	at      int64 // bytes written
+	groups  []writtenGroup
+	rows    int64
+	scratch
 }
 
-type parquetColumn struct {
-	out     *parquet.ColumnWriter
-	value   func(a arrow.Array, i int) parquet.Value
-	def     int // the definition level of an element that is no null
-	waiting int // bytes that are no page yet
+// scratch is memory that the columns use one after the other.
+type scratch struct {
+	levels         levels
+	page, squeezed []byte
 }
 
-func newParquetEncoder(w io.Writer, sources []source) (encoder, error) {
-	schema := schemaOf(sources)
-	each := func(all, least, most int) int { return max(least, min(most, all/len(sources))) }
-	p := &parquetWriter{page: each(buffersBytes, 4<<10, pageBytes)}
-	codec, err := newZstdCodec()
-	if err != nil {
+type writtenGroup struct {
+	rows   int64
+	chunks []writtenChunk
+}
+
+// writtenChunk is what the footer says of a column in a row group.
+type writtenChunk struct {
+	values           int64
+	dictionary, data int64 // where they begin
+	long, short      int64 // bytes
+	encodings        []int
+}
+
+// columnWriter writes the pages of a column.
+type columnWriter struct {
+	p       *parquetEncoder
+	e       *encoding
+	s       source
+	field   arrow.Field
+	maxRep  int
+	maxDef  int
+	builder array.Builder
+	dict    *dictionary // nil if it is not worth it
+	waiting [][]byte    // pages that refer to the dictionary, which is written before them
+	chunk   writtenChunk
+}
+
+func newParquetEncoder(w io.Writer, sources []source) (*parquetEncoder, error) {
+	p := &parquetEncoder{w: w, sources: sources, schema: schemaOf(sources)}
+	var err error
+	// One encoder for all columns: it takes some megabytes.
+	if p.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false)); err != nil {
 		return nil, failed("export", "", err)
 	}
-	o := []parquet.WriterOption{
-		parquet.CreatedBy("kvault", "1", ""), parquet.KeyValueMetadata(arrowSchemaKey, encodeSchema(schema)),
-		parquet.Compression(codec), parquet.DataPageVersion(1), parquet.DataPageStatistics(false), parquet.PageBufferSize(p.page),
-		parquet.DictionaryMaxBytes(int64(each(dictionaryBytes, 4<<10, pageBytes))),
-		parquet.ColumnPageBuffers(parquet.NewChunkBufferPool(each(rowGroupBytes/4, 4<<10, pageBytes))),
-	}
-	table := tableNode{}
-	for _, f := range schema.Fields() {
-		n, value, err := parquetNode(f.Type)
-		if err != nil {
+	for i, f := range p.schema.Fields() {
+		c := &columnWriter{p: p, s: sources[i], field: f, builder: array.NewBuilder(memory.DefaultAllocator, f.Type)}
+		if f.Nullable {
+			c.maxDef++
+		}
+		t := f.Type
+		for list, ok := t.(*arrow.FixedSizeListType); ok; list, ok = t.(*arrow.FixedSizeListType) {
+			t = list.Elem()
+			c.maxRep++
+			c.maxDef++
+		}
+		if c.e, err = encodingOf(t); err != nil {
 			return nil, failed("export", f.Name, err)
 		}
-		if dictionaries[f.Type.ID()] && len(sources) <= mostDictionaries {
-			n = parquet.Encoded(n, &parquet.RLEDictionary)
-		} else if n.Leaf() {
-			n = parquet.Encoded(n, &parquet.Plain)
-		}
-		c := parquetColumn{value: value}
-		if f.Nullable {
-			n, c.def = parquet.Optional(n), 1
-		}
-		switch f.Type.ID() { // the footer would hold the least and the greatest, however long
-		case arrow.STRING, arrow.BINARY, arrow.FIXED_SIZE_BINARY:
-			o = append(o, parquet.SkipPageBounds(f.Name))
-		}
-		table.fields = append(table.fields, parquet.Group{f.Name: n}.Fields()...)
 		p.columns = append(p.columns, c)
 	}
-	p.w = parquet.NewWriter(w, append(o, parquet.NewSchema("schema", table))...)
-	for i, out := range p.w.ColumnWriters() {
-		p.columns[i].out = out
-	}
-	return newBinaryEncoder(sources, schema, p, nil)
+	return p, failed("export", "", p.put([]byte(parquetMagic)))
 }
 
-// dictionaries are the types that often have the same values again and again.
-var dictionaries = map[arrow.Type]bool{arrow.INT64: true, arrow.FLOAT64: true, arrow.STRING: true, arrow.DATE32: true, arrow.TIMESTAMP: true, arrow.FIXED_SIZE_BINARY: true}
-
-// zstdCodec compresses by one encoder. The library makes more of them, and each takes some megabytes.
-type zstdCodec struct {
-	compress.Codec
-	encoder *zstd.Encoder
-}
-
-func newZstdCodec() (*zstdCodec, error) {
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
-		zstd.WithLowerEncoderMem(true), zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false))
-	return &zstdCodec{&parquet.Zstd, e}, err
-}
-
-func (c *zstdCodec) Encode(dst, src []byte) ([]byte, error) {
-	return c.encoder.EncodeAll(src, dst[:0]), nil
-}
-
-func (p *parquetWriter) Write(rec arrow.RecordBatch) error {
-	for i, a := range rec.Columns() {
-		if err := p.write(i, a); err != nil {
-			return failed("export", rec.ColumnName(i), err)
-		}
-	}
-	if p.rows += rec.NumRows(); p.rows < rowGroupRows && p.w.Size()-p.flushed < rowGroupBytes {
-		return nil
-	}
-	err := p.w.Flush()
-	p.flushed, p.rows = p.w.Size(), 0
+func (p *parquetEncoder) put(b []byte) error {
+	n, err := p.w.Write(b)
+	p.at += int64(n)
 	return err
 }
 
-// write writes some elements of a column. The library ends a page only behind as many values as a page may have if all of them are new,
-// and before that it holds them, however long they are.
-func (p *parquetWriter) write(column int, a arrow.Array) error {
-	c := &p.columns[column]
-	for i := range a.Len() {
-		p.values = p.appendElement(p.values, column, a, i, 0, 0, c.def)
-		if len(p.values) < valuesAtOnce && i < a.Len()-1 {
-			continue
+// write writes a row group of at most that many rows, and returns how many they were.
+func (p *parquetEncoder) write(most int64) (int64, error) {
+	rowBytes := 0
+	for _, s := range p.sources {
+		n, err := s.ready(sampleRows)
+		if err != nil {
+			return 0, err
 		}
-		if _, err := c.out.WriteRowValues(p.values); err != nil {
-			return err
+		rowBytes += s.bytes() / max(n, 1)
+	}
+	g := writtenGroup{rows: min(most, rowGroupRows, int64(max(1, rowGroupBytes/max(rowBytes, 1))))}
+	for _, c := range p.columns {
+		if err := c.write(g.rows); err != nil {
+			return 0, err
 		}
-		p.values = p.values[:0]
+		g.chunks = append(g.chunks, c.chunk)
 	}
-	if c.waiting += int(a.Data().SizeInBytes()); c.waiting < p.page {
-		return nil
-	}
-	c.waiting = 0
-	return c.out.Flush()
+	p.groups = append(p.groups, g)
+	p.rows += g.rows
+	return g.rows, nil
 }
 
-func (p *parquetWriter) Close() error { return p.w.Close() }
+// write writes the next rows of the column.
+func (c *columnWriter) write(rows int64) error {
+	c.chunk, c.dict, c.waiting = writtenChunk{data: c.p.at}, nil, nil
+	if c.e.coded && c.maxRep == 0 {
+		c.dict = newDictionary()
+	}
+	for rows > 0 {
+		n, err := c.s.ready(int(min(rows, pageRows)))
+		if err != nil {
+			return err
+		}
+		n = int(min(rows, int64(n)))
+		c.s.build(c.builder, n)
+		a := c.builder.NewArray()
+		err = c.writePage(a)
+		a.Release()
+		if err != nil {
+			return failed("export", c.field.Name, err)
+		}
+		c.s.skip(n)
+		rows -= int64(n)
+	}
+	return failed("export", c.field.Name, c.writeDictionary())
+}
 
-// appendElement appends element i of an array, or its elements if it is a list. def is the definition level of one that is not null.
-func (p *parquetWriter) appendElement(dst []parquet.Value, column int, a arrow.Array, i, rep, depth, def int) []parquet.Value {
-	if a.IsNull(i) {
-		return append(dst, parquet.NullValue().Level(rep, def-1, column))
+func (c *columnWriter) writePage(a arrow.Array) error {
+	l := &c.p.levels
+	l.reps, l.defs, l.plain, l.values = l.reps[:0], l.defs[:0], l.plain[:0], 0
+	if c.e.all != nil && c.maxDef == 0 {
+		l.plain = append(l.plain, c.e.all(a)...)
+		l.values = a.Len()
+	} else {
+		def := uint32(c.maxDef - c.maxRep)
+		for i := range a.Len() {
+			l.add(c.e, a, i, 0, 0, def)
+		}
 	}
-	list, ok := a.(*array.FixedSizeList)
-	if !ok {
-		return append(dst, p.columns[column].value(a, i).Level(rep, def, column))
+	values := max(l.values, len(l.defs))
+	c.chunk.values += int64(values)
+	if c.dict != nil {
+		if indexes, ok := c.dict.encode(c.e, l.plain, l.values); ok {
+			width := max(1, bitsFor(c.dict.n-1))
+			c.p.page = appendHybrid(append(c.appendLevels(c.p.page[:0]), byte(width)), indexes, width)
+			page, err := c.seal(pageData, encodingDictionary, values)
+			c.waiting = append(c.waiting, slices.Clone(page))
+			return err
+		}
+		if err := c.writeDictionary(); err != nil {
+			return err
+		}
 	}
-	start, end := list.ValueOffsets(i)
-	if start == end {
-		return append(dst, parquet.NullValue().Level(rep, def, column))
+	if c.e.physical == physicalBool {
+		l.plain = packBools(l.plain)
 	}
-	for j := start; j < end; j++ {
-		dst = p.appendElement(dst, column, list.ListValues(), int(j), rep, depth+1, def+1)
-		rep = depth + 1
+	c.p.page = append(c.appendLevels(c.p.page[:0]), l.plain...)
+	page, err := c.seal(pageData, encodingPlain, values)
+	if err != nil {
+		return err
 	}
+	return c.p.put(page)
+}
+
+// writeDictionary writes the dictionary and the pages that refer to it. Later pages do without.
+func (c *columnWriter) writeDictionary() error {
+	if c.dict == nil {
+		return nil
+	}
+	d := c.dict
+	if c.dict = nil; len(c.waiting) == 0 {
+		return nil
+	}
+	c.p.page = append(c.p.page[:0], d.plain...)
+	page, err := c.seal(pageDictionary, encodingPlain, d.n)
+	if err != nil {
+		return err
+	}
+	c.chunk.dictionary = c.p.at
+	if err := c.p.put(page); err != nil {
+		return err
+	}
+	c.chunk.data = c.p.at
+	for _, page := range c.waiting {
+		if err := c.p.put(page); err != nil {
+			return err
+		}
+	}
+	c.waiting = nil
+	return nil
+}
+
+func (c *columnWriter) appendLevels(dst []byte) []byte {
+	return appendLevels(appendLevels(dst, c.p.levels.reps, c.maxRep), c.p.levels.defs, c.maxDef)
+}
+
+func appendLevels(dst []byte, levels []uint32, most int) []byte {
+	if most == 0 {
+		return dst
+	}
+	start := len(dst)
+	dst = appendHybrid(append(dst, 0, 0, 0, 0), levels, bitsFor(most))
+	putLength(dst[start:], len(dst)-start-4)
 	return dst
+}
+
+// seal compresses the page that has been gathered, and puts its header before it.
+func (c *columnWriter) seal(kind, encoding, values int) ([]byte, error) {
+	if len(c.p.page) > math.MaxInt32 {
+		return nil, tooLong(len(c.p.page))
+	}
+	h := pageHeader{kind: kind, encoding: encoding, values: values, long: len(c.p.page)}
+	body := c.p.zstd.EncodeAll(c.p.page, c.p.squeezed[:0])
+	if c.p.squeezed = body; len(body) > math.MaxInt32 {
+		return nil, tooLong(len(body))
+	}
+	h.short = len(body)
+	head := h.appendTo(nil)
+	c.chunk.long += int64(len(head) + h.long)
+	c.chunk.short += int64(len(head) + h.short)
+	if !slices.Contains(c.chunk.encodings, encoding) {
+		c.chunk.encodings = append(c.chunk.encodings, encoding)
+	}
+	return append(head, body...), nil
+}
+
+func (p *parquetEncoder) close() error {
+	for _, c := range p.columns {
+		c.builder.Release()
+	}
+	f := p.footer()
+	f = append(f, 0, 0, 0, 0)
+	putLength(f[len(f)-4:], len(f)-4)
+	return p.put(append(f, parquetMagic...))
 }
 
 // encodeSchema is the form in which other programs leave the schema that a table has in Arrow.

@@ -1,0 +1,234 @@
+package exchange
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// valueReader returns the values of a page one after the other, as the encoding PLAIN has them: little-endian numbers, one byte for
+// a truth value. A value is good until the next page is read; of some encodings, until the next value.
+type valueReader interface {
+	next() ([]byte, error)
+}
+
+// plain reads the encoding PLAIN.
+func (l *leaf) plain(data []byte) (valueReader, error) {
+	switch l.physical {
+	case physicalBool:
+		return &bitValues{bits: data}, nil
+	case physicalBytes:
+		return &byteValues{data}, nil
+	}
+	if l.width == 0 {
+		return nil, errors.New("values of no bytes")
+	}
+	return &fixedValues{data, l.width}, nil
+}
+
+// reader reads the values of a page.
+func (p *pages) reader(h *pageHeader, data []byte) (valueReader, error) {
+	l := p.leaf
+	switch h.encoding {
+	case encodingPlain:
+		return l.plain(data)
+	case encodingDictionary, encodingPlainDictionary:
+		if len(data) == 0 { // there are nulls only
+			return &fixedValues{nil, 1}, nil
+		}
+		return &entries{p.dictionary, hybrid{data: data[1:], width: uint(data[0])}}, nil
+	case encodingRLE:
+		if l.physical == physicalBool && len(data) >= 4 {
+			return &runValues{hybrid: hybrid{data: data[4:], width: 1}}, nil
+		}
+	case encodingDelta:
+		if l.physical == physicalInt32 || l.physical == physicalInt64 {
+			d, err := newDelta(data)
+			return &deltaValues{delta: d, width: l.width}, err
+		}
+	case encodingDeltaLength:
+		if l.physical == physicalBytes {
+			return newLengthValues(data, h.values)
+		}
+	case encodingDeltaBytes:
+		if l.physical == physicalBytes || l.physical == physicalFixed {
+			return newPrefixValues(data, h.values)
+		}
+	case encodingSplit:
+		if l.width > 0 && l.physical != physicalBool {
+			return &splitValues{data: data, n: len(data) / l.width, value: make([]byte, l.width)}, nil
+		}
+	}
+	return nil, fmt.Errorf("encoding number %d is not supported for values of physical type %d: %w", h.encoding, l.physical, kvault.ErrUnsupported)
+}
+
+type fixedValues struct {
+	data  []byte
+	width int
+}
+
+func (v *fixedValues) next() ([]byte, error) {
+	if len(v.data) < v.width {
+		return nil, errPageShort
+	}
+	x := v.data[:v.width]
+	v.data = v.data[v.width:]
+	return x, nil
+}
+
+type byteValues struct{ data []byte }
+
+func (v *byteValues) next() ([]byte, error) {
+	if len(v.data) < 4 {
+		return nil, errPageShort
+	}
+	n := uint64(binary.LittleEndian.Uint32(v.data))
+	rest := v.data[4:]
+	if n > uint64(len(rest)) {
+		return nil, errPageShort
+	}
+	v.data = rest[n:]
+	return rest[:n], nil
+}
+
+var truths = [...][]byte{{0}, {1}}
+
+type bitValues struct {
+	bits []byte
+	at   int
+}
+
+func (v *bitValues) next() ([]byte, error) {
+	if v.at>>3 >= len(v.bits) {
+		return nil, errPageShort
+	}
+	x := v.bits[v.at>>3] >> (v.at & 7) & 1
+	v.at++
+	return truths[x], nil
+}
+
+type runValues struct{ hybrid }
+
+func (v *runValues) next() ([]byte, error) {
+	x, err := v.hybrid.next()
+	return truths[x&1], err
+}
+
+// entries are values in a dictionary.
+type entries struct {
+	dictionary [][]byte
+	hybrid
+}
+
+func (v *entries) next() ([]byte, error) {
+	i, err := v.hybrid.next()
+	if err != nil {
+		return nil, err
+	}
+	if uint64(i) >= uint64(len(v.dictionary)) {
+		return nil, fmt.Errorf("entry %d of a dictionary of %d", i, len(v.dictionary))
+	}
+	return v.dictionary[i], nil
+}
+
+type deltaValues struct {
+	*delta
+	width int
+	value [8]byte
+}
+
+func (v *deltaValues) next() ([]byte, error) {
+	x, err := v.delta.next()
+	binary.LittleEndian.PutUint64(v.value[:], uint64(x))
+	return v.value[:v.width], err
+}
+
+// lengthValues have the lengths of all before their bytes.
+type lengthValues struct {
+	lengths *delta
+	data    []byte
+}
+
+func newLengthValues(data []byte, most int) (*lengthValues, error) {
+	lengths, rest, err := splitDelta(data, most)
+	return &lengthValues{lengths, rest}, err
+}
+
+// splitDelta returns a reader of the integers at the beginning of data, and what is behind them.
+func splitDelta(data []byte, most int) (*delta, []byte, error) {
+	look, err := newDelta(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	rest, err := look.rest(most)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := newDelta(data)
+	return d, rest, err
+}
+
+func (v *lengthValues) next() ([]byte, error) {
+	n, err := v.lengths.next()
+	if err != nil {
+		return nil, err
+	}
+	if n < 0 || n > int64(len(v.data)) {
+		return nil, errPageShort
+	}
+	x := v.data[:n]
+	v.data = v.data[n:]
+	return x, nil
+}
+
+// prefixValues leave out what a value has in common with the one before.
+type prefixValues struct {
+	prefixes *delta
+	suffixes *lengthValues
+	value    []byte
+}
+
+func newPrefixValues(data []byte, most int) (*prefixValues, error) {
+	prefixes, rest, err := splitDelta(data, most)
+	if err != nil {
+		return nil, err
+	}
+	suffixes, err := newLengthValues(rest, most)
+	return &prefixValues{prefixes: prefixes, suffixes: suffixes}, err
+}
+
+func (v *prefixValues) next() ([]byte, error) {
+	n, err := v.prefixes.next()
+	if err != nil {
+		return nil, err
+	}
+	suffix, err := v.suffixes.next()
+	if err != nil {
+		return nil, err
+	}
+	if n < 0 || n > int64(len(v.value)) {
+		return nil, errPageShort
+	}
+	v.value = append(v.value[:n], suffix...)
+	return v.value, nil
+}
+
+// splitValues have the first bytes of all, then the second ones, and so on.
+type splitValues struct {
+	data  []byte
+	n, at int
+	value []byte
+}
+
+func (v *splitValues) next() ([]byte, error) {
+	if v.at >= v.n {
+		return nil, errPageShort
+	}
+	for i := range v.value {
+		v.value[i] = v.data[i*v.n+v.at]
+	}
+	v.at++
+	return v.value, nil
+}
