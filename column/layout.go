@@ -73,27 +73,8 @@ var errPart = &worded{"it is a part of another column", kvault.ErrInvalid}
 
 // find looks for the arrays of the column. The kind that is probably there counts first.
 func find(ctx context.Context, a engine.Arrays, name string, variable bool) (*parts, error) {
-	list, err := a.ArraysNamed(ctx, name, name+dataSuffix, name+indexSuffix, name+validSuffix)
-	if err != nil {
-		return nil, err
-	}
-	named := func(suffix string) *engine.Array {
-		i := slices.IndexFunc(list, func(arr engine.Array) bool { return arr.Name == name+suffix })
-		if i < 0 {
-			return nil
-		}
-		return &list[i]
-	}
 	for range 2 {
-		var p *parts
-		if variable {
-			p, err = variableOf(named(dataSuffix), named(indexSuffix))
-		} else {
-			p, err = fixedOf(ctx, a, named(""))
-		}
-		if err == nil && p != nil {
-			p.valid, err = companion(named(validSuffix))
-		}
+		p, err := findKind(ctx, a, name, variable)
 		if p != nil || err != nil {
 			return p, err
 		}
@@ -103,6 +84,34 @@ func find(ctx context.Context, a engine.Arrays, name string, variable bool) (*pa
 		return nil, err // as for a column in a layout of another program
 	}
 	return nil, &worded{"there is no such column", kvault.ErrNotFound}
+}
+
+// findKind looks for the arrays of a column of elements of one size, or of several. It is nil if there are none.
+func findKind(ctx context.Context, a engine.Arrays, name string, variable bool) (p *parts, err error) {
+	names := []string{name, name + validSuffix}
+	if variable {
+		names = []string{name + dataSuffix, name + indexSuffix, name + validSuffix}
+	}
+	list, err := a.ArraysNamed(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	named := func(name string) *engine.Array {
+		i := slices.IndexFunc(list, func(arr engine.Array) bool { return arr.Name == name })
+		if i < 0 {
+			return nil
+		}
+		return &list[i]
+	}
+	if variable {
+		p, err = variableOf(named(names[0]), named(names[1]))
+	} else {
+		p, err = fixedOf(ctx, a, named(name))
+	}
+	if err == nil && p != nil {
+		p.valid, err = companion(named(name + validSuffix))
+	}
+	return p, err
 }
 
 func findFixed(ctx context.Context, a engine.Arrays, name string) (*parts, error) {

@@ -56,6 +56,11 @@ func encode[T any](c Codec[T], xs ...T) (*run, error) {
 		return r, nil
 	}
 	r.lent = true
+	if r.size > 0 {
+		r.data = make([]byte, 0, len(xs)*r.size)
+	} else {
+		r.ends = make([]int, 0, len(xs))
+	}
 	longest := longestElement
 	if _, nullable := c.(withNulls); nullable {
 		longest++ // the element and what says that it is there

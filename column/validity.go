@@ -3,6 +3,7 @@ package column
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -51,14 +52,33 @@ func (l *withValidity) read(ctx context.Context, from, to int64, r *run) error {
 		r.size++
 	}
 	dst := r.fill(int64(len(l.buf.data) + n))
+	if r.size > 0 {
+		interleave(dst, flags, l.buf.data, r.size)
+		return nil
+	}
 	for i := range n {
 		dst[0] = flags[i]
 		dst = dst[1+copy(dst[1:], l.buf.at(i)):]
-		if r.size == 0 {
-			r.ends = append(r.ends, l.buf.start(i+1)+i+1)
-		}
+		r.ends = append(r.ends, l.buf.start(i+1)+i+1)
 	}
 	return nil
+}
+
+// interleave is the reverse of separate.
+func interleave(all, flags, data []byte, size int) {
+	if size == 9 {
+		for i, flag := range flags {
+			b := all[9*i:][:9]
+			b[0] = flag
+			binary.LittleEndian.PutUint64(b[1:], binary.LittleEndian.Uint64(data[8*i:]))
+		}
+		return
+	}
+	for i, flag := range flags {
+		b := all[size*i:][:size]
+		b[0] = flag
+		copy(b[1:], data[(size-1)*i:])
+	}
 }
 
 // flags are those of n elements from number from on. Elements that another program appended to the data alone are there.
@@ -96,17 +116,36 @@ func parted(r *run) (data, flags *run) {
 	n := r.len()
 	data, flags = &run{data: make([]byte, 0, len(r.data)-n)}, &run{size: 1, data: make([]byte, 0, n)}
 	if r.size > 0 {
-		data.size = r.size - 1
+		data.size, flags.data = r.size-1, flags.data[:n]
+		data.data = data.data[:cap(data.data)]
+		separate(data.data, flags.data, r.data, r.size)
+		return data, flags
 	}
+	data.ends = make([]int, 0, n)
 	for i := range n {
 		b := r.at(i)
 		flags.data = append(flags.data, b[0])
 		data.data = append(data.data, b[1:]...)
-		if r.size == 0 {
-			data.ends = append(data.ends, len(data.data))
-		}
+		data.ends = append(data.ends, len(data.data))
 	}
 	return data, flags
+}
+
+// separate takes apart encoded elements of one size. Most are of 9 bytes, for which copy costs more than what it copies.
+func separate(data, flags, all []byte, size int) {
+	if size == 9 {
+		for i := range flags {
+			b := all[9*i:][:9]
+			flags[i] = b[0]
+			binary.LittleEndian.PutUint64(data[8*i:], binary.LittleEndian.Uint64(b[1:]))
+		}
+		return
+	}
+	for i := range flags {
+		b := all[size*i:][:size]
+		flags[i] = b[0]
+		copy(data[(size-1)*i:], b[1:])
+	}
 }
 
 func (l *withValidity) append(ctx context.Context, r *run) error {

@@ -38,15 +38,15 @@ func isNull(a arrow.Array, i int) bool {
 	return a.IsNull(i) || a.DataType().ID() == arrow.NULL
 }
 
-// textOf returns element i of an array of texts.
+// textOf returns element i of an array of texts, in the memory of the array.
 func textOf(a arrow.Array, i int) (string, bool) {
 	switch a := a.(type) {
 	case *array.String:
-		return strings.Clone(a.Value(i)), true
+		return a.Value(i), true
 	case *array.LargeString:
-		return strings.Clone(a.Value(i)), true
+		return a.Value(i), true
 	case *array.StringView:
-		return strings.Clone(a.Value(i)), true
+		return a.Value(i), true
 	}
 	return "", false
 }

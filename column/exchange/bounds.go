@@ -16,7 +16,7 @@ var (
 	mostColumns = 1 << 20
 )
 
-func tooLong() error {
+func rowTooLong() error {
 	return fmt.Errorf("the row has more than %d bytes: %w", longestRow, kvault.ErrTooLarge)
 }
 
@@ -32,7 +32,7 @@ type rowReader struct {
 
 func (r *rowReader) Read(p []byte) (int, error) {
 	if r.read-r.start > longestRow {
-		return 0, tooLong()
+		return 0, rowTooLong()
 	}
 	n, err := r.r.Read(p)
 	r.read += int64(n)

@@ -61,7 +61,7 @@ func (c *csvReader) next() error {
 				return c.err
 			}
 			if int64(c.end-c.at) > longestRow {
-				return fmt.Errorf("line %d: %w", c.first, tooLong())
+				return fmt.Errorf("line %d: %w", c.first, rowTooLong())
 			}
 			c.fill()
 			continue

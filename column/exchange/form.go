@@ -32,9 +32,13 @@ type form[T any] struct {
 	fromJSON func(v any) (T, error)
 	// fromArrow returns element i of an array of any type it understands.
 	fromArrow func(a arrow.Array, i int) (T, error)
-	nulls     bool           // fromArrow takes nulls
-	null      func(x T) bool // whether x is a null, of a nullable column
-	size      func(x T) int  // about how many bytes an element takes beside the T
+	// values, if not nil, returns all values of an array that has them as they are in memory, or nil.
+	values func(a arrow.Array) []T
+	// take, if not nil, appends n elements of an array at once if values can give them.
+	take  func(dst []T, a arrow.Array, from, n int) ([]T, bool)
+	nulls bool           // fromArrow takes nulls
+	null  func(x T) bool // whether x is a null, of a nullable column
+	size  func(x T) int  // about how many bytes an element takes beside the T
 }
 
 func unsupported(name, typ string) error {
@@ -90,11 +94,38 @@ var intForm = &form[int64]{
 		return parseInt(text)
 	},
 	fromArrow: intOf,
+	values:    int64s,
+	take:      taking(int64s),
 	size:      func(int64) int { return 0 },
 }
 
 // unpadded is the text of a number without the spaces that tables are aligned by.
 func unpadded(text string) string { return strings.Trim(text, " ") }
+
+func int64s(a arrow.Array) []int64 {
+	if a, ok := a.(*array.Int64); ok {
+		return a.Int64Values()
+	}
+	return nil
+}
+
+func float64s(a arrow.Array) []float64 {
+	if a, ok := a.(*array.Float64); ok {
+		return a.Float64Values()
+	}
+	return nil
+}
+
+// taking takes elements of which none is null.
+func taking[T any](values func(arrow.Array) []T) func(dst []T, a arrow.Array, from, n int) ([]T, bool) {
+	return func(dst []T, a arrow.Array, from, n int) ([]T, bool) {
+		all := values(a)
+		if len(all) < from+n || n == 0 || a.NullN() > 0 {
+			return dst, false
+		}
+		return append(dst, all[from:from+n]...), true
+	}
+}
 
 func parseInt(text string) (int64, error) {
 	x, err := strconv.ParseInt(text, 10, 64)
@@ -165,7 +196,9 @@ var floatForm = &form[float64]{
 		}
 		return 0, wrongArrow(a, "f64")
 	},
-	size: func(float64) int { return 0 },
+	values: float64s,
+	take:   taking(float64s),
+	size:   func(float64) int { return 0 },
 }
 
 func parseFloat(text string) (float64, error) {
@@ -178,11 +211,17 @@ func parseFloat(text string) (float64, error) {
 
 func finite(x float64) bool { return !math.IsInf(x, 0) && !math.IsNaN(x) }
 
+// textFormOf is textForm for a type of texts. UTF-8 of any length takes all that is parsed.
+func textFormOf(typ string) *form[string] {
+	f := *textForm
+	f.picky = typ != "str:utf8"
+	return &f
+}
+
 var textForm = &form[string]{
 	text:   func(dst []byte, x string) []byte { return append(dst, x...) },
 	json:   jsonString,
 	quoted: true,
-	picky:  true,
 	arrow:  arrow.BinaryTypes.String,
 	build:  func(b array.Builder, xs []string) { b.(*array.StringBuilder).AppendValues(xs, nil) },
 	parse: func(text string) (string, error) {

@@ -90,6 +90,17 @@ func sample(ctx context.Context, in decoder, o *InferOptions) ([]*guess, error) 
 			wanted = -1 // the file says the types, and of nulls only that there may be some
 		}
 	}
+	if told, ok := in.(interface {
+		nulls(column int) (some, known bool)
+	}); ok && wanted < 0 {
+		for i, g := range p.sinks {
+			if g, ok := g.(*guess); ok {
+				if some, known := told.nulls(i); known {
+					g.nulls, p.sinks[i] = some, nil
+				}
+			}
+		}
+	}
 	for rows := int64(0); ; {
 		if err := ctx.Err(); err != nil {
 			return nil, failed("infer", "", err)

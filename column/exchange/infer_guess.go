@@ -63,9 +63,11 @@ func (g *guess) addJSON(v any) error {
 	return nil
 }
 
-func (g *guess) addArrow(a arrow.Array, i int) error {
-	g.nulls = g.nulls || isNull(a, i)
-	return nil
+func (g *guess) addArrows(a arrow.Array, from, n int) (int, error) {
+	for i := from; i < from+n && !g.nulls; i++ {
+		g.nulls = isNull(a, i)
+	}
+	return n, nil
 }
 
 func (g *guess) write(context.Context) error { return nil }

@@ -39,6 +39,9 @@ func nullForm[T any](formOf func(typ string) *form[T]) func(typ string) *form[co
 			},
 			size: func(x column.Null[T]) int { return of.size(x.V) },
 		}
+		if of.values != nil {
+			f.take = takingNulls(of.values)
+		}
 		if of.refuse != nil {
 			f.refuse = func(x column.Null[T]) error {
 				if !x.Valid {
@@ -48,6 +51,24 @@ func nullForm[T any](formOf func(typ string) *form[T]) func(typ string) *form[co
 			}
 		}
 		return f
+	}
+}
+
+// takingNulls takes elements that may be null.
+func takingNulls[T any](values func(arrow.Array) []T) func(dst []column.Null[T], a arrow.Array, from, n int) ([]column.Null[T], bool) {
+	return func(dst []column.Null[T], a arrow.Array, from, n int) ([]column.Null[T], bool) {
+		all := values(a)
+		if len(all) < from+n || n == 0 {
+			return dst, false
+		}
+		for i, x := range all[from : from+n] {
+			if a.IsNull(from + i) {
+				dst = append(dst, column.Null[T]{})
+			} else {
+				dst = append(dst, column.Null[T]{V: x, Valid: true})
+			}
+		}
+		return dst, true
 	}
 }
 

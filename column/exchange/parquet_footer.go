@@ -86,6 +86,8 @@ type columnChunk struct {
 	start, end int64
 	elsewhere  bool // in another file
 	encrypted  bool
+	nulls      int64 // if counted
+	counted    bool
 }
 
 const parquetMagic = "PAR1"
@@ -245,6 +247,16 @@ func readChunk(c *compact, t byte) (k columnChunk) {
 	return k
 }
 
+func (k *columnChunk) readStatistics(c *compact, t byte) {
+	c.fields(t, func(id int64, t byte) bool {
+		if id != 3 {
+			return false
+		}
+		k.nulls, k.counted = c.int(t), true
+		return true
+	})
+}
+
 func (k *columnChunk) read(c *compact, t byte) {
 	var data, dictionary, size int64
 	c.fields(t, func(id int64, t byte) bool {
@@ -261,6 +273,8 @@ func (k *columnChunk) read(c *compact, t byte) {
 			data = c.int(t)
 		case 11:
 			dictionary = c.int(t)
+		case 12:
+			k.readStatistics(c, t)
 		default:
 			return false
 		}

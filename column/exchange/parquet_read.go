@@ -112,11 +112,9 @@ func (d *parquetDecoder) some(g *rowGroup, s sink) error {
 	}
 	a := d.builder.NewArray()
 	defer a.Release()
-	for i := range count {
-		if err := s.addArrow(a, i); err != nil {
-			return err
-		}
-		d.rows++
+	added, err := s.addArrows(a, 0, count)
+	if d.rows += int64(added); err != nil {
+		return err
 	}
 	if d.rows < g.rows {
 		return nil
@@ -296,4 +294,23 @@ func (l *leaf) read(b array.Builder) error {
 		return err
 	}
 	return l.advance()
+}
+
+// nulls says whether a column has nulls, if the footer counts them in every row group.
+func (d *parquetDecoder) nulls(column int) (some, known bool) {
+	l := d.columns[column].leaf
+	if l == nil {
+		return false, false
+	}
+	if l.maxDef == 0 {
+		return false, true
+	}
+	for i := range d.groups {
+		k := &d.groups[i].chunks[l.index]
+		if !k.counted {
+			return false, false
+		}
+		some = some || k.nulls > 0
+	}
+	return some, true
 }

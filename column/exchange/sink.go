@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -16,7 +17,8 @@ type sink interface {
 	// addText does not keep text. null says that it stands for null; where the column holds none, an empty text is taken as it is.
 	addText(text string, null bool) error
 	addJSON(v any) error
-	addArrow(a arrow.Array, i int) error
+	// addArrows adds n elements of an array, from number from on, and returns how many went well.
+	addArrows(a arrow.Array, from, n int) (int, error)
 	// nullable says whether addNull is possible.
 	nullable() bool
 	addNull() error
@@ -125,6 +127,25 @@ func (g *gathering[T]) addNull() error {
 		return &misfit{column: g.c.Name(), err: wrongType(nil, "a value")}
 	}
 	return g.add(null, nil)
+}
+
+func (g *gathering[T]) addArrows(a arrow.Array, from, n int) (int, error) {
+	if cap(g.xs)-len(g.xs) < n {
+		g.xs = slices.Grow(g.xs, max(n, len(g.xs))) // append would move large slices more often
+	}
+	if g.form.take != nil {
+		if xs, ok := g.form.take(g.xs, a, from, n); ok {
+			g.xs = xs
+			g.all.bytes += n * int(unsafe.Sizeof(xs[0]))
+			return n, g.all.write(false)
+		}
+	}
+	for i := range n {
+		if err := g.addArrow(a, from+i); err != nil {
+			return i, err
+		}
+	}
+	return n, nil
 }
 
 func (g *gathering[T]) addArrow(a arrow.Array, i int) error {

@@ -256,10 +256,8 @@ func (d *arrowDecoder) next(sinks []sink) (rows int, err error) {
 		if s == nil {
 			continue
 		}
-		for row := range n {
-			if err := s.addArrow(d.rec.Column(i), d.at+row); err != nil {
-				return row, err
-			}
+		if row, err := s.addArrows(d.rec.Column(i), d.at, n); err != nil {
+			return row, err
 		}
 	}
 	d.at += n

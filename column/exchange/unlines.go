@@ -74,7 +74,7 @@ func (d *lineDecoder) line() (string, error) {
 	line := slices.Clone(part)
 	for err == bufio.ErrBufferFull {
 		if int64(len(line)) > longestRow {
-			return "", tooLong()
+			return "", rowTooLong()
 		}
 		part, err = d.r.ReadSlice('\n')
 		line = append(line, part...)

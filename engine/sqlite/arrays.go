@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
@@ -63,24 +62,19 @@ func (x *tx) Array(ctx context.Context, name string) (a engine.Array, err error)
 func (x *tx) ArraysNamed(ctx context.Context, names ...string) (list []engine.Array, err error) {
 	err = x.in(ctx, func(ses *session) error {
 		there, err := ses.findArrays()
-		if err != nil || !there || len(names) == 0 {
+		if err != nil || !there {
 			return err
 		}
-		st, err := ses.c.Prepare(ses.arrays.selectArray() + ` WHERE name IN (?` + strings.Repeat(`, ?`, len(names)-1) + `)`)
-		if err != nil {
-			return err
-		}
-		defer st.Reset()
-		for i, name := range names {
-			st.Text(i+1, name)
-		}
-		for {
-			row, err := st.Step()
-			if err != nil || !row {
+		// One statement for all of the names would make a table of them each time.
+		for _, name := range names {
+			switch arr, err := ses.array(name); {
+			case err == nil:
+				list = append(list, arr)
+			case !errors.Is(err, engine.ErrNotFound):
 				return err
 			}
-			list = append(list, ses.arrays.scan(st))
 		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
