@@ -61,7 +61,7 @@ func (j *joined) append(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	list := &run{size: 8}
+	list := &run{size: 8, data: make([]byte, 0, 8*r.len())}
 	for i := range r.len() {
 		list.data = binary.LittleEndian.AppendUint64(list.data, uint64(end)+uint64(r.start(i+1)))
 	}

@@ -19,7 +19,7 @@ type tail struct {
 
 // place writes elements behind the tail, and returns their index entries. An empty one lies where the next would.
 func (s *scattered) place(ctx context.Context, r *run, t tail) (*run, error) {
-	list := &run{size: entryBytes}
+	list := &run{size: entryBytes, data: make([]byte, 0, entryBytes*r.len())}
 	for i := range r.len() {
 		n := int64(r.start(i+1) - r.start(i))
 		if n > math.MaxInt32 {

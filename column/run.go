@@ -48,6 +48,9 @@ func (r *run) start(i int) int {
 
 func (r *run) at(i int) []byte { return r.data[r.start(i):r.start(i+1)] }
 
+// roomAhead is how much room there is for most elements that differ in size.
+const roomAhead = 64
+
 // encode makes a run of elements.
 func encode[T any](c Codec[T], xs ...T) (*run, error) {
 	r := &run{size: c.Size()}
@@ -66,6 +69,9 @@ func encode[T any](c Codec[T], xs ...T) (*run, error) {
 		longest++ // the element and what says that it is there
 	}
 	for i, x := range xs {
+		if n := len(r.data); r.size == 0 && cap(r.data)-n < roomAhead && n < 16*pageBytes {
+			r.data = slices.Grow(r.data, max(n, roomAhead)) // append would move a long run more often
+		}
 		before := len(r.data)
 		data, err := c.Append(r.data, x)
 		if err != nil {

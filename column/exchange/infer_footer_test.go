@@ -3,6 +3,8 @@ package exchange_test
 import (
 	"bytes"
 	"encoding/binary"
+	"os"
+	"slices"
 	"testing"
 
 	"github.com/kohakuvault/kvault"
@@ -10,8 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/column/exchange"
 )
 
-// Where the footer tells of nulls, Infer reads no values.
-func TestInferReadsNullsInFooter(t *testing.T) {
+// Where the schema says that there are no nulls, Infer reads no values.
+func TestInferReadsNoValuesWithoutNulls(t *testing.T) {
 	ctx := t.Context()
 	v, err := kvault.Open(ctx, t.TempDir()+"/v.kv", nil)
 	if err != nil {
@@ -22,20 +24,13 @@ func TestInferReadsNullsInFooter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sparse, err := column.Create(ctx, v, "sparse", column.Nullable(column.Int64), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for i := range int64(1000) {
 		if err := plain.Append(ctx, i); err != nil {
 			t.Fatal(err)
 		}
-		if err := sparse.Append(ctx, column.Null[int64]{V: i, Valid: i != 999}); err != nil {
-			t.Fatal(err)
-		}
 	}
 	var file bytes.Buffer
-	if _, err := exchange.Export(ctx, v, &file, exchange.Parquet, []string{"plain", "sparse"}, nil); err != nil {
+	if _, err := exchange.Export(ctx, v, &file, exchange.Parquet, []string{"plain"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	b := file.Bytes()
@@ -45,7 +40,29 @@ func TestInferReadsNullsInFooter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(found) != 2 || found[0].Type != "i64" || found[1].Type != "i64:null" {
+	if len(found) != 1 || found[0].Type != "i64" {
 		t.Errorf("found %+v", found)
+	}
+}
+
+// Where the footer counts nulls, Infer reads no values either, and finds what it finds by reading them.
+func TestInferBelievesCountsOfNulls(t *testing.T) {
+	b, err := os.ReadFile("testdata/types.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns := exchange.ImportOptions{Columns: []string{"i8", "i64", "f32"}}
+	want, err := exchange.Infer(t.Context(), bytes.NewReader(b), exchange.Parquet, &exchange.InferOptions{ImportOptions: columns, Rows: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	footer := int(binary.LittleEndian.Uint32(b[len(b)-8:]))
+	clear(b[4 : len(b)-8-footer])
+	found, err := exchange.Infer(t.Context(), bytes.NewReader(b), exchange.Parquet, &exchange.InferOptions{ImportOptions: columns})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 3 || !slices.Equal(found, want) {
+		t.Errorf("found %+v, want %+v", found, want)
 	}
 }
