@@ -100,6 +100,7 @@ func (k *checkpointer) finish() {
 	if long > max(3*k.threshold, 2*k.waitedAt) {
 		k.truncate()
 	}
+	k.waitForIdle(idleTime) // for what a reader kept from being copied, if no commit follows
 }
 
 // copy copies what it can of the log into the file, and says whether that was all. The next commit

@@ -112,6 +112,32 @@ func TestIdleLogIsCopied(t *testing.T) {
 	eventually(t, "the log is copied", func() bool { return copied(t, s) })
 }
 
+// A long log that a reader kept from being copied is copied once the reader has ended, also if no commit follows.
+func TestLongLogIsCopiedAfterAReader(t *testing.T) {
+	s, _ := openShort(t, Options{})
+	early, err := s.Begin(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := early.Stat(t.Context(), "a0"); !errors.Is(err, engine.ErrNotFound) {
+		t.Fatal(err)
+	}
+	fill(t, s, "a", 150)
+	w := s.writer
+	eventually(t, "the background checkpoint has ended", func() bool {
+		w.turn <- struct{}{}
+		defer w.release()
+		return w.ckpt.pass == nil && w.ckpt.triedAt > 0
+	})
+	if copied(t, s) {
+		t.Error("what an earlier snapshot needs was overwritten")
+	}
+	if err := early.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the log is copied", func() bool { return copied(t, s) })
+}
+
 // What is copied beside the commits bounds the log, however fast they come.
 func TestLogStaysShort(t *testing.T) {
 	s, path := openShort(t, Options{})
