@@ -109,7 +109,7 @@ func findKind(ctx context.Context, a engine.Arrays, name string, variable bool) 
 		p, err = fixedOf(ctx, a, named(name))
 	}
 	if err == nil && p != nil {
-		p.valid, err = companion(named(name + validSuffix))
+		p.valid, err = companion(p, named(name+validSuffix))
 	}
 	return p, err
 }

@@ -74,6 +74,7 @@ func describe(arrays []engine.Array) (list []Info, ids []int64) {
 		return data, index
 	}
 	var isColumn func(name string) bool
+	var validates func(arr *engine.Array, whole string) bool
 	isColumn = func(name string) bool {
 		if data, _ := pair(name); data != nil {
 			return true
@@ -90,7 +91,14 @@ func describe(arrays []engine.Array) (list []Info, ids []int64) {
 			}
 		}
 		whole, cut := strings.CutSuffix(name, validSuffix)
-		return !cut || arr.Type != validityType || !isColumn(whole)
+		return !cut || !validates(arr, whole)
+	}
+	validates = func(arr *engine.Array, whole string) bool {
+		if data, index := pair(whole); data != nil {
+			return isCompanion(arr, data, index)
+		}
+		data := byName[whole]
+		return data != nil && isCompanion(arr, data, nil) && isColumn(whole)
 	}
 	for _, arr := range arrays {
 		if whole, cut := strings.CutSuffix(arr.Name, indexSuffix); cut {
@@ -105,11 +113,11 @@ func describe(arrays []engine.Array) (list []Info, ids []int64) {
 			}
 		}
 		whole, cut := strings.CutSuffix(arr.Name, validSuffix)
-		if cut && arr.Type == validityType && isColumn(whole) {
+		if cut && validates(&arr, whole) {
 			continue // told with its data
 		}
 		valid := byName[info.Name+validSuffix]
-		info.Type = typeOf(info.Type, valid != nil && valid.Type == validityType)
+		info.Type = typeOf(info.Type, valid != nil && validates(valid, info.Name))
 		if strings.HasSuffix(info.Type, nullSuffix) && info.Size > 0 {
 			info.Size++
 		}

@@ -40,6 +40,12 @@ func migrate(ctx context.Context, a engine.Arrays, name string, p *parts, old *j
 		}
 	}
 	next := &scattered{data: stream{a, made[0]}, index: fixed{stream{a, made[1]}}}
+	after := &parts{data: made[0], index: &made[1]}
+	if p.valid != nil {
+		if after.valid, err = renewed(ctx, a, name+validSuffix+suffix, p.valid); err != nil {
+			return err
+		}
+	}
 	r := new(run)
 	for from, n := int64(0), old.length(); from < n; {
 		if err := old.read(ctx, from, n, r); err != nil {
@@ -50,8 +56,29 @@ func migrate(ctx context.Context, a engine.Arrays, name string, p *parts, old *j
 		}
 		from += int64(r.len())
 	}
-	if err := (&parts{data: p.data, index: p.index}).drop(ctx, a); err != nil {
+	if err := p.drop(ctx, a); err != nil {
 		return err
 	}
-	return (&parts{data: made[0], index: &made[1]}).rename(ctx, a, name)
+	return after.rename(ctx, a, name)
+}
+
+// renewed copies the companion of a column whose other arrays have been made anew: see isCompanion.
+func renewed(ctx context.Context, a engine.Arrays, name string, valid *engine.Array) (*engine.Array, error) {
+	made := companionOf("", valid.MaxChunk)
+	made.Name = name
+	made, err := a.CreateArray(ctx, made)
+	if err != nil {
+		return nil, err
+	}
+	old, next := &fixed{stream{a, *valid}}, &fixed{stream{a, made}}
+	r := new(run)
+	for from, n := int64(0), old.length(); from < n; from += int64(r.len()) {
+		if err := old.read(ctx, from, n, r); err != nil {
+			return nil, err
+		}
+		if err := next.append(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	return &next.arr, nil
 }

@@ -285,9 +285,45 @@ func TestValidityWithoutAColumn(t *testing.T) {
 	create(t, v, "y", column.Int64, nil)
 	wantErr(t, column.Rename(ctx, v, "y", "x"), kvault.ErrExists)
 	must(t, column.Rename(ctx, v, "x_valid", "z_valid"))
-	wantErr(t, column.Rename(ctx, v, "z_valid", "y_valid"), kvault.ErrInvalid)
+	must(t, column.Rename(ctx, v, "z_valid", "y_valid")) // it is older than y, and so not about y
 	holds(t, openColumn(t, v, "y", column.Int64), nil)
-	must(t, column.Drop(ctx, v, "z_valid"))
+	must(t, column.Drop(ctx, v, "y_valid"))
+}
+
+// A program that knows nothing of validity deletes a nullable column, and makes another by its name. What it leaves behind says nothing of
+// the new one, also once that is as long.
+func TestValidityOfADeletedColumn(t *testing.T) {
+	for _, typ := range []string{"i64", "str:utf8"} {
+		path := newPath(t)
+		v, ctx := openFile(t, path), t.Context()
+		_, err := column.CreateAny(ctx, v, "x", typ+":null", nil)
+		must(t, err)
+		create(t, v, "later", column.Int64, nil)
+		must(t, v.Close())
+		remove := `DELETE FROM col_meta WHERE name IN ('x', 'x_data', 'x_idx')`
+		if typ == "i64" {
+			script(t, path, remove, `INSERT INTO col_meta VALUES(9, 'x', 'i64', 8, 0, 131072, 131072, 131072)`)
+		} else {
+			script(t, path, remove, `INSERT INTO col_meta VALUES(9, 'x_data', 'str:utf8', 1, 0, 131072, 131072, 131072), (10, 'x_idx', 'adaptive_idx', 12, 0, 131072, 131072, 131072)`)
+		}
+		v = openFile(t, path)
+		d, err := column.OpenAny(ctx, v, "x")
+		must(t, err)
+		if d.Type() != typ {
+			t.Errorf("the new column is of type %s, want %s", d.Type(), typ)
+		}
+		list, err := column.List(ctx, v)
+		must(t, err)
+		var names []string
+		for _, info := range list {
+			names = append(names, info.Name+" "+info.Type)
+		}
+		if want := []string{"later i64", "x " + typ, "x_valid bytes:1:validity"}; !slices.Equal(slices.Sorted(slices.Values(names)), want) {
+			t.Errorf("listed are %q, want %q", names, want)
+		}
+		must(t, column.Drop(ctx, v, "x_valid"))
+		must(t, column.AllowNulls(ctx, v, "x"))
+	}
 }
 
 func TestTypesOfNullableColumns(t *testing.T) {

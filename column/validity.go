@@ -176,7 +176,20 @@ func (l *withValidity) clear(ctx context.Context) error {
 }
 
 func (l *withValidity) compact(ctx context.Context) error {
-	return l.both(ctx, func(l layout, _ int) error { return l.compact(ctx) })
+	if err := l.settle(ctx); err != nil {
+		return err
+	}
+	if err := l.data.compact(ctx); err != nil {
+		return err
+	}
+	made, err := renewed(ctx, l.valid.a, l.valid.arr.Name+" compacted", &l.valid.arr)
+	if err != nil {
+		return err
+	}
+	if err := l.valid.a.DropArray(ctx, l.valid.arr.ID); err != nil {
+		return err
+	}
+	return l.valid.a.RenameArray(ctx, made.ID, l.valid.arr.Name)
 }
 
 // both changes the data, part 0, and the companion, part 1.
@@ -190,9 +203,9 @@ func (l *withValidity) both(ctx context.Context, change func(l layout, part int)
 	return change(&l.valid, 1)
 }
 
-// companion is the array that makes a column nullable, if arr is one.
-func companion(arr *engine.Array) (*engine.Array, error) {
-	if arr == nil || arr.Type != validityType {
+// companion is the array that makes the column p nullable, if arr is one.
+func companion(p *parts, arr *engine.Array) (*engine.Array, error) {
+	if arr == nil || !isCompanion(arr, &p.data, p.index) {
 		return nil, nil
 	}
 	if err := check(arr); err != nil {
@@ -204,6 +217,12 @@ func companion(arr *engine.Array) (*engine.Array, error) {
 	return arr, nil
 }
 
+// isCompanion says whether arr, which has the name of a companion, is that of a column. It is made behind the others, so one that is older
+// was left when another program, which does not know it, removed a column, and made another by that name: it says nothing about that one.
+func isCompanion(arr, data, index *engine.Array) bool {
+	return arr.Type == validityType && arr.ID > data.ID && (index == nil || arr.ID > index.ID)
+}
+
 // ownerOf is the name of the column that an array is the companion of, or empty.
 func ownerOf(ctx context.Context, a engine.Arrays, arr *engine.Array) (string, error) {
 	whole, cut := strings.CutSuffix(arr.Name, validSuffix)
@@ -211,9 +230,10 @@ func ownerOf(ctx context.Context, a engine.Arrays, arr *engine.Array) (string, e
 		return "", nil
 	}
 	for _, look := range []func(context.Context, engine.Arrays, string) (*parts, error){findFixed, findVariable} {
-		switch _, err := look(ctx, a, whole); {
-		case err == nil:
+		switch p, err := look(ctx, a, whole); {
+		case err == nil && isCompanion(arr, &p.data, p.index):
 			return whole, nil
+		case err == nil:
 		case !errors.Is(err, engine.ErrNotFound) && !errors.Is(err, errPart):
 			return "", err
 		}
