@@ -39,6 +39,8 @@ func TestInferTexts(t *testing.T) {
 		{"0x1p4 1", "str"},
 		{"1_000", "str"},
 		{"--1", "str"},
+		{"+4930123 1", "str"},
+		{"+5", "str"},
 		{"- +", "str"},
 		{"true false", "bool"},
 		{"true 1", "str"},

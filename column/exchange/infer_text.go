@@ -30,13 +30,13 @@ func (g *textGuess) see(text string) {
 	}
 }
 
-// seeNumber looks at text without the spaces around it, as Import does. It takes text that has leading zeros, or an integer that is too large, for
-// no number: it would not come back.
+// seeNumber looks at text without the spaces around it, as Import does. Text that begins with zeros, an integer with a
+// plus, as a telephone number has one, and an integer that is too large are no numbers: they would not come back.
 func (g *textGuess) seeNumber(text string) {
 	text = unpadded(text)
 	digits := strings.TrimLeft(text, "+-")
 	switch {
-	case len(digits) < len(text)-1, len(digits) > 1 && digits[0] == '0' && isDigit(digits[1]):
+	case text != "" && text[0] == '+' && strings.Trim(digits, "0123456789") == "", len(digits) < len(text)-1, len(digits) > 1 && digits[0] == '0' && isDigit(digits[1]):
 		g.notInt, g.notFloat = true, true
 	case digits != "" && strings.Trim(digits, "0123456789") == "":
 		_, err := strconv.ParseInt(text, 10, 64)
