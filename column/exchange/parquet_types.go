@@ -30,6 +30,9 @@ func cannot(what string) leafType { return leafType{typ: arrow.Null, unsupported
 // leafTypeOf prefers what the schema says of the meaning of values, and falls back on how they are stored.
 func leafTypeOf(e *schemaElement) leafType {
 	l := meaning(e)
+	if l.kind == logicalNull {
+		return leafType{arrow.Null, "", func(array.Builder, []byte) error { return errors.New("a value where all are null") }}
+	}
 	switch e.physical {
 	case physicalBool:
 		return leafType{arrow.FixedWidthTypes.Boolean, "", func(b array.Builder, v []byte) error {
@@ -98,8 +101,6 @@ func int32Type(l logicalType) leafType {
 		return leafType{arrow.FixedWidthTypes.Time32ms, "", addInt32(func(x uint32) arrow.Time32 { return arrow.Time32(x) })}
 	case logicalDecimal:
 		return decimalType(l).reversed()
-	case logicalNull:
-		return cannot("null")
 	case logicalInt:
 		switch {
 		case l.bits == 8 && l.signed:
@@ -129,8 +130,6 @@ func int64Type(l logicalType) leafType {
 		return leafType{&arrow.Time64Type{Unit: unit}, "", addInt64(func(x int64) arrow.Time64 { return arrow.Time64(x) })}
 	case l.kind == logicalDecimal:
 		return decimalType(l).reversed()
-	case l.kind == logicalNull:
-		return cannot("null")
 	case l.kind == logicalInt && !l.signed:
 		return leafType{arrow.PrimitiveTypes.Uint64, "", addInt64(func(x int64) uint64 { return uint64(x) })}
 	}
@@ -146,8 +145,6 @@ func bytesType(l logicalType) leafType {
 		}}
 	case logicalDecimal:
 		return decimalType(l)
-	case logicalNull:
-		return cannot("null")
 	}
 	return leafType{arrow.BinaryTypes.Binary, "", func(b array.Builder, v []byte) error { b.(*array.BinaryBuilder).Append(v); return nil }}
 }
