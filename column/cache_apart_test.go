@@ -324,3 +324,17 @@ func TestNullableInTheCache(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// To compact a column elsewhere makes its data anew, and the column stays the one that elements wait for.
+func TestColumnCompactedElsewhere(t *testing.T) {
+	path := newPath(t)
+	v, other, ctx := openFile(t, path), openFile(t, path), t.Context()
+	texts := create(t, v, "x", column.String, nil)
+	must(t, texts.Extend(ctx, []string{"a", "b"}))
+	must(t, v.EnableCache(ctx, nil))
+	must(t, texts.Append(ctx, "c"))
+	must(t, openColumn(t, other, "x", column.String).Compact(ctx))
+	_, err := v.FlushCache(ctx)
+	must(t, err)
+	holds(t, texts, []string{"a", "b", "c"})
+}

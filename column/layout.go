@@ -53,6 +53,14 @@ func (p *parts) length() int64 {
 	return p.data.Length
 }
 
+// id is that of the array by which a column is told from another of the same name. Compact makes the data anew, and leaves the index.
+func (p *parts) id() int64 {
+	if p.index != nil {
+		return p.index.ID
+	}
+	return p.data.ID
+}
+
 // typ is the type of the elements.
 func (p *parts) typ() string { return typeOf(p.data.Type, p.valid != nil) }
 
@@ -254,7 +262,7 @@ func open(ctx context.Context, a engine.Arrays, name, typ string, size int) (lay
 			return nil, err
 		}
 	}
-	if behind, _ := pendingFor(a, identity{name, typ, size, p.data.ID}); len(behind) > 0 {
+	if behind, _ := pendingFor(a, identity{name, typ, size, p.id()}); len(behind) > 0 {
 		l = &extended{l, behind}
 	}
 	return l, nil

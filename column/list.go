@@ -60,7 +60,7 @@ func infos(arrays []engine.Array) []Info {
 	return list
 }
 
-// describe puts together which arrays are parts of one column. ids are those of the arrays of data.
+// describe puts together which arrays are parts of one column. ids are those of parts.id.
 func describe(arrays []engine.Array) (list []Info, ids []int64) {
 	byName := make(map[string]*engine.Array, len(arrays))
 	for i := range arrays {
@@ -106,10 +106,10 @@ func describe(arrays []engine.Array) (list []Info, ids []int64) {
 				continue // told with its data
 			}
 		}
-		info := Info{Name: arr.Name, Type: arr.Type, Len: arr.Length, Size: arr.ElemSize}
+		info, id := Info{Name: arr.Name, Type: arr.Type, Len: arr.Length, Size: arr.ElemSize}, arr.ID
 		if whole, cut := strings.CutSuffix(arr.Name, dataSuffix); cut {
 			if data, index := pair(whole); index != nil {
-				info = Info{Name: whole, Type: pairType(data, index), Len: index.Length}
+				info, id = Info{Name: whole, Type: pairType(data, index), Len: index.Length}, index.ID
 			}
 		}
 		whole, cut := strings.CutSuffix(arr.Name, validSuffix)
@@ -121,7 +121,7 @@ func describe(arrays []engine.Array) (list []Info, ids []int64) {
 		if strings.HasSuffix(info.Type, nullSuffix) && info.Size > 0 {
 			info.Size++
 		}
-		list, ids = append(list, info), append(ids, arr.ID)
+		list, ids = append(list, info), append(ids, id)
 	}
 	return list, ids
 }

@@ -109,7 +109,7 @@ func (d identity) bind(ctx context.Context, a engine.Arrays) (bound identity, st
 	if err != nil {
 		return d, 0, 0, err
 	}
-	d.id = p.data.ID
+	d.id = p.id()
 	mine, others := pendingFor(a, d)
 	if others != nil {
 		return d, 0, 0, others.changed(ctx, a)
@@ -138,7 +138,7 @@ func (p *pending) Join(next engine.Append) engine.Append {
 // Whether the first column of the table is still there is told when its own elements are checked: they wait for the same flush.
 func (p *pending) Check(ctx context.Context, a engine.Arrays) error {
 	own, err := openParts(ctx, a, p.name, p.typ, p.size)
-	if errors.Is(err, kvault.ErrNotFound) || err == nil && own.data.ID != p.id {
+	if errors.Is(err, kvault.ErrNotFound) || err == nil && own.id() != p.id {
 		err = p.changed(ctx, a)
 	}
 	if err != nil {
@@ -146,7 +146,7 @@ func (p *pending) Check(ctx context.Context, a engine.Arrays) error {
 	}
 	for _, first := range p.rows {
 		other, err := openParts(ctx, a, first.name, first.typ, first.size)
-		if err == nil && other.data.ID == first.id && other.length() != own.length() {
+		if err == nil && other.id() == first.id && other.length() != own.length() {
 			return fail("append", p.name, unequal(own.length(), first.name, other.length()))
 		}
 	}
@@ -163,7 +163,7 @@ func (p *pending) changed(ctx context.Context, a engine.Arrays) error {
 	for _, arr := range arrays {
 		name := arr.Name
 		if p.size == 0 {
-			name = strings.TrimSuffix(name, dataSuffix)
+			name = strings.TrimSuffix(name, indexSuffix)
 		}
 		if arr.ID == p.id && name != p.name {
 			what, way = fmt.Sprintf("renamed to %q", name), "rename it back and flush, or give them up by DiscardCached"
