@@ -19,16 +19,16 @@ func fillTemp(ctx context.Context, d fullDisk, dir string, step int64, out io.Wr
 		if err := errors.Join(d.free(), d.free(), r.make(ctx), r.open(ctx), r.stream(ctx, "huge", 2<<20), r.stream(ctx, "middle", 90_000)); err != nil {
 			return err
 		}
-		refused := 0
+		if err := r.optimizeWithoutTemp(ctx, d); err != nil {
+			return fmt.Errorf("rollback journal %t: %w", rollback, err)
+		}
+		refused := 1
 		for n := int64(0); n < 8<<20; n = moreRoom(step, n) {
 			k, err := r.withTemp(ctx, d, n)
 			if err != nil {
 				return fmt.Errorf("rollback journal %t, with room for %d bytes: %w", rollback, n, err)
 			}
 			refused += k
-		}
-		if refused == 0 {
-			return errors.New("the folder was never full")
 		}
 		if err := errors.Join(r.close(), r.tidy(ctx)); err != nil {
 			return err
@@ -38,6 +38,18 @@ func fillTemp(ctx context.Context, d fullDisk, dir string, step int64, out io.Wr
 		}
 	}
 	return nil
+}
+
+// optimizeWithoutTemp has Optimize refused: a vault without gaps gives nothing back, and there is no room for the copy that rebuilds it.
+func (r *fullRun) optimizeWithoutTemp(ctx context.Context, d fullDisk) error {
+	if err := errors.Join(r.v.Optimize(ctx), d.leave(0)); err != nil {
+		return err
+	}
+	err := r.v.Optimize(ctx)
+	if err == nil {
+		return errors.Join(errors.New("a vault without gaps was rebuilt without a temporary file"), d.free())
+	}
+	return errors.Join(saysFull(err, os.TempDir(), "TMPDIR"), d.free(), d.free(), r.expect(ctx))
 }
 
 func (r *fullRun) withTemp(ctx context.Context, d fullDisk, n int64) (refused int, err error) {
