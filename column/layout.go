@@ -53,7 +53,8 @@ func (p *parts) length() int64 {
 	return p.data.Length
 }
 
-// id is that of the array by which a column is told from another of the same name. Compact makes the data anew, and leaves the index.
+// id is that of the array by which a column is told from another of the same name. Compact makes
+// the data anew, and leaves the index.
 func (p *parts) id() int64 {
 	if p.index != nil {
 		return p.index.ID

@@ -290,8 +290,8 @@ func TestValidityWithoutAColumn(t *testing.T) {
 	must(t, column.Drop(ctx, v, "y_valid"))
 }
 
-// A program that knows nothing of validity deletes a nullable column, and makes another by its name. What it leaves behind says nothing of
-// the new one, also once that is as long.
+// A program that knows nothing of validity deletes a nullable column, and makes another by its
+// name. What it leaves behind says nothing of the new one, also once that is as long.
 func TestValidityOfADeletedColumn(t *testing.T) {
 	for _, typ := range []string{"i64", "str:utf8"} {
 		path := newPath(t)

@@ -66,8 +66,8 @@ func (p *pending) Groups() []string {
 
 func (p *pending) Size() int64 { return int64(len(p.run.data)) + endBytes*int64(len(p.run.ends)) }
 
-// Follows is true for elements behind others that are bound. Elements in rows are bound each time, since those of all columns have
-// to lie behind as many others.
+// Follows is true for elements behind others that are bound. Elements in rows are bound each time,
+// since those of all columns have to lie behind as many others.
 func (p *pending) Follows(flushing, waiting engine.Append) bool {
 	if len(p.rows) == 0 {
 		return p.bound || waiting != nil
@@ -134,8 +134,9 @@ func (p *pending) Join(next engine.Append) engine.Append {
 	return &pending{identity: p.identity, run: joined, bound: p.bound, rows: rows}
 }
 
-// Check fails if the column has been dropped, renamed or made anew since the elements were cached, or if those of a table are not of one length.
-// Whether the first column of the table is still there is told when its own elements are checked: they wait for the same flush.
+// Check fails if the column has been dropped, renamed or made anew since the elements were cached,
+// or if those of a table are not of one length. Whether the first column of the table is still
+// there is told when its own elements are checked: they wait for the same flush.
 func (p *pending) Check(ctx context.Context, a engine.Arrays) error {
 	own, err := openParts(ctx, a, p.name, p.typ, p.size)
 	if errors.Is(err, kvault.ErrNotFound) || err == nil && own.id() != p.id {
@@ -186,7 +187,8 @@ type waiting interface {
 	Pending(target string) []engine.Append
 }
 
-// pendingFor are the elements that the cache holds for a column, and some for another that had the name before, if there are any.
+// pendingFor are the elements that the cache holds for a column, and some for another that had the
+// name before, if there are any.
 func pendingFor(a engine.Arrays, d identity) (runs []*run, others *pending) {
 	w, ok := a.(waiting)
 	if !ok {

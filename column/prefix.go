@@ -55,7 +55,8 @@ func RenamePrefix[S Scope](ctx context.Context, s S, from, to string) (renamed i
 		if err := g.free(from, to); err != nil {
 			return err
 		}
-		// If one prefix begins with the other, a new name may be the old one of another column, which has to make way first.
+		// If one prefix begins with the other, a new name may be the old one of another column,
+		// which has to make way first.
 		slices.SortStableFunc(g.moving, func(x, y engine.Array) int { return cmp.Compare(len(x.Name), len(y.Name)) })
 		if len(to) > len(from) {
 			slices.Reverse(g.moving)

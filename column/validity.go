@@ -81,7 +81,8 @@ func interleave(all, flags, data []byte, size int) {
 	}
 }
 
-// flags are those of n elements from number from on. Elements that another program appended to the data alone are there.
+// flags are those of n elements from number from on. Elements that another program appended to the
+// data alone are there.
 func (l *withValidity) flags(ctx context.Context, from int64, n int) ([]byte, error) {
 	flags := bytes.Repeat([]byte{1}, n)
 	told := min(max(l.valid.length()-from, 0), int64(n))
@@ -96,8 +97,8 @@ func (l *withValidity) flags(ctx context.Context, from int64, n int) ([]byte, er
 	return flags, nil
 }
 
-// settle makes the companion as long as the data. Every change does so first: another program that appends to both would else
-// append at different places.
+// settle makes the companion as long as the data. Every change does so first: another program that
+// appends to both would else append at different places.
 func (l *withValidity) settle(ctx context.Context) error {
 	for {
 		missing := l.data.length() - l.valid.length()
@@ -131,7 +132,8 @@ func parted(r *run) (data, flags *run) {
 	return data, flags
 }
 
-// separate takes apart encoded elements of one size. Most are of 9 bytes, for which copy costs more than what it copies.
+// separate takes apart encoded elements of one size. Most are of 9 bytes, for which copy costs more
+// than what it copies.
 func separate(data, flags, all []byte, size int) {
 	if size == 9 {
 		for i := range flags {
@@ -217,8 +219,9 @@ func companion(p *parts, arr *engine.Array) (*engine.Array, error) {
 	return arr, nil
 }
 
-// isCompanion says whether arr, which has the name of a companion, is that of a column. It is made behind the others, so one that is older
-// was left when another program, which does not know it, removed a column, and made another by that name: it says nothing about that one.
+// isCompanion says whether arr, which has the name of a companion, is that of a column. It is made
+// behind the others, so one that is older was left when another program, which does not know it,
+// removed a column, and made another by that name: it says nothing about that one.
 func isCompanion(arr, data, index *engine.Array) bool {
 	return arr.Type == validityType && arr.ID > data.ID && (index == nil || arr.ID > index.ID)
 }
@@ -241,7 +244,8 @@ func ownerOf(ctx context.Context, a engine.Arrays, arr *engine.Array) (string, e
 	return "", nil
 }
 
-// freeCompanion reports an error if a column by that name could not have, or would take for its own, the array beside it.
+// freeCompanion reports an error if a column by that name could not have, or would take for its
+// own, the array beside it.
 func freeCompanion(ctx context.Context, a engine.Arrays, name string, nullable bool) error {
 	if nullable {
 		_, err := find(ctx, a, name+validSuffix, false)
@@ -254,8 +258,9 @@ func freeCompanion(ctx context.Context, a engine.Arrays, name string, nullable b
 	return taken(name+validSuffix, err)
 }
 
-// AllowNulls makes a column nullable, of whatever type it is: none of the elements that are there is null. Open it as Nullable of its codec
-// from then on; columns that are open with the plain codec give a *TypeError. One that is nullable stays as it is. ErrNotFound if there is none by
+// AllowNulls makes a column nullable, of whatever type it is: none of the elements that are there
+// is null. Open it as Nullable of its codec from then on; columns that are open with the plain
+// codec give a *TypeError. One that is nullable stays as it is. ErrNotFound if there is none by
 // that name, and ErrExists if NAME_valid is another column.
 func AllowNulls[S Scope](ctx context.Context, s S, name string) error {
 	return fail("allow nulls", name, update(ctx, s, func(a engine.Arrays) error {
@@ -275,8 +280,8 @@ func AllowNulls[S Scope](ctx context.Context, s S, name string) error {
 	}))
 }
 
-// ForbidNulls makes a nullable column plain again. A null in it is ErrInvalid, and its number in the error's text. One that is not nullable
-// stays as it is.
+// ForbidNulls makes a nullable column plain again. A null in it is ErrInvalid, and its number in
+// the error's text. One that is not nullable stays as it is.
 func ForbidNulls[S Scope](ctx context.Context, s S, name string) error {
 	return fail("forbid nulls", name, update(ctx, s, func(a engine.Arrays) error {
 		p, err := find(ctx, a, name, false)

@@ -16,8 +16,8 @@ type Append interface {
 	Groups() []string
 	// Size is what the elements count, in bytes.
 	Size() int64
-	// Follows says whether the run may join those of its target that wait to be flushed, and those that are being flushed;
-	// either may be nil. If not, it is bound, and asked again.
+	// Follows says whether the run may join those of its target that wait to be flushed, and those
+	// that are being flushed; either may be nil. If not, it is bound, and asked again.
 	Follows(flushing, waiting Append) bool
 	// Bind returns the run for the column as it is now. It fails if the column does not take such
 	// elements. If it returns nil, they belong in the store itself. It only reads.

@@ -114,7 +114,8 @@ func measure(ctx context.Context, program string, args ...string) (res result, s
 	cmd := exec.CommandContext(ctx, program, args...)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
-	// These make old kernels of OpenBLAS safe on some machines; numpy is measured with the ones that suit the processor.
+	// These make old kernels of OpenBLAS safe on some machines; numpy is measured with the ones
+	// that suit the processor.
 	cmd.Env = without(os.Environ(), "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 	began := time.Now()
 	err = cmd.Run()

@@ -10,9 +10,10 @@ import (
 	flatbuffers "github.com/google/flatbuffers/go"
 )
 
-// The library for Arrow allocates the number of fields that a schema claims to have, and running out of memory ends the process. So
-// what a schema claims is compared with its length before the library reads it.
-// https://arrow.apache.org/docs/format/Columnar.html describes messages and footers, Schema.fbs and its like the tables.
+// The library for Arrow allocates the number of fields that a schema claims to have, and running
+// out of memory ends the process. So what a schema claims is compared with its length before the
+// library reads it. https://arrow.apache.org/docs/format/Columnar.html describes messages and
+// footers, Schema.fbs and its like the tables.
 
 var errClaim = errors.New("its schema claims more fields than it has room for")
 
@@ -25,7 +26,8 @@ type claims struct {
 // slot is where a table has its field of that number.
 func slot(n int) flatbuffers.VOffsetT { return flatbuffers.VOffsetT(4 + 2*n) }
 
-// message returns the metadata of the message that b begins with, and its length. Newer files have a mark before the length.
+// message returns the metadata of the message that b begins with, and its length. Newer files have
+// a mark before the length.
 func message(b []byte) (metadata []byte, length int64) {
 	const mark = 1<<32 - 1
 	if len(b) >= 8 && binary.LittleEndian.Uint32(b) == mark {

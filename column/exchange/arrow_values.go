@@ -14,7 +14,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// plainArray returns where element i of an array lies that stores equal elements only once, or is of a type that someone else has defined.
+// plainArray returns where element i of an array lies that stores equal elements only once, or is
+// of a type that someone else has defined.
 func plainArray(a arrow.Array, i int) (arrow.Array, int) {
 	for a.IsValid(i) {
 		switch x := a.(type) {
@@ -31,8 +32,9 @@ func plainArray(a arrow.Array, i int) (arrow.Array, int) {
 	return a, i
 }
 
-// isNull says whether element i of an array is a null. The library says so neither of an array of nulls, which has no bits for it, nor of
-// one that stores equal elements once, if the null is among these.
+// isNull says whether element i of an array is a null. The library says so neither of an array of
+// nulls, which has no bits for it, nor of one that stores equal elements once, if the null is among
+// these.
 func isNull(a arrow.Array, i int) bool {
 	a, i = plainArray(a, i)
 	return a.IsNull(i) || a.DataType().ID() == arrow.NULL
@@ -66,8 +68,8 @@ func rawBytes(a arrow.Array, i int) ([]byte, bool) {
 	return nil, false
 }
 
-// countOf returns element i of an array whose elements are counts of a unit: of days, seconds or less. A decimal number counts as one if it
-// has no fraction by its type.
+// countOf returns element i of an array whose elements are counts of a unit: of days, seconds or
+// less. A decimal number counts as one if it has no fraction by its type.
 func countOf(a arrow.Array, i int) (int64, error) {
 	switch a := a.(type) {
 	case *array.Date32:
@@ -105,7 +107,8 @@ func decimalOf(a arrow.Array, i int) (string, bool) {
 	return "", false
 }
 
-// anyOf makes a value as column.MessagePack has it of element i of an array of any type. Decimal numbers, dates and times are texts there.
+// anyOf makes a value as column.MessagePack has it of element i of an array of any type. Decimal
+// numbers, dates and times are texts there.
 func anyOf(a arrow.Array, i int) (any, error) {
 	if isNull(a, i) {
 		return nil, nil

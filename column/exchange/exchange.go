@@ -27,10 +27,12 @@ const (
 	// which NaN it was. They have a point or an exponent, by which other programs know them from
 	// integers, in NDJSON and Lines too. Null is an empty field without quotes.
 	//
-	// Reading also takes spaces around a quoted field, as DuckDB does, and around a number, as pandas does, and quotes within a field that
-	// does not begin with one, as they stand. A table with one column is an error if a tab, a semicolon or a bar parts all of its first lines
-	// into as many fields, unless Delimiter is given. An empty line is a row where the table has one column, and nothing where it has several. A carriage return alone ends a
-	// line if it ends the first.
+	// Reading also takes spaces around a quoted field, as DuckDB does, and around a number, as
+	// pandas does, and quotes within a field that does not begin with one, as they stand. A table
+	// with one column is an error if a tab, a semicolon or a bar parts all of its first lines into
+	// as many fields, unless Delimiter is given. An empty line is a row where the table has one
+	// column, and nothing where it has several. A carriage return alone ends a line if it ends the
+	// first.
 	CSV Format = "csv"
 	// TSV is CSV with tabs in the place of commas.
 	TSV Format = "tsv"

@@ -105,7 +105,8 @@ func TestArrowBufferOfAnyLength(t *testing.T) {
 	}
 }
 
-// A schema that claims millions of fields is refused before the library for Arrow makes room for them, whatever the format is.
+// A schema that claims millions of fields is refused before the library for Arrow makes room for
+// them, whatever the format is.
 func TestSchemaOfManyFields(t *testing.T) {
 	v := open(t)
 	fill(t, v, "n", column.Int64, 1, 2, 3)

@@ -15,23 +15,25 @@ import (
 
 // ImportOptions are for Import. Nil and the zero value are good.
 type ImportOptions struct {
-	// Prefix goes before the names that the table, Columns and Types have for columns: with "flights/" the rows of "year" go to
-	// the column "flights/year".
+	// Prefix goes before the names that the table, Columns and Types have for columns: with
+	// "flights/" the rows of "year" go to the column "flights/year".
 	Prefix string
 	// Columns are the names of those that Lines are for, in order. For the other formats, which name their columns, they are those to
 	// read if there are any: others are left out.
 	Columns []string
-	// Types are those of columns that do not exist yet, by name. Arrow and Parquet say them themselves, as does CSV whose first line
-	// has name:type; Infer finds out the others. Without a type, a column that does not exist is ErrNotFound. One that exists and
-	// holds another type is ErrInvalid.
+	// Types are those of columns that do not exist yet, by name. Arrow and Parquet say them
+	// themselves, as does CSV whose first line has name:type; Infer finds out the others. Without a
+	// type, a column that does not exist is ErrNotFound. One that exists and holds another type is
+	// ErrInvalid.
 	Types map[string]string
-	// Delimiter separates the fields of CSV, TSV and Lines, in the place of a comma or a tab. It is a character of ASCII that is neither
-	// a quote nor a line end.
+	// Delimiter separates the fields of CSV, TSV and Lines, in the place of a comma or a tab. It is
+	// a character of ASCII that is neither a quote nor a line end.
 	Delimiter byte
-	// Index is the name of the first column of CSV or TSV, if its first line has none for it, as pandas and R write the index of a
-	// table.
+	// Index is the name of the first column of CSV or TSV, if its first line has none for it, as
+	// pandas and R write the index of a table.
 	Index string
-	// Null is the text that stands for null in CSV, TSV and Lines, where it is not in quotes. It is the empty text unless given.
+	// Null is the text that stands for null in CSV, TSV and Lines, where it is not in quotes. It is
+	// the empty text unless given.
 	Null string
 	// Progress, if not nil, is told the rows read, now and then.
 	Progress func(rows int64)
@@ -40,9 +42,10 @@ type ImportOptions struct {
 // Import appends the rows of a table to columns of equal length, and makes those that do not exist. It is one transaction: on an
 // error, nothing was written. Other writers wait while r is read, so copy a slow source to a file first. Arrow and Parquet need an r that is an io.ReaderAt and an io.Seeker too, as a file is.
 //
-// Formats that are text are UTF-8. They may begin with a byte order mark, and be compressed with gzip. What is not of the format f, such as
-// text in UTF-16 or a workbook, is an error that says what it is. JSON is read strictly: a key that an object has twice, text that is not
-// UTF-8 and numbers that the column does not hold are errors with their line.
+// Formats that are text are UTF-8. They may begin with a byte order mark, and be compressed with
+// gzip. What is not of the format f, such as text in UTF-16 or a workbook, is an error that says
+// what it is. JSON is read strictly: a key that an object has twice, text that is not UTF-8 and
+// numbers that the column does not hold are errors with their line.
 //
 // Integers and floating-point numbers of other widths are taken if their value stays the same. A null is an
 // error if the column is not nullable, as is anything else that does not fit; the error names row, from 1, and column.

@@ -7,8 +7,8 @@ import (
 
 // InferOptions are for Infer. Nil and the zero value are good.
 type InferOptions struct {
-	// ImportOptions are those that Import will be given: they say how the table is read. A type that they have for a column goes
-	// before what Infer finds.
+	// ImportOptions are those that Import will be given: they say how the table is read. A type
+	// that they have for a column goes before what Infer finds.
 	ImportOptions
 	// Rows is how many to look at. 0 is 10,000, or as many as make 4 MiB of text; a negative number is all.
 	Rows int64
@@ -20,8 +20,8 @@ type Inferred struct {
 	Name string
 	// Type is the type by which Import can make it.
 	Type string
-	// Null is a text, such as NA, that keeps the column from another type than text. If that is how the table says null, give it as
-	// ImportOptions.Null.
+	// Null is a text, such as NA, that keeps the column from another type than text. If that is how
+	// the table says null, give it as ImportOptions.Null.
 	Null string
 }
 
@@ -31,14 +31,17 @@ const (
 	inferredBytes = 4 << 20
 )
 
-// Infer finds out of which types the columns of a table are, in the order of the table, for ImportOptions.Types. It changes
-// nothing, and reads r from where it stands: for Import, go back there.
+// Infer finds out of which types the columns of a table are, in the order of the table, for
+// ImportOptions.Types. It changes nothing, and reads r from where it stands: for Import, go back
+// there.
 //
-// In CSV and lines a column is what all of its values can be without losing anything: bool, i64, f64, date, timestamp (of
-// microseconds, or of nanoseconds if there are so many digits, with utc if there is a zone), or else text. Numbers with
-// leading zeros, as 007, and integers beyond 64 bits are text. In NDJSON a column is bool, i64, f64 or text, and msgpack if there are objects, lists or values
-// of several kinds; columns are those of all rows that were looked at. It can be null if a value is. Arrow and Parquet say
-// their types; columns can be null if a value is, anywhere in the file.
+// In CSV and lines a column is what all of its values can be without losing anything: bool, i64,
+// f64, date, timestamp (of microseconds, or of nanoseconds if there are so many digits, with utc if
+// there is a zone), or else text. Numbers with leading zeros, as 007, and integers beyond 64 bits
+// are text. In NDJSON a column is bool, i64, f64 or text, and msgpack if there are objects, lists
+// or values of several kinds; columns are those of all rows that were looked at. It can be null if
+// a value is. Arrow and Parquet say their types; columns can be null if a value is, anywhere in the
+// file.
 //
 // Values that were not looked at may not fit, which Import then says.
 func Infer(ctx context.Context, r io.Reader, f Format, o *InferOptions) ([]Inferred, error) {

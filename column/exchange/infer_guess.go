@@ -72,7 +72,8 @@ func (g *guess) addArrows(a arrow.Array, from, n int) (int, error) {
 
 func (g *guess) write(context.Context) error { return nil }
 
-// typ is the type that takes all values so far. Of a column without any value nothing is known; text takes most of what may come.
+// typ is the type that takes all values so far. Of a column without any value nothing is known;
+// text takes most of what may come.
 func (g *guess) typ() string {
 	typ := cmp.Or(g.head.typ, g.head.kept, g.text.typ(), g.json.typ(), "str")
 	if g.nulls && (typ != anyForm || g.absent) {

@@ -9,8 +9,9 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// nullForm is the form of elements that may be missing, of that of those that are there. In text a null is nothing: the formats have to tell
-// it from an element that is empty, see source.null and sink.addText.
+// nullForm is the form of elements that may be missing, of that of those that are there. In text a
+// null is nothing: the formats have to tell it from an element that is empty, see source.null and
+// sink.addText.
 func nullForm[T any](formOf func(typ string) *form[T]) func(typ string) *form[column.Null[T]] {
 	return func(typ string) *form[column.Null[T]] {
 		of := formOf(strings.TrimSuffix(typ, ":null"))

@@ -103,7 +103,8 @@ func plain64[T any](convert func(T) uint64) func([]byte, arrow.Array, int) []byt
 	}
 }
 
-// levels are those of a page that is being written, and its values in the encoding PLAIN, but for truth values, which take a byte each.
+// levels are those of a page that is being written, and its values in the encoding PLAIN, but for
+// truth values, which take a byte each.
 type levels struct {
 	reps, defs []uint32
 	plain      []byte

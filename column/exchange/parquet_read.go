@@ -11,8 +11,9 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// parquetDecoder reads a row group column by column, each from its first page to the last, so that no more than a page of one column is
-// in memory. Columns have different lengths in between, and equal ones behind each row group.
+// parquetDecoder reads a row group column by column, each from its first page to the last, so that
+// no more than a page of one column is in memory. Columns have different lengths in between, and
+// equal ones behind each row group.
 type parquetDecoder struct {
 	r       io.ReaderAt
 	groups  []rowGroup

@@ -160,7 +160,8 @@ func (s *schemaReader) fields(n *node, children, rep, def, depth int) error {
 	return nil
 }
 
-// list reads a group that is a list. Between it and its element there is a group that is repeated, but with old writers.
+// list reads a group that is a list. Between it and its element there is a group that is repeated,
+// but with old writers.
 func (s *schemaReader) list(n *node, e schemaElement, rep, def, depth int) error {
 	n.kind, n.rep = listNode, rep+1
 	r, err := s.take()
@@ -226,7 +227,8 @@ func (n *node) arrowType() (t arrow.DataType, unsupported string) {
 	return arrow.ListOfField(fields[0]), ""
 }
 
-// arrowSchemaKey is under which writers leave the schema that a table had in Arrow: Parquet does not tell lists of one length.
+// arrowSchemaKey is under which writers leave the schema that a table had in Arrow: Parquet does
+// not tell lists of one length.
 const arrowSchemaKey = "ARROW:schema"
 
 // refine takes from a schema in Arrow what Parquet has no types for. A schema that cannot be read says nothing.

@@ -16,7 +16,8 @@ import (
 	"github.com/kohakuvault/kvault/column/exchange"
 )
 
-// foreignTypes are columns of the files that pyarrow wrote (testdata/types.*), the type that takes each, and what it holds then.
+// foreignTypes are columns of the files that pyarrow wrote (testdata/types.*), the type that takes
+// each, and what it holds then.
 var foreignTypes = []struct{ name, typ, want string }{
 	{"i8", "i64", "-1 2 3"}, {"u64", "i64", "1 2 9223372036854775807"}, {"u32", "i64", "1 2 4294967295"},
 	{"f16", "f64", "0.5 1.0 2.0"}, {"f32", "f64", "0.5 1.0 2.0"}, {"ls", "str", "a b c"}, {"b", "bytes", " eA== /w=="}, {"fb", "bytes:2", "YWI= Y2Q= ZWY="},
@@ -121,7 +122,8 @@ func TestManyColumns(t *testing.T) {
 	}
 }
 
-// FuzzParquet reads all of damaged files, without a vault, which takes far longer to make: they must not end the program.
+// FuzzParquet reads all of damaged files, without a vault, which takes far longer to make: they
+// must not end the program.
 func FuzzParquet(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.parquet")
 	if err != nil || len(files) == 0 {

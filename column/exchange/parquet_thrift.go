@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// compact reads Thrift's compact protocol, in which Parquet writes its footer and the headers of its pages. It never takes more
-// memory than the bytes it reads: a length that they cannot hold is an error.
+// compact reads Thrift's compact protocol, in which Parquet writes its footer and the headers of
+// its pages. It never takes more memory than the bytes it reads: a length that they cannot hold is
+// an error.
 type compact struct {
 	b   []byte
 	err error

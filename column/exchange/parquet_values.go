@@ -8,8 +8,9 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// valueReader returns the values of a page one after the other, as the encoding PLAIN has them: little-endian numbers, one byte for
-// a truth value. A value is good until the next page is read; of some encodings, until the next value.
+// valueReader returns the values of a page one after the other, as the encoding PLAIN has them:
+// little-endian numbers, one byte for a truth value. A value is good until the next page is read;
+// of some encodings, until the next value.
 type valueReader interface {
 	next() ([]byte, error)
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Bounds of row groups. Only a page of one column is in memory, and indexes of a column's dictionary; a reader may hold a whole group.
+// Bounds of row groups. Only a page of one column is in memory, and indexes of a column's
+// dictionary; a reader may hold a whole group.
 const (
 	rowGroupRows  = 1 << 20
 	rowGroupBytes = 128 << 20

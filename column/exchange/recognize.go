@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// contents are what files begin with that are no text, or not the text that is read here. No text in UTF-8 that a table begins with does.
+// contents are what files begin with that are no text, or not the text that is read here. No text
+// in UTF-8 that a table begins with does.
 var contents = []struct {
 	start, what, todo string
 	f                 Format // that reads it, or empty
@@ -39,7 +40,8 @@ var utf16 = "convert it to UTF-8, as with " + iconv("UTF-16")
 // iconv is the command that makes UTF-8 of text in another encoding.
 func iconv(from string) string { return "iconv -f " + from + " -t UTF-8" }
 
-// recognize looks at how a file begins. It decompresses text, skips a byte order mark, and refuses what is of another format.
+// recognize looks at how a file begins. It decompresses text, skips a byte order mark, and refuses
+// what is of another format.
 func recognize(r io.Reader, f Format) (io.Reader, error) {
 	if f.binary() {
 		return r, recognizeBinary(r, f)

@@ -14,7 +14,8 @@ import (
 
 // sink is a column that rows are appended to.
 type sink interface {
-	// addText does not keep text. null says that it stands for null; where the column holds none, an empty text is taken as it is.
+	// addText does not keep text. null says that it stands for null; where the column holds none,
+	// an empty text is taken as it is.
 	addText(text string, null bool) error
 	addJSON(v any) error
 	// addArrows adds n elements of an array, from number from on, and returns how many went well.
@@ -26,8 +27,9 @@ type sink interface {
 	write(ctx context.Context) error
 }
 
-// gathered is what all columns of a table have gathered together. That is bounded, not what each of them has: a table may have any number
-// of columns. Within the transaction, some may be ahead of the others.
+// gathered is what all columns of a table have gathered together. That is bounded, not what each of
+// them has: a table may have any number of columns. Within the transaction, some may be ahead of
+// the others.
 type gathered struct {
 	ctx   context.Context // of the import, whose sinks write when there is enough
 	sinks []sink

@@ -15,7 +15,8 @@ import (
 type source interface {
 	name() string
 	typ() string
-	// ready returns how many elements are in memory. If there are none, it reads some, as many as that if they are short.
+	// ready returns how many elements are in memory. If there are none, it reads some, as many as
+	// that if they are short.
 	ready(most int) (int, error)
 	// bytes is about how much memory those take.
 	bytes() int

@@ -126,8 +126,8 @@ func headingOf(name string, t arrow.DataType, unsupported string) heading {
 	return h
 }
 
-// largestBuffer is the most that a file may say that one of its buffers takes. It is what the offsets of most types reach, or what
-// a system of 32 bits may still have.
+// largestBuffer is the most that a file may say that one of its buffers takes. It is what the
+// offsets of most types reach, or what a system of 32 bits may still have.
 const largestBuffer = min(2<<30, math.MaxInt/4)
 
 // bounded panics, for guard, instead of taking the memory that a damaged file claims: to run out of it cannot be recovered from.

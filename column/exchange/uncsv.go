@@ -13,7 +13,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// batch calls row for rows until it is time to see whether what they hold has to be written. row returns io.EOF behind the last.
+// batch calls row for rows until it is time to see whether what they hold has to be written. row
+// returns io.EOF behind the last.
 func batch(row func() (bytes int, err error)) (rows int, err error) {
 	for bytes := 0; rows < rowsAtOnce && bytes < bytesAtOnce; rows++ {
 		n, err := row()
@@ -87,8 +88,9 @@ func delimiter(f Format, given byte, null string) (byte, error) {
 	return given, nil
 }
 
-// checkDelimiter refuses a table that has one column, by the delimiter that was not chosen, if another one parts all of its rows into as many
-// fields as the first line. start is how the table begins.
+// checkDelimiter refuses a table that has one column, by the delimiter that was not chosen, if
+// another one parts all of its rows into as many fields as the first line. start is how the table
+// begins.
 func checkDelimiter(start []byte, delim byte) error {
 	if n, _ := fieldsOf(start, delim); n > 1 {
 		return nil
@@ -112,7 +114,8 @@ func checkDelimiter(start []byte, delim byte) error {
 	return nil
 }
 
-// fieldsOf returns how many fields the first line has with a delimiter, or 0 if it cannot be split, and whether all have as many, apart from a line that is cut off.
+// fieldsOf returns how many fields the first line has with a delimiter, or 0 if it cannot be split,
+// and whether all have as many, apart from a line that is cut off.
 func fieldsOf(start []byte, delim byte) (n int, all bool) {
 	r := newCSVReader(bytes.NewReader(start), delim)
 	for {
@@ -131,8 +134,8 @@ func fieldsOf(start []byte, delim byte) (n int, all bool) {
 	}
 }
 
-// labeled takes a label apart that is name:type. Both may have colons; only what is a type counts as one, and only if the caller does not
-// know the whole label as a name.
+// labeled takes a label apart that is name:type. Both may have colons; only what is a type counts
+// as one, and only if the caller does not know the whole label as a name.
 func labeled(label string, o *ImportOptions) heading {
 	if _, known := o.Types[label]; known || slices.Contains(o.Columns, label) {
 		return heading{name: label}

@@ -17,13 +17,14 @@ type jsonDecoder struct {
 	r     *jsonform.Reader
 	heads []heading
 	place map[string]int // of each heading
-	// whole says that an object has no other keys than the headings, which are those of the first and of nullable types that were given.
+	// whole says that an object has no other keys than the headings, which are those of the first
+	// and of nullable types that were given.
 	whole bool
 	// row has a value for each heading that the object had, as there says.
 	row   []any
 	there []bool
-	// late, if not nil, makes a sink for a key that comes up behind the first object. The sinks that came up in one call of next
-	// are extra; the caller passes them from then on.
+	// late, if not nil, makes a sink for a key that comes up behind the first object. The sinks
+	// that came up in one call of next are extra; the caller passes them from then on.
 	late  func(name string) sink
 	extra []sink
 	// told says that row is the object that told the names.

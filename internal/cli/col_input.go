@@ -20,8 +20,8 @@ func (in *input) close() {
 	}
 }
 
-// wholeInput is the named file, or standard input if it is "-". What arrives bit by bit is collected in a temporary file first,
-// so that the vault is not locked while it does.
+// wholeInput is the named file, or standard input if it is "-". What arrives bit by bit is
+// collected in a temporary file first, so that the vault is not locked while it does.
 func (a *app) wholeInput(ctx context.Context, name string) (*input, error) {
 	if name != "-" {
 		info, err := os.Stat(name)

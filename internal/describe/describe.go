@@ -27,7 +27,8 @@ type Description struct {
 	// error of 0.8 %.
 	Distinct  int64 `json:"distinct"`
 	Estimated bool  `json:"distinct_estimated,omitempty"`
-	// Mean and Deviation, that of a sample, are of numbers; of truth values the mean is the share of those that are true.
+	// Mean and Deviation, that of a sample, are of numbers; of truth values the mean is the share
+	// of those that are true.
 	Mean      any `json:"mean,omitempty"`
 	Deviation any `json:"std,omitempty"`
 	// The extremes and quartiles are exact. A quartile between two elements is interpolated, and

@@ -26,7 +26,8 @@ type Stats struct {
 	Numbers int64 `json:"numbers,omitempty"`
 	// True is how many elements are true.
 	True *int64 `json:"true,omitempty"`
-	// Sum is an int64, a *big.Int if it needs more than 64 bits, or a Real. It is nil if it is beyond the largest float64.
+	// Sum is an int64, a *big.Int if it needs more than 64 bits, or a Real. It is nil if it is
+	// beyond the largest float64.
 	Sum any `json:"sum,omitempty"`
 	// Min and Max are of the type of the numbers; times are text.
 	Min       any   `json:"min,omitempty"`

@@ -12,8 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// verdict is what a condition says about a row. As in SQL, a comparison with null is unknown, and so is what depends on it;
-// rows are chosen of which it is known that they meet the condition.
+// verdict is what a condition says about a row. As in SQL, a comparison with null is unknown, and
+// so is what depends on it; rows are chosen of which it is known that they meet the condition.
 type verdict int8
 
 const (

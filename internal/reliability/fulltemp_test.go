@@ -40,7 +40,8 @@ func fillTemp(ctx context.Context, d fullDisk, dir string, step int64, out io.Wr
 	return nil
 }
 
-// optimizeWithoutTemp has Optimize refused: a vault without gaps gives nothing back, and there is no room for the copy that rebuilds it.
+// optimizeWithoutTemp has Optimize refused: a vault without gaps gives nothing back, and there is
+// no room for the copy that rebuilds it.
 func (r *fullRun) optimizeWithoutTemp(ctx context.Context, d fullDisk) error {
 	if err := errors.Join(r.v.Optimize(ctx), d.leave(0)); err != nil {
 		return err
