@@ -6,7 +6,6 @@ import (
 	"go/doc"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -217,24 +216,5 @@ func TestDocsReadmeCode(t *testing.T) {
 	body, _, _ := strings.Cut(rest, "\n}\n")
 	if want := strings.ReplaceAll(body, "\n\t", "\n")[1:] + "\n"; code != want {
 		t.Errorf("the code of README.md is not that of Example, which is\n%s", want)
-	}
-}
-
-var link = regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
-
-func TestDocsLinks(t *testing.T) {
-	pages, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, page := range append(pages, "README.md") {
-		for _, m := range link.FindAllStringSubmatch(readDoc(t, page), -1) {
-			if strings.Contains(m[1], "://") {
-				continue
-			}
-			if _, err := fs.Stat(os.DirFS("."), filepath.ToSlash(filepath.Join(filepath.Dir(page), m[1]))); err != nil {
-				t.Errorf("%s links to %s: %v", page, m[1], err)
-			}
-		}
 	}
 }

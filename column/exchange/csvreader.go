@@ -10,7 +10,7 @@ import (
 )
 
 // csvReader splits CSV into records and fields: RFC 4180, and where files differ from it what most
-// readers do. DECISIONS.md says what that is.
+// readers do, as docs/decisions/0052-csv-reader.md says.
 type csvReader struct {
 	r       io.Reader
 	delim   byte

@@ -102,7 +102,7 @@ func TestImports(t *testing.T) {
 			case inside && !slices.Contains(may.own, strings.TrimPrefix(own, "/")):
 				t.Errorf("%q imports %q, which lies in no direction it may", name, imp)
 			case !inside && strings.Contains(strings.Split(imp, "/")[0], ".") && !slices.Contains(may.others, imp):
-				t.Errorf("%q imports %q: a new dependency needs its reason in DECISIONS.md", name, imp)
+				t.Errorf("%q imports %q: a new dependency needs its reason in docs/decisions/0001-dependencies.md", name, imp)
 			}
 		}
 	}
