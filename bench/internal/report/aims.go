@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// barsText is a row for each aim with its worst figure, and then the figures of all misses.
-func barsText(verdicts []Verdict) string {
+// aimsText is a row for each aim with its worst figure.
+func aimsText(verdicts []Verdict) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "| aim | limit | by the clock | by processor time | the worst: clock / processor |")
 	fmt.Fprintln(&b, "| --- | --- | --- | --- | --- |")
@@ -21,12 +21,25 @@ func barsText(verdicts []Verdict) string {
 		}
 		fmt.Fprintf(&b, "| %s | %.3g | %s | %s | %s |\n", v.Aim, v.Limit, state(figure, all), byCPU, worst(v.Comparisons))
 	}
-	fmt.Fprint(&b, "\nAll misses, the worst first:\n\n")
-	none := "None.\n"
+	return b.String()
+}
+
+// missesText is the page of all misses: a section for each aim that was missed.
+func missesText(verdicts []Verdict) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n# All misses\n\n", generated)
+	fmt.Fprint(&b, "The comparisons beyond the limit of an aim by the clock, or by processor time, the worst first.\n")
+	none := "\nNone.\n"
 	for _, v := range verdicts {
-		if misses := v.Misses(); len(misses) > 0 {
-			fmt.Fprintf(&b, "- %s (%.3g): %s.\n", v.Aim, v.Limit, join(misses))
-			none = ""
+		misses := v.Misses()
+		if len(misses) == 0 {
+			continue
+		}
+		none = ""
+		fmt.Fprintf(&b, "\n## %s\n\nThe ratio is to be at most %.3g.\n\n", capital(v.Aim), v.Limit)
+		fmt.Fprint(&b, "| case and contender | ratio | CPU ratio |\n| --- | --- | --- |\n")
+		for _, c := range misses {
+			fmt.Fprintf(&b, "| %s | %.3g | %s |\n", c.What, c.Figure, ratio(c.CPU))
 		}
 	}
 	b.WriteString(none)
@@ -48,14 +61,6 @@ func worst(list []Comparison) string {
 		return ""
 	}
 	return slices.MaxFunc(list, func(a, b Comparison) int { return cmp.Compare(a.Figure, b.Figure) }).String()
-}
-
-func join(list []Comparison) string {
-	var texts []string
-	for _, c := range list {
-		texts = append(texts, c.String())
-	}
-	return strings.Join(texts, "; ")
 }
 
 func (c Comparison) String() string {

@@ -49,7 +49,7 @@ func Charts(dir string, tables []Table) (map[string]string, error) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
 		}
-		name := fileName(group)
+		name := fileName(group) + ".svg"
 		if err := draw(filepath.Join(dir, name), group, members); err != nil {
 			return nil, err
 		}
@@ -60,8 +60,9 @@ func Charts(dir string, tables []Table) (map[string]string, error) {
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
+// fileName names the files of a group, without an extension.
 func fileName(group string) string {
-	return strings.Trim(notInNames.ReplaceAllString(strings.ToLower(group), "-"), "-") + ".svg"
+	return strings.Trim(notInNames.ReplaceAllString(strings.ToLower(group), "-"), "-")
 }
 
 // style is how a contender is drawn, the same in all charts: those in Python are dashed.

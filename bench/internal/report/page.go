@@ -12,8 +12,13 @@ import (
 	"github.com/kohakuvault/kvault/bench/internal/plan"
 )
 
-// Page is the document that Publish brings up to date.
-const Page = "performance.md"
+// Page is the document of aims and losses, and Folder the one with everything that it is drawn from.
+const (
+	Page   = "performance.md"
+	Folder = "performance"
+)
+
+const generated = "<!-- written by bench: go run . -docs ../docs -->\n"
 
 // Run is what the figures are of.
 type Run struct {
@@ -23,29 +28,52 @@ type Run struct {
 	Cases []plan.Case
 }
 
-// Publish replaces the generated parts of the page in a folder, and its charts.
+// Publish replaces the generated parts of Page in docs and of the index in Folder, and writes a
+// page and a chart for each group of cases and a page of all misses into Folder.
 func Publish(docs string, run Run, tables []Table) error {
-	path := filepath.Join(docs, Page)
-	text, err := os.ReadFile(path)
+	folder := filepath.Join(docs, Folder)
+	groups, verdicts := grouped(tables), Judge(tables)
+	page, err := replaceParts(filepath.Join(docs, Page), map[string]string{"aims": aimsText(verdicts)})
 	if err != nil {
 		return err
 	}
-	charts, err := Charts(filepath.Join(docs, "performance"), tables)
+	index, err := replaceParts(filepath.Join(folder, "README.md"), map[string]string{
+		"run": runText(run, tables), "machine": machineText(run.Machine, tables), "pages": pagesText(groups)})
 	if err != nil {
 		return err
 	}
-	page := string(text)
-	for name, body := range map[string]string{
-		"run": runText(run, tables), "machine": machineText(run.Machine, tables), "bars": barsText(Judge(tables)), "figures": figuresText(tables, charts),
-	} {
-		if page, err = Replace(page, name, body); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+	charts, err := Charts(folder, tables)
+	if err != nil {
+		return err
+	}
+	texts := map[string]string{filepath.Join(docs, Page): page, filepath.Join(folder, "README.md"): index,
+		filepath.Join(folder, "misses.md"): missesText(verdicts)}
+	for _, g := range groups {
+		texts[filepath.Join(folder, fileName(g.name)+".md")] = g.text(charts[g.name])
+	}
+	for path, text := range texts {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
 		}
 	}
-	return os.WriteFile(path, []byte(page), 0o644)
+	return nil
 }
 
-// replace puts body between the marks of the generated part of that name.
+// replaceParts returns the text of a page with its generated parts replaced.
+func replaceParts(path string, parts map[string]string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	page := string(text)
+	for name, body := range parts {
+		if page, err = Replace(page, name, body); err != nil {
+			return "", fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return page, nil
+}
+
 // Replace puts body into the part of a page that comments mark as generated under this name.
 func Replace(page, name, body string) (string, error) {
 	begin, end := fmt.Sprintf("<!-- generated: %s -->\n", name), fmt.Sprintf("<!-- end of %s -->\n", name)
@@ -83,35 +111,6 @@ func machineText(m Machine, tables []Table) string {
 	slices.Sort(names)
 	for _, name := range names {
 		fmt.Fprintf(&b, "| %s | %s |\n", name, versions[name])
-	}
-	return b.String()
-}
-
-// figuresText is one section for each group of cases.
-func figuresText(tables []Table, charts map[string]string) string {
-	var b strings.Builder
-	group := ""
-	for _, t := range tables {
-		if t.Case.Group != group {
-			group = t.Case.Group
-			fmt.Fprintf(&b, "### %s\n\n", group)
-			if file, ok := charts[group]; ok {
-				fmt.Fprintf(&b, "![%s](performance/%s)\n\n", group, file)
-			}
-		}
-		fmt.Fprintf(&b, "%s (%s):\n\n", t.Name, t.Case.Facts())
-		fmt.Fprintln(&b, "| | ratio | least to most | CPU ratio | time/op | CPU/op | MB/s | peak MiB | disk MiB | rounds |")
-		fmt.Fprintln(&b, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-		for _, r := range t.Rows {
-			if r.Rounds == 0 {
-				fmt.Fprintf(&b, "| %s | %s | | | | | | | | |\n", r.Entrant, r.Unsupported)
-				continue
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s to %s | %s | %s | %s | %.1f | %.1f | %.1f | %d |\n", r.Entrant, ratio(r.Ratio.Median), ratio(r.Ratio.Min),
-				ratio(r.Ratio.Max), ratio(r.CPURatio.Median), Duration(r.NSPerOp.Median), Duration(r.CPUPerOp.Median), r.BytesPerSecond.Median/1e6, mib(r.PeakBytes),
-				mib(r.DiskBytes), r.Rounds)
-		}
-		fmt.Fprintln(&b)
 	}
 	return b.String()
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,25 +78,28 @@ func sized(name string, size int64, elapsed map[plan.Entrant]int64) []Table {
 func TestJudge(t *testing.T) {
 	tables := append(sized("durable1/1 KiB", 1<<10, map[plan.Entrant]int64{"vault": 149, "floor": 100, "files": 140}),
 		sized("durable1/100 B", 100, map[plan.Entrant]int64{"vault": 160, "floor": 100, "files": 170})...)
-	text := barsText(Judge(tables))
+	text := aimsText(Judge(tables)) + missesText(Judge(tables))
 	for _, want := range []string{
 		"| single operations in at most 1.5 times the C floor's time | 1.5 | **missed** in 1 of 2 | **missed** in 1 of 2 | durable1/100 B floor 1.6 / 1.6 |",
 		"| faster than plain files for durable puts up to 100 KiB | 1 | **missed** in 1 of 2 | **missed** in 1 of 2 | durable1/1 KiB files 1.06 / 1.06 |",
-		"- single operations in at most 1.5 times the C floor's time (1.5): durable1/100 B floor 1.6 / 1.6.",
+		"## Single operations in at most 1.5 times the C floor's time\n\nThe ratio is to be at most 1.5.\n",
+		"| durable1/100 B floor | 1.6 | 1.6 |\n",
 		"| 1 GiB in within 3 times a file's write and fsync | 3 | not measured | not measured |  |",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
 	}
-	met := barsText(Judge(sized("durable1/100 B", 100, map[plan.Entrant]int64{"vault": 100, "floor": 100})))
-	if !strings.Contains(met, "the worst first:\n\nNone.") {
-		t.Errorf("misses where there are none:\n%s", met)
+	verdicts := Judge(sized("durable1/100 B", 100, map[plan.Entrant]int64{"vault": 100, "floor": 100}))
+	if misses := missesText(verdicts); !strings.Contains(misses, "the worst first.\n\nNone.") {
+		t.Errorf("misses where there are none:\n%s", misses)
 	}
+	met := aimsText(verdicts)
 	if want := "| met in all 1 | met in all 1 | durable1/100 B floor 1 / 1 |"; !strings.Contains(met, want) {
 		t.Errorf("no %q in:\n%s", want, met)
 	}
-	memory := barsText(Judge(sized("put/100 KiB", 100<<10, map[plan.Entrant]int64{"vault": 300, "files": 100})))
+	verdicts = Judge(sized("put/100 KiB", 100<<10, map[plan.Entrant]int64{"vault": 300, "files": 100}))
+	memory := aimsText(verdicts)
 	if want := "| peak memory below every peer's from 100 KiB up | 1 | **missed** in 1 of 1 |  | put/100 KiB files 3 |"; !strings.Contains(memory, want) {
 		t.Errorf("no %q in:\n%s", want, memory)
 	}
@@ -189,49 +193,111 @@ func TestDuration(t *testing.T) {
 	}
 }
 
+// parts is a page with generated parts of these names.
+func parts(names ...string) string {
+	page := "intro\n"
+	for _, name := range names {
+		page += "<!-- generated: " + name + " -->\nold\n<!-- end of " + name + " -->\nbetween\n"
+	}
+	return page
+}
+
 func TestPublish(t *testing.T) {
 	docs := t.TempDir()
-	path := filepath.Join(docs, Page)
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(docs, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := Publish(docs, Run{}, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no page: %v", err)
 	}
-	page := "intro\n"
-	for _, name := range []string{"run", "machine", "bars", "figures"} {
-		page += "<!-- generated: " + name + " -->\nold\n<!-- end of " + name + " -->\nbetween\n"
+	write("performance.md", parts("aims"))
+	if err := Publish(docs, Run{}, nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no index: %v", err)
 	}
-	if err := os.WriteFile(path, []byte(page), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var tables []Table
-	for name, size := range map[string]int64{"put/100 B": 100, "put/1 KiB": 1 << 10, "put/10 KiB": 10 << 10} {
-		tables = append(tables, sized(name, size, map[plan.Entrant]int64{"vault": 100 + size, "floor": 100})...)
-	}
-	stream := plan.Case{Name: "streamin/file", Group: "Some streams", Entrants: []plan.Entrant{"vault", "files", "memory"}}
-	stream.Size, stream.Workload = 1<<20, "streamin"
-	tables = append(tables, Tables([]plan.Case{stream}, records("streamin/file", map[plan.Entrant]int64{"vault": 3, "files": 2, "memory": 1}))...)
-	run := Run{Machine: Machine{CPU: "some processor", Cores: 2}, Scale: plan.Scale{Name: "smoke"}}
+	write("performance/README.md", parts("run", "machine", "pages"))
+	run, tables := published()
 	for range 2 { // the second time replaces the first
 		if err := Publish(docs, run, tables); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for text, times := range map[string]int{"intro": 1, "between": 4, "old": 0, "some processor": 1, "### Some puts": 1, "put/10 KiB (values of 10,240 bytes)": 1,
-		"![Some puts](performance/some-puts.svg)": 1} {
-		if n := bytes.Count(got, []byte(text)); n != times {
-			t.Errorf("%q stands there %d times, want %d", text, n, times)
+	for name, texts := range map[string]map[string]int{
+		"performance.md":        {"intro": 1, "between": 1, "old": 0, "| aim |": 1},
+		"performance/README.md": {"intro": 1, "between": 3, "old": 0, "some processor": 1, "- [Some puts](some-puts.md)\n": 1},
+		"performance/misses.md": {"# All misses": 1},
+		"performance/some-puts.md": {"# Some puts\n": 1, "![Some puts](some-puts.svg)": 1, "## put/10 KiB\n\nValues of 10,240 bytes.\n": 1,
+			"go run . -workload '^(put/100 B|put/1 KiB|put/10 KiB)$'\n": 1},
+		"performance/some-streams.md": {"![Some streams](some-streams.svg)": 1},
+	} {
+		got, err := os.ReadFile(filepath.Join(docs, filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for text, times := range texts {
+			if n := bytes.Count(got, []byte(text)); n != times {
+				t.Errorf("%s has %q %d times, want %d:\n%s", name, text, n, times, got)
+			}
 		}
 	}
 	checkXML(t, filepath.Join(docs, "performance", "some-puts.svg"))
 	checkXML(t, filepath.Join(docs, "performance", "some-streams.svg"))
-	if err := os.WriteFile(path, []byte("no marks"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write("performance.md", "no marks")
 	if err := Publish(docs, run, tables); err == nil || !strings.Contains(err.Error(), "no part") {
 		t.Errorf("no marks: %v", err)
+	}
+}
+
+// published is a run with two groups, each of which has a chart.
+func published() (Run, []Table) {
+	var tables []Table
+	for _, size := range []int64{100, 1 << 10, 10 << 10} {
+		tables = append(tables, sized("put/"+plan.Size(size), size, map[plan.Entrant]int64{"vault": 100 + size, "floor": 100})...)
+	}
+	stream := plan.Case{Name: "streamin/file", Group: "Some streams", Entrants: []plan.Entrant{"vault", "files", "memory"}}
+	stream.Size, stream.Workload = 1<<20, "streamin"
+	tables = append(tables, Tables([]plan.Case{stream}, records("streamin/file", map[plan.Entrant]int64{"vault": 3, "files": 2, "memory": 1}))...)
+	return Run{Machine: Machine{CPU: "some processor", Cores: 2}, Scale: plan.Scale{Name: "smoke"}}, tables
+}
+
+// The pages of this repository have the parts that Publish replaces, and a page for each group of
+// the default scale and no other.
+func TestPublishedPages(t *testing.T) {
+	docs := filepath.Join("..", "..", "..", "docs")
+	if _, err := replaceParts(filepath.Join(docs, Page), map[string]string{"aims": ""}); err != nil {
+		t.Error(err)
+	}
+	if _, err := replaceParts(filepath.Join(docs, Folder, "README.md"), map[string]string{"run": "", "machine": "", "pages": ""}); err != nil {
+		t.Error(err)
+	}
+	pages, err := filepath.Glob(filepath.Join(docs, Folder, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written, want []string
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(string(text), generated) {
+			written = append(written, filepath.Base(page))
+		}
+	}
+	scale, err := plan.ScaleOf("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range plan.Cases(scale) {
+		want = append(want, fileName(c.Group)+".md")
+	}
+	want = append(want, "misses.md")
+	slices.Sort(want)
+	if want = slices.Compact(want); !slices.Equal(written, want) {
+		t.Errorf("pages %v\nwant %v", written, want)
 	}
 }
 
