@@ -2,6 +2,8 @@ package kvault
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 )
 
@@ -110,3 +112,129 @@ func (c *cache) unlock() {
 
 // CacheStats describes the cache. It works on a closed vault too.
 func (v *Vault) CacheStats() CacheStats { return v.cache.stats() }
+
+// WithCache runs fn with the cache on, and flushes it when fn returns, fails or panics. A flush that fails joins fn's error;
+// what is pending then stays visible, and is written by the next flush, by the next call that writes to the file directly,
+// or by Close. If the cache is locked when fn returns, the same holds without an error.
+//
+// The settings are those of o until fn returns, for all goroutines; then those of the enclosing WithCache or EnableCache come
+// back.
+func (v *Vault) WithCache(ctx context.Context, o *CacheOptions, fn func() error) (err error) {
+	cfg, err := o.resolved(func(capacity int64) int64 { return capacity / 4 })
+	if err == nil {
+		err = v.change(ctx, func() error { return v.cache.push(ctx, cfg) })
+	}
+	if err != nil {
+		return fail("with cache", "", err)
+	}
+	returned := false
+	defer func() {
+		flushErr := v.endScope(ctx, cfg)
+		switch {
+		case flushErr == nil:
+		case returned:
+			err = errors.Join(err, flushErr)
+		case v.opt.OnError != nil: // fn panicked
+			v.opt.OnError(flushErr)
+		}
+	}()
+	err = fn()
+	returned = true
+	return err
+}
+
+func (c *cache) push(ctx context.Context, cfg *cacheConfig) error {
+	return c.configure(ctx, func() *cacheConfig { return cfg }, func() { c.scopes = append(c.scopes, cfg) })
+}
+
+func (v *Vault) endScope(ctx context.Context, cfg *cacheConfig) error {
+	if err := v.inFlight.enter(); err != nil {
+		v.cache.drop(cfg) // Close has written everything, or has said why not
+		return nil
+	}
+	defer v.inFlight.leave()
+	return failFlush("with cache", v.cache.pop(ctx, cfg))
+}
+
+// drop removes a scope.
+func (c *cache) drop(cfg *cacheConfig) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forget(cfg)
+}
+
+func (c *cache) forget(cfg *cacheConfig) {
+	if i := slices.Index(c.scopes, cfg); i >= 0 {
+		c.scopes = slices.Delete(c.scopes, i, i+1)
+		c.tune()
+	}
+}
+
+// pop removes a scope and flushes. Whatever happens to the flush, the scope is gone.
+func (c *cache) pop(ctx context.Context, cfg *cacheConfig) error {
+	defer c.drop(cfg)
+	_, err := c.flush(ctx, func() bool {
+		// Nothing may enter the cache under settings that no flush will follow.
+		c.forget(cfg)
+		outer := c.config()
+		return !cfg.keep || outer != nil && c.entries.Bytes() > outer.capacity
+	})
+	return err
+}
+
+// DiscardCache throws away all that is pending in the cache, and returns how many entries that
+// were. DiscardCached does so with one. It waits for a flush that is running, and does not care
+// about LockCache.
+func (v *Vault) DiscardCache(ctx context.Context) (n int, err error) {
+	err = v.during(func() error {
+		return v.cache.discard(ctx, func() { n = v.cache.discardAll() })
+	})
+	return n, fail("discard cache", "", err)
+}
+
+// DiscardCached throws away one entry that is pending in the cache, and reports whether there was
+// one. What the file holds for the key, or in the column, counts again. It is the way out when one
+// entry can never be written, as when a rule of another program's table refuses it, or when another
+// program dropped or renamed a column: until then every flush fails, and Close. The error
+// of a flush names the entry, see FlushError.
+//
+// Elements that one call of Table.Append in package column has added belong together: with those of
+// one column, all that waits for the others is thrown away.
+//
+// It waits for a flush that is running, and does not care about LockCache. Options.OnError may call
+// it.
+func (v *Vault) DiscardCached(ctx context.Context, e CacheEntry) (found bool, err error) {
+	if (e.Key == "") == (e.Column == "") {
+		return false, fail("discard cached", e.Key, invalid("want a key, or the name of a column"))
+	}
+	err = v.during(func() error {
+		return v.cache.discard(ctx, func() {
+			if e.Key != "" {
+				found = v.cache.entries.Discard(e.Key)
+			} else {
+				found = v.cache.entries.DiscardAppends(e.Column)
+			}
+		})
+	})
+	return found, fail("discard cached", e.Key, err)
+}
+
+// discard runs drop, which takes entries from the cache, with mu held and while nothing is flushed.
+func (c *cache) discard(ctx context.Context, drop func()) error {
+	if err := c.acquire(ctx); err != nil {
+		return err
+	}
+	defer c.release()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	drop()
+	c.epoch++
+	c.noPause()
+	return nil
+}
+
+func (c *cache) discardAll() int {
+	b := c.entries.BeginFlush()
+	c.entries.EndFlush(true)
+	return b.Len()
+}

@@ -48,7 +48,7 @@ func (v *Vault) DeletePrefix(ctx context.Context, prefix string) (int64, error) 
 	return removePrefix(ctx, v, prefix)
 }
 
-func remove(ctx context.Context, s scope, key string) (bool, error) {
+func remove(ctx context.Context, s executor, key string) (bool, error) {
 	if err := checkKey(key); err != nil {
 		return false, fail("delete", key, err)
 	}
@@ -56,7 +56,7 @@ func remove(ctx context.Context, s scope, key string) (bool, error) {
 	return res.Found, fail("delete", key, err)
 }
 
-func removeIf(ctx context.Context, s scope, key, tag string) error {
+func removeIf(ctx context.Context, s executor, key, tag string) error {
 	err := checkKey(key)
 	if err == nil && tag == "" {
 		err = invalid("tag is empty: Delete removes whatever version there is")
@@ -67,7 +67,7 @@ func removeIf(ctx context.Context, s scope, key, tag string) error {
 	return fail("delete", key, err)
 }
 
-func pop(ctx context.Context, s scope, key string) ([]byte, error) {
+func pop(ctx context.Context, s executor, key string) ([]byte, error) {
 	if err := checkKey(key); err != nil {
 		return nil, fail("pop", key, err)
 	}
@@ -78,7 +78,7 @@ func pop(ctx context.Context, s scope, key string) ([]byte, error) {
 	return res.Value, fail("pop", key, err)
 }
 
-func setDefault(ctx context.Context, s scope, key string, value []byte) ([]byte, bool, error) {
+func setDefault(ctx context.Context, s executor, key string, value []byte) ([]byte, bool, error) {
 	for {
 		stored, err := get(ctx, s, key)
 		if err == nil {
@@ -96,7 +96,7 @@ func setDefault(ctx context.Context, s scope, key string, value []byte) ([]byte,
 	}
 }
 
-func rename(ctx context.Context, s scope, from, to string, o *RenameOptions) error {
+func rename(ctx context.Context, s executor, from, to string, o *RenameOptions) error {
 	if o == nil {
 		o = &RenameOptions{}
 	}
@@ -111,14 +111,14 @@ func rename(ctx context.Context, s scope, from, to string, o *RenameOptions) err
 	return fail("rename", from, err)
 }
 
-func removePrefix(ctx context.Context, s scope, prefix string) (int64, error) {
+func removePrefix(ctx context.Context, s executor, prefix string) (int64, error) {
 	if prefix == "" {
 		return 0, fail("delete prefix", "", invalid("prefix is empty: Clear removes all keys"))
 	}
 	return removeRange(ctx, s, "delete prefix", engine.PrefixRange(prefix))
 }
 
-func removeRange(ctx context.Context, s scope, op string, r engine.Range) (int64, error) {
+func removeRange(ctx context.Context, s executor, op string, r engine.Range) (int64, error) {
 	res, err := s.apply(ctx, engine.Op{Kind: engine.DeleteRange, Range: r})
 	return res.Removed, fail(op, r.Start, err)
 }

@@ -58,7 +58,7 @@ func (v *Vault) CopyTo(ctx context.Context, key string, w io.Writer) (int64, err
 	return copyTo(ctx, v, key, w)
 }
 
-func get(ctx context.Context, s scope, key string) ([]byte, error) {
+func get(ctx context.Context, s executor, key string) ([]byte, error) {
 	value, err := appendValue(ctx, s, nil, key)
 	if value == nil && err == nil {
 		value = []byte{}
@@ -66,7 +66,7 @@ func get(ctx context.Context, s scope, key string) ([]byte, error) {
 	return value, err
 }
 
-func appendValue(ctx context.Context, s scope, dst []byte, key string) (value []byte, err error) {
+func appendValue(ctx context.Context, s executor, dst []byte, key string) (value []byte, err error) {
 	if err := checkKey(key); err != nil {
 		return dst, fail("get", key, err)
 	}
@@ -92,7 +92,7 @@ func appendValue(ctx context.Context, s scope, dst []byte, key string) (value []
 	return value, nil
 }
 
-func getOr(ctx context.Context, s scope, key string, def []byte) ([]byte, error) {
+func getOr(ctx context.Context, s executor, key string, def []byte) ([]byte, error) {
 	value, err := get(ctx, s, key)
 	if errors.Is(err, ErrNotFound) {
 		return def, nil
@@ -100,7 +100,7 @@ func getOr(ctx context.Context, s scope, key string, def []byte) ([]byte, error)
 	return value, err
 }
 
-func getMany(ctx context.Context, s scope, keys []string) (map[string][]byte, error) {
+func getMany(ctx context.Context, s executor, keys []string) (map[string][]byte, error) {
 	values := make(map[string][]byte, len(keys))
 	for _, key := range keys {
 		if _, ok := values[key]; ok {
@@ -117,7 +117,7 @@ func getMany(ctx context.Context, s scope, keys []string) (map[string][]byte, er
 	return values, nil
 }
 
-func getRange(ctx context.Context, s scope, key string, off, n int64) ([]byte, error) {
+func getRange(ctx context.Context, s executor, key string, off, n int64) ([]byte, error) {
 	r, err := newReader(ctx, s, key)
 	if err != nil {
 		return nil, fail("get", key, err)
@@ -140,7 +140,7 @@ func getRange(ctx context.Context, s scope, key string, off, n int64) ([]byte, e
 	return value, nil
 }
 
-func stat(ctx context.Context, s scope, key string) (entry Entry, err error) {
+func stat(ctx context.Context, s executor, key string) (entry Entry, err error) {
 	if err := checkKey(key); err != nil {
 		return Entry{}, fail("stat", key, err)
 	}
@@ -162,7 +162,7 @@ func stat(ctx context.Context, s scope, key string) (entry Entry, err error) {
 	return entry, nil
 }
 
-func tagOf(ctx context.Context, s scope, key string) (string, error) {
+func tagOf(ctx context.Context, s executor, key string) (string, error) {
 	e, err := stat(ctx, s, key)
 	if err != nil || e.Tag != "" {
 		return e.Tag, fail("tag", key, errors.Unwrap(err))
@@ -179,7 +179,7 @@ func tagOf(ctx context.Context, s scope, key string) (string, error) {
 	return tag, fail("tag", key, err)
 }
 
-func has(ctx context.Context, s scope, key string) (found bool, err error) {
+func has(ctx context.Context, s executor, key string) (found bool, err error) {
 	if err := checkKey(key); err != nil {
 		return false, fail("exists", key, err)
 	}
@@ -194,7 +194,7 @@ func has(ctx context.Context, s scope, key string) (found bool, err error) {
 	return found, fail("exists", key, err)
 }
 
-func copyTo(ctx context.Context, s scope, key string, w io.Writer) (int64, error) {
+func copyTo(ctx context.Context, s executor, key string, w io.Writer) (int64, error) {
 	r, err := newReader(ctx, s, key)
 	if err != nil {
 		return 0, fail("copy", key, err)

@@ -54,35 +54,35 @@ func (v *Vault) Len(ctx context.Context) (int64, error) { return length(ctx, v) 
 // Count returns the number of keys that begin with Prefix and lie between Start and End; the other options do not count.
 func (v *Vault) Count(ctx context.Context, o *ListOptions) (int64, error) { return count(ctx, v, o) }
 
-func list(ctx context.Context, s scope, o *ListOptions) iter.Seq2[Entry, error] {
+func list(ctx context.Context, s executor, o *ListOptions) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		walk(ctx, s, o, entriesOnly, func(it Item, err error) bool { return yield(it.Entry, err) })
 	}
 }
 
-func keys(ctx context.Context, s scope, o *ListOptions) iter.Seq2[string, error] {
+func keys(ctx context.Context, s executor, o *ListOptions) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		w := walker{yieldKey: func(key string) bool { return yield(key, nil) }}
 		w.walk(ctx, s, o, keysOnly, func(it Item, err error) bool { return yield(it.Key, err) })
 	}
 }
 
-func values(ctx context.Context, s scope, o *ListOptions) iter.Seq2[[]byte, error] {
+func values(ctx context.Context, s executor, o *ListOptions) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		walk(ctx, s, o, valuesOnly, func(it Item, err error) bool { return yield(it.Value, err) })
 	}
 }
 
-func items(ctx context.Context, s scope, o *ListOptions) iter.Seq2[Item, error] {
+func items(ctx context.Context, s executor, o *ListOptions) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) { walk(ctx, s, o, entriesAndValues, yield) }
 }
 
-func length(ctx context.Context, s scope) (int64, error) {
+func length(ctx context.Context, s executor) (int64, error) {
 	n, err := s.count(ctx, engine.Range{})
 	return n, fail("len", "", err)
 }
 
-func count(ctx context.Context, s scope, o *ListOptions) (int64, error) {
+func count(ctx context.Context, s executor, o *ListOptions) (int64, error) {
 	if o == nil {
 		o = &ListOptions{}
 	}
@@ -102,22 +102,22 @@ const (
 	bytesPerPage = 4 << 20
 )
 
-// what a listing yields.
-type what uint8
+// projection is the part of each item that a listing yields.
+type projection uint8
 
 const (
-	keysOnly what = iota
+	keysOnly projection = iota
 	entriesOnly
 	entriesAndValues
 	valuesOnly // so no folders
 )
 
 // walk yields the items that o asks for.
-func walk(ctx context.Context, s scope, o *ListOptions, want what, yield func(Item, error) bool) {
+func walk(ctx context.Context, s executor, o *ListOptions, want projection, yield func(Item, error) bool) {
 	new(walker).walk(ctx, s, o, want, yield)
 }
 
-func (w *walker) walk(ctx context.Context, s scope, o *ListOptions, want what, yield func(Item, error) bool) {
+func (w *walker) walk(ctx context.Context, s executor, o *ListOptions, want projection, yield func(Item, error) bool) {
 	if o == nil {
 		o = &ListOptions{}
 	}
@@ -155,7 +155,7 @@ type walker struct {
 	yield func(Item, error) bool
 	// yieldKey is for pages of keys.
 	yieldKey func(string) bool
-	want     what
+	want     projection
 	keys     []string // of the page at hand
 	size     int      // of the next page
 	shown    int

@@ -2,12 +2,57 @@ package kvault
 
 import (
 	"fmt"
+	"maps"
+	"path"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/writeback"
 )
+
+// Entry is what is known of a key besides its value.
+type Entry struct {
+	// Key may hold any bytes.
+	Key string
+	// Size is the length of the value in bytes.
+	Size int64
+	// ModTime is when the value was written, or what PutOptions.ModTime said; zero if another program wrote it.
+	ModTime time.Time
+	// ContentType is a MIME type, or empty if not known.
+	ContentType string
+	// Tag names this version of the value: every write makes another. Empty if another program wrote the value.
+	Tag string
+	// Checksum is the CRC-32C (Castagnoli) of the value, if HasChecksum.
+	Checksum    uint32
+	HasChecksum bool
+	// User is the metadata that PutOptions.User gave; nil if there is none.
+	User map[string]string
+	// Folder is set by a listing with a Delimiter: Key is then the common start of one or more keys, and the rest is zero.
+	Folder bool
+}
+
+// Item is an entry and its value.
+type Item struct {
+	Entry
+	Value []byte
+}
+
+func entryOf(e engine.Entry) Entry {
+	return Entry{
+		Key: e.Key, Size: e.Size,
+		ModTime: e.Meta.ModTime, ContentType: e.Meta.ContentType, Tag: e.Meta.Tag,
+		Checksum: e.Meta.Sum, HasChecksum: e.Meta.HasSum,
+		User: maps.Clone(e.Meta.User),
+	}
+}
+
+// pendingEntry is the engine's view of an entry that the cache holds.
+func pendingEntry(key string, e writeback.Entry) engine.Entry {
+	return engine.Entry{Key: key, Size: int64(len(e.Value)), Meta: e.Meta}
+}
 
 // Bounds of what a put may say of a value, in bytes. A vault that another program or an earlier
 // version has written may hold more, and other text: it is read as it is.
@@ -41,3 +86,130 @@ func (o *PutOptions) checkMetadata() error {
 }
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// What engine.Meta.Check takes.
+var (
+	earliest = time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(2261, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+)
+
+// FitModTime returns the time nearest to t that PutOptions.ModTime takes. Files may have other
+// times: ext4 goes up to the year 2446, and NTFS begins in 1601.
+func FitModTime(t time.Time) time.Time {
+	switch {
+	case t.Before(earliest):
+		return earliest
+	case t.After(latest):
+		return latest
+	}
+	return t
+}
+
+// TypeByName returns the content type for the extension of a key, or of a path with slashes. It
+// returns "" for an extension that it does not know, and for a name without one, such as
+// ".profile". PutOptions.ContentType defaults to it. The answer is the same on every machine.
+func TypeByName(name string) string {
+	base := name[strings.LastIndexByte(name, '/')+1:]
+	ext := path.Ext(base)
+	if ext == base {
+		return ""
+	}
+	return typesByExtension[strings.ToLower(ext)]
+}
+
+// typesByExtension leaves out extensions that several kinds of files have: .dot is of Word and of
+// Graphviz, .ts of TypeScript and of video. The first bytes of the value tell those apart.
+var typesByExtension = map[string]string{
+	".7z":       "application/x-7z-compressed",
+	".aac":      "audio/aac",
+	".apng":     "image/apng",
+	".arrow":    "application/vnd.apache.arrow.file",
+	".arrows":   "application/vnd.apache.arrow.stream",
+	".atom":     "application/atom+xml",
+	".avi":      "video/x-msvideo",
+	".avif":     "image/avif",
+	".bmp":      "image/bmp",
+	".bz2":      "application/x-bzip2",
+	".cbor":     "application/cbor",
+	".css":      "text/css; charset=utf-8",
+	".csv":      "text/csv; charset=utf-8",
+	".docx":     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	".eml":      "message/rfc822",
+	".eot":      "application/vnd.ms-fontobject",
+	".epub":     "application/epub+zip",
+	".flac":     "audio/flac",
+	".geojson":  "application/geo+json",
+	".gif":      "image/gif",
+	".glb":      "model/gltf-binary",
+	".gltf":     "model/gltf+json",
+	".gpkg":     "application/geopackage+sqlite3",
+	".gz":       "application/gzip",
+	".heic":     "image/heic",
+	".heif":     "image/heif",
+	".htm":      "text/html; charset=utf-8",
+	".html":     "text/html; charset=utf-8",
+	".ico":      "image/vnd.microsoft.icon",
+	".ics":      "text/calendar; charset=utf-8",
+	".jar":      "application/java-archive",
+	".jpeg":     "image/jpeg",
+	".jpg":      "image/jpeg",
+	".js":       "text/javascript; charset=utf-8",
+	".json":     "application/json",
+	".jsonld":   "application/ld+json",
+	".jxl":      "image/jxl",
+	".m4a":      "audio/mp4",
+	".m4v":      "video/x-m4v",
+	".markdown": "text/markdown; charset=utf-8",
+	".md":       "text/markdown; charset=utf-8",
+	".mid":      "audio/midi",
+	".midi":     "audio/midi",
+	".mjs":      "text/javascript; charset=utf-8",
+	".mkv":      "video/x-matroska",
+	".mov":      "video/quicktime",
+	".mp3":      "audio/mpeg",
+	".mp4":      "video/mp4",
+	".mpeg":     "video/mpeg",
+	".mpg":      "video/mpeg",
+	".odp":      "application/vnd.oasis.opendocument.presentation",
+	".ods":      "application/vnd.oasis.opendocument.spreadsheet",
+	".odt":      "application/vnd.oasis.opendocument.text",
+	".oga":      "audio/ogg",
+	".ogg":      "audio/ogg",
+	".ogv":      "video/ogg",
+	".opus":     "audio/ogg",
+	".otf":      "font/otf",
+	".parquet":  "application/vnd.apache.parquet",
+	".pdf":      "application/pdf",
+	".png":      "image/png",
+	".pptx":     "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+	".rar":      "application/vnd.rar",
+	".rss":      "application/rss+xml",
+	".rtf":      "application/rtf",
+	".sqlite":   "application/vnd.sqlite3",
+	".sqlite3":  "application/vnd.sqlite3",
+	".svg":      "image/svg+xml",
+	".tar":      "application/x-tar",
+	".tgz":      "application/gzip",
+	".tif":      "image/tiff",
+	".tiff":     "image/tiff",
+	".toml":     "application/toml",
+	".tsv":      "text/tab-separated-values; charset=utf-8",
+	".ttf":      "font/ttf",
+	".txt":      "text/plain; charset=utf-8",
+	".vcf":      "text/vcard; charset=utf-8",
+	".wasm":     "application/wasm",
+	".wav":      "audio/wav",
+	".weba":     "audio/webm",
+	".webm":     "video/webm",
+	".webp":     "image/webp",
+	".woff":     "font/woff",
+	".woff2":    "font/woff2",
+	".xhtml":    "application/xhtml+xml",
+	".xlsx":     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	".xml":      "text/xml; charset=utf-8",
+	".xz":       "application/x-xz",
+	".yaml":     "application/yaml",
+	".yml":      "application/yaml",
+	".zip":      "application/zip",
+	".zst":      "application/zstd",
+}

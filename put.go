@@ -59,7 +59,7 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 		return fail("put", "", err)
 	}
 	var ops []engine.Op
-	values := copies{lasts: v.cache.takes(0)}
+	values := arena{lasts: v.cache.takes(0)}
 	defer values.release()
 	for key, value := range items {
 		err := ctx.Err()
@@ -104,7 +104,7 @@ func (v *Vault) putAll(ctx context.Context, ops []engine.Op, lasts bool) error {
 	})
 }
 
-func put(ctx context.Context, s scope, key string, value []byte, o *PutOptions) (Entry, error) {
+func put(ctx context.Context, s executor, key string, value []byte, o *PutOptions) (Entry, error) {
 	o, err := o.checked(key)
 	if err == nil && o.SizeKnown && o.Size != int64(len(value)) {
 		err = invalid("value has %d bytes, size says %d", len(value), o.Size)
@@ -117,7 +117,7 @@ func put(ctx context.Context, s scope, key string, value []byte, o *PutOptions) 
 }
 
 // publish makes a value visible. Should only the flush that followed have failed, there is an entry beside the error.
-func publish(ctx context.Context, s scope, op engine.Op) (Entry, error) {
+func publish(ctx context.Context, s executor, op engine.Op) (Entry, error) {
 	res, err := s.apply(ctx, op)
 	return entryOf(res.Entry), fail("put", op.Key, err)
 }

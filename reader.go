@@ -14,7 +14,7 @@ import (
 // ReadAt may be called by several goroutines at once; Read, Seek and WriteTo share one position. Close it when done.
 type Reader struct {
 	ctx    context.Context
-	s      scope
+	s      executor
 	blob   engine.Blob
 	entry  engine.Entry
 	pos    int64
@@ -36,7 +36,7 @@ func (v *Vault) NewReader(ctx context.Context, key string) (*Reader, error) {
 	return r, fail("open", key, err)
 }
 
-func newReader(ctx context.Context, s scope, key string) (*Reader, error) {
+func newReader(ctx context.Context, s executor, key string) (*Reader, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (v *Vault) PutFile(ctx context.Context, key, path string, o *PutOptions) (E
 	return entry, fail("put", key, err)
 }
 
-func putFile(ctx context.Context, s scope, key, path string, o *PutOptions) (Entry, error) {
+func putFile(ctx context.Context, s executor, key, path string, o *PutOptions) (Entry, error) {
 	o, err := o.checked(key)
 	if err != nil {
 		return Entry{}, err
@@ -60,7 +60,7 @@ func putFile(ctx context.Context, s scope, key, path string, o *PutOptions) (Ent
 	return putReader(ctx, s, key, f, o)
 }
 
-func putReader(ctx context.Context, s scope, key string, r io.Reader, o *PutOptions) (Entry, error) {
+func putReader(ctx context.Context, s executor, key string, r io.Reader, o *PutOptions) (Entry, error) {
 	w, err := newWriter(ctx, s, key, o)
 	if err != nil {
 		return Entry{}, fail("put", key, err)

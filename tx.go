@@ -3,6 +3,8 @@ package kvault
 import (
 	"context"
 	"fmt"
+	"io"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -24,7 +26,7 @@ type Tx struct {
 	halfDone error
 }
 
-var _ scope = (*Tx)(nil)
+var _ executor = (*Tx)(nil)
 
 // Update runs fn in a transaction that may write: all its changes become visible at once when fn returns nil, and none do if
 // fn fails or panics. fn runs once, and its error is returned as it is. Only one Update runs at a time; readers go on
@@ -167,7 +169,7 @@ func (t *Tx) do(ctx context.Context, fn func(engine.Reader) error) error {
 
 func (t *Tx) lookup(key string) (writeback.Entry, bool) { return t.pending.Lookup(key) }
 
-func (t *Tx) page(ctx context.Context, q engine.Query, want what, dst []string) (p page, err error) {
+func (t *Tx) page(ctx context.Context, q engine.Query, want projection, dst []string) (p page, err error) {
 	err = t.do(ctx, func(r engine.Reader) error {
 		p, err = readPage(ctx, r, t.pending.Within(q.Range), q, want, dst)
 		return err
@@ -216,4 +218,114 @@ func (t *Tx) stage(ctx context.Context, o engine.StageOptions) (st engine.Stage,
 		return err
 	})
 	return st, err
+}
+
+// Get is Vault.Get in the transaction.
+func (t *Tx) Get(ctx context.Context, key string) ([]byte, error) { return get(ctx, t, key) }
+
+// AppendValue is Vault.AppendValue in the transaction.
+func (t *Tx) AppendValue(ctx context.Context, dst []byte, key string) ([]byte, error) {
+	return appendValue(ctx, t, dst, key)
+}
+
+// GetOr is Vault.GetOr in the transaction.
+func (t *Tx) GetOr(ctx context.Context, key string, def []byte) ([]byte, error) {
+	return getOr(ctx, t, key, def)
+}
+
+// GetRange is Vault.GetRange in the transaction.
+func (t *Tx) GetRange(ctx context.Context, key string, off, n int64) ([]byte, error) {
+	return getRange(ctx, t, key, off, n)
+}
+
+// Stat is Vault.Stat in the transaction.
+func (t *Tx) Stat(ctx context.Context, key string) (Entry, error) { return stat(ctx, t, key) }
+
+// Tag is Vault.Tag in the transaction.
+func (t *Tx) Tag(ctx context.Context, key string) (string, error) { return tagOf(ctx, t, key) }
+
+// Exists is Vault.Exists in the transaction.
+func (t *Tx) Exists(ctx context.Context, key string) (bool, error) { return has(ctx, t, key) }
+
+// NewReader is Vault.NewReader in the transaction. Close the reader before the transaction ends.
+func (t *Tx) NewReader(ctx context.Context, key string) (*Reader, error) {
+	r, err := newReader(ctx, t, key)
+	return r, fail("open", key, err)
+}
+
+// CopyTo is Vault.CopyTo in the transaction.
+func (t *Tx) CopyTo(ctx context.Context, key string, w io.Writer) (int64, error) {
+	return copyTo(ctx, t, key, w)
+}
+
+// Len is Vault.Len in the transaction.
+func (t *Tx) Len(ctx context.Context) (int64, error) { return length(ctx, t) }
+
+// Count is Vault.Count in the transaction.
+func (t *Tx) Count(ctx context.Context, o *ListOptions) (int64, error) { return count(ctx, t, o) }
+
+// List is Vault.List in the transaction. All pages are of its one snapshot; of the transaction's own changes, a loop sees those
+// that were made before the page was read.
+func (t *Tx) List(ctx context.Context, o *ListOptions) iter.Seq2[Entry, error] {
+	return list(ctx, t, o)
+}
+
+// Keys is Vault.Keys in the transaction, as Tx.List.
+func (t *Tx) Keys(ctx context.Context, o *ListOptions) iter.Seq2[string, error] {
+	return keys(ctx, t, o)
+}
+
+// Values is Vault.Values in the transaction, as Tx.List.
+func (t *Tx) Values(ctx context.Context, o *ListOptions) iter.Seq2[[]byte, error] {
+	return values(ctx, t, o)
+}
+
+// Items is Vault.Items in the transaction, as Tx.List.
+func (t *Tx) Items(ctx context.Context, o *ListOptions) iter.Seq2[Item, error] {
+	return items(ctx, t, o)
+}
+
+// Put is Vault.Put in the transaction.
+func (t *Tx) Put(ctx context.Context, key string, value []byte) error {
+	_, err := put(ctx, t, key, value, nil)
+	return err
+}
+
+// PutWith is Vault.PutWith in the transaction.
+func (t *Tx) PutWith(ctx context.Context, key string, value []byte, o *PutOptions) (Entry, error) {
+	return put(ctx, t, key, value, o)
+}
+
+// PutReader is Vault.PutReader in the transaction. Other writers wait while r is read.
+func (t *Tx) PutReader(ctx context.Context, key string, r io.Reader, o *PutOptions) (Entry, error) {
+	return putReader(ctx, t, key, r, o)
+}
+
+// Delete is Vault.Delete in the transaction.
+func (t *Tx) Delete(ctx context.Context, key string) (bool, error) { return remove(ctx, t, key) }
+
+// DeleteIf is Vault.DeleteIf in the transaction.
+func (t *Tx) DeleteIf(ctx context.Context, key, tag string) error { return removeIf(ctx, t, key, tag) }
+
+// Pop is Vault.Pop in the transaction.
+func (t *Tx) Pop(ctx context.Context, key string) ([]byte, error) { return pop(ctx, t, key) }
+
+// SetDefault is Vault.SetDefault in the transaction.
+func (t *Tx) SetDefault(ctx context.Context, key string, value []byte) (stored []byte, existed bool, err error) {
+	return setDefault(ctx, t, key, value)
+}
+
+// Rename is Vault.Rename in the transaction.
+func (t *Tx) Rename(ctx context.Context, from, to string, o *RenameOptions) error {
+	return rename(ctx, t, from, to, o)
+}
+
+// Clear is Vault.Clear in the transaction.
+func (t *Tx) Clear(ctx context.Context) (int64, error) {
+	return removeRange(ctx, t, "clear", engine.Range{})
+}
+
+// DeletePrefix is Vault.DeletePrefix in the transaction.
+func (t *Tx) DeletePrefix(ctx context.Context, prefix string) (int64, error) {
+	return removePrefix(ctx, t, prefix)
 }

@@ -11,15 +11,15 @@ import (
 // Vault is an ordered set of keys with values of any size. A key is any bytes, from one up to
 // MaxKey. All methods are safe for concurrent use. Close it when done.
 type Vault struct {
-	store engine.Store
-	opt   Options
-	cache *cache
-	life  life
+	store    engine.Store
+	opt      Options
+	cache    *cache
+	inFlight inFlight
 	// closing lets one Close run at a time.
 	closing chan struct{}
 }
 
-var _ scope = (*Vault)(nil)
+var _ executor = (*Vault)(nil)
 
 // New makes a vault of any engine. The vault owns the store from then on and closes it. Of the
 // options, those about files are ignored. What of the others cannot work is ErrInvalid, as in Open;
@@ -48,30 +48,30 @@ func newVault(s engine.Store, o Options) *Vault {
 func (v *Vault) Close() error {
 	v.closing <- struct{}{}
 	defer func() { <-v.closing }()
-	if !v.life.shut() {
+	if !v.inFlight.shut() {
 		return nil
 	}
 	if err := v.cache.close(); err != nil {
-		v.life.end(false)
+		v.inFlight.end(false)
 		return failFlush("close", err)
 	}
-	v.life.end(true)
+	v.inFlight.end(true)
 	return fail("close", "", v.store.Close())
 }
 
 func (v *Vault) chunkSize() int { return v.opt.ChunkSize }
 
 func (v *Vault) do(ctx context.Context, fn func(engine.Reader) error) error {
-	if err := v.life.enter(); err != nil {
+	if err := v.inFlight.enter(); err != nil {
 		return err
 	}
-	defer v.life.leave()
+	defer v.inFlight.leave()
 	return retry(ctx, &v.opt, func() error { return fn(v.store) })
 }
 
 func (v *Vault) lookup(key string) (writeback.Entry, bool) { return v.cache.lookup(key) }
 
-func (v *Vault) page(ctx context.Context, q engine.Query, want what, dst []string) (p page, err error) {
+func (v *Vault) page(ctx context.Context, q engine.Query, want projection, dst []string) (p page, err error) {
 	err = v.consistent(ctx, q.Range, func(over writeback.Overlay) error {
 		p, err = readPage(ctx, v.store, over, q, want, dst)
 		return err
@@ -156,10 +156,10 @@ func (v *Vault) applyCached(ctx context.Context, op engine.Op) (cached bool, res
 
 // during runs fn as a call that Close waits for.
 func (v *Vault) during(fn func() error) error {
-	if err := v.life.enter(); err != nil {
+	if err := v.inFlight.enter(); err != nil {
 		return err
 	}
-	defer v.life.leave()
+	defer v.inFlight.leave()
 	return fn()
 }
 

@@ -22,7 +22,7 @@ import (
 //	return w.Close()
 type Writer struct {
 	ctx   context.Context
-	s     scope
+	s     executor
 	key   string
 	o     *PutOptions
 	chunk int
@@ -50,7 +50,7 @@ func (v *Vault) NewWriter(ctx context.Context, key string, o *PutOptions) (*Writ
 	return w, fail("put", key, err)
 }
 
-func newWriter(ctx context.Context, s scope, key string, o *PutOptions) (*Writer, error) {
+func newWriter(ctx context.Context, s executor, key string, o *PutOptions) (*Writer, error) {
 	o, err := o.checked(key)
 	if err == nil {
 		err = s.writable(ctx)
