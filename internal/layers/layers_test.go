@@ -1,11 +1,14 @@
-// Package layers holds the imports of every package of the module against the picture in ARCHITECTURE.md.
+// Package layers holds the imports of every package of the module against a list, and the table of
+// packages in ARCHITECTURE.md against both.
 package layers
 
 import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,8 +16,8 @@ import (
 
 const module = "github.com/kohakuvault/kvault"
 
-// mayImport names what each package may import of this module, and of other modules, outside its tests. A package that is not
-// listed may not exist.
+// mayImport names what each package may import of this module, and of other modules, outside its
+// tests. A package that is not listed may not exist.
 var mayImport = map[string]struct{ own, others []string }{
 	"":       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
 	"column": {[]string{"", "engine", "internal/plain", "internal/stats"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
@@ -88,13 +91,13 @@ func list(t *testing.T, args ...string) []goPackage {
 func TestImports(t *testing.T) {
 	packages := list(t, module+"/...")
 	if len(packages) != len(mayImport) {
-		t.Errorf("%d packages in the module, %d in the picture", len(packages), len(mayImport))
+		t.Errorf("%d packages in the module, %d in mayImport", len(packages), len(mayImport))
 	}
 	for _, p := range packages {
 		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
 		may, known := mayImport[name]
 		if !known {
-			t.Errorf("package %q is not in the picture: add it here and to ARCHITECTURE.md", name)
+			t.Errorf("package %q is not in mayImport: add it there and to the table in ARCHITECTURE.md", name)
 		}
 		for _, imp := range p.Imports {
 			own, inside := strings.CutPrefix(imp, module)
@@ -103,6 +106,37 @@ func TestImports(t *testing.T) {
 				t.Errorf("%q imports %q, which lies in no direction it may", name, imp)
 			case !inside && strings.Contains(strings.Split(imp, "/")[0], ".") && !slices.Contains(may.others, imp):
 				t.Errorf("%q imports %q: a new dependency needs its reason in docs/decisions/0001-dependencies.md", name, imp)
+			}
+		}
+	}
+}
+
+var tableRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+
+// The table of ARCHITECTURE.md has each package once, and none above a package that imports it.
+func TestTable(t *testing.T) {
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := map[string]int{}
+	for i, m := range tableRow.FindAllStringSubmatch(string(text), -1) {
+		name := m[1]
+		if name == "kvault" {
+			name = ""
+		}
+		if _, known := mayImport[name]; !known || row[name] != 0 {
+			t.Errorf("ARCHITECTURE.md: the row of %q is a second one, or of no package", name)
+		}
+		row[name] = i + 1
+	}
+	for name, may := range mayImport {
+		if row[name] == 0 {
+			t.Errorf("ARCHITECTURE.md has no row for %q", name)
+		}
+		for _, imp := range may.own {
+			if row[imp] < row[name] {
+				t.Errorf("ARCHITECTURE.md: the row of %q stands above that of %q, which imports it", imp, name)
 			}
 		}
 	}
