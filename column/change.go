@@ -14,12 +14,18 @@ func (c *Column[T]) add(ctx context.Context, op string, xs ...T) error {
 	if err != nil {
 		return fail(op, c.name, err)
 	}
-	if c.tx == nil && r.len() > 0 && c.v.CacheStats().Enabled {
-		if cached, err := c.v.CacheAppends(ctx, c.pending(r).kept()); cached {
-			return once(op, c.name, err)
+	return c.handle.add(ctx, op, c.pending(r))
+}
+
+// add appends elements by way of the vault's cache, if it is on and the call is no transaction's.
+func (h *handle) add(ctx context.Context, op string, p *pending) error {
+	r := p.run
+	if h.tx == nil && r.len() > 0 && h.v.CacheStats().Enabled {
+		if cached, err := h.v.CacheAppends(ctx, p.kept()); cached {
+			return once(op, h.name, err)
 		}
 	}
-	return c.update(ctx, op, func(l layout) error {
+	return h.run(ctx, op, h.v.Update, p.typ, p.size, func(l layout) error {
 		if r.len() == 0 {
 			return nil
 		}

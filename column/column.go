@@ -13,10 +13,16 @@ import (
 //
 // Indexes count from 0; negative ones count from the end, -1 being the last element. One that names no element is ErrRange.
 type Column[T any] struct {
-	v     *kvault.Vault
-	tx    *kvault.Tx // nil if each call is to have its own
-	name  string
+	handle
 	codec Codec[T]
+}
+
+// handle is a column without the type of its elements. Its methods are compiled once, those of
+// Column for every type.
+type handle struct {
+	v    *kvault.Vault
+	tx   *kvault.Tx // nil if each call is to have its own
+	name string
 }
 
 // Name returns the name of the column.
@@ -24,29 +30,35 @@ func (c *Column[T]) Name() string { return c.name }
 
 // In returns the column as a part of a transaction, which may change keys and other columns too. It ends with the transaction.
 func (c *Column[T]) In(tx *kvault.Tx) *Column[T] {
-	return &Column[T]{v: c.v, tx: tx, name: c.name, codec: c.codec}
+	return &Column[T]{handle{c.v, tx, c.name}, c.codec}
 }
 
 // update runs fn on the column in a transaction that may write.
 func (c *Column[T]) update(ctx context.Context, op string, fn func(layout) error) error {
-	return fail(op, c.name, within(ctx, c.tx, c.v.Update, func(a engine.Arrays) error { return c.with(ctx, a, fn) }))
+	return c.handle.run(ctx, op, c.v.Update, c.codec.Type(), c.codec.Size(), fn)
 }
 
 // view runs fn on the column in a transaction that reads.
 func (c *Column[T]) view(ctx context.Context, op string, fn func(layout) error) error {
-	return fail(op, c.name, within(ctx, c.tx, c.v.View, func(a engine.Arrays) error { return c.with(ctx, a, fn) }))
+	return c.handle.run(ctx, op, c.v.View, c.codec.Type(), c.codec.Size(), fn)
 }
 
-func (c *Column[T]) with(ctx context.Context, a engine.Arrays, fn func(layout) error) error {
-	l, err := open(ctx, a, c.name, c.codec.Type(), c.codec.Size())
-	if err != nil {
-		return err
-	}
-	return fn(l)
+// begin is a vault's Update or View.
+type begin func(context.Context, func(*kvault.Tx) error) error
+
+// run runs fn on the column, which must hold elements of the type and size.
+func (h *handle) run(ctx context.Context, op string, begin begin, typ string, size int, fn func(layout) error) error {
+	return fail(op, h.name, within(ctx, h.tx, begin, func(a engine.Arrays) error {
+		l, err := open(ctx, a, h.name, typ, size)
+		if err != nil {
+			return err
+		}
+		return fn(l)
+	}))
 }
 
 // within runs fn on the arrays of tx, as one of its calls, or of a transaction of its own if tx is nil.
-func within(ctx context.Context, tx *kvault.Tx, begin func(context.Context, func(*kvault.Tx) error) error, fn func(engine.Arrays) error) error {
+func within(ctx context.Context, tx *kvault.Tx, begin begin, fn func(engine.Arrays) error) error {
 	if tx == nil {
 		return begin(ctx, func(tx *kvault.Tx) error {
 			a, err := tx.Arrays()

@@ -43,8 +43,8 @@ type Scope interface{ *kvault.Vault | *kvault.Tx }
 
 // scoped is a column at a scope.
 func scoped[T any, S Scope](s S, name string, codec Codec[T]) *Column[T] {
-	c := &Column[T]{name: name, codec: codec}
-	c.v, c.tx = unscope(s)
+	v, tx := unscope(s)
+	c := &Column[T]{handle{v, tx, name}, codec}
 	return c
 }
 

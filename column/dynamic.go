@@ -63,7 +63,7 @@ func kindOf[T any](codec Codec[T]) *kind {
 
 func plainKind[T any](codec Codec[T]) *kind {
 	return &kind{typ: codec.Type(), size: codec.Size(), column: func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic {
-		return &Column[T]{v: v, tx: tx, name: name, codec: codec}
+		return &Column[T]{handle{v, tx, name}, codec}
 	}}
 }
 

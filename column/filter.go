@@ -2,7 +2,6 @@ package column
 
 import (
 	"context"
-	"fmt"
 	"iter"
 
 	"github.com/kohakuvault/kvault"
@@ -79,47 +78,55 @@ func (c *Column[T]) BlocksAt(ctx context.Context, numbers []int64) iter.Seq2[[]T
 	}
 }
 
-// pickPage appends elements to xs until it has read a page, and returns what is left of their numbers. Elements that
-// lie close together are read together with those between them.
+// pickPage appends elements to xs until it has read a page, and returns what is left of their numbers.
 func pickPage[T any](ctx context.Context, l layout, codec Codec[T], numbers []int64, xs []T, r *run) ([]T, []int64, error) {
+	for page := 0; len(numbers) > 0 && page < pageBytes; page += max(1, len(r.data)) {
+		list, err := pickRun(ctx, l, codec.Size(), numbers, r)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, i := range list {
+			x, err := codec.Decode(r.at(int(i - list[0])))
+			if err != nil {
+				return nil, nil, ofElement(i, err)
+			}
+			xs = append(xs, x)
+		}
+		numbers = numbers[len(list):]
+	}
+	return xs, numbers, nil
+}
+
+// pickRun reads the elements of the first numbers into r, together with those between them, as long
+// as they ascend and lie close together. It returns the numbers of those that it read.
+func pickRun(ctx context.Context, l layout, size int, numbers []int64, r *run) (list []int64, err error) {
 	const (
 		near       = 4096 // bytes, which take no longer to read than to begin anew
 		mostAtOnce = 8192
 	)
 	gap := int64(8)
-	if codec.Size() > 0 {
-		gap = int64(near / codec.Size())
+	if size > 0 {
+		gap = int64(near / size)
 	}
-	for page := 0; len(numbers) > 0 && page < pageBytes; page += max(1, len(r.data)) {
-		from, err := index(numbers[0], l.length(), false)
+	for _, number := range numbers[:min(len(numbers), mostAtOnce)] {
+		next, err := index(number, l.length(), false)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		list := []int64{from}
-		for _, number := range numbers[1:min(len(numbers), mostAtOnce)] {
-			next, err := index(number, l.length(), false)
-			if err != nil {
-				return nil, nil, err
-			}
-			if last := list[len(list)-1]; next <= last || next-last > gap+1 {
-				break
-			}
-			list = append(list, next)
+		if n := len(list); n > 0 && (next <= list[n-1] || next-list[n-1] > gap+1) {
+			break
 		}
-		if err := l.read(ctx, from, list[len(list)-1]+1, r); err != nil {
-			return nil, nil, err
-		}
-		taken := 0
-		for ; taken < len(list) && list[taken]-from < int64(r.len()); taken++ {
-			x, err := codec.Decode(r.at(int(list[taken] - from)))
-			if err != nil {
-				return nil, nil, fmt.Errorf("element %d: %w", list[taken], err)
-			}
-			xs = append(xs, x)
-		}
-		numbers = numbers[taken:]
+		list = append(list, next)
 	}
-	return xs, numbers, nil
+	from, last := list[0], list[len(list)-1]
+	if err := l.read(ctx, from, last+1, r); err != nil {
+		return nil, err
+	}
+	for last-from >= int64(r.len()) { // a page holds fewer
+		list = list[:len(list)-1]
+		last = list[len(list)-1]
+	}
+	return list, nil
 }
 
 // neighbours calls do for each run of numbers of which each is one more than the one before.

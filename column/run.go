@@ -69,27 +69,42 @@ func encode[T any](c Codec[T], xs ...T) (*run, error) {
 		longest++ // the element and what says that it is there
 	}
 	for i, x := range xs {
-		if n := len(r.data); r.size == 0 && cap(r.data)-n < roomAhead && n < 16*pageBytes {
-			r.data = slices.Grow(r.data, max(n, roomAhead)) // append would move a long run more often
-		}
-		before := len(r.data)
+		r.grow()
 		data, err := c.Append(r.data, x)
+		if err == nil {
+			err = r.take(data, longest, c.Type())
+		}
 		if err != nil {
-			return nil, fmt.Errorf("element %d: %w", i, err)
-		}
-		switch n := len(data) - before; {
-		case r.size > 0 && n != r.size || n < 0:
-			return nil, fmt.Errorf("element %d: codec %s made %d bytes, want %d: %w", i, c.Type(), n, r.size, kvault.ErrInvalid)
-		case n > longest:
-			return nil, fmt.Errorf("element %d has %d bytes, at most %d are possible: %w", i, n, longest, kvault.ErrTooLarge)
-		}
-		r.data = data
-		if r.size == 0 {
-			r.ends = append(r.ends, len(data))
+			return nil, ofElement(int64(i), err)
 		}
 	}
 	return r, nil
 }
+
+// grow makes room for an element: append would move a long run more often.
+func (r *run) grow() {
+	if n := len(r.data); r.size == 0 && cap(r.data)-n < roomAhead && n < 16*pageBytes {
+		r.data = slices.Grow(r.data, max(n, roomAhead))
+	}
+}
+
+// take makes data, to which a codec has appended an element, that of the run.
+func (r *run) take(data []byte, longest int, codec string) error {
+	switch n := len(data) - len(r.data); {
+	case r.size > 0 && n != r.size || n < 0:
+		return fmt.Errorf("codec %s made %d bytes, want %d: %w", codec, n, r.size, kvault.ErrInvalid)
+	case n > longest:
+		return fmt.Errorf("it has %d bytes, at most %d are possible: %w", n, longest, kvault.ErrTooLarge)
+	}
+	r.data = data
+	if r.size == 0 {
+		r.ends = append(r.ends, len(data))
+	}
+	return nil
+}
+
+// ofElement says which element an error is about.
+func ofElement(i int64, err error) error { return fmt.Errorf("element %d: %w", i, err) }
 
 // decode appends the elements of a run, of which the first has number from, to dst.
 func decode[T any](c Codec[T], dst []T, r *run, from int64) ([]T, error) {
@@ -103,7 +118,7 @@ func decode[T any](c Codec[T], dst []T, r *run, from int64) ([]T, error) {
 	for i := range n {
 		x, err := c.Decode(r.at(i))
 		if err != nil {
-			return dst, fmt.Errorf("element %d: %w", from+int64(i), err)
+			return dst, ofElement(from+int64(i), err)
 		}
 		dst = append(dst, x)
 	}
