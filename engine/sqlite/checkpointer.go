@@ -168,7 +168,7 @@ func (k *checkpointer) whenIdle() {
 func (k *checkpointer) background() {
 	w, p := k.w, &pass{done: make(chan struct{})}
 	k.pass = p
-	if !w.conn.CanSyncCopied() || w.s.enter() != nil {
+	if !w.conn.CanSyncBackfill() || w.s.enter() != nil {
 		close(p.done)
 		return
 	}
@@ -201,7 +201,7 @@ func (k *checkpointer) run(p *pass) {
 	for n := 0; n < backgroundPasses && !p.hurry.Load() && !s.isClosing(); n++ {
 		log, done, err := k.conn.Checkpoint(false)
 		if err == nil {
-			err = k.conn.SyncCopied()
+			err = k.conn.SyncBackfill()
 		}
 		if err != nil {
 			_ = k.conn.Close() // the next pass opens a new one; the writer meets an error that lasts

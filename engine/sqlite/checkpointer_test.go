@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver/faultfs"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/faultfs"
 )
 
 // openShort opens a vault whose log is long from a megabyte on.

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
 // setLogAside renames a write-ahead log that belongs to a file which this one replaced, before
@@ -17,7 +18,7 @@ func (s *Store) setLogAside(conn *driver.Conn) (err error) {
 	if err != nil {
 		return nil // the file does not exist yet
 	}
-	if foreign, err := driver.ForeignLog(path); err != nil || !foreign {
+	if foreign, err := walvfs.ForeignLog(path); err != nil || !foreign {
 		return err
 	}
 	// Under a lock that no other connection can have: another process may have just made the log of this file.
@@ -29,10 +30,10 @@ func (s *Store) setLogAside(conn *driver.Conn) (err error) {
 			err = end
 		}
 	}()
-	if foreign, err := driver.ForeignLog(path); err != nil || !foreign {
+	if foreign, err := walvfs.ForeignLog(path); err != nil || !foreign {
 		return err
 	}
-	if err := driver.SetLogAside(path); err != nil {
+	if err := walvfs.SetLogAside(path); err != nil {
 		return ioError("set the log of another file aside", err)
 	}
 	return syncFolder(filepath.Dir(path))

@@ -13,7 +13,7 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/kohakuvault/kvault/engine"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
 // growthStep is a step in which logs grow, as a file system layer.
@@ -44,7 +44,7 @@ func raceGrowth(b *testing.B, full bool, size int) {
 	var steps []*growthStep
 	for _, kib := range []int64{0, 0, 32, 64, 128, 256, 512} {
 		s := &growthStep{name: fmt.Sprintf("%3d KiB", kib), vfs: fmt.Sprint("kvault-grow-", len(steps))}
-		vfs.Register(s.vfs, driver.GatherGrowing(vfs.Find("os").(vfs.VFSFilename), kib<<10, kib<<10))
+		vfs.Register(s.vfs, walvfs.CoalescePreallocating(vfs.Find("os").(vfs.VFSFilename), kib<<10, kib<<10))
 		defer vfs.Unregister(s.vfs)
 		steps = append(steps, s)
 	}

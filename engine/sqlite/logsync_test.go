@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/kohakuvault/kvault/engine"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver/faultfs"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/faultfs"
 )
 
 // onFailingDisk opens a vault whose syncs can be made to fail. cut opens what a power cut would leave of it.

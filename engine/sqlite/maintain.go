@@ -36,7 +36,7 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 		w.repair()
 		w.conn.SetContext(context.Background())
 	}()
-	if err := w.conn.MendLog(); err != nil {
+	if err := w.conn.RepairLog(); err != nil {
 		return s.explain(ctx, err)
 	}
 	if err := w.syncLevel(false); err != nil {

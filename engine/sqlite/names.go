@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
 // The log of a database has the database's name. A file with two names has two logs, each with
@@ -24,7 +24,7 @@ func (s *Store) soleName(info fs.FileInfo) error {
 	if links := linkCount(s.conf.Path, info); links > 1 {
 		return fmt.Errorf("%s is a file with %d names (hard links)%s: %w", s.path, links, secondName, engine.ErrInvalid)
 	}
-	if driver.IsMountRoot(s.conf.Path) {
+	if walvfs.IsMountRoot(s.conf.Path) {
 		return fmt.Errorf("%s is mounted as a single file%s: %w", s.path, mounted, engine.ErrInvalid)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
 // Memory is the path of a vault that lives in memory until it is closed.
@@ -70,7 +71,7 @@ func (s *Store) locate() error {
 		return &engine.IOError{Op: "open", Err: err}
 	}
 	s.conf.Path = abs
-	s.conf.Place = &driver.Place{Names: []string{abs}}
+	s.conf.Place = &walvfs.Place{Names: []string{abs}}
 	info, err := os.Stat(abs)
 	switch {
 	case err == nil && info.IsDir():

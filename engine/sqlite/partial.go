@@ -12,6 +12,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 	"github.com/kohakuvault/kvault/internal/process"
 )
 
@@ -66,9 +67,9 @@ func finish(tmp string, like fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	err = driver.MarkLogless(f)
+	err = walvfs.MarkLogless(f)
 	if like != nil {
-		_ = driver.Liken(f, like) // a file system without permissions leaves the file as it is
+		_ = walvfs.Liken(f, like) // a file system without permissions leaves the file as it is
 	}
 	return errors.Join(err, f.Sync(), f.Close())
 }
@@ -115,7 +116,7 @@ func publishFile(tmp, path string) error {
 // renameNew gives a file a name that must not be taken. A file with two names is refused when it is
 // opened, even for a moment.
 func renameNew(tmp, path string) error {
-	err := driver.RenameNoReplace(tmp, path)
+	err := walvfs.RenameNoReplace(tmp, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine/sqlite"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver/faultfs"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/faultfs"
 )
 
 // Where syncs fail now and then, a power cut takes nothing either that was acknowledged. What was refused is not there, or, if the cut comes before

@@ -13,7 +13,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine/sqlite"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver/faultfs"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/faultfs"
 )
 
 // powerRun is a vault that works on a disk whose power may fail at any change.

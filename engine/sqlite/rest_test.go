@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver/faultfs"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/faultfs"
 )
 
 // pattern is a value of which every 8 bytes tell the version and where they are.
@@ -143,7 +143,7 @@ func readRest(t *testing.T, s *Store, key string, value []byte, piece int) {
 }
 
 // canTell says whether the mark of the latest commit can be told here, without which nothing is read past SQLite.
-func canTell(s *Store) bool { return s.writer.conn.CanSyncCopied() }
+func canTell(s *Store) bool { return s.writer.conn.CanSyncBackfill() }
 
 // What lies in the log is read through SQLite, and what was copied into the file from there past it.
 func TestReadPastSQLiteNeedsEmptyLog(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
 // RestoreOptions configure Restore.
@@ -248,7 +249,7 @@ func removeOldLog(path string) error {
 	if err != nil {
 		return err
 	}
-	logless, err := driver.Logless(path)
+	logless, err := walvfs.Logless(path)
 	if err == nil && logless {
 		err = errors.Join(remove(path+"-wal"), remove(path+"-shm"))
 	}

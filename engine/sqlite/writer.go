@@ -318,7 +318,7 @@ func (w *writer) close() error {
 		lost = errors.Join(lost, w.conn.LeaveLog()) // of another file
 	}
 	if lost == nil {
-		lost = w.conn.MendLog()
+		lost = w.conn.RepairLog()
 	}
 	return errors.Join(err, lost, w.conn.Close())
 }

@@ -1,5 +1,3 @@
-// Package driver is all that the SQLite engine knows of its driver: connections, statements, incremental blobs, online
-// backup and result codes. To use another driver, write this package anew.
 package driver
 
 import (
@@ -18,6 +16,8 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
 // Narrow says that addresses have 32 bits. A connection's linear memory is so many addresses in a row, set aside when it opens.
@@ -46,10 +46,11 @@ type Config struct {
 	// Mapped prepares the connection for a memory map. The driver maps past the end of the file, where looking ends the
 	// process, and SQLite may look a few bytes past the last page: set mmap_size to no more than the file's size.
 	Mapped bool
-	// VFS names the file system layer; empty is that of the operating system, with gathered logs. Tests set it.
+	// VFS names the file system layer; empty is that of package walvfs over the operating system. Tests
+	// set it.
 	VFS string
 	// Place is shared by the connections of a store; nil checks nothing. Watch is for those that write.
-	Place *Place
+	Place *walvfs.Place
 	Watch bool
 	// BusyTimeout is how long the connection waits for another process's locks from one SetContext to the next.
 	BusyTimeout time.Duration
@@ -70,7 +71,7 @@ type Conn struct {
 	file  vfs.File
 	// place is what Whole compares with, if set. watch keeps the shared memory's file open for
 	// that. writes says that the present transaction writes.
-	place  *Place
+	place  *walvfs.Place
 	watch  bool
 	writes bool
 	// rest is the file at rest in the transaction at hand, if that was found out. note is the caller's, of the state noted.
@@ -97,19 +98,19 @@ func Open(ctx context.Context, cfg Config) (_ *Conn, err error) {
 	}()
 	defer guard(nil, &err)
 	if !cfg.Memory {
-		if err := checkPath(cfg.Path); err != nil {
-			return nil, err
+		if err := walvfs.CheckPath(cfg.Path); err != nil {
+			return nil, wrap(err)
 		}
 	}
 	limited := sqlite3.WithMaxMemory(ctx, most)
 	raw, err := sqlite3.OpenContext(limited, cfg.uri())
 	if err != nil {
-		return nil, cfg.Place.gone(wrap(err))
+		return nil, wrap(cfg.Place.Explain(wrap(err)))
 	}
 	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable, place: cfg.Place, watch: cfg.Watch, busyTimeout: cfg.BusyTimeout}
 	c.CountWaits(new(atomic.Int64))
 	if err = c.configure(cfg); err == nil {
-		err = c.place.join(c)
+		err = wrap(c.place.Join(c.mainFile()))
 	}
 	if err != nil {
 		c.Close()
@@ -133,11 +134,7 @@ func (cfg Config) uri() string {
 		q.Set("vfs", "mvcc")
 		return "file:" + cfg.Path + "?" + q.Encode()
 	}
-	fallback := logVFS
-	if cfg.Mapped {
-		fallback = mappedVFS
-	}
-	q.Set("vfs", cmp.Or(cfg.VFS, fallback))
+	q.Set("vfs", cfg.vfsName())
 	if cfg.Immutable {
 		q.Set("immutable", "1")
 	}
@@ -228,7 +225,7 @@ func (c *Conn) Begin(write bool) error {
 	if write {
 		err := c.settled("BEGIN IMMEDIATE")
 		if err == nil {
-			err = c.mendLog()
+			err = c.repairLog()
 		}
 		if err != nil {
 			err = errors.Join(err, c.Rollback())
@@ -283,13 +280,13 @@ func (c *Conn) Commit() error {
 		return err
 	}
 	if log := c.log(); log != nil {
-		log.begin()
-		defer log.end()
+		log.Begin()
+		defer log.End()
 	}
 	if err := c.settled("COMMIT"); err != nil {
 		return err
 	}
-	c.noteRest()
+	c.place.Note(openFiles{c})
 	return nil
 }
 
@@ -349,7 +346,7 @@ func (c *Conn) OnWAL(fn func(pages int)) {
 
 // Checkpoint copies what it can of the write-ahead log into the file without waiting for anyone. It returns the pages
 // of the log and how many of them the file now holds. truncate waits for readers and empties the log file. After an I/O error nothing of the
-// log counts as copied, as with SyncCopied: a sync that failed was for what earlier calls have copied, too.
+// log counts as copied, as with SyncBackfill: a sync that failed was for what earlier calls have copied, too.
 func (c *Conn) Checkpoint(truncate bool) (log, done int, err error) {
 	defer guard(c, &err)
 	mode := sqlite3.CHECKPOINT_PASSIVE
@@ -359,14 +356,14 @@ func (c *Conn) Checkpoint(truncate bool) (log, done int, err error) {
 	if err := c.Whole(); err != nil {
 		return 0, 0, err
 	}
-	if err := c.MendLog(); err != nil {
+	if err := c.RepairLog(); err != nil {
 		return 0, 0, err
 	}
 	log, done, err = c.c.WALCheckpoint("main", mode)
 	if err = wrap(err); KindOf(err) == IO {
-		err = errors.Join(err, c.forgetCopied())
+		err = errors.Join(err, c.forgetBackfill())
 	}
-	c.noteRest()
+	c.place.Note(openFiles{c})
 	return log, done, err
 }
 

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/vfs"
 )
 
 // Out of memory is a panic in the driver; it must come out as an error, and the connection must be closable.
@@ -88,19 +87,6 @@ func TestStatementsStayCompiled(t *testing.T) {
 		if n := st.s.Status(sqlite3.STMTSTATUS_REPREPARE, false); n > 0 {
 			t.Errorf("%s: compiled %d times more", sql, n)
 		}
-	}
-}
-
-type flatFile struct{ mappedFile }
-
-func (flatFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
-	return vfs.IOCAP_SUBPAGE_READ | vfs.IOCAP_BATCH_ATOMIC | vfs.IOCAP_POWERSAFE_OVERWRITE
-}
-
-// Parts of pages would be read past the map, and batches need methods that the wrapper has not; nothing else is held back.
-func TestWholePageFile(t *testing.T) {
-	if got := (wholePageFile{flatFile{}}).DeviceCharacteristics(); got != vfs.IOCAP_POWERSAFE_OVERWRITE {
-		t.Errorf("characteristics %#x, want %#x", got, vfs.IOCAP_POWERSAFE_OVERWRITE)
 	}
 }
 

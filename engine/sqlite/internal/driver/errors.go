@@ -2,8 +2,11 @@ package driver
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
 // Kind sorts SQLite's result codes by what a caller can do about them.
@@ -79,6 +82,14 @@ var kinds = map[sqlite3.ErrorCode]Kind{
 	sqlite3.ABORT:      Aborted,
 }
 
+var faults = map[walvfs.Fault]Kind{
+	walvfs.BadPath:     BadPath,
+	walvfs.Moved:       Moved,
+	walvfs.Linked:      Linked,
+	walvfs.Overwritten: Overwritten,
+	walvfs.IO:          IO,
+}
+
 // wrapCompiled is wrap for what is wrong only if the file is not as it should be.
 func wrapCompiled(err error) error {
 	err = wrap(err)
@@ -104,7 +115,10 @@ func wrap(err error) error {
 		return &Error{Kind: HotJournal, err: err}
 	}
 	if errors.Is(err, sqlite3.READONLY_DBMOVED) { // SQLite looks before it makes a journal
-		return moved("its file was renamed, removed or replaced (%w)", err)
+		return &Error{Kind: Moved, err: fmt.Errorf("its file was renamed, removed or replaced (%w)", err)}
+	}
+	if fault, ok := errors.AsType[*walvfs.Error](err); ok {
+		return &Error{Kind: faults[fault.Fault], err: err}
 	}
 	var code sqlite3.ErrorCode
 	if errors.As(err, &code) {

@@ -1,6 +1,10 @@
 package driver
 
-import "time"
+import (
+	"time"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
+)
 
 // A reader pays for two file locks each time it begins and ends. A connection that reads again and again keeps its snapshot
 // instead, for as long as nobody has committed anything: before each use it looks at the mark that every commit, of this and of
@@ -19,19 +23,8 @@ const HoldTime = time.Millisecond
 // walState is the header of the shared memory: the length of the log, the checksum of its end, and a count of commits.
 type walState [12]uint32
 
-// copiedState is how far checkpoints have come: which log it is, how many of its pages the file
-// holds, and how many it is to hold once the checkpoint that runs, or ran last, has ended.
-type copiedState struct {
-	salts             [2]uint32
-	copied, attempted uint32
-}
-
-// underWay says that a checkpoint may be writing the file. It notes what it attempts before that,
-// and what it did afterwards.
-func (s copiedState) underWay() bool { return s.copied != s.attempted }
-
 // fileID tells the files of shared memory apart: two databases may be in states that look the same.
-type fileID struct{ device, inode uint64 }
+type fileID = walvfs.FileID
 
 // hold is the snapshot that a connection keeps.
 type hold struct {

@@ -4,13 +4,15 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
 // BenchmarkInPlace is what a commit of one small row pays for looking whether the database is in
 // its place, in pairs of commits.
 func BenchmarkInPlace(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "v.db")
-	c, err := Open(b.Context(), Config{Path: path, Create: true, Watch: true, Place: &Place{Names: []string{path}}})
+	c, err := Open(b.Context(), Config{Path: path, Create: true, Watch: true, Place: &walvfs.Place{Names: []string{path}}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -23,7 +25,7 @@ func BenchmarkInPlace(b *testing.B) {
 	for n := 0; b.Loop(); n++ {
 		for k := range 2 {
 			i := (n + k) % 2 // each is the first as often
-			c.place = []*Place{place, nil}[i]
+			c.place = []*walvfs.Place{place, nil}[i]
 			begun := time.Now()
 			if err := c.Begin(true); err != nil {
 				b.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"unsafe"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
 // walIndex is a look at the shared memory of a write-ahead log, where every commit of any process leaves its mark.
@@ -46,8 +48,8 @@ func openWALIndex(path string, keep bool) (_ *walIndex, err error) {
 	if keep {
 		w.open = f
 	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		w.file = stateFrom(stat).id
+	if state, ok := walvfs.StateOf(f); ok {
+		w.file = state.ID
 	}
 	return w, nil
 }
@@ -65,8 +67,8 @@ func (w *walIndex) named() bool {
 	if w.open == nil {
 		return true
 	}
-	state, ok := stateOf(w.open)
-	return !ok || state.links > 0
+	state, ok := walvfs.StateOf(w.open)
+	return !ok || state.Links > 0
 }
 
 // state returns what stands for the latest commit, or false while that cannot be told, as during a commit.
@@ -95,11 +97,11 @@ func (w *walIndex) copied() uint32 {
 const attemptedAt = copiedAt + 32
 
 // copying is how far checkpoints have come.
-func (w *walIndex) copying() (s copiedState) {
-	s.salts[0] = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[32])))
-	s.salts[1] = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[36])))
-	s.attempted = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[attemptedAt])))
-	s.copied = w.copied()
+func (w *walIndex) copying() (s walvfs.Backfill) {
+	s.Salts[0] = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[32])))
+	s.Salts[1] = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[36])))
+	s.Attempted = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[attemptedAt])))
+	s.Done = w.copied()
 	return s
 }
 

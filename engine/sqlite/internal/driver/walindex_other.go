@@ -2,7 +2,11 @@
 
 package driver
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
+)
 
 // walIndex is not to be had where the driver does not keep it in a file.
 type walIndex struct{ file fileID }
@@ -17,6 +21,6 @@ func (*walIndex) copied() uint32 { return 0 }
 
 func (*walIndex) named() bool { return true }
 
-func (*walIndex) copying() copiedState { return copiedState{} }
+func (*walIndex) copying() walvfs.Backfill { return walvfs.Backfill{} }
 
 func (*walIndex) forgetCopied(string) error { return errors.ErrUnsupported }

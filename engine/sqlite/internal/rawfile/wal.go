@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// logless says that a file with this header has no write-ahead log of its own: see driver.ForeignLog.
+// logless says that a file with this header has no write-ahead log of its own: see walvfs.ForeignLog.
 func logless(header []byte) bool {
 	return string(header[:len(magic)]) == magic && header[18] == 1 && header[19] == 1
 }

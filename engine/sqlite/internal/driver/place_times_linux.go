@@ -1,5 +1,0 @@
-package driver
-
-import "syscall"
-
-func changeTimes(st *syscall.Stat_t) [2]int64 { return [2]int64{st.Mtim.Nano(), st.Ctim.Nano()} }

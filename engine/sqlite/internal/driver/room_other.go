@@ -1,7 +1,0 @@
-//go:build !windows
-
-package driver
-
-import "syscall"
-
-var noRoom = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}

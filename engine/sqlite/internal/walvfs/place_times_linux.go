@@ -1,0 +1,5 @@
+package walvfs
+
+import "syscall"
+
+func changeTimes(st *syscall.Stat_t) [2]int64 { return [2]int64{st.Mtim.Nano(), st.Ctim.Nano()} }
