@@ -119,34 +119,11 @@ const arrayPieceBytes = 512 << 10
 // ReadChunk reads a part of a chunk.
 func (x *tx) ReadChunk(ctx context.Context, id, chunk, off int64, p []byte) error {
 	return x.reading(ctx, func(ses *session) error {
-		if !x.writable && len(p) >= restPiece && ses.readRest(id, chunk, off, p) {
+		if !x.writable && len(p) >= fastPiece && ses.fastChunk(id, chunk, off, p) {
 			return nil
 		}
 		return x.eachPiece(ses, id, chunk, off, p, (*driver.Blob).ReadAt)
 	})
-}
-
-// readRest reads a part of a chunk past SQLite, if it can. It leaves all errors to SQLite.
-func (ses *session) readRest(id, chunk, off int64, p []byte) bool {
-	if !ses.tried {
-		ses.rest, ses.tried = chunksRest(ses.c), true
-	}
-	r := ses.rest
-	if r == nil {
-		return false
-	}
-	if r.array != id || r.chunk != chunk {
-		if off != 0 { // it could not begin there
-			return false
-		}
-		row, size, err := ses.chunkRow(id, chunk)
-		if err != nil {
-			return false
-		}
-		r.close()
-		r.array, r.chunk, r.row, r.size = id, chunk, row, size
-	}
-	return off >= 0 && int64(len(p)) <= r.size-off && r.read(p, r.row, off, r.size)
 }
 
 // WriteChunk writes a part of a chunk in place.

@@ -41,7 +41,7 @@ func fill(t *testing.T, s *Store, name string, n int) {
 func copied(t *testing.T, s *Store) (all bool) {
 	t.Helper()
 	err := s.read(t.Context(), s.reads, true, func(ses *session) error {
-		all = ses.c.AtRest() != nil
+		all = ses.c.CheckpointedFile() != nil
 		return nil
 	})
 	if err != nil {

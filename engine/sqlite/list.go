@@ -86,7 +86,7 @@ func (ses *session) appendKeys(dst []string, q engine.Query) (keys []string, mor
 		return dst, false, nil
 	}
 	dst = slices.Grow(dst, min(q.Limit, plannedItems))
-	if keys, more, err = ses.keysDirect(dst, q); err == nil {
+	if keys, more, err = ses.fastKeys(dst, q); err == nil {
 		return keys, more, nil
 	}
 	return ses.keysThrough(dst, q)

@@ -37,7 +37,7 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	}
 	s.path = cmp.Or(opt.name, path)
 	idle := max(4, runtime.GOMAXPROCS(0))
-	s.direct.room = int64(opt.CacheKB) << 10 / 8
+	s.fast = newFastReads(&opt)
 	s.reads = newPool(idle, func(ctx context.Context) (*driver.Conn, error) { return s.connect(ctx, opt.MmapSize, opt.CacheKB/8) })
 	s.reads.hold = !s.conf.Memory
 	s.streams = newPool(2, func(ctx context.Context) (*driver.Conn, error) { return s.connect(ctx, 0, min(opt.CacheKB/8, 2048)) })

@@ -58,6 +58,8 @@ type Options struct {
 	name string
 	// logBytes is what tests put in place of checkpointBytes.
 	logBytes int
+	// noFastReads has SQLite read everything.
+	noFastReads bool
 }
 
 func (o *Options) withDefaults() (Options, error) {

@@ -140,7 +140,7 @@ func (s *Store) AppendValue(ctx context.Context, dst []byte, key string) (value 
 
 // getSmall appends a value that one statement can read to dst, or says that the value needs more.
 func (ses *session) getSmall(dst []byte, key string) (value []byte, large bool, err error) {
-	value, large, found, err := ses.getDirect(dst, key)
+	value, large, found, err := ses.fastGet(dst, key)
 	switch {
 	case err != nil:
 		return ses.getThrough(dst, key)

@@ -47,7 +47,7 @@ func TestPlans(t *testing.T) {
 			if tt.schema != "" {
 				makeWith(t, path, tt.schema)
 			}
-			s := openRest(t, path, Options{})
+			s := openVault(t, path, nil)
 			ops := make([]engine.Op, tt.keys)
 			for i := range ops {
 				ops[i] = engine.Op{Kind: engine.Put, Key: fmt.Sprintf("%08x", uint32(i)*2654435761), Value: make([]byte, tt.size)}

@@ -36,7 +36,7 @@ type Store struct {
 	arrays atomic.Pointer[knownArrays]
 	// logless is set if the file is read without a log.
 	logless *logless
-	direct  direct
+	fast    *fastReads // nil if they are off
 
 	// spools counts the values that are coming in and are still outside the file.
 	spools atomic.Int64

@@ -19,7 +19,7 @@ type cursor struct {
 	at   int64 // the row that blob is open on
 	// bytes is the whole of a short value: another program may have written a number, which no blob opens on.
 	bytes []byte
-	rest  *rest // nil where it cannot help
+	fast  *fastValueReader // nil if there is none
 }
 
 // shortBytes is more than a number takes as text.
@@ -32,8 +32,12 @@ func (ses *session) cursor(r *row) (*cursor, error) {
 		}
 	}
 	cu := &cursor{c: ses.c, t: ses.t, row: *r}
-	if r.chunked || r.stored > shortBytes {
-		cu.findRest()
+	if r.chunked {
+		cu.fast = ses.fastValueReader(format.ChunksTable, "data")
+		return cu, nil
+	}
+	if r.stored > shortBytes {
+		cu.fast = ses.fastValueReader(ses.t.name, "value")
 		return cu, nil
 	}
 	st, err := ses.c.Prepare(ses.t.sql.valueOf)
@@ -102,7 +106,7 @@ func (cu *cursor) readAt(p []byte, off int64) error {
 			row, at = format.ChunkRow(cu.row.ref.ID, off/cu.row.ref.ChunkBytes), off%cu.row.ref.ChunkBytes
 			n = int(min(int64(n), cu.row.ref.ChunkBytes-at))
 		}
-		if cu.readRest(p[:n], row, at) {
+		if cu.readFast(p[:n], row, at) {
 			p, off = p[n:], off+int64(n)
 			continue
 		}
@@ -127,26 +131,16 @@ func (cu *cursor) readAt(p []byte, off int64) error {
 	return nil
 }
 
-// findRest makes ready to read large values from the file.
-func (cu *cursor) findRest() {
-	switch {
-	case cu.row.entry.Size < restValue:
-	case cu.row.chunked:
-		cu.rest = newRest(cu.c, format.ChunksTable, "data")
-	default:
-		cu.rest = newRest(cu.c, cu.t.name, "value")
-	}
-}
-
-func (cu *cursor) readRest(p []byte, row, at int64) bool {
-	if cu.rest == nil || len(p) < restPiece {
+// readFast is readAt of a piece for which a fast read is worth it, or says that SQLite is to read it.
+func (cu *cursor) readFast(p []byte, row, at int64) bool {
+	if cu.fast == nil || len(p) < fastPiece || cu.row.entry.Size < fastValue {
 		return false
 	}
 	size := cu.row.stored
 	if ref := cu.row.ref; cu.row.chunked {
 		size = min(ref.ChunkBytes, ref.Size-(row-format.ChunkRow(ref.ID, 0))*ref.ChunkBytes)
 	}
-	return cu.rest.read(p, row, at, size)
+	return cu.fast.read(p, row, at, size)
 }
 
 func (cu *cursor) damaged(how string) error {
@@ -177,9 +171,6 @@ func (cu *cursor) move(row int64) (err error) {
 }
 
 func (cu *cursor) close() {
-	if cu.rest != nil {
-		cu.rest.close()
-	}
 	if cu.blob != nil {
 		_ = cu.blob.Close() // a read handle has nothing to report
 		cu.blob = nil

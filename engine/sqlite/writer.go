@@ -64,9 +64,6 @@ type session struct {
 	// arrays is what a transaction knows of the tables of arrays, and chunk the chunk of one that it touched last.
 	arrays arrayTables
 	chunk  chunkHandle
-	// rest reads chunks of arrays past SQLite, if that is possible once tried is set.
-	rest  *rest
-	tried bool
 	// remade says that the transaction has changed the schema. A later one may give its version to another.
 	remade bool
 	// found is the table if the transaction has looked at it again; that is true for others once it is committed.

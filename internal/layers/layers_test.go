@@ -5,9 +5,12 @@ package layers
 import (
 	"encoding/json"
 	"errors"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,11 +34,14 @@ var mayImport = map[string]struct{ own, others []string }{
 	"engine":            {},
 	"engine/enginetest": {[]string{"engine", "internal/ctxtest"}, []string{"github.com/google/go-cmp/cmp"}},
 	"engine/mem":        {[]string{"engine"}, []string{"github.com/ncruces/wbt"}},
-	"engine/sqlite": {[]string{"engine", "engine/sqlite/internal/driver", "engine/sqlite/internal/format", "engine/sqlite/internal/rawfile",
-		"engine/sqlite/internal/salvage", "engine/sqlite/internal/walvfs", "internal/process"}, nil},
-	"engine/sqlite/internal/format":  {[]string{"engine"}, nil},
-	"engine/sqlite/internal/salvage": {[]string{"engine", "engine/sqlite/internal/format", "engine/sqlite/internal/rawfile"}, nil},
-	"engine/sqlite/internal/rawfile": {},
+	"engine/sqlite": {[]string{"engine", "engine/sqlite/internal/driver", "engine/sqlite/internal/fastread", "engine/sqlite/internal/format",
+		"engine/sqlite/internal/rawfile", "engine/sqlite/internal/salvage", "engine/sqlite/internal/walvfs", "internal/process"}, nil},
+	"engine/sqlite/internal/format":     {[]string{"engine"}, nil},
+	"engine/sqlite/internal/fileformat": {},
+	"engine/sqlite/internal/fastread":   {[]string{"engine/sqlite/internal/fileformat"}, nil},
+	"engine/sqlite/internal/salvage": {[]string{"engine", "engine/sqlite/internal/fileformat", "engine/sqlite/internal/format",
+		"engine/sqlite/internal/rawfile"}, nil},
+	"engine/sqlite/internal/rawfile": {[]string{"engine/sqlite/internal/fileformat"}, nil},
 	"engine/sqlite/internal/driver": {[]string{"engine/sqlite/internal/walvfs"}, []string{"github.com/ncruces/go-sqlite3",
 		"github.com/ncruces/go-sqlite3/vfs", "github.com/ncruces/go-sqlite3/vfs/mvcc", "golang.org/x/sys/unix"}},
 	"engine/sqlite/internal/walvfs":  {nil, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs", "golang.org/x/sys/unix"}},
@@ -151,6 +157,25 @@ func TestLibraryStaysSmall(t *testing.T) {
 		for _, h := range heavy {
 			if slices.Contains(p.Deps, h) {
 				t.Errorf("importing the vault pulls in %s", h)
+			}
+		}
+	}
+}
+
+// Fast reads can be taken away with their folder: one file of the engine knows of them.
+func TestFastReadsHaveOneDoor(t *testing.T) {
+	files, err := filepath.Glob("../../engine/sqlite/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imp := range f.Imports {
+			if strings.HasSuffix(imp.Path.Value, `/fastread"`) && !strings.HasPrefix(filepath.Base(file), "fastread") {
+				t.Errorf("%s imports fastread: only fastread.go and its tests may", file)
 			}
 		}
 	}

@@ -52,7 +52,7 @@ func TestSyncBackfillFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer a.Rollback()
-		return a.AtRest() != nil
+		return a.CheckpointedFile() != nil
 	}
 	if !b.CanSyncBackfill() || copied() {
 		t.Fatal("the log has been copied before anybody did")

@@ -74,10 +74,8 @@ type Conn struct {
 	place  *walvfs.Place
 	watch  bool
 	writes bool
-	// rest is the file at rest in the transaction at hand, if that was found out. note is the caller's, of the state noted.
-	rest  *Rest
-	note  any
-	noted Mark
+	// checkpointed is the file under the present transaction, if it holds all of the snapshot and that was found out.
+	checkpointed *CheckpointedFile
 	// Of is the caller's: the state of an immutable file that the connection has read.
 	Of any
 	// waited is how long it has waited for locks, in nanoseconds, and patienceEnds what that may come to.

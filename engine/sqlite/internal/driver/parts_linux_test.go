@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// atRest makes a file and opens a snapshot of it that needs nothing of its log.
-func atRest(t *testing.T, cfg Config) *Rest {
+// checkpointedFile makes a file and opens a snapshot of it that needs nothing of its log.
+func checkpointedFile(t *testing.T, cfg Config) *CheckpointedFile {
 	t.Helper()
 	c, err := Open(t.Context(), cfg)
 	if err != nil {
@@ -31,9 +31,9 @@ func atRest(t *testing.T, cfg Config) *Rest {
 	} else {
 		st.Reset()
 	}
-	r := c.AtRest()
+	r := c.CheckpointedFile()
 	if r == nil {
-		t.Skip("no mark of the latest commit here")
+		t.Skip("the latest commit cannot be told here")
 	}
 	return r
 }
@@ -42,7 +42,7 @@ func atRest(t *testing.T, cfg Config) *Rest {
 func TestReadParts(t *testing.T) {
 	for _, mapped := range []bool{false, true} {
 		path := filepath.Join(t.TempDir(), "v.db")
-		f, ok := atRest(t, Config{Path: path, Create: true, Mapped: mapped}).ReaderAt.(partsFile)
+		f, ok := checkpointedFile(t, Config{Path: path, Create: true, Mapped: mapped}).ReaderAt.(partsFile)
 		if !ok {
 			t.Fatalf("mapped %t: the file cannot be read in parts", mapped)
 		}

@@ -4,11 +4,12 @@
 package rawfile
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
 // ErrDamaged is in the chain of every error that damage causes.
@@ -27,17 +28,12 @@ type File struct {
 	// overlay says where in the file beside it the current version of a page begins.
 	overlay map[uint32]int64
 	doubts  []error
-	// cache holds pages, recent their numbers in the order they came, and keep is how many bytes of them there may be.
+	// cache holds pages, recent their numbers in the order they came.
 	cache  map[uint32][]byte
 	recent []uint32
-	keep   int
-	// parts is main, if it can be read into many places at once.
-	parts partsReader
-	list  partsList
 }
 
 const (
-	magic      = "SQLite format 3\x00"
 	cacheBytes = 16 << 20
 	maxPages   = 1<<32 - 2
 )
@@ -66,7 +62,7 @@ func Open(path string) (*File, error) {
 // OpenReader is Open for a file that the caller has opened, and closes: main has size bytes, and
 // its log or journal is named after path.
 func OpenReader(main io.ReaderAt, size int64, path string) (*File, error) {
-	f := &File{main: main, overlay: map[uint32]int64{}, cache: map[uint32][]byte{}, keep: cacheBytes}
+	f := &File{main: main, overlay: map[uint32]int64{}, cache: map[uint32][]byte{}}
 	if err := f.prepare(path, size); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -95,7 +91,7 @@ func (f *File) prepare(path string, size int64) error {
 
 // header is the start of the first page: zeros where it cannot be read, since the other pages can do without it.
 func (f *File) header() []byte {
-	header := make([]byte, 100)
+	header := make([]byte, fileformat.HeaderBytes)
 	from, off := f.main, int64(0)
 	if at, ok := f.overlay[1]; ok {
 		from, off = f.beside, at
@@ -136,7 +132,7 @@ func (f *File) page(no uint32) ([]byte, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("%w: page %d cannot be read: %w", ErrDamaged, no, err)
 	}
-	if len(f.recent) >= max(f.keep/f.pageSize, 1) {
+	if len(f.recent) >= cacheBytes/f.pageSize {
 		delete(f.cache, f.recent[0])
 		f.recent = f.recent[1:]
 	}
@@ -172,9 +168,6 @@ func (b bitset) add(no uint64) {
 		b[no/64] |= 1 << (no % 64)
 	}
 }
-
-func u16(b []byte) int    { return int(binary.BigEndian.Uint16(b)) }
-func u32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }
 
 // PageSize is the size of a page in bytes.
 func (f *File) PageSize() int { return f.pageSize }

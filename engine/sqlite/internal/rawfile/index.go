@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"sort"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
 // Index is the pages of one index, or of a table without row ids, in memory.
@@ -37,7 +39,7 @@ func (x *Index) Whole() bool { return x.lost == 0 }
 
 func (s *Scan) walkIndex(x *Index, no uint32, depth int) {
 	n, err := s.enter(no, depth)
-	if err == nil && n.kind != leafIndex && n.kind != interiorIndex {
+	if err == nil && n.kind != fileformat.LeafIndex && n.kind != fileformat.InteriorIndex {
 		err = fmt.Errorf("%w: page %d is of a table", ErrDamaged, no)
 	}
 	if err != nil {
@@ -65,12 +67,12 @@ func (s *Scan) walkChildren(x *Index, n *node, depth int, entry func(cell int)) 
 			x.lost++
 			continue
 		}
-		if !n.leaf() {
+		if !n.kind.Leaf() {
 			s.walkIndex(x, c.child, depth+1)
 		}
 		entry(i)
 	}
-	if !n.leaf() {
+	if !n.kind.Leaf() {
 		s.walkIndex(x, n.right, depth+1)
 	}
 }
@@ -94,7 +96,7 @@ func (x *Index) follow(n *node) func(cell int) {
 func (r *Record) less(other *Record) bool {
 	for i := range max(r.Len(), other.Len()) {
 		a, b := r.Class(i), other.Class(i)
-		if a == Float || b == Float { // no index of a vault has such
+		if a == fileformat.Float || b == fileformat.Float { // no index of a vault has such
 			return true
 		}
 		if a != b {
@@ -110,7 +112,7 @@ func (r *Record) less(other *Record) bool {
 
 // compare compares a column that has the same class in both records.
 func (r *Record) compare(other *Record, i int) (int, error) {
-	if r.Class(i) == Int {
+	if r.Class(i) == fileformat.Int {
 		a, err := r.Int(i)
 		b, otherErr := other.Int(i)
 		return cmp.Compare(a, b), errors.Join(err, otherErr)
@@ -159,7 +161,7 @@ func (x *Index) Entries() iter.Seq[RowResult] {
 // Find returns the entry whose first column is key, or nil if there is none. An error says that it cannot be told.
 func (x *Index) Find(key []byte) (*Record, error) {
 	no := x.root
-	for range maxDepth {
+	for range fileformat.MaxDepth {
 		n, err := x.f.node(no)
 		if err != nil {
 			return nil, err
@@ -170,9 +172,9 @@ func (x *Index) Find(key []byte) (*Record, error) {
 			return nil, err
 		case at != nil:
 			return at, nil
-		case n.leaf() && x.Whole():
+		case n.kind.Leaf() && x.Whole():
 			return nil, nil
-		case n.leaf():
+		case n.kind.Leaf():
 			return nil, fmt.Errorf("%w: the index has lost entries", ErrDamaged)
 		case i == len(n.cells):
 			no = n.right

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
 const journalMagic = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
@@ -50,11 +52,11 @@ func (f *File) readSegment(journal *os.File, at, size int64) (next int64, err er
 	if bytes.Equal(head[:8], make([]byte, 8)) {
 		return 0, nil
 	}
-	count, nonce, sector, pageSize := u32(head[8:]), u32(head[12:]), int64(u32(head[20:])), int(u32(head[24:]))
+	count, nonce, sector, pageSize := fileformat.U32(head[8:]), fileformat.U32(head[12:]), int64(fileformat.U32(head[20:])), int(fileformat.U32(head[24:]))
 	if at > 0 {
 		pageSize = f.pageSize
 	}
-	if string(head[:8]) != journalMagic || !validPageSize(pageSize) || sector < 28 || sector > 65536 || sector&(sector-1) != 0 {
+	if string(head[:8]) != journalMagic || !fileformat.ValidPageSize(pageSize) || sector < 28 || sector > 65536 || sector&(sector-1) != 0 {
 		return 0, errors.New("it has no header")
 	}
 	record := make([]byte, 8+pageSize)
@@ -66,19 +68,19 @@ func (f *File) readSegment(journal *os.File, at, size int64) (next int64, err er
 		return 0, nil
 	}
 	if at == 0 {
-		if u32(head[16:]) == 0 {
+		if fileformat.U32(head[16:]) == 0 {
 			return 0, nil
 		}
-		f.pageSize, f.pages = pageSize, min(u32(head[16:]), maxPages)
+		f.pageSize, f.pages = pageSize, min(fileformat.U32(head[16:]), maxPages)
 	}
 	pos := at + sector
 	for i := range count {
 		_, err := io.ReadFull(io.NewSectionReader(journal, pos, int64(len(record))), record)
-		no, page := u32(record), record[4:4+pageSize]
+		no, page := fileformat.U32(record), record[4:4+pageSize]
 		switch {
 		case err != nil && err != io.EOF && err != io.ErrUnexpectedEOF:
 			return 0, err
-		case err == nil && no != 0 && pageSum(nonce, page) == u32(record[4+pageSize:]):
+		case err == nil && no != 0 && pageSum(nonce, page) == fileformat.U32(record[4+pageSize:]):
 		case unsynced: // a crash cut it off
 			return 0, nil
 		default:

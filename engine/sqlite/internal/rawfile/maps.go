@@ -1,5 +1,7 @@
 package rawfile
 
+import "github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
+
 // The kinds of page that a pointer map knows.
 const (
 	mapRoot, mapFree, mapOverflow1, mapOverflow2, mapTree = 1, 2, 3, 4, 5
@@ -26,7 +28,7 @@ func (f *File) entry(no uint32) (kind byte, parent uint32) {
 	if err != nil || off < 0 || off+5 > int64(f.usable) {
 		return 0, 0
 	}
-	kind, parent = p[off], u32(p[off+1:])
+	kind, parent = p[off], fileformat.U32(p[off+1:])
 	if kind > mapTree || parent > f.pages {
 		return 0, 0
 	}
@@ -45,7 +47,7 @@ func (f *File) findMaps() {
 	f.mapped = true
 	sound, n := 0, int(min(f.pages-2, uint32(f.usable/5)))
 	for i := range n {
-		kind, parent := p[5*i], u32(p[5*i+1:])
+		kind, parent := p[5*i], fileformat.U32(p[5*i+1:])
 		if kind >= mapRoot && kind <= mapTree && parent <= f.pages && (kind > mapFree) == (parent > 0) {
 			sound++
 		}
@@ -55,7 +57,7 @@ func (f *File) findMaps() {
 	}
 	_, err = f.node(2)
 	first, noFirst := f.page(1)
-	declared := noFirst == nil && string(first[:len(magic)]) == magic && u32(first[52:]) != 0
+	declared := noFirst == nil && string(first[:len(fileformat.Magic)]) == fileformat.Magic && fileformat.U32(first[52:]) != 0
 	f.mapped = err != nil && declared || sound > n/2+1
 }
 
@@ -66,26 +68,26 @@ func (f *File) isMap(no uint32) bool { return f.mapped && no >= 2 && f.mapOf(no)
 func (f *File) findFree() {
 	f.free = newBitset(uint64(f.pages))
 	first, err := f.page(1)
-	if err != nil || string(first[:len(magic)]) != magic {
+	if err != nil || string(first[:len(fileformat.Magic)]) != fileformat.Magic {
 		return
 	}
-	for trunk := u32(first[32:]); trunk > 1 && trunk <= f.pages && !f.free.has(uint64(trunk)); {
+	for trunk := fileformat.U32(first[32:]); trunk > 1 && trunk <= f.pages && !f.free.has(uint64(trunk)); {
 		p, err := f.page(trunk)
 		if err != nil {
 			return
 		}
-		n := u32(p[4:])
+		n := fileformat.U32(p[4:])
 		if kind, _ := f.entry(trunk); n > uint32(f.usable/4-2) || kind > 0 && kind != mapFree {
 			return
 		}
 		f.free.add(uint64(trunk))
 		for i := range n {
-			no := u32(p[8+4*i:])
+			no := fileformat.U32(p[8+4*i:])
 			if kind, _ := f.entry(no); kind == 0 || kind == mapFree {
 				f.free.add(uint64(no))
 			}
 		}
-		trunk = u32(p)
+		trunk = fileformat.U32(p)
 	}
 }
 
@@ -103,7 +105,7 @@ func (f *File) unused(no uint32) bool {
 
 // rootOf follows the pointer maps from a page to the root of its tree; 0 if they do not lead there.
 func (f *File) rootOf(no uint32) uint32 {
-	for range maxDepth {
+	for range fileformat.MaxDepth {
 		kind, parent := f.entry(no)
 		switch {
 		case kind == mapRoot:

@@ -1,6 +1,10 @@
 package rawfile
 
-import "math"
+import (
+	"math"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
+)
 
 // shape is a page size, and how much of each page SQLite uses: extensions can reserve up to 255 bytes at its end.
 type shape struct{ size, usable int }
@@ -19,7 +23,8 @@ const (
 // another size.
 func (f *File) measure(header []byte, size int64) {
 	logged := f.pages
-	claim, ok := headerShape(header)
+	h, ok := fileformat.ParseHeader(header)
+	claim := shape{h.PageSize, h.Usable}
 	switch {
 	case f.pageSize == 0:
 		f.pageSize, f.usable = f.chooseShape(claim, size)
@@ -32,8 +37,8 @@ func (f *File) measure(header []byte, size int64) {
 		return
 	}
 	f.pages = pagesOf(size, f.pageSize)
-	if f.declared = logged; logged == 0 && ok && u32(header[24:]) == u32(header[92:]) { // SQLite keeps the count up to date
-		f.declared = u32(header[28:])
+	if f.declared = logged; logged == 0 && ok && h.Counted {
+		f.declared = h.Pages
 	}
 	if logged > 0 { // which may be a lie: no more pages are looked for than there are
 		for no := range f.overlay {
@@ -45,22 +50,6 @@ func (f *File) measure(header []byte, size int64) {
 
 func pagesOf(size int64, pageSize int) uint32 { return uint32(min(size/int64(pageSize), maxPages)) }
 
-// headerShape is what the header says, if it can be.
-func headerShape(header []byte) (s shape, ok bool) {
-	s.size = headerPageSize(header)
-	s.usable = s.size - int(header[20])
-	return s, string(header[:len(magic)]) == magic && validPageSize(s.size) && s.usable >= 480
-}
-
-func headerPageSize(header []byte) int {
-	if n := u16(header[16:]); n != 1 {
-		return n
-	}
-	return 65536
-}
-
-func validPageSize(n int) bool { return n >= 512 && n <= 65536 && n&(n-1) == 0 }
-
 // chooseShape returns the claim of the header, or what most pages of a sample say if that is far
 // from it; zeros if there is no claim, and no page says anything.
 func (f *File) chooseShape(claim shape, size int64) (pageSize, usable int) {
@@ -71,7 +60,7 @@ func (f *File) chooseShape(claim shape, size int64) (pageSize, usable int) {
 			best = s
 		}
 	}
-	if validPageSize(claim.size) && claim.usable >= 480 && 4*found[claim] >= found[best] {
+	if fileformat.ValidPageSize(claim.size) && claim.usable >= 480 && 4*found[claim] >= found[best] {
 		best = claim
 	}
 	return best.size, best.usable

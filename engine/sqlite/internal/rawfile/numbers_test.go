@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"io"
 	"testing"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
 // Numbers of 32 bits in a file may be more than an int holds, and its length always may.
@@ -12,7 +14,7 @@ func TestNumbersBeyondInt(t *testing.T) {
 	const size = 512
 	page := func(fill byte) []byte { return bytes.Repeat([]byte{fill}, size) }
 	first := page(0)
-	copy(first, magic)
+	copy(first, fileformat.Magic)
 	binary.BigEndian.PutUint32(first[32:], 3) // the list of free pages
 
 	f := &File{pageSize: size, usable: size, pages: maxPages, cache: map[uint32][]byte{1: first, 2: page(0xff)}}

@@ -3,6 +3,8 @@ package rawfile
 import (
 	"fmt"
 	"io"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
 // Payload is the bytes of a record: some on its page, the rest on a chain of overflow pages.
@@ -40,7 +42,7 @@ func (r *payloadReader) more() error {
 	if kind, _ := r.f.entry(r.next); r.f.isMap(r.next) || kind > 0 && kind != mapOverflow1 && kind != mapOverflow2 {
 		return fmt.Errorf("%w: page %d is no overflow page", ErrDamaged, r.next)
 	}
-	r.next = u32(page)
+	r.next = fileformat.U32(page)
 	r.rest = page[4:min(int64(r.f.usable), 4+r.left)]
 	return nil
 }
@@ -66,29 +68,10 @@ func (r *payloadReader) skip(n int64) error {
 	return nil
 }
 
-// Class is the storage class of a column.
-type Class byte
-
-// The storage classes.
-const (
-	Null Class = iota
-	Int
-	Float
-	Text
-	Blob
-)
-
-// field is where a column lies in its record.
-type field struct {
-	class  Class
-	konst  int64 // the value of the types that take no bytes
-	off, n int64
-}
-
 // Record is a row without its row id.
 type Record struct {
 	payload Payload
-	fields  []field
+	fields  []fileformat.Column
 	place   uint64 // of a row of a table: how many rows are before it
 }
 
@@ -104,57 +87,33 @@ func (p Payload) record() (*Record, error) {
 	if _, err := io.ReadFull(p.reader(), head); err != nil {
 		return nil, err
 	}
-	size, at := varint(head, 0)
-	if at == 0 || size > uint64(len(head)) || size < uint64(at) {
+	h, ok := fileformat.ParseRecord(head, p.Size)
+	if !ok {
 		return bad()
 	}
 	r := &Record{payload: p}
-	off := int64(size)
-	for at < int(size) {
-		var serial uint64
-		if serial, at = varint(head[:size], at); at == 0 || len(r.fields) == maxFields {
+	for h.More() {
+		c, ok := h.Next()
+		if !ok || len(r.fields) == maxFields {
 			return bad()
 		}
-		f, ok := fieldOf(serial)
-		if f.off = off; !ok || f.n > p.Size-off {
-			return bad()
-		}
-		off += f.n
-		r.fields = append(r.fields, f)
+		r.fields = append(r.fields, c)
 	}
-	if off != p.Size {
+	if h.End() != p.Size {
 		return bad()
 	}
 	return r, nil
 }
 
-func fieldOf(serial uint64) (field, bool) {
-	switch {
-	case serial == 0:
-		return field{}, true
-	case serial <= 6:
-		return field{class: Int, n: [...]int64{0, 1, 2, 3, 4, 6, 8}[serial]}, true
-	case serial == 7:
-		return field{class: Float, n: 8}, true
-	case serial == 8 || serial == 9:
-		return field{class: Int, konst: int64(serial - 8)}, true
-	case serial < 12 || serial > 1<<33:
-		return field{}, false
-	case serial%2 == 0:
-		return field{class: Blob, n: int64(serial-12) / 2}, true
-	}
-	return field{class: Text, n: int64(serial-13) / 2}, true
-}
-
 // Len is how many columns there are.
 func (r *Record) Len() int { return len(r.fields) }
 
-// Class returns the storage class of a column, counted from 0; Null for one that was added after the row.
-func (r *Record) Class(i int) Class {
+// Class returns the storage class of a column, counted from 0; fileformat.Null for one that was added after the row.
+func (r *Record) Class(i int) fileformat.Class {
 	if i >= len(r.fields) {
-		return Null
+		return fileformat.Null
 	}
-	return r.fields[i].class
+	return r.fields[i].Class
 }
 
 // Size is the length of a column in bytes.
@@ -162,22 +121,22 @@ func (r *Record) Size(i int) int64 {
 	if i >= len(r.fields) {
 		return 0
 	}
-	return r.fields[i].n
+	return r.fields[i].Size
 }
 
 // Int returns an integer column; 0 if it is none.
 func (r *Record) Int(i int) (int64, error) {
-	if r.Class(i) != Int {
+	if r.Class(i) != fileformat.Int {
 		return 0, nil
 	}
-	if r.fields[i].n == 0 {
-		return r.fields[i].konst, nil
+	if r.fields[i].Size == 0 {
+		return r.fields[i].Const, nil
 	}
 	b, err := r.Bytes(i, 8)
 	if err != nil {
 		return 0, err
 	}
-	return signed(b), nil
+	return fileformat.Signed(b), nil
 }
 
 // Bytes returns the bytes of a column of at most limit.
@@ -200,6 +159,6 @@ func (r *Record) Reader(i int) (io.Reader, error) {
 		return io.MultiReader(), nil
 	}
 	rd := r.payload.reader()
-	err := rd.skip(r.fields[i].off)
-	return io.LimitReader(rd, r.fields[i].n), err
+	err := rd.skip(r.fields[i].Off)
+	return io.LimitReader(rd, r.fields[i].Size), err
 }

@@ -3,6 +3,8 @@ package rawfile
 import (
 	"math"
 	"slices"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
 // Lost is a table whose pages Rescue looks for, with what tells its rows from those of others.
@@ -29,9 +31,9 @@ func (s *Scan) Rescue(tables []Lost, indexes []*Index) {
 			continue
 		}
 		switch n.kind {
-		case leafTable:
+		case fileformat.LeafTable:
 			s.adopt(n, tables)
-		case leafIndex, interiorIndex:
+		case fileformat.LeafIndex, fileformat.InteriorIndex:
 			s.adoptIndex(n, indexes)
 		}
 	}

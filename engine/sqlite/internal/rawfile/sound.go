@@ -3,6 +3,8 @@ package rawfile
 import (
 	"cmp"
 	"slices"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
 // complete says that the page accounts for all of its bytes, as SQLite leaves every page. One that
@@ -16,8 +18,8 @@ type span struct{ from, to int }
 // accounted says that cells, free blocks and fragments fill the page from where its content begins
 // to the given end, and do not overlap.
 func (n *node) accounted(end int) bool {
-	head := n.head()
-	start := u16(n.data[head+5:])
+	head := fileformat.HeaderAt(n.no)
+	start := fileformat.U16(n.data[head+5:])
 	if start == 0 {
 		start = 65536
 	}
@@ -44,24 +46,16 @@ func (n *node) accounted(end int) bool {
 // freeBlocks are the parts of the page that are listed as free. They are in order, and at least 4 bytes long.
 func (n *node) freeBlocks(head, end int) (list []span, ok bool) {
 	last := 0
-	for at := u16(n.data[head+1:]); at != 0; {
+	for at := fileformat.U16(n.data[head+1:]); at != 0; {
 		if at <= last || at > end-4 {
 			return nil, false
 		}
-		size := u16(n.data[at+2:])
+		size := fileformat.U16(n.data[at+2:])
 		if size < 4 || at+size > end {
 			return nil, false
 		}
 		list = append(list, span{at, at + size})
-		last, at = at, u16(n.data[at:])
+		last, at = at, fileformat.U16(n.data[at:])
 	}
 	return list, true
-}
-
-// head is where the b-tree header of the page begins.
-func (n *node) head() int {
-	if n.no == 1 {
-		return 100
-	}
-	return 0
 }

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"math"
 	"slices"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
 // Gap is a range of row ids, First to Last, that a damaged page held.
@@ -88,7 +90,7 @@ func (t *Table) gap(first, last int64, page uint32, err error) {
 // walkTable notes the leaves under a page, whose row ids are first to last, and a gap for each page that makes no sense.
 func (s *Scan) walkTable(t *Table, no uint32, first, last int64, depth int) {
 	n, err := s.enter(no, depth)
-	if err == nil && n.kind != leafTable && n.kind != interiorTable {
+	if err == nil && n.kind != fileformat.LeafTable && n.kind != fileformat.InteriorTable {
 		err = fmt.Errorf("%w: page %d is of an index", ErrDamaged, no)
 	}
 	if err != nil {
@@ -96,7 +98,7 @@ func (s *Scan) walkTable(t *Table, no uint32, first, last int64, depth int) {
 		return
 	}
 	s.seen.add(uint64(no))
-	if n.leaf() {
+	if n.kind.Leaf() {
 		t.addLeaf(n, first, last, depth == 0)
 		return
 	}
@@ -160,7 +162,7 @@ func below(id, first int64) int64 {
 }
 
 func (s *Scan) enter(no uint32, depth int) (*node, error) {
-	if depth > maxDepth || s.seen.has(uint64(no)) || s.f.isMap(no) {
+	if depth > fileformat.MaxDepth || s.seen.has(uint64(no)) || s.f.isMap(no) {
 		return nil, fmt.Errorf("%w: page %d is in two places", ErrDamaged, no)
 	}
 	return s.f.node(no)

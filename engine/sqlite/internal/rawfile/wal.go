@@ -9,11 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
 // logless says that a file with this header has no write-ahead log of its own: see walvfs.ForeignLog.
 func logless(header []byte) bool {
-	return string(header[:len(magic)]) == magic && header[18] == 1 && header[19] == 1
+	return string(header[:len(fileformat.Magic)]) == fileformat.Magic && header[18] == 1 && header[19] == 1
 }
 
 // readLog takes the committed pages of a write-ahead log. Where it is damaged it ends, as it does for SQLite.
@@ -34,15 +36,15 @@ func (f *File) readLog(path string) error {
 		f.doubtLog("%s cannot be read (%w)", filepath.Base(path), err)
 		return log.Close()
 	}
-	kind := u32(head)
+	kind := fileformat.U32(head)
 	order := binary.ByteOrder(binary.LittleEndian)
 	if kind&1 == 1 {
 		order = binary.BigEndian
 	}
-	pageSize := int(u32(head[8:]))
+	pageSize := int(fileformat.U32(head[8:]))
 	sum := logSum{order: order}
 	sum.add(head[:24])
-	if kind&^1 != 0x377f0682 || !validPageSize(pageSize) || sum.a != u32(head[24:]) || sum.b != u32(head[28:]) {
+	if kind&^1 != 0x377f0682 || !fileformat.ValidPageSize(pageSize) || sum.a != fileformat.U32(head[24:]) || sum.b != fileformat.U32(head[28:]) {
 		// SQLite writes the header before the first frame, and a log without frames is of no use to anybody.
 		if n, err := log.ReadAt(head[:1], int64(len(head))); n > 0 || err != io.EOF {
 			f.doubtLog("the header of %s", filepath.Base(path))
@@ -66,13 +68,13 @@ func (f *File) readFrames(log io.Reader, name string, pageSize int, salt []byte,
 		_, err := io.ReadFull(r, frame)
 		sum.add(frame[:8])
 		sum.add(frame[24:])
-		no := u32(frame)
-		if err != nil || string(frame[8:16]) != string(salt) || sum.a != u32(frame[16:]) || sum.b != u32(frame[20:]) || no == 0 {
+		no := fileformat.U32(frame)
+		if err != nil || string(frame[8:16]) != string(salt) || sum.a != fileformat.U32(frame[16:]) || sum.b != fileformat.U32(frame[20:]) || no == 0 {
 			f.doubtEnd(r, name, n, frame, salt, err)
 			return
 		}
 		waiting[no] = 32 + n*int64(len(frame)) + 24
-		if size := u32(frame[4:]); size > 0 {
+		if size := fileformat.U32(frame[4:]); size > 0 {
 			f.pages = min(size, maxPages)
 			for no, at := range waiting {
 				f.overlay[no] = at
@@ -86,7 +88,7 @@ func (f *File) readFrames(log io.Reader, name string, pageSize int, salt []byte,
 // are others, or of a transaction that was not committed. So it looks for the end of a commit to this log, from the first bad frame on.
 func (f *File) doubtEnd(r io.Reader, name string, n int64, frame, salt []byte, err error) {
 	for ; err == nil; _, err = io.ReadFull(r, frame) {
-		if string(frame[8:16]) == string(salt) && u32(frame[4:]) > 0 {
+		if string(frame[8:16]) == string(salt) && fileformat.U32(frame[4:]) > 0 {
 			f.doubtLog("%s behind its frame %d", name, n)
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
@@ -299,7 +300,7 @@ func (c *arrayCopier) chunk(id, i int64) (ch rawChunk, err error) {
 	if actual > ch.size || actual <= 0 && ch.size > 0 {
 		return ch, fmt.Errorf("%w: it has %d bytes, and should have %d", rawfile.ErrDamaged, ch.size, actual)
 	}
-	if ch.rec.Class(2) == rawfile.Text {
+	if ch.rec.Class(2) == fileformat.Text {
 		ch.size = actual
 	}
 	if ch.used, err = ch.rec.Int(4); err != nil {

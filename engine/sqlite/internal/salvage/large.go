@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
@@ -81,7 +82,7 @@ func readLarge(id int64, r *rawfile.Record) (*largeValue, error) {
 	if !isValue(r) {
 		return nil, fmt.Errorf("%w: the record of large value %d has other columns", rawfile.ErrDamaged, id)
 	}
-	v := &largeValue{Reference: format.Reference{ID: id}, owned: r.Class(6) != rawfile.Blob}
+	v := &largeValue{Reference: format.Reference{ID: id}, owned: r.Class(6) != fileformat.Blob}
 	var errs []error
 	for i, to := range []*int64{1: &v.Nonce, 2: &v.ChunkBytes, 3: &v.Size, 4: &v.sum} {
 		if to != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
@@ -105,7 +106,7 @@ func (c *rowCopier) copyRow(rowid int64, r rawfile.RowResult) error {
 		c.unnamed(rowid, r.Err)
 		return nil
 	}
-	if r.Len() > 0 && r.Class(c.key) != rawfile.Blob && !c.ours(rowid, r.Record) {
+	if r.Len() > 0 && r.Class(c.key) != fileformat.Blob && !c.ours(rowid, r.Record) {
 		return nil
 	}
 	key, err := r.Bytes(c.key, engine.MaxKey)

@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
 
 // The forms of rows, by which those of a lost page are told apart: the classes of their columns.
 
-func isForm(r *rawfile.Record, classes ...rawfile.Class) bool {
+func isForm(r *rawfile.Record, classes ...fileformat.Class) bool {
 	if r.Len() != len(classes) {
 		return false
 	}
@@ -24,10 +25,10 @@ func isForm(r *rawfile.Record, classes ...rawfile.Class) bool {
 }
 
 const (
-	nullClass = rawfile.Null
-	intClass  = rawfile.Int
-	textClass = rawfile.Text
-	blobClass = rawfile.Blob
+	nullClass = fileformat.Null
+	intClass  = fileformat.Int
+	textClass = fileformat.Text
+	blobClass = fileformat.Blob
 )
 
 func isSchema(r *rawfile.Record) bool {

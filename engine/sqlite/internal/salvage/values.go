@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
 )
@@ -38,7 +39,7 @@ func (c *rowCopier) metadata(rowid int64, v *found) {
 func readMeta(r *rawfile.Record, m *engine.Meta) error {
 	var n [4]int64
 	for i := 1; i < len(n); i++ {
-		if r.Class(i) != rawfile.Int {
+		if r.Class(i) != fileformat.Int {
 			return fmt.Errorf("%w: a row of other columns", rawfile.ErrDamaged)
 		}
 		var err error
@@ -68,7 +69,7 @@ func readMeta(r *rawfile.Record, m *engine.Meta) error {
 
 // copyValue brings over the value of one row.
 func (c *rowCopier) copyValue(v *found, r *rawfile.Record) error {
-	if r.Class(c.value) == rawfile.Blob && r.Size(c.value) == format.RefLen {
+	if r.Class(c.value) == fileformat.Blob && r.Size(c.value) == format.RefLen {
 		b, err := r.Bytes(c.value, format.RefLen)
 		if err == nil {
 			if ref, ok := format.ParseReference(b); ok {
@@ -103,10 +104,10 @@ func (c *rowCopier) copyValue(v *found, r *rawfile.Record) error {
 // valueBytes returns a small value; one that is no blob as SQLite would write it out.
 func valueBytes(r *rawfile.Record, i int) ([]byte, error) {
 	switch r.Class(i) {
-	case rawfile.Int:
+	case fileformat.Int:
 		n, err := r.Int(i)
 		return strconv.AppendInt(nil, n, 10), err
-	case rawfile.Float:
+	case fileformat.Float:
 		return nil, errors.New("it is a floating-point number of another program, and such are not copied")
 	}
 	return r.Bytes(i, smallBytes)

@@ -58,15 +58,18 @@ func writeRestArray(t testing.TB, x *tx, id int64, data []byte) error {
 	return nil
 }
 
-// wentOn says whether the last read of a transaction went past SQLite.
-func wentOn(x *tx, at int64) bool {
-	return x.ses.rest != nil && x.ses.rest.stream != nil && x.ses.rest.at == at
+// readChunk reads a part of a chunk, and says whether that was a fast read.
+func readChunk(t testing.TB, x *tx, id, chunk, off int64, p []byte) (fast bool, err error) {
+	if x.ses.fastChunk(id, chunk, off, p) {
+		return true, nil
+	}
+	return false, x.ReadChunk(t.Context(), id, chunk, off, p)
 }
 
-// A chunk that one transaction after the other reads on in is read past SQLite all the way, unless somebody commits.
-func TestReadArrayPastSQLiteAcrossTransactions(t *testing.T) {
+// Fast reads go on within a chunk from one transaction to the next, unless somebody commits.
+func TestFastChunksAcrossTransactions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
-	s := openRest(t, path, Options{})
+	s := openFast(t, path, Options{})
 	id := newRestArray(t, s, pattern(1, 2*restChunk))
 	checkpoint := func() {
 		t.Helper()
@@ -74,13 +77,13 @@ func TestReadArrayPastSQLiteAcrossTransactions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	read := func(version uint64, chunk, off int64, n int, past bool) {
+	read := func(version uint64, chunk, off int64, n int, want bool) {
 		t.Helper()
 		p := make([]byte, n)
 		err := restTx(t, s, false, func(x *tx) error {
-			err := x.ReadChunk(t.Context(), id, chunk, off, p)
-			if past = past && canTell(s); err == nil && wentOn(x, off+int64(n)) != past {
-				t.Errorf("%d bytes at %d of chunk %d were read past SQLite: %t, want %t", n, off, chunk, !past, past)
+			fast, err := readChunk(t, x, id, chunk, off, p)
+			if want = want && canTell(s); err == nil && fast != want {
+				t.Errorf("%d bytes at %d of chunk %d were read fast: %t, want %t", n, off, chunk, !want, want)
 			}
 			return err
 		})
@@ -103,16 +106,16 @@ func TestReadArrayPastSQLiteAcrossTransactions(t *testing.T) {
 	}
 	read(2, 1, 40_000, 40_000, false)
 	checkpoint()
-	read(2, 1, 80_000, 40_000, false) // the stream was of version 1
+	read(2, 1, 80_000, 40_000, false) // what was known was of version 1
 	read(2, 1, 0, 40_000, true)
-	putRest(t, s, "k", []byte("another table"))
+	putFast(t, s, "k", []byte("another table"))
 	checkpoint()
 	read(2, 1, 40_000, 40_000, false)
 }
 
 // What is not there is reported as ever.
-func TestReadArrayPastSQLiteErrors(t *testing.T) {
-	s := openRest(t, filepath.Join(t.TempDir(), "v.db"), Options{})
+func TestFastChunkErrors(t *testing.T) {
+	s := openFast(t, filepath.Join(t.TempDir(), "v.db"), Options{})
 	id := newRestArray(t, s, pattern(1, restChunk))
 	if err := s.writer.passive(); err != nil {
 		t.Fatal(err)
@@ -123,13 +126,13 @@ func TestReadArrayPastSQLiteErrors(t *testing.T) {
 		want           error
 	}{
 		{id, 0, 0, restChunk + 1, engine.ErrInvalid},
-		{id, 0, restChunk - 10, restPiece, engine.ErrInvalid},
-		{id, 0, -1, restPiece, engine.ErrInvalid},
-		{id, 1, 0, restPiece, engine.ErrNotFound},
-		{id + 1, 0, 0, restPiece, engine.ErrNotFound},
+		{id, 0, restChunk - 10, fastPiece, engine.ErrInvalid},
+		{id, 0, -1, fastPiece, engine.ErrInvalid},
+		{id, 1, 0, fastPiece, engine.ErrNotFound},
+		{id + 1, 0, 0, fastPiece, engine.ErrNotFound},
 	} {
 		err := restTx(t, s, false, func(x *tx) error {
-			if err := x.ReadChunk(t.Context(), id, 0, 0, make([]byte, restPiece)); err != nil {
+			if err := x.ReadChunk(t.Context(), id, 0, 0, make([]byte, fastPiece)); err != nil {
 				t.Error(err)
 			}
 			return x.ReadChunk(t.Context(), c.id, c.chunk, c.off, make([]byte, c.n))
@@ -140,10 +143,11 @@ func TestReadArrayPastSQLiteErrors(t *testing.T) {
 	}
 }
 
-// A transaction that goes on where another stopped sees its own version, whoever writes and copies the log into the file meanwhile.
-func TestReadArrayPastSQLiteAmongWriters(t *testing.T) {
+// A transaction that goes on where another stopped sees its own version, whoever writes and copies
+// the log into the file meanwhile.
+func TestFastChunksAmongWriters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
-	s, other := openRest(t, path, Options{}), openRest(t, path, Options{})
+	s, other := openFast(t, path, Options{}), openFast(t, path, Options{})
 	id := newRestArray(t, s, pattern(1, 2*restChunk))
 	var version atomic.Uint64
 	version.Store(1)
@@ -155,29 +159,27 @@ func TestReadArrayPastSQLiteAmongWriters(t *testing.T) {
 		var errs []error
 		for off := int64(0); off < restChunk; off += restChunk / 4 {
 			errs = append(errs, restTx(t, s, false, func(x *tx) error {
-				if err := readOneArrayVersion(t, x, id, off); err != nil {
-					return err
-				}
-				if wentOn(x, off+restChunk/4) {
+				fast, err := readOneArrayVersion(t, x, id, off)
+				if fast {
 					past.Add(1)
 				}
-				return nil
+				return err
 			}))
 		}
 		return errors.Join(errs...)
 	})
-	t.Logf("%d versions, %d quarters read past SQLite", version.Load(), past.Load())
+	t.Logf("%d versions, %d quarters read fast", version.Load(), past.Load())
 }
 
-// readOneArrayVersion reads a few bytes of the second chunk through SQLite and then a quarter of the first: both are to be of one
-// version.
-func readOneArrayVersion(t testing.TB, x *tx, id, off int64) error {
+// readOneArrayVersion reads a few bytes of the second chunk through SQLite and then a quarter of
+// the first: both are to be of one version.
+func readOneArrayVersion(t testing.TB, x *tx, id, off int64) (fast bool, err error) {
 	short, p := make([]byte, 8), make([]byte, restChunk/4)
 	if err := x.ReadChunk(t.Context(), id, 1, 0, short); err != nil {
-		return err
+		return false, err
 	}
-	if err := x.ReadChunk(t.Context(), id, 0, off, p); err != nil {
-		return err
+	if fast, err = readChunk(t, x, id, 0, off, p); err != nil {
+		return false, err
 	}
 	version := func(b []byte, at int64) uint64 {
 		return binary.LittleEndian.Uint64(b) ^ uint64(at/8)*0xbf58476d1ce4e5b9
@@ -185,8 +187,8 @@ func readOneArrayVersion(t testing.TB, x *tx, id, off int64) error {
 	want := version(short, restChunk)
 	for at := int64(0); at < int64(len(p)); at += 8 {
 		if version(p[at:], off+at) != want {
-			return fmt.Errorf("the array is of two versions from byte %d on", off+at)
+			return fast, fmt.Errorf("the array is of two versions from byte %d on", off+at)
 		}
 	}
-	return nil
+	return fast, nil
 }

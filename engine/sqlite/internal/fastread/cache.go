@@ -1,4 +1,4 @@
-package rawfile
+package fastread
 
 import (
 	"math/rand/v2"
@@ -6,20 +6,22 @@ import (
 )
 
 const (
-	// setPages is how many pages a set remembers. In sets of one, two pages that are asked for all the time push each other out.
+	// setPages is how many pages a set holds. In sets of one, two pages that are asked for all the
+	// time push each other out.
 	setPages = 4
 	minSets  = 8
 )
 
-// pageSet remembers some of the pages whose numbers fall to it. It is safe for concurrent use.
+// pageSet is a part of the page cache: the number of a page says which. It is safe for concurrent
+// use, without a lock.
 type pageSet struct {
 	numbers [setPages]atomic.Uint32 // of the pages, or 0: a look at these saves one at each page
-	pages   [setPages]atomic.Pointer[keptPage]
+	pages   [setPages]atomic.Pointer[cachedPage]
 }
 
-type keptPage struct {
+type cachedPage struct {
 	no    uint32
-	inner bool // says that it leads to other pages
+	inner bool // says that it is an interior page
 	data  []byte
 }
 
@@ -37,9 +39,9 @@ func (s *pageSet) find(no uint32) []byte {
 
 func (s *pageSet) hasRoom() bool { return s.numbers[setPages-1].Load() == 0 }
 
-// put remembers a page in the place of another, if there is no room. Pages that lead to others are few and are asked for all the time: the
-// rest must not push them out.
-func (s *pageSet) put(k *keptPage) {
+// put adds a page, in the place of another if there is no room. Interior pages are few and are
+// asked for all the time: leaves must not push them out.
+func (s *pageSet) put(k *cachedPage) {
 	at, places := -1, 0
 	for i := range s.pages {
 		old := s.pages[i].Load()
@@ -62,7 +64,7 @@ func (s *pageSet) put(k *keptPage) {
 	}
 }
 
-func (s *pageSet) set(i int, k *keptPage) {
+func (s *pageSet) set(i int, k *cachedPage) {
 	s.pages[i].Store(k)
 	s.numbers[i].Store(k.no)
 }

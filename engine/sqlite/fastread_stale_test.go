@@ -16,19 +16,20 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Whoever reads after a write was acknowledged gets that write or a later one, however the pages came to be where they are.
-func TestDirectReadsAreNeverStale(t *testing.T) {
+// Whoever reads after a write was acknowledged gets that write or a later one, however the pages
+// came to be where they are.
+func TestFastReadsAreNeverStale(t *testing.T) {
 	const keys = 40
 	wanted := int64(Amount(25, 1000))
 	path := filepath.Join(t.TempDir(), "v.db")
-	stores := []*Store{openRest(t, path, Options{}), openRest(t, path, Options{})}
+	stores := []*Store{openFast(t, path, Options{}), openFast(t, path, Options{})}
 	if !canTell(stores[0]) {
-		t.Skip("nothing is read without SQLite here")
+		t.Skip("there are no fast reads here")
 	}
 	var acked [keys]atomic.Int64
-	var direct atomic.Int64
+	var fast atomic.Int64
 	deadline := time.Now().Add(time.Minute)
-	going := func() bool { return direct.Load() < wanted && time.Now().Before(deadline) && !t.Failed() }
+	going := func() bool { return fast.Load() < wanted && time.Now().Before(deadline) && !t.Failed() }
 	var all sync.WaitGroup
 	for n, in := range stores {
 		all.Go(func() {
@@ -41,8 +42,8 @@ func TestDirectReadsAreNeverStale(t *testing.T) {
 				acked[k].Store(v)
 				if rand.IntN(3) == 0 {
 					_ = in.writer.passive()
-					before := direct.Load() // give readers time for a few
-					for wait := time.Now().Add(20 * time.Millisecond); direct.Load() < before+3 && time.Now().Before(wait); {
+					before := fast.Load() // give readers time for a few
+					for wait := time.Now().Add(20 * time.Millisecond); fast.Load() < before+3 && time.Now().Before(wait); {
 						time.Sleep(100 * time.Microsecond)
 					}
 				}
@@ -52,7 +53,7 @@ func TestDirectReadsAreNeverStale(t *testing.T) {
 			all.Go(func() {
 				for going() {
 					k := rand.IntN(keys)
-					if err := readsFresh(in, fmt.Sprint(k), acked[k].Load(), &direct); err != nil {
+					if err := readsFresh(in, fmt.Sprint(k), acked[k].Load(), &fast); err != nil {
 						t.Errorf("key %d: %v", k, err)
 					}
 				}
@@ -60,8 +61,8 @@ func TestDirectReadsAreNeverStale(t *testing.T) {
 		}
 	}
 	all.Wait()
-	if direct.Load() < wanted {
-		t.Errorf("after a minute %d reads went without SQLite", direct.Load())
+	if fast.Load() < wanted {
+		t.Errorf("after a minute %d reads were fast", fast.Load())
 	}
 }
 
@@ -69,13 +70,13 @@ func staleValue(v int64) []byte {
 	return fmt.Appendf(nil, "%d/%s", v, strings.Repeat("x", int(v%9000)))
 }
 
-// readsFresh reads a key that has at least the given version, and counts what went without SQLite.
-func readsFresh(s *Store, key string, least int64, direct *atomic.Int64) error {
+// readsFresh reads a key that has at least the given version, and counts what was read fast.
+func readsFresh(s *Store, key string, least int64, fast *atomic.Int64) error {
 	var got []byte
 	err := s.read(context.Background(), s.reads, false, func(ses *session) error {
-		value, _, found, err := ses.getDirect(nil, key)
+		value, _, found, err := ses.fastGet(nil, key)
 		if err == nil {
-			direct.Add(1)
+			fast.Add(1)
 			if got = value; !found {
 				return engine.ErrNotFound
 			}
@@ -95,9 +96,10 @@ func readsFresh(s *Store, key string, least int64, direct *atomic.Int64) error {
 	return nil
 }
 
-// A store for reading goes on being right when everybody else has closed the file, so that the log and its shared memory would be made
-// anew, perhaps with the same marks under the same number of the file.
-func TestDirectReadsOutliveTheLog(t *testing.T) {
+// A store for reading goes on being right when everybody else has closed the file, so that the log
+// and its shared memory would be made anew, perhaps with the same marks under the same number of
+// the file.
+func TestFastReadsOutliveTheLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
 	write := func(value string) {
 		t.Helper()
@@ -105,13 +107,13 @@ func TestDirectReadsOutliveTheLog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		putRest(t, w, "k", []byte(value))
+		putFast(t, w, "k", []byte(value))
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	write("one")
-	s := openRest(t, path, Options{ReadOnly: true})
+	s := openFast(t, path, Options{ReadOnly: true})
 	for i := range 20 {
 		want := fmt.Sprint("version ", i)
 		write(want)
@@ -129,19 +131,24 @@ func TestDirectReadsOutliveTheLog(t *testing.T) {
 	}
 }
 
-// readsDirectly says whether a read at this moment does without SQLite.
-func (s *Store) readsDirectly() (ok bool) {
+// readsFast says whether a read at this moment is a fast one.
+func (s *Store) readsFast() (ok bool) {
 	_ = s.read(context.Background(), s.reads, true, func(ses *session) error {
-		_, ok = ses.direct()
+		ok = ses.canReadFast()
 		return nil
 	})
 	return ok
 }
 
+func (ses *session) canReadFast() bool {
+	r, ok := ses.fastReader()
+	return ok && r.schema.keys != 0 && r.schema.value.root != 0
+}
+
 // A file that is rebuilt has its pages elsewhere, and one whose table was made anew has others.
-func TestDirectReadsFollowTheSchema(t *testing.T) {
+func TestFastReadsFollowTheSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
-	s := openRest(t, path, Options{})
+	s := openFast(t, path, Options{})
 	check := func(when string, want string) {
 		t.Helper()
 		swept(t, s)
@@ -151,13 +158,13 @@ func TestDirectReadsFollowTheSchema(t *testing.T) {
 				t.Fatalf("%s: %q, %v", when, got, err)
 			}
 		}
-		if canTell(s) && !s.readsDirectly() {
-			t.Fatalf("%s: not read without SQLite", when)
+		if canTell(s) && !s.readsFast() {
+			t.Fatalf("%s: not read fast", when)
 		}
 	}
-	putRest(t, s, "k", []byte("one"))
+	putFast(t, s, "k", []byte("one"))
 	for i := range 300 {
-		putRest(t, s, fmt.Sprint(i), pattern(uint64(i), 3000))
+		putFast(t, s, fmt.Sprint(i), pattern(uint64(i), 3000))
 	}
 	check("at first", "one")
 	if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.DeleteRange, Range: engine.Range{Start: "0", End: "A"}}}); err != nil {

@@ -1,4 +1,4 @@
-package rawfile
+package fastread
 
 import (
 	"bytes"
@@ -14,9 +14,11 @@ import (
 	"testing"
 
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
-// image is a database file in memory: two rows in one table, and what there is to know of the first.
+// image is a database file in memory: two rows in one table, and what there is to know of the
+// first.
 type image struct {
 	data  []byte
 	size  int // of a page
@@ -26,7 +28,8 @@ type image struct {
 
 const imageRow, imageColumn = 7, 2
 
-// newImage has SQLite make a file with a row of that many bytes, of which some are before the column.
+// newImage has SQLite make a file with a row of that many bytes, of which some are before the
+// column.
 func newImage(t testing.TB, pageSize, before, n int) *image {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "v.db")
@@ -59,12 +62,10 @@ func newImage(t testing.TB, pageSize, before, n int) *image {
 	if img.data, err = os.ReadFile(path); err != nil {
 		t.Fatal(err)
 	}
-	f, err := View(bytes.NewReader(img.data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rec := img.lookup(t, f)
-	for next := rec.payload.next; next != 0; next = u32(img.page(next)) {
+	reader := img.reader(t, bytes.NewReader(img.data))
+	defer reader.Close()
+	v := img.find(t, &reader)
+	for next := v.chain.next; next != 0; next = fileformat.U32(img.page(next)) {
 		img.chain = append(img.chain, next)
 	}
 	return img
@@ -80,16 +81,26 @@ func (img *image) clone() *image {
 	return &c
 }
 
-func (img *image) lookup(t testing.TB, f *File) *Record {
+func (img *image) reader(t testing.TB, main io.ReaderAt) Reader {
 	t.Helper()
-	rec, err := f.Lookup(2, imageRow) // the root of the only table
-	if err != nil || rec == nil {
-		t.Fatalf("the row is %v, %v", rec, err)
+	pages, err := NewPages(main, 1<<20)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return rec
+	return pages.Reader(main)
 }
 
-// reorder has the chain go through the same pages in the order that shuffle makes. The first page stays, since the row names it.
+func (img *image) find(t testing.TB, r *Reader) Value {
+	t.Helper()
+	v, found, err := r.FindRow(2, imageRow, imageColumn) // the root of the only table
+	if err != nil || !found || v.Size != int64(len(img.value)) {
+		t.Fatalf("the row: %d bytes, %t, %v", v.Size, found, err)
+	}
+	return v
+}
+
+// reorder has the chain go through the same pages in the order that shuffle makes. The first page
+// stays, since the row names it.
 func (img *image) reorder(shuffle func(pages []uint32)) *image {
 	old := img.clone()
 	img = img.clone()
@@ -103,20 +114,20 @@ func (img *image) reorder(shuffle func(pages []uint32)) *image {
 	return img
 }
 
-// partsFile reads an image in parts and counts how. Once it is to fail, it does what answer says instead.
-type partsFile struct {
+// scatterFile reads an image in parts and counts how. Once it is to fail, it does what answer says
+// instead.
+type scatterFile struct {
 	*bytes.Reader
 	inParts, plain int // bytes
 	answer         func(n int) (int, error)
-	failed         int
 }
 
-func (f *partsFile) ReadAt(p []byte, off int64) (int, error) {
+func (f *scatterFile) ReadAt(p []byte, off int64) (int, error) {
 	f.plain += len(p)
 	return f.Reader.ReadAt(p, off)
 }
 
-func (f *partsFile) ReadPartsAt(parts [][]byte, off int64) (n int, err error) {
+func (f *scatterFile) ReadPartsAt(parts [][]byte, off int64) (n int, err error) {
 	if len(parts) > maxParts {
 		return 0, errors.New("too many parts")
 	}
@@ -127,7 +138,6 @@ func (f *partsFile) ReadPartsAt(parts [][]byte, off int64) (n int, err error) {
 		}
 	}
 	if f.answer != nil {
-		f.failed++
 		return f.answer(n)
 	}
 	f.inParts += n
@@ -137,30 +147,33 @@ func (f *partsFile) ReadPartsAt(parts [][]byte, off int64) (n int, err error) {
 // read reads the column in pieces of the lengths that piece returns, through main.
 func (img *image) read(t testing.TB, main io.ReaderAt, piece func() int) ([]byte, error) {
 	t.Helper()
-	f, err := View(main)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := img.lookup(t, f).Stream(imageColumn)
+	r := img.reader(t, main)
+	defer r.Close()
+	got := make([]byte, len(img.value))
+	at := min(piece(), len(got))
+	c, err := r.Start(img.find(t, &r), got[:at])
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
-	got := make([]byte, len(img.value))
-	for at := 0; at < len(got); {
+	for at < len(got) {
+		if c.Left != int64(len(got)-at) {
+			t.Errorf("behind %d of %d bytes %d are left", at, len(got), c.Left)
+		}
+		other := img.reader(t, main) // goes on as well
 		n := min(piece(), len(got)-at)
-		if err := s.ReadFull(got[at : at+n]); err != nil {
+		err := other.Read(&c, got[at:at+n])
+		if other.Close(); err != nil {
 			return got[:at], err
 		}
 		at += n
 	}
-	if err := s.ReadFull(make([]byte, 1)); err != io.ErrUnexpectedEOF {
+	if err := r.Read(&c, make([]byte, 1)); !errors.Is(err, ErrFallback) {
 		t.Errorf("a byte behind the end: %v", err)
 	}
 	return got, nil
 }
 
-func (img *image) parts() *partsFile { return &partsFile{Reader: bytes.NewReader(img.data)} }
+func (img *image) parts() *scatterFile { return &scatterFile{Reader: bytes.NewReader(img.data)} }
 
 func always(n int) func() int { return func() int { return n } }
 
@@ -184,14 +197,15 @@ var orders = map[string]func([]uint32){
 	},
 }
 
-// A column comes out of its pages whatever their size and order, and the pieces in which it is read.
-func TestScatter(t *testing.T) {
+// A column comes out of its pages whatever their size and order, and the pieces in which it is
+// read.
+func TestChain(t *testing.T) {
 	for _, pageSize := range []int{512, 4096, 8192, 65536} {
 		for _, before := range []int{10, 3000, 200_000} {
 			made := newImage(t, pageSize, before, 1_500_000)
 			for name, order := range orders {
 				img := made.reorder(order)
-				for _, n := range []int{2 * scatterBytes, 100_000, 512 << 10, len(img.value)} {
+				for _, n := range []int{2 * 32 << 10, 100_000, 512 << 10, len(img.value)} {
 					main := img.parts()
 					got, err := img.read(t, main, always(n))
 					if err != nil || !bytes.Equal(got, img.value) {
@@ -214,8 +228,8 @@ func TestScatter(t *testing.T) {
 	}
 }
 
-// Pages that lie anyhow cost reads in vain, but not many times as many bytes.
-func TestScatterReadsLittleInVain(t *testing.T) {
+// Pages that lie in no order cost reads for nothing, but not many times as many bytes.
+func TestChainReadsLittleForNothing(t *testing.T) {
 	img := newImage(t, 8192, 10, 8<<20).reorder(slices.Reverse[[]uint32])
 	main := img.parts()
 	if _, err := img.read(t, main, always(1<<20)); err != nil {
@@ -242,13 +256,14 @@ func (img *image) broken() iter.Seq2[string, *image] {
 	}
 }
 
-// A chain that ends early or leaves the file is an error, wherever it does so, whatever is read at once.
-func TestScatterBrokenChain(t *testing.T) {
+// A chain that ends early or leaves the file is an error, wherever it does so, whatever is read at
+// once.
+func TestBrokenChain(t *testing.T) {
 	made := newImage(t, 4096, 10, 700_000)
 	for name, img := range made.broken() {
-		for _, n := range []int{1000, scatterBytes, 300_000, len(img.value)} {
+		for _, n := range []int{1000, 32 << 10, 300_000, len(img.value)} {
 			got, err := img.read(t, img.parts(), always(n))
-			if !errors.Is(err, ErrDamaged) {
+			if !errors.Is(err, ErrFallback) {
 				t.Errorf("%s, pieces of %d: %v", name, n, err)
 			}
 			if !bytes.Equal(got, img.value[:len(got)]) {
@@ -266,8 +281,8 @@ func TestScatterBrokenChain(t *testing.T) {
 	}
 }
 
-// A file that cannot be read in parts, or only in fewer than there are, is read the other way.
-func TestScatterFails(t *testing.T) {
+// A read that fails, or that ends early, is left to SQLite.
+func TestChainReadFails(t *testing.T) {
 	img := newImage(t, 8192, 10, 1<<20)
 	failure := errors.New("no such luck")
 	for name, answer := range map[string]func(n int) (int, error){
@@ -278,12 +293,8 @@ func TestScatterFails(t *testing.T) {
 	} {
 		main := img.parts()
 		main.answer = answer
-		got, err := img.read(t, main, always(300_000))
-		if err != nil || !bytes.Equal(got, img.value) {
-			t.Errorf("%s: wrong bytes (%v)", name, err)
-		}
-		if main.failed != 1 {
-			t.Errorf("%s: tried %d times", name, main.failed)
+		if _, err := img.read(t, main, always(300_000)); !errors.Is(err, ErrFallback) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	boast := img.clone() // more pages than there can be
@@ -302,8 +313,9 @@ func TestScatterFails(t *testing.T) {
 	}
 }
 
-// FuzzScatter damages links between pages and holds what comes out in parts against what comes out without.
-func FuzzScatter(f *testing.F) {
+// FuzzChain damages links between pages and holds what comes out in parts against what comes out
+// without.
+func FuzzChain(f *testing.F) {
 	made := newImage(f, 512, 10, 300_000)
 	f.Add(uint64(1), uint16(0), uint32(0), uint16(1), uint32(1))
 	f.Add(uint64(2), uint16(5), uint32(9), uint16(300), uint32(20))

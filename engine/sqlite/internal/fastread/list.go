@@ -1,9 +1,10 @@
-package rawfile
+package fastread
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
+
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
 // KeyRange is the keys from Start up to but not including End; an empty End is no bound.
@@ -12,11 +13,13 @@ type KeyRange struct {
 	Reverse    bool
 }
 
-// AppendKeys appends to dst keys that are blobs from the unique index with the given root page, whose entries are a key and a row id: at most
-// limit, in their order, or from the last to the first. more says that there are further ones.
-func (r *Reader) AppendKeys(dst []string, root uint32, q KeyRange, limit int) (keys []string, more bool, err error) {
-	r.passing = true
-	defer func() { r.passing = false }()
+// AppendKeys appends to dst keys that are blobs from the unique index with the given root page,
+// whose entries are a key and a row id: at most limit, in their order, or from the last to the
+// first. more says that there are further ones.
+func (r *Reader) AppendKeys(dst []string, root uint32, q KeyRange, limit int) (
+	keys []string, more bool, err error) {
+	r.listing = true
+	defer func() { r.listing = false }()
 	w := keyWalk{r: r, q: q, limit: limit, found: keyList{keys: dst, before: len(dst)}}
 	if err := w.descend(root, w.seek); err != nil {
 		return nil, false, err
@@ -35,74 +38,70 @@ type keyWalk struct {
 	q     KeyRange
 	limit int
 	found keyList
-	last  []byte // the key that was found last, on the page at hand
-	kept  []byte // and room for it beyond that page
+	last  []byte // the key that was found last, on the current page
+	kept  []byte // and memory for it beyond that page
 	// done says that nothing further is wanted, more that there would be something.
 	done, more bool
 	path       []place
-	entry      entry // that is being looked at
+	entry      entry // the current one, if it is not short
 }
 
-// place is where a walk is on a page. Forward, cell i comes next, and what is before it is done. Backward, the cell before i comes next,
-// and what is behind it is done.
+// place is where a walk is on a page. Forward, cell i comes next, and those before it are done.
+// Backward, the cell before i comes next, and those behind it are done.
 type place struct {
 	page uint32
 	i    int
 }
 
 // descend goes down from a page to a leaf, or to the cell where the walk begins.
-func (w *keyWalk) descend(no uint32, seek func(*tree) (i int, stop bool, err error)) error {
-	for len(w.path) < maxDepth {
-		t, err := w.r.tree(no)
+func (w *keyWalk) descend(no uint32, seek func(*page) (i int, stop bool, err error)) error {
+	for len(w.path) < fileformat.MaxDepth {
+		p, err := w.r.page(no, false)
 		if err != nil {
 			return err
 		}
-		if t.kind != leafIndex && t.kind != interiorIndex {
-			return fmt.Errorf("%w: page %d is of a table", ErrDamaged, no)
-		}
-		i, stop, err := seek(&t)
+		i, stop, err := seek(&p)
 		if err != nil {
 			return err
 		}
 		w.path = append(w.path, place{no, i})
-		if stop || t.leaf() {
+		if stop || p.kind.Leaf() {
 			return nil
 		}
-		if no, err = t.child(i); err != nil {
+		if no, err = p.child(i); err != nil {
 			return err
 		}
 	}
-	return tooDeep()
+	return ErrFallback
 }
 
 // seek finds where on a page the range begins.
-func (w *keyWalk) seek(t *tree) (i int, stop bool, err error) {
+func (w *keyWalk) seek(p *page) (i int, stop bool, err error) {
 	switch {
 	case !w.q.Reverse:
-		i, stop, _, err = t.lower(w.q.Start)
+		return p.lowerBound(w.q.Start)
 	case len(w.q.End) == 0:
-		i = t.cells
-	default:
-		i, _, _, err = t.lower(w.q.End)
+		return p.cells, false, nil
 	}
-	return i, stop, err
+	i, _, err = p.lowerBound(w.q.End)
+	return i, false, err
 }
 
 // outermost is the end of a page that a walk comes to.
-func (w *keyWalk) outermost(t *tree) (i int, stop bool, err error) {
+func (w *keyWalk) outermost(p *page) (i int, stop bool, err error) {
 	if w.q.Reverse {
-		i = t.cells
+		i = p.cells
 	}
 	return i, false, nil
 }
 
-// step takes the cells of a leaf, or one of another page and goes to the leaf behind it.
+// step takes the cells of a leaf, or one of an interior page, and then goes to the leaf behind it.
 func (w *keyWalk) step() error {
 	w.kept = append(w.kept[:0], w.last...)
 	last := w.kept
 	defer func() { w.last = last }()
 	at := &w.path[len(w.path)-1]
-	t, err := w.r.tree(at.page)
+	p, err := w.r.page(at.page, false)
 	if err != nil {
 		return err
 	}
@@ -111,15 +110,15 @@ func (w *keyWalk) step() error {
 		if w.q.Reverse {
 			cell, next = at.i-1, at.i-1
 		}
-		if cell < 0 || cell >= t.cells {
+		if cell < 0 || cell >= p.cells {
 			w.path = w.path[:len(w.path)-1]
 			return nil
 		}
-		if last, err = w.take(&t, cell, last); err != nil || w.done {
+		if last, err = w.take(&p, cell, last); err != nil || w.done {
 			return err
 		}
-		if at.i = next; !t.leaf() {
-			child, err := t.child(next)
+		if at.i = next; !p.kind.Leaf() {
+			child, err := p.child(next)
 			if err != nil {
 				return err
 			}
@@ -129,27 +128,26 @@ func (w *keyWalk) step() error {
 }
 
 // take adds the key of a cell to those that were found, and returns it. last is the one before it.
-func (w *keyWalk) take(t *tree, i int, last []byte) (key []byte, err error) {
-	at, err := t.cell(i)
+func (w *keyWalk) take(p *page, i int, last []byte) (key []byte, err error) {
+	at, err := p.cell(i)
 	if err != nil {
 		return nil, err
 	}
-	if t.kind == interiorIndex {
+	if !p.kind.Leaf() {
 		at += 4
 	}
-	if _, n, ok := short(t.data[at:]); ok {
-		key = t.data[at+shortKey : at+shortKey+n]
-	} else {
+	key, ok := shortKey(p.data[at:])
+	if !ok {
 		e := &w.entry
-		if err := e.take(t, i); err != nil {
+		if err := e.parseAt(p, at); err != nil {
 			return nil, err
 		}
-		if e.class != Blob && w.q.Reverse { // these come before all blobs
+		if e.class != fileformat.Blob && w.q.Reverse { // numbers and text come before all blobs
 			w.done = true
 			return nil, nil
 		}
-		if e.class != Blob || e.length != len(e.key) {
-			return nil, fmt.Errorf("%w: a key that is long, or no blob", ErrElsewhere)
+		if e.class != fileformat.Blob || e.length != len(e.key) {
+			return nil, ErrFallback
 		}
 		key = e.key
 	}
@@ -160,8 +158,9 @@ func (w *keyWalk) take(t *tree, i int, last []byte) (key []byte, err error) {
 		w.done, w.more = true, true
 		return nil, nil
 	}
-	if order := bytes.Compare(last, key); w.found.len() > 0 && (order == 0 || (order > 0) != w.q.Reverse) {
-		return nil, fmt.Errorf("%w: the keys of page %d are in no order", ErrDamaged, t.no)
+	order := bytes.Compare(last, key)
+	if w.found.len() > 0 && (order == 0 || (order > 0) != w.q.Reverse) {
+		return nil, ErrFallback // the index is damaged
 	}
 	w.found.add(key)
 	return key, nil
@@ -178,13 +177,14 @@ func (w *keyWalk) beyond(key []byte) bool {
 // keyList makes strings of keys, several of one piece of memory.
 type keyList struct {
 	keys   []string
-	before int // how many are of another list
+	before int // the number of those that the caller had
 	piece  strings.Builder
 }
 
 func (l *keyList) len() int { return len(l.keys) - l.before }
 
-// pieceBytes bounds what stays in memory for the sake of one key, and firstBytes that of a list of few.
+// pieceBytes bounds what stays in memory for the sake of one key, and firstBytes that of a list of
+// few.
 const firstBytes, pieceBytes = 64, 1 << 10
 
 func (l *keyList) add(key []byte) {

@@ -27,7 +27,7 @@ func pattern(version uint64, n int) []byte {
 	return b[:n]
 }
 
-func openRest(t testing.TB, path string, o Options) *Store {
+func openFast(t testing.TB, path string, o Options) *Store {
 	t.Helper()
 	s, err := Open(context.Background(), path, &o)
 	if err != nil {
@@ -37,50 +37,51 @@ func openRest(t testing.TB, path string, o Options) *Store {
 	return s
 }
 
-func putRest(t testing.TB, s *Store, key string, value []byte) {
+func putFast(t testing.TB, s *Store, key string, value []byte) {
 	t.Helper()
 	if _, err := s.Apply(context.Background(), []engine.Op{{Kind: engine.Put, Key: key, Value: value}}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// readsRest says whether a blob reads past SQLite by now.
-func readsRest(b engine.Blob) bool {
+// readsFastBlob says whether the last read of a blob was a fast one.
+func readsFastBlob(b engine.Blob) bool {
 	cu := b.(*blob).cursor
-	return cu != nil && cu.rest != nil && cu.rest.stream != nil
+	return cu != nil && cu.fast != nil && cu.fast.row >= 0
 }
 
-// Values come out the same past SQLite, whatever the pages, the rows and the pieces in which they are read.
-func TestReadPastSQLite(t *testing.T) {
+// Fast reads of values are right, whatever the pages, the rows and the pieces in which they are
+// read.
+func TestFastValues(t *testing.T) {
 	for _, page := range []int{512, 1024, 8192, 65536} {
 		for _, rows := range []int64{100_000, 64 << 20} {
-			t.Run(fmt.Sprintf("page=%d/rows=%d", page, rows), func(t *testing.T) { readPastSQLite(t, page, rows) })
+			t.Run(fmt.Sprintf("page=%d/rows=%d", page, rows), func(t *testing.T) { readFastValues(t, page, rows) })
 		}
 	}
 }
 
-func readPastSQLite(t *testing.T, page int, rows int64) {
+func readFastValues(t *testing.T, page int, rows int64) {
 	path := filepath.Join(t.TempDir(), "v.db")
 	o := Options{PageSize: page, OneRowLimit: rows}
-	s := openRest(t, path, o)
+	s := openFast(t, path, o)
 	values := map[string][]byte{}
-	for i, n := range []int{restValue - 1, restValue, 1<<20 + 1, 1<<20 - 1, 3<<20 + 12345} {
+	for i, n := range []int{fastValue - 1, fastValue, 1<<20 + 1, 1<<20 - 1, 3<<20 + 12345} {
 		for _, key := range []string{fmt.Sprint("k", i), fmt.Sprint(string(bytes.Repeat([]byte("long"), 5000)), i)} {
 			values[key] = pattern(uint64(len(values)), n)
-			putRest(t, s, key, values[key])
+			putFast(t, s, key, values[key])
 		}
-		putRest(t, s, "gone", pattern(0, n)) // so that the pages of values do not always lie in a row
+		putFast(t, s, "gone", pattern(0, n)) // so that the pages of values do not always lie in a row
 	}
 	swept(t, s) // sweeping is a change, after which the log is not empty
 	s.Close()
-	s = openRest(t, path, o)
+	s = openFast(t, path, o)
 	for key, value := range values {
 		got, err := s.Get(context.Background(), key)
 		if err != nil || !bytes.Equal(got, value) {
 			t.Errorf("get of %d bytes: %d, %v", len(value), len(got), err)
 		}
-		for _, piece := range []int{1000, restPiece, 40_001, 1 << 20, len(value)} {
-			readRest(t, s, key, value, piece)
+		for _, piece := range []int{1000, fastPiece, 40_001, 1 << 20, len(value)} {
+			readPieces(t, s, key, value, piece)
 		}
 	}
 }
@@ -105,7 +106,7 @@ func swept(t *testing.T, s *Store) {
 	t.Fatal("the sweeper does not come to an end")
 }
 
-func readRest(t *testing.T, s *Store, key string, value []byte, piece int) {
+func readPieces(t *testing.T, s *Store, key string, value []byte, piece int) {
 	t.Helper()
 	b, err := s.Open(context.Background(), key)
 	if err != nil {
@@ -116,7 +117,7 @@ func readRest(t *testing.T, s *Store, key string, value []byte, piece int) {
 	for {
 		n, err := b.ReadAt(context.Background(), p, int64(len(got)))
 		got = append(got, p[:n]...)
-		past = past || readsRest(b)
+		past = past || readsFastBlob(b)
 		if err == io.EOF || len(got) == len(value) {
 			break
 		}
@@ -127,10 +128,10 @@ func readRest(t *testing.T, s *Store, key string, value []byte, piece int) {
 	if !bytes.Equal(got, value) {
 		t.Errorf("%d bytes in pieces of %d: not what was put", len(value), piece)
 	}
-	if canTell(s) && len(value) > smallBytes && piece >= restPiece && !past {
-		t.Errorf("%d bytes in pieces of %d went through SQLite", len(value), piece)
+	if canTell(s) && len(value) > smallBytes && piece >= fastPiece && !past {
+		t.Errorf("%d bytes in pieces of %d was read by SQLite", len(value), piece)
 	}
-	for range 20 { // at random, which has to leave the way past SQLite and come back to it
+	for range 20 { // at random, which SQLite reads, and fast reads again from the start
 		at := rand.IntN(len(value))
 		if rand.IntN(3) == 0 {
 			at = 0
@@ -142,17 +143,24 @@ func readRest(t *testing.T, s *Store, key string, value []byte, piece int) {
 	}
 }
 
-// canTell says whether the mark of the latest commit can be told here, without which nothing is read past SQLite.
-func canTell(s *Store) bool { return s.writer.conn.CanSyncBackfill() }
+// canTell says whether the latest commit can be told here, without which there are no fast reads.
+func canTell(s *Store) (can bool) {
+	_ = s.read(context.Background(), s.reads, true, func(ses *session) error {
+		can = ses.c.CanSyncBackfill()
+		return nil
+	})
+	return can
+}
 
-// What lies in the log is read through SQLite, and what was copied into the file from there past it.
-func TestReadPastSQLiteNeedsEmptyLog(t *testing.T) {
+// What lies in the log is read through SQLite, and what was copied into the file from there past
+// it.
+func TestFastValuesNeedCheckpointedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
-	s, other := openRest(t, path, Options{}), openRest(t, path, Options{})
+	s, other := openFast(t, path, Options{}), openFast(t, path, Options{})
 	version := uint64(0)
 	write := func(in *Store) {
 		version++
-		putRest(t, in, "k", pattern(version, 2<<20))
+		putFast(t, in, "k", pattern(version, 2<<20))
 	}
 	read := func(want bool) {
 		t.Helper()
@@ -165,8 +173,8 @@ func TestReadPastSQLiteNeedsEmptyLog(t *testing.T) {
 		if _, err := b.ReadAt(context.Background(), got, 0); err != nil || !bytes.Equal(got, pattern(version, 2<<20)) {
 			t.Errorf("version %d is not what was read (%v)", version, err)
 		}
-		if want = want && canTell(s); readsRest(b) != want {
-			t.Errorf("read past SQLite: %t, want %t", !want, want)
+		if want = want && canTell(s); readsFastBlob(b) != want {
+			t.Errorf("read fast: %t, want %t", !want, want)
 		}
 	}
 	checkpoint := func(in *Store) {
@@ -187,13 +195,14 @@ func TestReadPastSQLiteNeedsEmptyLog(t *testing.T) {
 	}
 }
 
-// Readers see one version from its first byte to its last, whoever writes and copies the log into the file meanwhile.
-func TestReadPastSQLiteAmongWriters(t *testing.T) {
+// Readers see one version from its first byte to its last, whoever writes and copies the log into
+// the file meanwhile.
+func TestFastValuesAmongWriters(t *testing.T) {
 	const keys = 3
 	path := filepath.Join(t.TempDir(), "v.db")
 	o := Options{OneRowLimit: 1_200_000} // one key in chunk rows, two in one row each
-	s, other := openRest(t, path, o), openRest(t, path, o)
-	sizes := [keys]int{1_300_007, 1_100_001, restValue + 5}
+	s, other := openFast(t, path, o), openFast(t, path, o)
+	sizes := [keys]int{1_300_007, 1_100_001, fastValue + 5}
 	version := atomic.Uint64{}
 	put := func(in *Store, k int) error {
 		_, err := in.Apply(context.Background(), []engine.Op{{Kind: engine.Put, Key: fmt.Sprint(k), Value: pattern(version.Add(1), sizes[k])}})
@@ -211,11 +220,11 @@ func TestReadPastSQLiteAmongWriters(t *testing.T) {
 			k := rand.IntN(keys)
 			return readOneVersion(s, fmt.Sprint(k), sizes[k], &past)
 		})
-	t.Logf("%d versions, %d pieces read past SQLite", version.Load(), past.Load())
+	t.Logf("%d versions, %d pieces read fast", version.Load(), past.Load())
 }
 
 // amongWriters writes through each store and copies the log into the file again and again, while
-// two readers read, for a time and until some read has gone past SQLite, if that can be.
+// two readers read, for a time and until some read was fast, if there are any.
 func amongWriters(t *testing.T, stores []*Store, past *atomic.Int64, write func(in *Store) error, read func() error) {
 	t.Helper()
 	begin := time.Now()
@@ -249,7 +258,7 @@ func amongWriters(t *testing.T, stores []*Store, past *atomic.Int64, write func(
 	}
 	all.Wait()
 	if canTell(stores[0]) && past.Load() == 0 {
-		t.Error("no read went past SQLite")
+		t.Error("no read was fast")
 	}
 }
 
@@ -275,7 +284,7 @@ func readOneVersion(s *Store, key string, n int, past *atomic.Int64) error {
 		if err != nil {
 			return err
 		}
-		if readsRest(b) {
+		if readsFastBlob(b) {
 			past.Add(1)
 		}
 		at += k
@@ -293,13 +302,13 @@ func readOneVersion(s *Store, key string, n int, past *atomic.Int64) error {
 }
 
 // A read that fails is an error or is made good for, never wrong bytes.
-func TestReadPastSQLiteWithFaults(t *testing.T) {
+func TestFastValuesWithFaults(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
 	value := pattern(1, 2<<20)
-	s := openRest(t, path, Options{})
-	putRest(t, s, "k", value)
+	s := openFast(t, path, Options{})
+	putFast(t, s, "k", value)
 	s.Close()
-	s = openRest(t, path, Options{vfs: "kvault-faulty"})
+	s = openFast(t, path, Options{vfs: "kvault-faulty"})
 	for _, forever := range []bool{false, true} {
 		fired := true
 		for f := (faultfs.Fault{Op: faultfs.Read, Nth: 1, Forever: forever}); fired; f.Nth += 1 + f.Nth/8 {
@@ -313,12 +322,12 @@ func TestReadPastSQLiteWithFaults(t *testing.T) {
 			}
 		}
 	}
-	readRest(t, s, "k", value, 1<<20) // which fails if this file system keeps reads from going past SQLite
+	readPieces(t, s, "k", value, 1<<20) // which fails if this file system keeps fast reads off
 	if readsInParts(t, s, "k") {
 		t.Error("this file system does not see what is read in parts")
 	}
 	s.Close()
-	s = openRest(t, path, Options{})
+	s = openFast(t, path, Options{})
 	if want := canTell(s) && runtime.GOOS == "linux"; readsInParts(t, s, "k") != want {
 		t.Errorf("read in parts: %t, want %t", !want, want)
 	}
@@ -332,20 +341,20 @@ func readsInParts(t *testing.T, s *Store, key string) bool {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	r := b.(*blob).cursor.rest
-	if r == nil {
+	file := b.(*blob).cursor.c.CheckpointedFile()
+	if file == nil {
 		return false
 	}
-	_, ok := r.of.ReaderAt.(interface {
+	_, ok := file.ReaderAt.(interface {
 		ReadPartsAt([][]byte, int64) (int, error)
 	})
 	return ok
 }
 
-// Chunks of arrays, too, come out the same past SQLite.
-func TestReadArrayPastSQLite(t *testing.T) {
+// Fast reads of chunks of arrays are right.
+func TestFastChunks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
-	s := openRest(t, path, Options{})
+	s := openFast(t, path, Options{})
 	ctx, data := t.Context(), pattern(7, 3<<20)
 	const chunk = 1 << 20
 	in := func(s *Store, write bool, fn func(x *tx) error) {
@@ -374,24 +383,25 @@ func TestReadArrayPastSQLite(t *testing.T) {
 		return err
 	})
 	s.Close()
-	s = openRest(t, path, Options{})
-	for _, piece := range []int{restPiece, 100_000, 512 << 10, chunk} {
+	s = openFast(t, path, Options{})
+	for _, piece := range []int{fastPiece, 100_000, 512 << 10, chunk} {
 		in(s, false, func(x *tx) error {
 			past := false
 			for i := range int64(3) {
 				for at := 0; at < chunk; at += piece {
 					p := make([]byte, min(piece, chunk-at))
-					if err := x.ReadChunk(ctx, id, i, int64(at), p); err != nil {
+					fast, err := readChunk(t, x, id, i, int64(at), p)
+					if err != nil {
 						return err
 					}
 					if !bytes.Equal(p, data[int(i)*chunk+at:][:len(p)]) {
 						t.Errorf("chunk %d differs from byte %d on, in pieces of %d", i, at, piece)
 					}
-					past = past || x.ses.rest != nil && x.ses.rest.stream != nil
+					past = past || fast
 				}
 			}
 			if canTell(s) && !past {
-				t.Errorf("pieces of %d went through SQLite", piece)
+				t.Errorf("pieces of %d was read by SQLite", piece)
 			}
 			return nil
 		})

@@ -1,8 +1,9 @@
-package rawfile
+package fastread
 
 import "testing"
 
-// Pages that lead to others stay, whatever else comes; of the rest the set remembers what came last, in the places that are left.
+// Interior pages stay, whatever else comes; of the rest the set has what came last, in the places
+// that are left.
 func TestPageSet(t *testing.T) {
 	for inner := range setPages + 1 {
 		var s pageSet
@@ -10,10 +11,10 @@ func TestPageSet(t *testing.T) {
 			t.Error("an empty set remembers something")
 		}
 		for no := range uint32(inner) {
-			s.put(&keptPage{no: no + 1, inner: true, data: []byte{byte(no + 1)}})
+			s.put(&cachedPage{no: no + 1, inner: true, data: []byte{byte(no + 1)}})
 		}
 		for no := uint32(10); no < 200; no++ {
-			s.put(&keptPage{no: no, data: []byte{byte(no)}})
+			s.put(&cachedPage{no: no, data: []byte{byte(no)}})
 			if got := s.find(no); inner < setPages && (len(got) != 1 || got[0] != byte(no)) || inner == setPages && got != nil {
 				t.Errorf("%d inner pages, page %d: %v", inner, no, got)
 			}
@@ -32,8 +33,8 @@ func TestPageSet(t *testing.T) {
 		if there != setPages || s.hasRoom() {
 			t.Errorf("%d inner pages: %d pages are there", inner, there)
 		}
-		s.put(&keptPage{no: 300, inner: true, data: []byte{1}})
-		s.put(&keptPage{no: 300, inner: true, data: []byte{2}})
+		s.put(&cachedPage{no: 300, inner: true, data: []byte{1}})
+		s.put(&cachedPage{no: 300, inner: true, data: []byte{2}})
 		if got := s.find(300); len(got) != 1 || got[0] != 2 {
 			t.Errorf("%d inner pages: another one is %v", inner, got)
 		}

@@ -1,0 +1,316 @@
+package sqlite
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/fastread"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
+)
+
+// fastReads reads keys, values and chunks of columns from the file itself, without a statement of
+// SQLite, where the snapshot needs nothing of the log. Whatever it does not like it leaves to
+// SQLite. This is the only file that knows how.
+type fastReads struct {
+	cacheBytes int64
+	latest     atomic.Pointer[fastSnapshot]
+	refreshing sync.Mutex
+}
+
+// newFastReads returns nil if they are off. Nothing but the time that reads take depends on it.
+func newFastReads(o *Options) *fastReads {
+	if o.noFastReads {
+		return nil
+	}
+	return &fastReads{cacheBytes: int64(o.CacheKB) << 10 / 8}
+}
+
+// fastSnapshot is what all readers share of one data version.
+type fastSnapshot struct {
+	version driver.DataVersion
+	pages   *fastread.Pages
+	schema  *fastSchema
+	chunks  chunkPlaces
+}
+
+// fastSchema is where columns and the index of keys are. It holds for as long as the schema is the
+// same.
+type fastSchema struct {
+	keys  uint32     // root page of the index of keys; 0 if there is none that can be read so
+	value fastColumn // of the key-value table
+
+	mu      sync.Mutex
+	columns map[[2]string]fastColumn
+}
+
+// fastColumn is where a column of a table is.
+type fastColumn struct {
+	root   uint32 // root page of the table; 0 if the table cannot be read so
+	number int    // of the column in a record
+}
+
+// fastReader reads one snapshot. Close it when done.
+type fastReader struct {
+	fastread.Reader
+	*fastSnapshot
+	ses *session
+}
+
+// fastReader returns a reader of the session's snapshot, or false if SQLite is to read it.
+func (ses *session) fastReader() (r fastReader, ok bool) {
+	f := ses.s.fast
+	if f == nil {
+		return r, false
+	}
+	file := ses.c.CheckpointedFile()
+	if file == nil {
+		return r, false
+	}
+	now := f.latest.Load()
+	if now == nil || now.version != file.DataVersion() {
+		if now = f.refresh(ses, file); now == nil {
+			return r, false
+		}
+	}
+	return fastReader{now.pages.Reader(file.ReaderAt), now, ses}, true
+}
+
+// refresh begins with another data version, unless another goroutine is doing so.
+func (f *fastReads) refresh(ses *session, file *driver.CheckpointedFile) *fastSnapshot {
+	if !f.refreshing.TryLock() {
+		return nil
+	}
+	defer f.refreshing.Unlock()
+	old := f.latest.Load()
+	if old != nil && old.version == file.DataVersion() {
+		return old
+	}
+	pages, err := fastread.NewPages(file, f.cacheBytes)
+	if err != nil {
+		return nil
+	}
+	now := &fastSnapshot{version: file.DataVersion(), pages: pages}
+	if old != nil && old.version.SameFile(now.version) &&
+		old.pages.SchemaCookie() == pages.SchemaCookie() {
+		now.schema = old.schema
+	} else {
+		now.schema = &fastSchema{columns: map[[2]string]fastColumn{}}
+		if now.schema.keys, err = findKeyIndex(ses.c, ses.t.name); err == nil {
+			now.schema.value, err = now.schema.column(ses.c, ses.t.name, "value")
+		}
+		if err != nil {
+			return nil
+		}
+	}
+	f.latest.Store(now)
+	return now
+}
+
+// findKeyIndex returns the root page of the unique index that has the keys alone, as blobs in their
+// order; 0 if there is none, as in some tables of other programs.
+func findKeyIndex(c *driver.Conn, table string) (root uint32, err error) {
+	st, err := c.Prepare(`SELECT i.rootpage FROM pragma_index_list(?1) l
+		JOIN sqlite_schema i ON i.type = 'index' AND i.name = l.name
+		WHERE l."unique" AND NOT l.partial AND (SELECT count(*) FROM pragma_index_xinfo(l.name)) = 2
+		AND EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name)
+			WHERE seqno = 0 AND name = 'key' COLLATE NOCASE AND NOT "desc" AND coll = 'BINARY')
+		AND EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) WHERE seqno = 1 AND cid = -1)`)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Reset()
+	if there, err := st.Text(1, table).Step(); err != nil || !there {
+		return 0, err
+	}
+	return uint32(st.ColInt(0)), nil
+}
+
+// column finds a column of a table whose columns all lie in its records.
+func (s *fastSchema) column(c *driver.Conn, table, name string) (found fastColumn, err error) {
+	key := [2]string{table, name}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found, known := s.columns[key]; known {
+		return found, nil
+	}
+	st, err := c.Prepare(`SELECT s.rootpage, c.cid FROM sqlite_schema s, pragma_table_xinfo(s.name) c
+		WHERE s.type = 'table' AND s.name = ?1 AND c.name = ?2 COLLATE NOCASE
+		AND (SELECT max(hidden) FROM pragma_table_xinfo(s.name)) = 0`)
+	if err != nil {
+		return found, err
+	}
+	defer st.Reset()
+	there, err := st.Text(1, table).Text(2, name).Step()
+	if err != nil {
+		return found, err
+	}
+	if there {
+		found = fastColumn{uint32(st.ColInt(0)), int(st.ColInt(1))}
+	}
+	s.columns[key] = found
+	return found, nil
+}
+
+// fastGet appends a value to dst. An error says that SQLite is to read it.
+func (ses *session) fastGet(dst []byte, key string) (value []byte, large, found bool, err error) {
+	r, ok := ses.fastReader()
+	if !ok || r.schema.keys == 0 {
+		return nil, false, false, fastread.ErrFallback
+	}
+	defer r.Close()
+	row, found, err := r.FindKey(r.schema.keys, []byte(key))
+	if err != nil || !found {
+		return nil, false, false, err
+	}
+	v, found, err := r.FindRow(r.schema.value.root, row, r.schema.value.number)
+	switch {
+	case err != nil:
+		return nil, false, false, err
+	case !found: // damage
+		return nil, false, false, fastread.ErrFallback
+	case v.Size > smallBytes:
+		return nil, true, true, nil
+	}
+	value = grow(dst, int(v.Size))[:len(dst)+int(v.Size)]
+	_, err = r.Start(v, value[len(dst):])
+	return value, false, true, err
+}
+
+// fastKeys appends keys to dst. An error says that SQLite is to do it.
+func (ses *session) fastKeys(dst []string, q engine.Query) (keys []string, more bool, err error) {
+	r, ok := ses.fastReader()
+	if !ok || r.schema.keys == 0 {
+		return nil, false, fastread.ErrFallback
+	}
+	defer r.Close()
+	keyRange := fastread.KeyRange{Start: []byte(q.Start), End: []byte(q.End), Reverse: q.Reverse}
+	return r.AppendKeys(dst, r.schema.keys, keyRange, q.Limit)
+}
+
+const (
+	// fastValue is the smallest value, and fastPiece the smallest piece of one, that is worth a fast
+	// read in pieces.
+	fastValue = 256 << 10
+	fastPiece = 16 << 10
+)
+
+// fastValueReader reads values of a column in order, row by row.
+type fastValueReader struct {
+	ses           *session
+	table, column string
+	// chain is the place at of the value in a row, in one data version.
+	chain   fastread.Chain
+	row, at int64
+	version driver.DataVersion
+}
+
+// fastValueReader returns nil if SQLite is to read the column.
+func (ses *session) fastValueReader(table, column string) *fastValueReader {
+	if ses.s.fast == nil {
+		return nil
+	}
+	return &fastValueReader{ses: ses, table: table, column: column, row: -1}
+}
+
+// read fills p with a part of a row's value, which has size bytes, or says that SQLite is to do so:
+// where it does not go on behind the part before, or begin.
+func (f *fastValueReader) read(p []byte, row, at, size int64) bool {
+	if f == nil || at != 0 && (row != f.row || at != f.at) {
+		return false
+	}
+	f.row = -1
+	r, ok := f.ses.fastReader()
+	if !ok {
+		return false
+	}
+	defer r.Close()
+	err := fastread.ErrFallback
+	if at == 0 {
+		f.chain, err = r.start(f.table, f.column, row, size, p)
+	} else if r.version == f.version {
+		err = r.Read(&f.chain, p)
+	}
+	if err != nil {
+		return false
+	}
+	f.version, f.row, f.at = r.version, row, at+int64(len(p))
+	return true
+}
+
+// start fills p with the start of a row's value, which has size bytes.
+func (r *fastReader) start(table, column string, row, size int64, p []byte) (
+	chain fastread.Chain, err error) {
+	c, err := r.schema.column(r.ses.c, table, column)
+	if err != nil {
+		return chain, err
+	}
+	v, found, err := r.FindRow(c.root, row, c.number)
+	if err != nil {
+		return chain, err
+	}
+	if !found || v.Size != size || int64(len(p)) > size {
+		return chain, fastread.ErrFallback
+	}
+	return r.Start(v, p)
+}
+
+// chunkPlaces are the latest places within chunks of columns to which transactions have read. A
+// scan of a column is a transaction for each MiB, and goes on at one of these.
+type chunkPlaces struct {
+	mu    sync.Mutex
+	list  [64]chunkPlace
+	count int
+}
+
+type chunkPlace struct {
+	array, chunk, off int64
+	chain             fastread.Chain
+}
+
+func (l *chunkPlaces) find(array, chunk, off int64) (fastread.Chain, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range min(l.count, len(l.list)) {
+		if p := &l.list[i]; p.array == array && p.chunk == chunk && p.off == off {
+			return p.chain, true
+		}
+	}
+	return fastread.Chain{}, false
+}
+
+func (l *chunkPlaces) add(p chunkPlace) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list[l.count%len(l.list)] = p
+	l.count++
+}
+
+// fastChunk fills p with a part of a chunk, or says that SQLite is to do so.
+func (ses *session) fastChunk(array, chunk, off int64, p []byte) bool {
+	r, ok := ses.fastReader()
+	if !ok {
+		return false
+	}
+	defer r.Close()
+	place := chunkPlace{array, chunk, off + int64(len(p)), fastread.Chain{}}
+	if off == 0 {
+		row, size, err := ses.chunkRow(array, chunk)
+		if err == nil {
+			place.chain, err = r.start(format.ArrayChunkTable, "data", row, size, p)
+		}
+		if err != nil {
+			return false
+		}
+	} else {
+		place.chain, ok = r.chunks.find(array, chunk, off)
+		if !ok || r.Read(&place.chain, p) != nil {
+			return false
+		}
+	}
+	if place.chain.Left > 0 {
+		r.chunks.add(place)
+	}
+	return true
+}
