@@ -6,7 +6,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 )
 
 // SalvageThrough is Salvage of a file whose bytes are read through what through makes of it.

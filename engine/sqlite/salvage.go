@@ -9,7 +9,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage"
 )
 

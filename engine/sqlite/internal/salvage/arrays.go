@@ -11,7 +11,7 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 )
 
 // rawArrays is where the arrays lie in a damaged file.

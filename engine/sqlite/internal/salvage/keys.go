@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/kohakuvault/kvault/engine"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 )
 
 // The checksum of a value does not cover its key. What proves a key is that the file has it twice:

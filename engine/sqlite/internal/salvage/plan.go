@@ -7,7 +7,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 )
 
 // plan is where everything of a vault lies in a damaged file. A table that the file does not have is nil.

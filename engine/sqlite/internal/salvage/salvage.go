@@ -11,7 +11,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 )
 
 // Options say what to bring over. The zero value is all of it.

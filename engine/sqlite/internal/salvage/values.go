@@ -12,7 +12,7 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/rawfile"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 )
 
 // metadata fills in the metadata that the file has for a value, and what is doubtful about it.
