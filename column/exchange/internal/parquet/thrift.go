@@ -1,4 +1,4 @@
-package exchange
+package parquet
 
 import (
 	"encoding/binary"

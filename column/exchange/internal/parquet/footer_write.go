@@ -1,4 +1,4 @@
-package exchange
+package parquet
 
 import (
 	"encoding/binary"
@@ -31,7 +31,7 @@ func (h *pageHeader) appendTo(b []byte) []byte {
 }
 
 // footer is what stands at the end of the file.
-func (p *parquetEncoder) footer() []byte {
+func (p *Writer) footer() []byte {
 	w := &compactWriter{}
 	w.begin(0)
 	w.i32(1, 2)
@@ -47,7 +47,11 @@ func (p *parquetEncoder) footer() []byte {
 	for _, c := range p.columns {
 		c.appendSchema(w, c.field)
 	}
-	w.i64(3, p.rows)
+	rows := int64(0)
+	for _, g := range p.groups {
+		rows += g.rows
+	}
+	w.i64(3, rows)
 	w.list(4, thriftStruct, len(p.groups))
 	for _, g := range p.groups {
 		p.appendGroup(w, &g)
@@ -144,7 +148,7 @@ func (l *logicalType) appendTo(w *compactWriter) {
 	w.end()
 }
 
-func (p *parquetEncoder) appendGroup(w *compactWriter, g *writtenGroup) {
+func (p *Writer) appendGroup(w *compactWriter, g *writtenGroup) {
 	w.begin(0)
 	w.list(1, thriftStruct, len(g.chunks))
 	long := int64(0)

@@ -1,38 +1,29 @@
-package exchange
+package parquet
 
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"math"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/klauspost/compress/zstd"
 )
 
-// Bounds of row groups. Only a page of one column is in memory, and indexes of a column's
-// dictionary; a reader may hold a whole group.
-const (
-	rowGroupRows  = 1 << 20
-	rowGroupBytes = 128 << 20
-	pageBytes     = 1 << 20
-	pageRows      = 20_000
-)
-
-// parquetEncoder writes row groups column by column.
-type parquetEncoder struct {
+// Writer writes row groups column by column. Only a page of one column is in memory, and indexes of
+// a column's dictionary. It is for one goroutine at a time, and of no use after an error.
+type Writer struct {
 	w       io.Writer
-	sources []source
 	schema  *arrow.Schema
 	columns []*columnWriter
+	column  int // that is being written
 	zstd    *zstd.Encoder
 	at      int64 // bytes written
+	group   writtenGroup
 	groups  []writtenGroup
-	rows    int64
 	scratch
 }
 
@@ -49,6 +40,7 @@ type writtenGroup struct {
 
 // writtenChunk is what the footer says of a column in a row group.
 type writtenChunk struct {
+	rows             int64
 	values           int64
 	dictionary, data int64 // where they begin
 	long, short      int64 // bytes
@@ -57,27 +49,29 @@ type writtenChunk struct {
 
 // columnWriter writes the pages of a column.
 type columnWriter struct {
-	p       *parquetEncoder
+	p       *Writer
 	e       *encoding
-	s       source
 	field   arrow.Field
 	maxRep  int
 	maxDef  int
-	builder array.Builder
 	dict    *dictionary // nil if it is not worth it
 	waiting [][]byte    // pages that refer to the dictionary, which is written before them
 	chunk   writtenChunk
 }
 
-func newParquetEncoder(w io.Writer, sources []source) (*parquetEncoder, error) {
-	p := &parquetEncoder{w: w, sources: sources, schema: schemaOf(sources)}
+// NewWriter begins a file. Its columns may be of the types that have an encoding here, and lists of
+// one length of those.
+func NewWriter(w io.Writer, schema *arrow.Schema) (*Writer, error) {
+	p := &Writer{w: w, schema: schema}
 	var err error
 	// One encoder for all columns: it takes some megabytes.
-	if p.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false)); err != nil {
-		return nil, failed("export", "", err)
+	p.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
+	if err != nil {
+		return nil, err
 	}
-	for i, f := range p.schema.Fields() {
-		c := &columnWriter{p: p, s: sources[i], field: f, builder: array.NewBuilder(memory.DefaultAllocator, f.Type)}
+	for _, f := range schema.Fields() {
+		c := &columnWriter{p: p, field: f}
 		if f.Nullable {
 			c.maxDef++
 		}
@@ -88,64 +82,57 @@ func newParquetEncoder(w io.Writer, sources []source) (*parquetEncoder, error) {
 			c.maxDef++
 		}
 		if c.e, err = encodingOf(t); err != nil {
-			return nil, failed("export", f.Name, err)
+			return nil, fmt.Errorf("column %q: %w", f.Name, err)
 		}
 		p.columns = append(p.columns, c)
 	}
-	return p, failed("export", "", p.put([]byte(parquetMagic)))
+	if err := p.put([]byte(parquetMagic)); err != nil {
+		return nil, err
+	}
+	if len(p.columns) > 0 {
+		p.columns[0].begin()
+	}
+	return p, nil
 }
 
-func (p *parquetEncoder) put(b []byte) error {
+func (p *Writer) put(b []byte) error {
 	n, err := p.w.Write(b)
 	p.at += int64(n)
 	return err
 }
 
-// write writes a row group of at most that many rows, and returns how many they were.
-func (p *parquetEncoder) write(most int64) (int64, error) {
-	rowBytes := 0
-	for _, s := range p.sources {
-		n, err := s.ready(sampleRows)
-		if err != nil {
-			return 0, err
-		}
-		rowBytes += s.bytes() / max(n, 1)
-	}
-	g := writtenGroup{rows: min(most, rowGroupRows, int64(max(1, rowGroupBytes/max(rowBytes, 1))))}
-	for _, c := range p.columns {
-		if err := c.write(g.rows); err != nil {
-			return 0, err
-		}
-		g.chunks = append(g.chunks, c.chunk)
-	}
-	p.groups = append(p.groups, g)
-	p.rows += g.rows
-	return g.rows, nil
+// Write writes the next rows of the column as a page.
+func (p *Writer) Write(a arrow.Array) error {
+	return p.columns[p.column].writePage(a)
 }
 
-// write writes the next rows of the column.
-func (c *columnWriter) write(rows int64) error {
+// EndColumn ends the column in this row group, and the row group if it is the last. The next page
+// is of the next column, or of the first in the next row group.
+func (p *Writer) EndColumn() error {
+	c := p.columns[p.column]
+	if err := c.writeDictionary(); err != nil {
+		return err
+	}
+	if p.column == 0 {
+		p.group = writtenGroup{rows: c.chunk.rows}
+	}
+	if c.chunk.rows != p.group.rows {
+		return fmt.Errorf("%d rows of column %q in a row group of %d", c.chunk.rows, c.field.Name, p.group.rows)
+	}
+	p.group.chunks = append(p.group.chunks, c.chunk)
+	if p.column++; p.column == len(p.columns) {
+		p.column = 0
+		p.groups = append(p.groups, p.group)
+	}
+	p.columns[p.column].begin()
+	return nil
+}
+
+func (c *columnWriter) begin() {
 	c.chunk, c.dict, c.waiting = writtenChunk{data: c.p.at}, nil, nil
 	if c.e.coded && c.maxRep == 0 {
 		c.dict = newDictionary()
 	}
-	for rows > 0 {
-		n, err := c.s.ready(int(min(rows, pageRows)))
-		if err != nil {
-			return err
-		}
-		n = int(min(rows, int64(n)))
-		c.s.build(c.builder, n)
-		a := c.builder.NewArray()
-		err = c.writePage(a)
-		a.Release()
-		if err != nil {
-			return failed("export", c.field.Name, err)
-		}
-		c.s.skip(n)
-		rows -= int64(n)
-	}
-	return failed("export", c.field.Name, c.writeDictionary())
 }
 
 func (c *columnWriter) writePage(a arrow.Array) error {
@@ -160,6 +147,7 @@ func (c *columnWriter) writePage(a arrow.Array) error {
 			l.add(c.e, a, i, 0, 0, def)
 		}
 	}
+	c.chunk.rows += int64(a.Len())
 	values := max(l.values, len(l.defs))
 	c.chunk.values += int64(values)
 	if c.dict != nil {
@@ -247,10 +235,8 @@ func (c *columnWriter) seal(kind, encoding, values int) ([]byte, error) {
 	return append(head, body...), nil
 }
 
-func (p *parquetEncoder) close() error {
-	for _, c := range p.columns {
-		c.builder.Release()
-	}
+// Close writes the footer. It does not close the underlying writer.
+func (p *Writer) Close() error {
 	f := p.footer()
 	f = append(f, 0, 0, 0, 0)
 	putLength(f[len(f)-4:], len(f)-4)

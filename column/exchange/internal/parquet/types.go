@@ -1,4 +1,4 @@
-package exchange
+package parquet
 
 import (
 	"encoding/binary"
@@ -14,8 +14,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/decimal256"
 	"github.com/apache/arrow-go/v18/arrow/float16"
-
-	"github.com/kohakuvault/kvault"
 )
 
 // leafType says how values become elements of an array in Arrow.
@@ -196,7 +194,7 @@ func addInt96(b array.Builder, v []byte) error {
 	clock := int64(binary.LittleEndian.Uint64(v))
 	hi, lo := bits.Mul64(uint64(max(days, -days)), day)
 	if hi > 0 || lo > math.MaxInt64-day || clock < 0 || clock > day {
-		return fmt.Errorf("a moment on day %d after 1970 does not fit 64 bits in nanoseconds: %w", days, kvault.ErrTooLarge)
+		return tooLarge("a moment on day %d after 1970 does not fit 64 bits in nanoseconds", days)
 	}
 	b.(*array.TimestampBuilder).Append(arrow.Timestamp(days*day + clock))
 	return nil

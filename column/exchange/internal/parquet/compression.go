@@ -1,4 +1,4 @@
-package exchange
+package parquet
 
 import (
 	"bytes"
@@ -7,14 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
-
-	"github.com/kohakuvault/kvault"
 )
 
 // Codecs.
@@ -33,8 +32,12 @@ var errExpanded = errors.New("a page does not expand to the length that its head
 
 // unzstd is one decoder for all columns: each holds some memory.
 var unzstd = sync.OnceValues(func() (*zstd.Decoder, error) {
-	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(largestBuffer))
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(longestPage))
 })
+
+// longestPage is the most that a page may say it takes. It is what the offsets of most types reach,
+// or what a system of 32 bits may still have.
+const longestPage = min(2<<30, math.MaxInt/4)
 
 // expand decompresses src to n bytes, reusing the memory of dst.
 func expand(codec int, dst, src []byte, n int) ([]byte, error) {
@@ -44,7 +47,7 @@ func expand(codec int, dst, src []byte, n int) ([]byte, error) {
 		}
 		return src, nil
 	}
-	if n > largestBuffer {
+	if n > longestPage {
 		return nil, errExpanded
 	}
 	if cap(dst) < n {
@@ -69,7 +72,7 @@ func expand(codec int, dst, src []byte, n int) ([]byte, error) {
 	case codecZstd:
 		return expandZstd(dst, src)
 	}
-	return nil, fmt.Errorf("compression number %d is not supported: write the file with zstd, snappy, gzip, brotli or none: %w", codec, kvault.ErrUnsupported)
+	return nil, unsupported("compression number %d is not supported: write the file with zstd, snappy, gzip, brotli or none", codec)
 }
 
 func expandFrom(r io.Reader, dst []byte, err error) ([]byte, error) {

@@ -1,4 +1,4 @@
-package exchange
+package parquet
 
 import (
 	"encoding/binary"
@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-
-	"github.com/kohakuvault/kvault"
 )
 
 // Page types.
@@ -96,7 +94,7 @@ type pages struct {
 	chunk columnChunk
 	leaf  *leaf
 
-	pageMemory
+	*pageMemory
 	dictionary [][]byte
 
 	left       int   // values of the page
@@ -280,7 +278,7 @@ func (p *pages) levels(h *pageHeader, data []byte) ([]byte, error) {
 			continue
 		}
 		if h.levels != encodingRLE {
-			return nil, fmt.Errorf("levels in encoding number %d are not supported: %w", h.levels, kvault.ErrUnsupported)
+			return nil, unsupported("levels in encoding number %d are not supported", h.levels)
 		}
 		if len(data) < 4 {
 			return nil, errPageShort

@@ -1,13 +1,11 @@
-package exchange
+package parquet
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
 )
 
 // node is a column of a Parquet file, or a part of one.
@@ -86,7 +84,6 @@ func columnsOf(f *footer) ([]*node, error) {
 			return nil, errors.New("a row group does not have the columns of the schema")
 		}
 	}
-	refine(columns, f.arrow)
 	return columns, nil
 }
 
@@ -231,18 +228,18 @@ func (n *node) arrowType() (t arrow.DataType, unsupported string) {
 // not tell lists of one length.
 const arrowSchemaKey = "ARROW:schema"
 
-// refine takes from a schema in Arrow what Parquet has no types for. A schema that cannot be read says nothing.
-func refine(columns []*node, encoded string) {
-	text, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || len(text) == 0 || checkMessage(text) != nil {
-		return
+// arrowSchema is the schema in Arrow, or nil: one that cannot be read says nothing.
+func (f *footer) arrowSchema(o ReadOptions) *arrow.Schema {
+	message, err := base64.StdEncoding.DecodeString(f.arrow)
+	if err != nil || len(message) == 0 || o.ArrowSchema == nil {
+		return nil
 	}
-	in, err := ipc.NewReader(bytes.NewReader(text), ipc.WithAllocator(limitedMemory))
-	if err != nil {
-		return
-	}
-	defer in.Release()
-	fields := in.Schema().Fields()
+	return o.ArrowSchema(message)
+}
+
+// refine takes from a schema in Arrow what Parquet has no types for.
+func refine(columns []*node, schema *arrow.Schema) {
+	fields := schema.Fields()
 	if len(fields) != len(columns) {
 		return
 	}

@@ -1,11 +1,9 @@
-package exchange
+package parquet
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-
-	"github.com/kohakuvault/kvault"
 )
 
 // valueReader returns the values of a page one after the other, as the encoding PLAIN has them:
@@ -62,7 +60,7 @@ func (p *pages) reader(h *pageHeader, data []byte) (valueReader, error) {
 			return &splitValues{data: data, n: len(data) / l.width, value: make([]byte, l.width)}, nil
 		}
 	}
-	return nil, fmt.Errorf("encoding number %d is not supported for values of physical type %d: %w", h.encoding, l.physical, kvault.ErrUnsupported)
+	return nil, unsupported("encoding number %d is not supported for values of physical type %d", h.encoding, l.physical)
 }
 
 type fixedValues struct {

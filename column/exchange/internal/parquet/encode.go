@@ -1,4 +1,4 @@
-package exchange
+package parquet
 
 import (
 	"encoding/binary"
@@ -33,7 +33,7 @@ func encodingOf(t arrow.DataType) (*encoding, error) {
 	if e, ok := encodings[t.ID()]; ok {
 		return e, nil
 	}
-	return nil, unsupported("", t.String())
+	return nil, unsupported("elements of type %s", t)
 }
 
 // timestampEncoding makes milliseconds of seconds, which Parquet does not have.
