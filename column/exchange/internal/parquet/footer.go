@@ -160,24 +160,11 @@ func (f *footer) readMetadata(c *compact, t byte) {
 
 func readElement(c *compact, t byte) schemaElement {
 	e := schemaElement{physical: -1, converted: -1}
-	c.fields(t, func(id int64, t byte) bool {
+	ints := map[int64]*int{1: &e.physical, 2: &e.length, 3: &e.repetition, 5: &e.children, 6: &e.converted, 7: &e.scale, 8: &e.precision}
+	c.ints(t, ints, func(id int64, t byte) bool {
 		switch id {
-		case 1:
-			e.physical = c.int32(t)
-		case 2:
-			e.length = c.int32(t)
-		case 3:
-			e.repetition = c.int32(t)
 		case 4:
 			e.name = string(c.bytes(t))
-		case 5:
-			e.children = c.int32(t)
-		case 6:
-			e.converted = c.int32(t)
-		case 7:
-			e.scale = c.int32(t)
-		case 8:
-			e.precision = c.int32(t)
 		case 10:
 			c.fields(t, func(kind int64, t byte) bool {
 				e.logical.kind = kind
@@ -259,12 +246,8 @@ func (k *columnChunk) readStatistics(c *compact, t byte) {
 
 func (k *columnChunk) read(c *compact, t byte) {
 	var data, dictionary, size int64
-	c.fields(t, func(id int64, t byte) bool {
+	c.ints(t, map[int64]*int{1: &k.physical, 4: &k.codec}, func(id int64, t byte) bool {
 		switch id {
-		case 1:
-			k.physical = c.int32(t)
-		case 4:
-			k.codec = c.int32(t)
 		case 5:
 			k.values = c.int(t)
 		case 7:

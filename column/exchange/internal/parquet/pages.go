@@ -43,14 +43,8 @@ type pageHeader struct {
 }
 
 func (h *pageHeader) read(c *compact) {
-	c.fields(thriftStruct, func(id int64, t byte) bool {
+	c.ints(thriftStruct, map[int64]*int{1: &h.kind, 2: &h.long, 3: &h.short}, func(id int64, t byte) bool {
 		switch id {
-		case 1:
-			h.kind = c.int32(t)
-		case 2:
-			h.long = c.int32(t)
-		case 3:
-			h.short = c.int32(t)
 		case 4:
 			h.sum, h.summed = uint32(c.int(t)), true
 		case 5, 7, 8:

@@ -139,6 +139,18 @@ func (c *compact) fields(t byte, field func(id int64, t byte) bool) {
 	}
 }
 
+// ints reads fields of a struct that are numbers that int32 takes, to where into says by their ids,
+// and calls field for the others.
+func (c *compact) ints(t byte, into map[int64]*int, field func(id int64, t byte) bool) {
+	c.fields(t, func(id int64, t byte) bool {
+		if x, ok := into[id]; ok {
+			*x = c.int32(t)
+			return true
+		}
+		return field(id, t)
+	})
+}
+
 // list calls element for each element of a list.
 func (c *compact) list(t byte, element func(t byte)) {
 	if t != thriftList {
