@@ -66,3 +66,28 @@ func TestInferBelievesCountsOfNulls(t *testing.T) {
 		t.Errorf("found %+v, want %+v", found, want)
 	}
 }
+
+// So it is with the counts that Export writes.
+func TestInferBelievesCountsOfExport(t *testing.T) {
+	v := open(t)
+	none := make([]column.Null[int64], 1000)
+	for i := range none {
+		none[i] = column.Null[int64]{V: int64(i), Valid: true}
+	}
+	some := slices.Clone(none)
+	some[999] = column.Null[int64]{}
+	nullable := column.Nullable(column.Int64)
+	fill(t, v, "none", nullable, none...)
+	fill(t, v, "some", nullable, some...)
+	var file bytes.Buffer
+	_, err := exchange.Export(t.Context(), v, &file, exchange.Parquet, []string{"none", "some"}, nil)
+	must(t, err)
+	b := file.Bytes()
+	footer := int(binary.LittleEndian.Uint32(b[len(b)-8:]))
+	clear(b[4 : len(b)-8-footer])
+	found, err := exchange.Infer(t.Context(), bytes.NewReader(b), exchange.Parquet, nil)
+	want := []exchange.Inferred{{Name: "none", Type: "i64"}, {Name: "some", Type: "i64:null"}}
+	if err != nil || !slices.Equal(found, want) {
+		t.Errorf("found %+v, %v", found, err)
+	}
+}

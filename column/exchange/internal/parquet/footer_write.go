@@ -188,4 +188,7 @@ func (c *columnWriter) appendChunk(w *compactWriter, k *writtenChunk) {
 	if k.dictionary > 0 {
 		w.i64(11, k.dictionary)
 	}
+	w.begin(12)
+	w.i64(3, k.nulls)
+	w.end()
 }

@@ -41,7 +41,7 @@ type writtenGroup struct {
 // writtenChunk is what the footer says of a column in a row group.
 type writtenChunk struct {
 	rows             int64
-	values           int64
+	values, nulls    int64
 	dictionary, data int64 // where they begin
 	long, short      int64 // bytes
 	encodings        []int
@@ -150,6 +150,7 @@ func (c *columnWriter) writePage(a arrow.Array) error {
 	c.chunk.rows += int64(a.Len())
 	values := max(l.values, len(l.defs))
 	c.chunk.values += int64(values)
+	c.chunk.nulls += int64(values - l.values)
 	if c.dict != nil {
 		if indexes, ok := c.dict.encode(c.e, l.plain, l.values); ok {
 			width := max(1, bitsFor(c.dict.n-1))
