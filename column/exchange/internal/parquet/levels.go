@@ -9,12 +9,12 @@ var errPageShort = errors.New("a page ends too early")
 
 // hybrid reads small numbers of a fixed number of bits: runs of equal ones, and packed ones, in turn.
 type hybrid struct {
-	data  []byte
-	width uint
-	left  uint64 // of the run
-	value uint32 // of all in it, unless they are packed
-	bits  []byte // of a packed run
-	at    uint64 // in bits
+	data     []byte
+	bitWidth uint
+	left     uint64 // of the run
+	value    uint32 // of all in it, unless they are packed
+	bits     []byte // of a packed run
+	at       uint64 // in bits
 }
 
 func (h *hybrid) next() (uint32, error) {
@@ -27,17 +27,54 @@ func (h *hybrid) next() (uint32, error) {
 	if h.bits == nil {
 		return h.value, nil
 	}
-	x := uint32(bitsAt(h.bits, h.at, h.width))
-	h.at += uint64(h.width)
+	x := uint32(bitsAt(h.bits, h.at, h.bitWidth))
+	h.at += uint64(h.bitWidth)
 	return x, nil
+}
+
+// read reads as many numbers as dst has room for.
+func (h *hybrid) read(dst []uint32) error {
+	for len(dst) > 0 {
+		if h.left == 0 {
+			if err := h.start(); err != nil {
+				return err
+			}
+			continue
+		}
+		n := int(min(uint64(len(dst)), h.left))
+		if h.bits == nil {
+			for i := range dst[:n] {
+				dst[i] = h.value
+			}
+		} else {
+			unpack(dst[:n], h.bits, h.at, h.bitWidth)
+			h.at += uint64(n) * uint64(h.bitWidth)
+		}
+		h.left -= uint64(n)
+		dst = dst[n:]
+	}
+	return nil
+}
+
+// unpack reads numbers of width bits, at most 32, from a bit of b on.
+func unpack(dst []uint32, b []byte, at uint64, width uint) {
+	mask := uint64(1)<<width - 1
+	for i := range dst {
+		if from := at / 8; from+8 <= uint64(len(b)) {
+			dst[i] = uint32(binary.LittleEndian.Uint64(b[from:]) >> (at % 8) & mask)
+		} else {
+			dst[i] = uint32(bitsAt(b, at, width))
+		}
+		at += uint64(width)
+	}
 }
 
 // start begins the next run.
 func (h *hybrid) start() error {
-	if h.width > 32 {
+	if h.bitWidth > 32 {
 		return errors.New("numbers of more than 32 bits where there cannot be any")
 	}
-	if h.width == 0 { // all are 0, and some writers leave out how many
+	if h.bitWidth == 0 { // all are 0, and some writers leave out how many
 		h.left, h.value, h.bits = 1<<62, 0, nil
 		return nil
 	}
@@ -45,13 +82,13 @@ func (h *hybrid) start() error {
 	if err != nil {
 		return errPageShort
 	}
-	n := uint64(h.width+7) / 8
+	n := uint64(h.bitWidth+7) / 8
 	packed := head&1 == 1
 	if packed {
 		if head>>1 > uint64(len(rest)) {
 			return errPageShort
 		}
-		n = head >> 1 * uint64(h.width)
+		n = head >> 1 * uint64(h.bitWidth)
 	}
 	if n > uint64(len(rest)) {
 		if !packed || len(rest) == 0 {
@@ -61,7 +98,7 @@ func (h *hybrid) start() error {
 	}
 	h.data = rest[n:]
 	if packed {
-		h.left, h.bits, h.at = n*8/uint64(h.width), rest[:n], 0
+		h.left, h.bits, h.at = n*8/uint64(h.bitWidth), rest[:n], 0
 		return nil
 	}
 	var value [4]byte

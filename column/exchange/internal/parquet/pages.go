@@ -89,7 +89,7 @@ type pages struct {
 	leaf  *leaf
 
 	*pageMemory
-	dictionary [][]byte
+	dictionary *entryTable
 
 	left       int   // values of the page
 	total      int64 // values of the chunk that pages have held
@@ -207,6 +207,9 @@ func (p *pages) learn(h *pageHeader, data []byte) error {
 	if p.dictionary != nil {
 		return errors.New("there are two dictionaries")
 	}
+	if h.long > longestDictionary {
+		return tooLarge("a dictionary of %d bytes, at most %d are possible: write the file without dictionaries", h.long, longestDictionary)
+	}
 	data, err := expand(p.chunk.codec, nil, data, h.long)
 	if err != nil {
 		return err
@@ -214,19 +217,8 @@ func (p *pages) learn(h *pageHeader, data []byte) error {
 	if p.chunk.codec == codecNone {
 		data = append([]byte(nil), data...) // the next page is read to the same memory
 	}
-	values, err := p.leaf.plain(data)
-	if err != nil {
-		return err
-	}
-	p.dictionary = make([][]byte, 0, min(h.values, len(data)))
-	for range h.values {
-		x, err := values.next()
-		if err != nil {
-			return err
-		}
-		p.dictionary = append(p.dictionary, x)
-	}
-	return nil
+	p.dictionary, err = newEntryTable(p.leaf, data, h.values)
+	return err
 }
 
 // begin makes the levels and values of a page the next to be read.
@@ -289,7 +281,7 @@ func (p *pages) levels(h *pageHeader, data []byte) ([]byte, error) {
 
 // begin starts to read levels of at most most.
 func (h *hybrid) begin(most int, data []byte) {
-	*h = hybrid{data: data, width: bitsFor(most)}
+	*h = hybrid{data: data, bitWidth: bitsFor(most)}
 }
 
 // bitsFor is how many bits numbers up to n need.

@@ -89,7 +89,8 @@ func (f *File) Nulls(column int) (some, known bool) {
 type Chunk struct {
 	f       *File
 	n       *node
-	builder array.Builder
+	t       arrow.DataType
+	builder array.Builder // or nil if the column is flat
 	rows    int64
 	row     int64 // rows that were read
 }
@@ -102,6 +103,7 @@ func (f *File) Chunk(group, column int) (*Chunk, error) {
 		return nil, unsupported("values of type %s", what)
 	}
 	leaves := n.leaves(nil)
+	c := &Chunk{f: f, n: n, t: t, rows: g.rows}
 	for i, l := range leaves {
 		if i == len(f.spare) {
 			f.spare = append(f.spare, new(pageMemory))
@@ -111,7 +113,16 @@ func (f *File) Chunk(group, column int) (*Chunk, error) {
 		}
 	}
 	f.spare = f.spare[:len(leaves)]
-	return &Chunk{f: f, n: n, builder: array.NewBuilder(f.allocator, t), rows: g.rows}, nil
+	if n.isFlat() {
+		return c, nil
+	}
+	for _, l := range leaves {
+		if err := l.advance(); err != nil {
+			return nil, damaged(err)
+		}
+	}
+	c.builder = array.NewBuilder(f.allocator, t)
+	return c, nil
 }
 
 // Row is the number of rows, from 0, that were read without an error.
@@ -123,6 +134,9 @@ func (c *Chunk) Next(rows, bytes int) (arrow.Array, error) {
 	if c.row == c.rows {
 		return nil, c.end()
 	}
+	if c.builder == nil {
+		return c.nextFlat(rows, bytes)
+	}
 	c.f.taken = 0
 	for n := 0; n < rows && c.f.taken < bytes && c.row < c.rows; n++ {
 		if err := c.n.read(c.builder); err != nil {
@@ -133,10 +147,25 @@ func (c *Chunk) Next(rows, bytes int) (arrow.Array, error) {
 	return c.builder.NewArray(), nil
 }
 
+func (c *Chunk) nextFlat(rows, bytes int) (arrow.Array, error) {
+	rows = int(min(int64(rows), c.rows-c.row))
+	f := newFlat(c.n.leaf, rows)
+	before := c.row
+	for f.n < rows && len(f.values) < bytes {
+		err := f.read(rows-f.n, bytes)
+		if c.row = before + int64(f.n); err != nil {
+			return nil, damaged(err)
+		}
+	}
+	return f.array(), nil
+}
+
 // end is io.EOF, or says that there are more values than rows.
 func (c *Chunk) end() error {
 	for _, l := range c.n.leaves(nil) {
-		if !l.done {
+		if more, err := l.more(c.builder == nil); err != nil {
+			return damaged(err)
+		} else if more {
 			return fmt.Errorf("the pages have more than the %d rows of their row group", c.rows)
 		}
 	}
@@ -145,7 +174,9 @@ func (c *Chunk) end() error {
 
 // Close lets go of what Next has built. The memory of the pages is that of the next chunk.
 func (c *Chunk) Close() {
-	c.builder.Release()
+	if c.builder != nil {
+		c.builder.Release()
+	}
 	for _, l := range c.n.leaves(nil) {
 		l.pages = pages{}
 	}

@@ -28,7 +28,23 @@ func (l *leaf) open(r io.ReaderAt, k columnChunk, memory *pageMemory) error {
 	}
 	l.pages = pages{r: r, chunk: k, leaf: l, pageMemory: memory}
 	l.done = false
-	return l.advance()
+	return nil
+}
+
+// more says whether there are values behind those that were read. Of a flat column no value is
+// looked at before it is read.
+func (l *leaf) more(flat bool) (bool, error) {
+	if !flat {
+		return !l.done, nil
+	}
+	for l.pages.left == 0 {
+		if err := l.pages.turn(); err == io.EOF {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func (l *leaf) advance() (err error) {

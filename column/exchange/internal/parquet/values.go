@@ -37,10 +37,13 @@ func (p *pages) reader(h *pageHeader, data []byte) (valueReader, error) {
 		if len(data) == 0 { // there are nulls only
 			return &fixedValues{nil, 1}, nil
 		}
-		return &entries{p.dictionary, hybrid{data: data[1:], width: uint(data[0])}}, nil
+		if p.dictionary == nil {
+			return nil, errors.New("a page refers to a dictionary that there is not")
+		}
+		return &entries{entryTable: p.dictionary, hybrid: hybrid{data: data[1:], bitWidth: uint(data[0])}}, nil
 	case encodingRLE:
 		if l.physical == physicalBool && len(data) >= 4 {
-			return &runValues{hybrid: hybrid{data: data[4:], width: 1}}, nil
+			return &runValues{hybrid: hybrid{data: data[4:], bitWidth: 1}}, nil
 		}
 	case encodingDelta:
 		if l.physical == physicalInt32 || l.physical == physicalInt64 {
@@ -63,6 +66,27 @@ func (p *pages) reader(h *pageHeader, data []byte) (valueReader, error) {
 	return nil, unsupported("encoding number %d is not supported for values of physical type %d", h.encoding, l.physical)
 }
 
+// runReader is a valueReader of values of one length that reads many at once.
+type runReader interface {
+	// run fills dst, and returns how many values it read before an error.
+	run(dst []byte) (int, error)
+}
+
+// readRun fills dst with values of width bytes, and returns how many it read before an error.
+func readRun(v valueReader, dst []byte, width int) (int, error) {
+	if r, ok := v.(runReader); ok {
+		return r.run(dst)
+	}
+	for at := 0; at < len(dst); at += width {
+		x, err := v.next()
+		if err != nil {
+			return at / width, err
+		}
+		copy(dst[at:at+width], x)
+	}
+	return len(dst) / width, nil
+}
+
 type fixedValues struct {
 	data  []byte
 	width int
@@ -75,6 +99,15 @@ func (v *fixedValues) next() ([]byte, error) {
 	x := v.data[:v.width]
 	v.data = v.data[v.width:]
 	return x, nil
+}
+
+func (v *fixedValues) run(dst []byte) (int, error) {
+	n := copy(dst, v.data[:len(v.data)/v.width*v.width])
+	v.data = v.data[n:]
+	if n < len(dst) {
+		return n / v.width, errPageShort
+	}
+	return n / v.width, nil
 }
 
 type byteValues struct{ data []byte }
@@ -117,8 +150,9 @@ func (v *runValues) next() ([]byte, error) {
 
 // entries are values in a dictionary.
 type entries struct {
-	dictionary [][]byte
+	*entryTable
 	hybrid
+	numbers []uint32
 }
 
 func (v *entries) next() ([]byte, error) {
@@ -126,10 +160,100 @@ func (v *entries) next() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if uint64(i) >= uint64(len(v.dictionary)) {
-		return nil, fmt.Errorf("entry %d of a dictionary of %d", i, len(v.dictionary))
+	return v.entry(i)
+}
+
+// entriesAtOnce bounds the memory for the numbers of a run.
+const entriesAtOnce = 1024
+
+func (v *entries) run(dst []byte) (done int, err error) {
+	if v.numbers == nil {
+		v.numbers = make([]uint32, entriesAtOnce)
 	}
-	return v.dictionary[i], nil
+	for w := v.width; len(dst) > 0; {
+		numbers := v.numbers[:min(len(dst)/w, entriesAtOnce)]
+		if err := v.hybrid.read(numbers); err != nil {
+			return done, err
+		}
+		n, err := v.gather(dst, numbers)
+		if done += n; err != nil {
+			return done, err
+		}
+		dst = dst[n*w:]
+	}
+	return done, nil
+}
+
+// entryTable is a dictionary, as its page has it in the encoding PLAIN.
+type entryTable struct {
+	plain  []byte
+	width  int      // of each entry, or 0 if they differ
+	starts []uint32 // where those of different lengths have their length
+	n      int
+}
+
+// longestDictionary bounds a dictionary, which stays in memory while its column is read. Writers
+// stop at a megabyte or some.
+const longestDictionary = 256 << 20
+
+// newEntryTable finds n entries.
+func newEntryTable(l *leaf, plain []byte, n int) (*entryTable, error) {
+	t := &entryTable{plain: plain, width: l.width, n: n}
+	switch {
+	case l.physical == physicalBool:
+		return nil, unsupported("a dictionary of truth values")
+	case l.physical != physicalBytes:
+		if l.width == 0 || n > len(plain)/l.width {
+			return nil, errPageShort
+		}
+		return t, nil
+	case n > len(plain)/4:
+		return nil, errPageShort
+	}
+	t.starts = make([]uint32, n)
+	for i, at := 0, uint64(0); i < n; i++ {
+		if at+4 > uint64(len(plain)) {
+			return nil, errPageShort
+		}
+		t.starts[i] = uint32(at)
+		if at += 4 + uint64(binary.LittleEndian.Uint32(plain[at:])); at > uint64(len(plain)) {
+			return nil, errPageShort
+		}
+	}
+	return t, nil
+}
+
+func (t *entryTable) noEntry(i uint32) error {
+	return fmt.Errorf("entry %d of a dictionary of %d", i, t.n)
+}
+
+func (t *entryTable) entry(i uint32) ([]byte, error) {
+	if uint64(i) >= uint64(t.n) {
+		return nil, t.noEntry(i)
+	}
+	if t.starts == nil {
+		return t.plain[int(i)*t.width:][:t.width], nil
+	}
+	at := t.starts[i]
+	return t.plain[at+4:][:binary.LittleEndian.Uint32(t.plain[at:])], nil
+}
+
+// gather fills dst with the entries of those numbers, and returns how many it found before an error.
+func (t *entryTable) gather(dst []byte, numbers []uint32) (int, error) {
+	for done, i := range numbers {
+		if uint64(i) >= uint64(t.n) {
+			return done, t.noEntry(i)
+		}
+		switch at := int(i) * t.width; t.width {
+		case 8:
+			binary.NativeEndian.PutUint64(dst[done*8:], binary.NativeEndian.Uint64(t.plain[at:]))
+		case 4:
+			binary.NativeEndian.PutUint32(dst[done*4:], binary.NativeEndian.Uint32(t.plain[at:]))
+		default:
+			copy(dst[done*t.width:], t.plain[at:at+t.width])
+		}
+	}
+	return len(numbers), nil
 }
 
 type deltaValues struct {
