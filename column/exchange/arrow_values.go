@@ -115,7 +115,7 @@ func anyOf(a arrow.Array, i int) (any, error) {
 	}
 	a, i = plainArray(a, i)
 	if text, ok := textOf(a, i); ok {
-		return parseText(text)
+		return parseText(text, strings.Clone)
 	}
 	if x, ok := rawBytes(a, i); ok {
 		return append([]byte{}, x...), nil

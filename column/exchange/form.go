@@ -85,7 +85,12 @@ var intForm = &form[int64]{
 	json:  func(dst []byte, x int64) []byte { return strconv.AppendInt(dst, x, 10) },
 	arrow: arrow.PrimitiveTypes.Int64,
 	build: func(b array.Builder, xs []int64) { b.(*array.Int64Builder).AppendValues(xs, nil) },
-	parse: func(text string) (int64, error) { return parseInt(unpadded(text)) },
+	parse: func(text string) (int64, error) {
+		if x, ok := shortInt(text); ok {
+			return x, nil
+		}
+		return parseInt(unpadded(text))
+	},
 	fromJSON: func(v any) (int64, error) {
 		text, err := number(v)
 		if err != nil {
@@ -125,6 +130,29 @@ func taking[T any](values func(arrow.Array) []T) func(dst []T, a arrow.Array, fr
 		}
 		return append(dst, all[from:from+n]...), true
 	}
+}
+
+// shortInt reads an integer that has so few digits that it cannot overflow, in less than half the
+// time that strconv takes. It refuses what is written in another way, valid or not.
+func shortInt(text string) (x int64, ok bool) {
+	const most = 18
+	digits := text
+	if digits != "" && digits[0] == '-' {
+		digits = digits[1:]
+	}
+	if digits == "" || len(digits) > most {
+		return 0, false
+	}
+	for i := range len(digits) {
+		if !isDigit(digits[i]) {
+			return 0, false
+		}
+		x = 10*x + int64(digits[i]-'0')
+	}
+	if len(digits) < len(text) {
+		x = -x
+	}
+	return x, true
 }
 
 func parseInt(text string) (int64, error) {
@@ -211,49 +239,64 @@ func parseFloat(text string) (float64, error) {
 
 func finite(x float64) bool { return !math.IsInf(x, 0) && !math.IsNaN(x) }
 
-// textFormOf is textForm for a type of texts. UTF-8 of any length takes all that is parsed.
-func textFormOf(typ string) *form[string] {
-	f := *textForm
-	f.picky = typ != "str:utf8"
-	return &f
+// textForm is the form of texts. UTF-8 of any length takes all that is parsed.
+func textForm(typ string) *form[string] {
+	var kept textKeeper
+	return &form[string]{
+		text:   func(dst []byte, x string) []byte { return append(dst, x...) },
+		json:   jsonString,
+		quoted: true,
+		picky:  typ != "str:utf8",
+		arrow:  arrow.BinaryTypes.String,
+		build:  func(b array.Builder, xs []string) { b.(*array.StringBuilder).AppendValues(xs, nil) },
+		parse: func(text string) (string, error) {
+			x, err := parseText(text, kept.keep)
+			if err != nil {
+				err = fmt.Errorf("%w; convert the file, as with %s", err, iconv("LATIN1"))
+			}
+			return x, err
+		},
+		fromJSON: func(v any) (string, error) {
+			if s, ok := v.(string); ok {
+				return s, nil
+			}
+			return "", wrongType(v, "a string")
+		},
+		fromArrow: func(a arrow.Array, i int) (string, error) {
+			if text, ok := textOf(a, i); ok {
+				return parseText(text, kept.keep)
+			}
+			if text, ok := decimalOf(a, i); ok {
+				return text, nil
+			}
+			return "", wrongArrow(a, "str")
+		},
+		size: func(x string) int { return len(x) },
+	}
 }
 
-var textForm = &form[string]{
-	text:   func(dst []byte, x string) []byte { return append(dst, x...) },
-	json:   jsonString,
-	quoted: true,
-	arrow:  arrow.BinaryTypes.String,
-	build:  func(b array.Builder, xs []string) { b.(*array.StringBuilder).AppendValues(xs, nil) },
-	parse: func(text string) (string, error) {
-		x, err := parseText(text)
-		if err != nil {
-			err = fmt.Errorf("%w; convert the file, as with %s", err, iconv("LATIN1"))
-		}
-		return x, err
-	},
-	fromJSON: func(v any) (string, error) {
-		if s, ok := v.(string); ok {
-			return s, nil
-		}
-		return "", wrongType(v, "a string")
-	},
-	fromArrow: func(a arrow.Array, i int) (string, error) {
-		if text, ok := textOf(a, i); ok {
-			return parseText(text)
-		}
-		if text, ok := decimalOf(a, i); ok {
-			return text, nil
-		}
-		return "", wrongArrow(a, "str")
-	},
-	size: func(x string) int { return len(x) },
+// textKeeper copies texts out of memory that changes later. Many short ones share an allocation,
+// which lasts as long as any of them.
+type textKeeper struct{ b strings.Builder }
+
+func (t *textKeeper) keep(text string) string {
+	const least, most = 64, 16 << 10 // bytes of an allocation: a table may have very many columns
+	if t.b.Cap()-t.b.Len() < len(text) {
+		room := min(max(2*t.b.Cap(), least), most)
+		t.b.Reset()
+		t.b.Grow(max(room, len(text)))
+	}
+	at := t.b.Len()
+	t.b.WriteString(text)
+	return t.b.String()[at:]
 }
 
-func parseText(text string) (string, error) {
+// parseText returns what keep makes of a text in UTF-8.
+func parseText(text string, keep func(string) string) (string, error) {
 	if !utf8.ValidString(text) {
 		return "", malformed(text, "text in UTF-8")
 	}
-	return strings.Clone(text), nil
+	return keep(text), nil
 }
 
 // bytesForm is the form of byte strings, of one length or of any.

@@ -75,10 +75,16 @@ func (g *textGuess) seeTime(text string) {
 		g.notDate, g.notNaive, g.notUTC = true, true, true
 		return
 	}
-	_, notDate := aDate.parse(text)
-	clock, notNaive := aClock.parse(text)
-	instant, notUTC := aInstant.parse(text)
-	g.notDate, g.notNaive, g.notUTC = g.notDate || notDate != nil, g.notNaive || notNaive != nil, g.notUTC || notUTC != nil
+	see := func(not *bool, k timeKind) (x time.Time) {
+		if !*not {
+			var err error
+			x, err = k.parse(text)
+			*not = err != nil
+		}
+		return x
+	}
+	see(&g.notDate, aDate)
+	clock, instant := see(&g.notNaive, aClock), see(&g.notUTC, aInstant)
 	for _, x := range []time.Time{clock, instant} {
 		g.nanoseconds = g.nanoseconds || x.Nanosecond()%1000 != 0
 		_, err := column.Timestamp(time.Nanosecond).Append(nil, x)

@@ -41,7 +41,7 @@ func kindsOf[T any](formOf func(typ string) *form[T]) []kind {
 }
 
 var kinds = slices.Concat(
-	kindsOf(always(intForm)), kindsOf(always(floatForm)), kindsOf(textFormOf), kindsOf(always(boolForm)), kindsOf(timeForm),
+	kindsOf(always(intForm)), kindsOf(always(floatForm)), kindsOf(textForm), kindsOf(always(boolForm)), kindsOf(timeForm),
 	kindsOf(always(valueForm)), kindsOf(bytesOrVector),
 	kindsOf(vectorForm[float32]), kindsOf(vectorForm[float64]), kindsOf(vectorForm[int8]), kindsOf(vectorForm[int16]), kindsOf(vectorForm[int32]),
 	kindsOf(vectorForm[int64]), kindsOf(vectorForm[uint16]), kindsOf(vectorForm[uint32]), kindsOf(vectorForm[uint64]),

@@ -101,7 +101,9 @@ func (g *gathering[T]) add(x T, err error) error {
 		return &misfit{column: g.c.Name(), err: err}
 	}
 	g.xs = append(g.xs, x)
-	g.all.bytes += int(unsafe.Sizeof(x)) + g.form.size(x)
+	if g.all.bytes += int(unsafe.Sizeof(x)) + g.form.size(x); g.all.bytes < bytesAtOnce {
+		return nil
+	}
 	return g.all.write(false)
 }
 

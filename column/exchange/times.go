@@ -109,6 +109,9 @@ func timeKindOf(typ string) timeKind {
 // parse takes what text writes, with a space for the T too. An instant may have any offset from
 // UTC; a date without a time of day is midnight where there are no zones.
 func (k timeKind) parse(text string) (time.Time, error) {
+	if x, ok := k.parseUsual(text); ok {
+		return x, nil
+	}
 	date, clock := text, ""
 	if len(text) > len(time.DateOnly) {
 		date, clock = text[:len(time.DateOnly)], text[len(time.DateOnly):]
@@ -123,8 +126,9 @@ func (k timeKind) parse(text string) (time.Time, error) {
 	}
 	if clock != "" && clock[0] == ' ' {
 		clock = "T" + clock[1:]
+		text = date + clock
 	}
-	x, err := time.Parse(layout, date+clock)
+	x, err := time.Parse(layout, text)
 	lenient := clock != "" && (len(clock) < clockBytes || clock[3] != ':') || strings.Contains(clock, ",")
 	if err != nil || lenient {
 		return x, malformed(text, k.want)
@@ -137,6 +141,39 @@ func (k timeKind) parse(text string) (time.Time, error) {
 		}
 	}
 	return x.UTC(), nil
+}
+
+// parseUsual takes what text writes for whole seconds, with a space for the T too, and refuses all
+// else, valid or not. It takes a quarter of the time of time.Parse.
+func (k timeKind) parseUsual(text string) (x time.Time, ok bool) {
+	shape := "0000-00-00T00:00:00Z"
+	switch {
+	case k.unit == "":
+		shape = shape[:len(time.DateOnly)]
+	case !k.utc:
+		shape = shape[:len(shape)-1]
+	}
+	if len(text) != len(shape) {
+		return x, false
+	}
+	var fields [6]int // year, month, day, hour, minute and second
+	field := 0
+	for i := range len(shape) {
+		switch c, want := text[i], shape[i]; {
+		case want == '0' && isDigit(c):
+			fields[field] = 10*fields[field] + int(c-'0')
+		case want != '0' && c == want, want == 'T' && c == ' ':
+			field++
+		default:
+			return x, false
+		}
+	}
+	month, day := time.Month(fields[1]), fields[2]
+	if month < time.January || month > time.December || day < 1 || fields[3] > 23 || fields[4] > 59 || fields[5] > 59 {
+		return x, false
+	}
+	x = time.Date(fields[0], month, day, fields[3], fields[4], fields[5], 0, time.UTC)
+	return x, day <= 28 || x.Day() == day
 }
 
 // fromArrow takes what stands for the same: dates and timestamps of any unit, of the column's sort.
