@@ -122,6 +122,7 @@ func load(ctx context.Context, tx *kvault.Tx, in decoder, o *ImportOptions) (row
 	if err != nil {
 		return 0, err
 	}
+	defer func() { _ = all.wait() }() // a write that still runs after an error needs the transaction
 	for {
 		if err := ctx.Err(); err != nil {
 			return 0, failed("import", "", err)

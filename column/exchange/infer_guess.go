@@ -70,6 +70,8 @@ func (g *guess) addArrows(a arrow.Array, from, n int) (int, error) {
 	return n, nil
 }
 
+func (g *guess) turn() {}
+
 func (g *guess) write(context.Context) error { return nil }
 
 // typ is the type that takes all values so far. Of a column without any value nothing is known;

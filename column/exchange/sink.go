@@ -23,25 +23,50 @@ type sink interface {
 	// nullable says whether addNull is possible.
 	nullable() bool
 	addNull() error
-	// write writes what has gathered.
+	// turn sets aside what has gathered, for write. It is called while no write runs.
+	turn()
+	// write writes what turn has set aside. It may run beside calls that add more.
 	write(ctx context.Context) error
 }
 
 // gathered is what all columns of a table have gathered together. That is bounded, not what each of
 // them has: a table may have any number of columns. Within the transaction, some may be ahead of
 // the others.
+//
+// A goroutine writes what has gathered while the next rows are decoded: the two take about as long.
 type gathered struct {
-	ctx   context.Context // of the import, whose sinks write when there is enough
-	sinks []sink
-	bytes int
+	ctx     context.Context // of the import
+	sinks   []sink
+	bytes   int
+	writing chan error // of the write that runs, or nil
 }
 
-// write makes all sinks write, if much has gathered or all is to be written.
+// bytesGathered is how much gathers before it is written. The same again is being written then.
+const bytesGathered = bytesAtOnce / 2
+
+// write begins to write, if much has gathered or all is to be written. It waits for the write
+// before, and returns its error; if all is to be written, it waits for that too.
 func (g *gathered) write(all bool) error {
-	if !all && g.bytes < bytesAtOnce {
+	if !all && g.bytes < bytesGathered {
 		return nil
 	}
 	g.bytes = 0
+	if err := g.wait(); err != nil {
+		return err
+	}
+	for _, s := range g.sinks {
+		s.turn()
+	}
+	done := make(chan error, 1)
+	g.writing = done
+	go func() { done <- g.writeSinks() }()
+	if all {
+		return g.wait()
+	}
+	return nil
+}
+
+func (g *gathered) writeSinks() error {
 	for _, s := range g.sinks {
 		if err := s.write(g.ctx); err != nil {
 			return err
@@ -50,12 +75,24 @@ func (g *gathered) write(all bool) error {
 	return nil
 }
 
+// wait waits for the write that runs, if one does. Whoever called write must call it in the end: the
+// transaction is the writer's until then.
+func (g *gathered) wait() error {
+	if g.writing == nil {
+		return nil
+	}
+	err := <-g.writing
+	g.writing = nil
+	return err
+}
+
 // gathering gathers elements, so that they are written many at a time.
 type gathering[T any] struct {
 	c    *column.Column[T]
 	form *form[T]
 	all  *gathered
 	xs   []T
+	full []T // which write writes
 	buf  []byte
 }
 
@@ -101,7 +138,7 @@ func (g *gathering[T]) add(x T, err error) error {
 		return &misfit{column: g.c.Name(), err: err}
 	}
 	g.xs = append(g.xs, x)
-	if g.all.bytes += int(unsafe.Sizeof(x)) + g.form.size(x); g.all.bytes < bytesAtOnce {
+	if g.all.bytes += int(unsafe.Sizeof(x)) + g.form.size(x); g.all.bytes < bytesGathered {
 		return nil
 	}
 	return g.all.write(false)
@@ -160,16 +197,17 @@ func (g *gathering[T]) addArrow(a arrow.Array, i int) error {
 	return g.add(g.form.fromArrow(a, i))
 }
 
+func (g *gathering[T]) turn() { g.xs, g.full = g.full[:0], g.xs }
+
 func (g *gathering[T]) write(ctx context.Context) error {
-	if len(g.xs) == 0 {
+	if len(g.full) == 0 {
 		return nil
 	}
-	err := g.c.Extend(ctx, g.xs)
-	if share := bytesAtOnce / len(g.all.sinks); cap(g.xs)*int(unsafe.Sizeof(g.xs[0])) > 2*share {
-		g.xs = nil
+	err := g.c.Extend(ctx, g.full)
+	if share := bytesGathered / len(g.all.sinks); cap(g.full)*int(unsafe.Sizeof(g.full[0])) > 2*share {
+		g.full = nil
 		return err
 	}
-	clear(g.xs)
-	g.xs = g.xs[:0]
+	clear(g.full)
 	return err
 }
