@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -266,16 +265,11 @@ func (b *binder) with(c *bound, left, right token, accept [4]bool) (test, error)
 	switch {
 	case c.ints != nil:
 		if want = "a number"; right.kind == number {
-			if x, err := strconv.ParseInt(right.text, 10, 64); err == nil {
-				return testOf(c.ints, accept, func(e int64) order { return orderOf(e, x) }), nil
-			}
-			x, _ := strconv.ParseFloat(right.text, 64) // an infinity if it is beyond all numbers
-			return testOf(c.ints, accept, func(e int64) order { return orderMixed(e, x) }), nil
+			return testOf(c.ints, accept, intOrder(right.text)), nil
 		}
 	case c.floats != nil:
 		if want = "a number"; right.kind == number {
-			x, _ := strconv.ParseFloat(right.text, 64)
-			return testOf(c.floats, accept, func(e float64) order { return orderOf(e, x) }), nil
+			return testOf(c.floats, accept, floatOrder(right.text)), nil
 		}
 	case c.texts != nil:
 		if want = "a text in quotes, such as 'abc'"; right.kind == text {

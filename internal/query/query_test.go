@@ -138,6 +138,59 @@ func TestWhere(t *testing.T) {
 	}
 }
 
+// A number of a condition is compared as it is written, also where no element can hold it.
+func TestWhereCompareExactly(t *testing.T) {
+	v := newVault(t)
+	const even = 1 << 53 // the integer behind it is no float64
+	add(t, v, "i", column.Int64, math.MinInt64, -1, 0, even, even+1, math.MaxInt64)
+	add(t, v, "d", column.Float64, -1<<63, -even, 0.1, even, 1e23, math.Inf(1))
+	all := []int64{0, 1, 2, 3, 4, 5}
+	for where, want := range map[string][]int64{
+		"i = 9007199254740993":              {4},
+		"i = 9007199254740993.0":            {4},
+		"i = 9007199254740993.5":            nil,
+		"i < 9007199254740992.5":            {0, 1, 2, 3},
+		"i >= 9007199254740992.5":           {4, 5},
+		"i = 900719925474099.3e1":           {4},
+		"i = 90071992547409930000e-4":       {4},
+		"i > 9223372036854775806.5":         {5},
+		"i >= 9223372036854775807.5":        nil,
+		"i = 9.223372036854775807e18":       {5},
+		"i <= -9223372036854775808.5":       nil,
+		"i > -9223372036854775809":          all,
+		"i = -9223372036854775809":          nil,
+		"i = -9223372036854775808.0":        {0},
+		"i > -0.5":                          {2, 3, 4, 5},
+		"i >= 1e-999999999":                 {3, 4, 5},
+		"i > -1e-99999999999999999999":      {2, 3, 4, 5},
+		"i < 1e99999999999999999999":        all,
+		"i = 0e99999999999999999999":        {2},
+		"i = 000.000":                       {2},
+		"9007199254740993.0 = i":            {4},
+		"d = 9007199254740992":              {3},
+		"d = 9007199254740993":              nil,
+		"d != 9007199254740993":             all,
+		"d < 9007199254740993":              {0, 1, 2, 3},
+		"d >= 9007199254740993":             {4, 5},
+		"9007199254740993 > d":              {0, 1, 2, 3},
+		"d > -9007199254740993":             {1, 2, 3, 4, 5},
+		"d <= -9223372036854775809":         nil,
+		"d = +9007199254740992":             {3},
+		"d = 0.1":                           {2},
+		"d = 9007199254740993.0":            {3},
+		"d = 1e23":                          {4},
+		"d < 1" + strings.Repeat("0", 400):  {0, 1, 2, 3, 4},
+		"d >= 1" + strings.Repeat("0", 400): {5},
+	} {
+		e, err := query.Parse(where)
+		must(t, err)
+		rows, err := rowsOf(t, v, query.Selection{Where: e}, length)
+		if err != nil || !slices.Equal(rows, want) {
+			t.Errorf("%.40s: %v, %v, want %v", where, rows, err, want)
+		}
+	}
+}
+
 func TestWhereErrors(t *testing.T) {
 	v := newVault(t)
 	for _, tt := range []struct{ where, want string }{
