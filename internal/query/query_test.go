@@ -318,6 +318,42 @@ func TestLongColumns(t *testing.T) {
 	}
 }
 
+// Rows of a column that loses elements meanwhile are an error that names it, and not fewer.
+func TestColumnBecomesShorter(t *testing.T) {
+	v := newVault(t)
+	const many = 300_000 // over several blocks
+	add(t, v, "x", column.Int64, make([]int64, many)...)
+	add(t, v, "nulls", column.Nullable(column.Int64), make([]column.Null[int64], many)...)
+	for _, name := range []string{"x", "nulls"} {
+		e, err := query.Parse(name + " is null or not " + name + " is null")
+		must(t, err)
+		failed := errors.New("the rows ended without an error")
+		err = v.Update(t.Context(), func(tx *kvault.Tx) error {
+			s := query.Selection{Where: e}
+			for row, err := range s.Rows(t.Context(), tx, many) {
+				switch {
+				case err != nil:
+					return err
+				case row > 0:
+					continue
+				case name == "x":
+					c, err := column.Open(t.Context(), tx, name, column.Int64)
+					must(t, err)
+					must(t, c.Clear(t.Context()))
+				default:
+					c, err := column.Open(t.Context(), tx, name, column.Nullable(column.Int64))
+					must(t, err)
+					must(t, c.Clear(t.Context()))
+				}
+			}
+			return failed
+		})
+		if !errors.Is(err, column.ErrRange) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Each row is in a sample as often as any other.
 func TestSample(t *testing.T) {
 	v := newVault(t)

@@ -3,17 +3,20 @@ package query
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"math"
 	"strings"
 	"time"
 
+	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 )
 
 // source is a column that is read along with others.
 type source interface {
-	// ready returns how many elements are in memory, after reading more if there were none.
+	// ready returns how many elements are in memory, after reading more if there were none. It is
+	// called only while rows are left, so a column without more elements is an error.
 	ready() (int, error)
 	skip(n int)
 	close()
@@ -23,6 +26,7 @@ type source interface {
 
 // values are elements of type T, of a column that may hold nulls.
 type values[T any] struct {
+	name  string
 	next  func() ([]T, []bool, error)
 	stop  func()
 	page  []T
@@ -34,9 +38,14 @@ func (v *values[T]) ready() (int, error) {
 		return len(v.page), nil
 	}
 	var err error
-	v.page, v.nulls, err = v.next()
+	if v.page, v.nulls, err = v.next(); err == nil && len(v.page) == 0 {
+		err = &kvault.Error{Op: "choose rows", Key: v.name, Err: errShorter}
+	}
 	return len(v.page), err
 }
+
+// errShorter: elements were removed between two blocks.
+var errShorter = fmt.Errorf("elements were removed while its rows were read; remove them afterwards: %w", column.ErrRange)
 
 func (v *values[T]) skip(n int) {
 	v.page = v.page[n:]
@@ -61,7 +70,7 @@ func valuesOf[T any](d column.Dynamic, plain blocks[T], nullable blocks[column.N
 	switch c := d.(type) {
 	case *column.Column[T]:
 		next, stop := iter.Pull2(plain(c))
-		return &values[T]{stop: stop, next: func() ([]T, []bool, error) {
+		return &values[T]{name: d.Name(), stop: stop, next: func() ([]T, []bool, error) {
 			page, err, _ := next()
 			return page, nil, err
 		}}
@@ -69,7 +78,7 @@ func valuesOf[T any](d column.Dynamic, plain blocks[T], nullable blocks[column.N
 		next, stop := iter.Pull2(nullable(c))
 		var page []T
 		var nulls []bool
-		return &values[T]{stop: stop, next: func() ([]T, []bool, error) {
+		return &values[T]{name: d.Name(), stop: stop, next: func() ([]T, []bool, error) {
 			block, err, _ := next()
 			page, nulls = page[:0], nulls[:0]
 			for _, x := range block {
