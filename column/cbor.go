@@ -26,7 +26,7 @@ func newCBORFormat() *packed {
 	if err != nil {
 		panic(err) // the options are constants
 	}
-	dec, err := cbor.DecOptions{MaxNestedLevels: depth, MaxArrayElements: math.MaxInt32, MaxMapPairs: math.MaxInt32,
+	dec, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: depth, MaxArrayElements: math.MaxInt32, MaxMapPairs: math.MaxInt32,
 		DefaultMapType: reflect.TypeFor[map[string]any](), TimeTagToAny: cbor.TimeTagToRFC3339Nano}.DecMode()
 	if err != nil {
 		panic(err)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
+
+	"github.com/kohakuvault/kvault/internal/plain"
 )
 
 // MessagePack keeps values of any form in MessagePack, type msgpack: structs, maps, slices, text,
@@ -17,7 +19,9 @@ import (
 // not finite, which it takes for None. The keys of maps and the fields of structs are written in order, so that values that are
 // equal are encoded alike.
 //
-// A value that cannot be encoded is ErrInvalid, and so is an element that does not fit T. Values lie at most 1000 deep in one another.
+// A value that cannot be encoded is ErrInvalid, and so is an element that does not fit T. A map with
+// two keys that are one text or number when they are read, such as int8(1) and int64(1), can neither
+// be encoded nor decoded. Values lie at most 1000 deep in one another.
 func MessagePack[T any]() Codec[T] { return &packedCodec[T]{packed: newMsgpackFormat()} }
 
 // FixedMessagePack keeps values as MessagePack does, but in n bytes each, filled up with zeros: type msgpack:n. A value whose
@@ -43,7 +47,8 @@ func marshalMsgpack(dst []byte, x any) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-func unmarshalMsgpack(b []byte, p any) error {
+func unmarshalMsgpack(b []byte, p any) (err error) {
+	defer plain.Unhashable(&err)
 	dec := msgpack.GetDecoder()
 	defer msgpack.PutDecoder(dec)
 	dec.Reset(bytes.NewReader(b))

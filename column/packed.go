@@ -86,7 +86,9 @@ func (c *packedCodec[T]) Decode(b []byte) (x T, err error) {
 	if err := c.unmarshal(b[:n], &x); err != nil {
 		return x, fmt.Errorf("element in %s does not fit %s: %w: %w", c.name, reflect.TypeFor[T](), kvault.ErrInvalid, err)
 	}
-	plain.Variable(&x)
+	if err := plain.Variable(&x); err != nil {
+		return x, fmt.Errorf("%w: element in %s: %w", kvault.ErrCorrupt, c.name, err)
+	}
 	return x, nil
 }
 
@@ -117,34 +119,79 @@ func (p *packed) walk(b []byte, depth int, sort bool) (int, error) {
 			return 0, err
 		}
 		switch part := b[at : at+n]; {
-		case !sort || !h.dict:
+		case !h.dict:
 		case i%2 == 0:
 			key, _ := p.head(part)
-			pairs = append(pairs, pair{part[key.size:], part})
+			pairs = append(pairs, pair{part[key.size:], part, part, key.text})
 		default:
 			last := &pairs[len(pairs)-1]
-			last.whole = b[at-len(last.whole) : at+n]
+			last.both = b[at-len(last.whole) : at+n]
 		}
 		at += n
 	}
-	sortPairs(pairs)
+	if err := p.distinct(pairs); err != nil {
+		return 0, err
+	}
+	if sort {
+		sortPairs(pairs)
+	}
 	return at, nil
 }
 
-// pair is a key without its head, and the whole of it and its value.
-type pair struct{ key, whole []byte }
+// pair is a key without its head, the whole key, and that with its value.
+type pair struct {
+	key, whole, both []byte
+	text             bool
+}
+
+// distinct refuses two keys that would be one once they have been read: the same text, or the same
+// number in two widths. Most keys are text in ascending order.
+func (p *packed) distinct(pairs []pair) error {
+	ascending := true
+	for i, p := range pairs {
+		ascending = ascending && p.text && (i == 0 || bytes.Compare(pairs[i-1].key, p.key) < 0)
+	}
+	if ascending {
+		return nil
+	}
+	seen := make(map[any]struct{}, len(pairs))
+	for _, pair := range pairs {
+		key := p.keyOf(pair)
+		if _, twice := seen[key]; twice {
+			return fmt.Errorf("a map has the key %.100v twice, or in two widths: only one entry could be kept", key)
+		}
+		seen[key] = struct{}{}
+	}
+	return nil
+}
+
+// keyOf is the text or the number that a key is, or its encoded form.
+func (p *packed) keyOf(key pair) any {
+	if key.text {
+		return string(key.key)
+	}
+	var x any
+	if h, _ := p.head(key.whole); h.children == 0 && p.unmarshal(key.whole, &x) == nil {
+		switch x := plain.Number(x).(type) {
+		case int64, uint64, float64:
+			return x
+		}
+	}
+	type encoded string
+	return encoded(key.whole)
+}
 
 // sortPairs puts pairs in order that lie side by side, where they lie.
 func sortPairs(pairs []pair) {
-	byKey := func(a, b pair) int { return cmp.Or(bytes.Compare(a.key, b.key), bytes.Compare(a.whole, b.whole)) }
+	byKey := func(a, b pair) int { return cmp.Or(bytes.Compare(a.key, b.key), bytes.Compare(a.both, b.both)) }
 	if slices.IsSortedFunc(pairs, byKey) {
 		return
 	}
-	first := pairs[0].whole
+	first := pairs[0].both
 	slices.SortStableFunc(pairs, byKey)
 	var all []byte
 	for _, p := range pairs {
-		all = append(all, p.whole...)
+		all = append(all, p.both...)
 	}
 	copy(first[:len(all)], all)
 }

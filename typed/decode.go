@@ -110,7 +110,7 @@ func (v Value) Unmarshal(dst any) error {
 	case JSON:
 		err = json.Unmarshal(v.Payload, dst)
 	case MessagePack:
-		err = msgpack.Unmarshal(v.Payload, dst)
+		err = unmarshalMessagePack(v.Payload, dst)
 	case CBOR:
 		err = cborDecoding.Unmarshal(v.Payload, dst)
 	default:
@@ -119,8 +119,16 @@ func (v Value) Unmarshal(dst any) error {
 	if err != nil {
 		return badPayload(v.Encoding, "for a %T: %w", dst, err)
 	}
-	if v.Encoding != JSON {
-		plain.Variable(dst)
+	if v.Encoding == JSON {
+		return nil
+	}
+	if err := plain.Variable(dst); err != nil {
+		return badPayload(v.Encoding, "for a %T: %w", dst, err)
 	}
 	return nil
+}
+
+func unmarshalMessagePack(b []byte, dst any) (err error) {
+	defer plain.Unhashable(&err)
+	return msgpack.Unmarshal(b, dst)
 }

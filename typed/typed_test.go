@@ -320,3 +320,20 @@ func TestKind(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// A payload that did not come from Decode may have any keys: none panics, and no entry is lost.
+func TestUnmarshalOfOtherKeys(t *testing.T) {
+	for _, payload := range []string{"\x82\x01\x01\xcc\x01\x02", "\x81\x90\x03", "\x81\xc4\x01\x02\x03"} {
+		var m map[any]any
+		err := Value{Encoding: MessagePack, Payload: []byte(payload)}.Unmarshal(&m)
+		if !errors.Is(err, ErrPayload) {
+			t.Errorf("% x: %v, %v", payload, m, err)
+		}
+	}
+	for _, e := range []Encoding{MessagePack, CBOR, JSON} {
+		type name string
+		if b, err := EncodeAs(e, map[any]any{"a": 1, name("a"): 2}); err == nil {
+			t.Errorf("%s: two keys became one: % x", e, b)
+		}
+	}
+}

@@ -65,3 +65,16 @@ func TestKeyNaN(t *testing.T) {
 		t.Errorf("%#v", keys)
 	}
 }
+
+// Two keys that become one are an error, and so is none of those that only look alike.
+func TestKeysBecomeOne(t *testing.T) {
+	for _, m := range []map[any]any{{int8(1): "a", int64(1): "b"}, {uint8(1): "a", uint16(1): "b"}, {float32(0.5): 1, 0.5: 2}, {"in": []any{map[any]any{int8(1): 1, int32(1): 2}}}} {
+		if err := plain.Variable(&m); err == nil {
+			t.Errorf("%v", m)
+		}
+	}
+	m := map[any]any{int8(1): "a", 1.0: "b", "1": "c", uint64(math.MaxUint64): "d"}
+	if err := plain.Variable(&m); err != nil || len(m) != 4 || m[int64(1)] != "a" {
+		t.Errorf("%v, %v", m, err)
+	}
+}
