@@ -114,6 +114,9 @@ func (n fixedBytes) Size() int    { return int(n) }
 func (n fixedBytes) check() error { return checkSize(true, int(n)) }
 
 func (n fixedBytes) Append(dst, x []byte) ([]byte, error) {
+	if err := n.check(); err != nil {
+		return nil, err
+	}
 	return pad(append(dst, x...), len(dst), int(n))
 }
 

@@ -360,6 +360,13 @@ func TestCodecsOfNonsense(t *testing.T) {
 		nonsense(t, v, column.Vector[float32](-2, -2), "[-2 -2]")
 		nonsense(t, v, column.Vector[float32](1<<30, 1<<30, 1<<30), "bytes in all")
 		nonsense(t, v, column.Vector[float32](1<<28), "bytes in all")
+		for _, unit := range []time.Duration{0, 7, -1, time.Hour} {
+			nonsense(t, v, column.Timestamp(unit), unit.String())
+			nonsense(t, v, column.TimestampUTC(unit), unit.String())
+		}
+		nonsense[int64](t, v, nil, "no codec")
+		nonsense(t, v, column.Nullable[int64](nil), "no codec")
+		nonsense(t, v, column.Nullable(column.Nullable(column.Int64)), "nullable once")
 	})
 }
 
@@ -374,6 +381,44 @@ func nonsense[T any](t *testing.T, v *kvault.Vault, c column.Codec[T], says stri
 		wantErr(t, err, kvault.ErrInvalid)
 		if !strings.Contains(fmt.Sprint(err), says) {
 			t.Errorf("%s: %v, want %q", call, err, says)
+		}
+	}
+	if c == nil {
+		return
+	}
+	var zero T
+	if b, err := c.Append(nil, zero); !errors.Is(err, kvault.ErrInvalid) || !strings.Contains(err.Error(), says) {
+		t.Errorf("%s, without a column: %x, %v", c.Type(), b, err)
+	}
+	if _, err := column.Nullable(c).Append(nil, column.Null[T]{}); !errors.Is(err, kvault.ErrInvalid) {
+		t.Errorf("nullable %s, without a column: %v", c.Type(), err)
+	}
+	_, _ = c.Decode(make([]byte, 8))
+	_, _ = column.Nullable(c).Decode(make([]byte, 8))
+}
+
+// A column and a table that nobody opened say so.
+func TestZeroValues(t *testing.T) {
+	ctx := t.Context()
+	var c column.Column[int64]
+	_, length := c.Len(ctx)
+	_, get := c.Get(ctx, 0)
+	_, index := c.Index(ctx, 1)
+	for call, err := range map[string]error{"Len": length, "Get": get, "Index": index, "Append": c.Append(ctx, 1), "Extend": c.Extend(ctx, nil),
+		"Set": c.Set(ctx, 0, 1), "Insert": c.Insert(ctx, 0, 1), "Clear": c.Clear(ctx)} {
+		if !errors.Is(err, kvault.ErrInvalid) || !strings.Contains(err.Error(), "Open, Create or Ensure") {
+			t.Errorf("%s of a zero column: %v", call, err)
+		}
+	}
+	if c.Type() != "" || c.Name() != "" {
+		t.Errorf("%q of type %q", c.Name(), c.Type())
+	}
+	var table column.Table[int64]
+	_, rows := table.Len(ctx)
+	_, none := column.NewTable[int64](nil)
+	for call, err := range map[string]error{"Len": rows, "Append": table.Append(ctx, 1), "NewTable": none} {
+		if !errors.Is(err, kvault.ErrInvalid) || !strings.Contains(err.Error(), "no columns") {
+			t.Errorf("%s of a zero table: %v", call, err)
 		}
 	}
 }

@@ -35,11 +35,17 @@ func (c *Column[T]) In(tx *kvault.Tx) *Column[T] {
 
 // update runs fn on the column in a transaction that may write.
 func (c *Column[T]) update(ctx context.Context, op string, fn func(layout) error) error {
+	if c.codec == nil {
+		return fail(op, c.name, errNoCodec)
+	}
 	return c.handle.run(ctx, op, c.v.Update, c.codec.Type(), c.codec.Size(), fn)
 }
 
 // view runs fn on the column in a transaction that reads.
 func (c *Column[T]) view(ctx context.Context, op string, fn func(layout) error) error {
+	if c.codec == nil {
+		return fail(op, c.name, errNoCodec)
+	}
 	return c.handle.run(ctx, op, c.v.View, c.codec.Type(), c.codec.Size(), fn)
 }
 

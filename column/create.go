@@ -98,16 +98,24 @@ func Ensure[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T
 	return c, err
 }
 
-// valid refuses a codec that was made of a size, an encoding or dimensions that are none.
+// valid refuses a codec that was made of a size, a unit, an encoding or dimensions that are none,
+// and none at all.
 func valid[T any](codec Codec[T]) error {
+	if codec == nil {
+		return errNoCodec
+	}
+	if c, ok := codec.(interface{ check() error }); ok {
+		if err := c.check(); err != nil {
+			return err
+		}
+	}
 	if _, nullable := codec.(withNulls); !nullable && strings.HasSuffix(codec.Type(), nullSuffix) {
 		return invalid("codec with type %q: only that of a nullable column ends in %s", codec.Type(), nullSuffix)
 	}
-	if c, ok := codec.(interface{ check() error }); ok {
-		return c.check()
-	}
 	return nil
 }
+
+var errNoCodec = invalid("there is no codec: give one such as column.Int64; a Column comes from Open, Create or Ensure")
 
 func create(ctx context.Context, a engine.Arrays, name, typ string, size int, o *Options) error {
 	typ, nullable := strings.CutSuffix(typ, nullSuffix)

@@ -43,8 +43,14 @@ var Types = []string{"i64", "f64", "bool", "date", "timestamp", "timestamp:UNIT"
 // Codec returns the codec of the column.
 func (c *Column[T]) Codec() Codec[T] { return c.codec }
 
-// Type returns what the file calls the type of the elements, as Codec.Type has it.
-func (c *Column[T]) Type() string { return c.codec.Type() }
+// Type returns what the file calls the type of the elements, as Codec.Type has it. That of a zero
+// Column is empty.
+func (c *Column[T]) Type() string {
+	if c.codec == nil {
+		return ""
+	}
+	return c.codec.Type()
+}
 
 // kind is a type of elements that this package has a codec for.
 type kind struct {

@@ -21,10 +21,20 @@ type Null[T any] struct {
 //
 // Opening a nullable column with the plain codec is a *TypeError, and so is the reverse. AllowNulls
 // makes an existing column nullable.
-func Nullable[T any](codec Codec[T]) Codec[Null[T]] { return nullableCodec[T]{codec} }
+func Nullable[T any](codec Codec[T]) Codec[Null[T]] {
+	_, twice := codec.(withNulls)
+	bad := valid(codec)
+	if twice {
+		bad = invalid("%s: a column is nullable once", codec.Type()+nullSuffix)
+	}
+	return nullableCodec[T]{codec, bad}
+}
 
 // nullableCodec encodes an element as one byte, 0 for null and 1 else, and what the codec makes of it.
-type nullableCodec[T any] struct{ codec Codec[T] }
+type nullableCodec[T any] struct {
+	codec Codec[T]
+	bad   error // why the codec was made of nonsense, or nil
+}
 
 // withNulls is a nullableCodec of any type.
 type withNulls interface {
@@ -32,23 +42,29 @@ type withNulls interface {
 	same(a, b []byte) bool
 }
 
-func (c nullableCodec[T]) Type() string { return c.codec.Type() + nullSuffix }
+func (c nullableCodec[T]) Type() string {
+	if c.codec == nil {
+		return nullSuffix
+	}
+	return c.codec.Type() + nullSuffix
+}
 
 func (c nullableCodec[T]) Size() int {
+	if c.codec == nil {
+		return 0
+	}
 	if n := c.codec.Size(); n > 0 {
 		return 1 + n
 	}
 	return 0
 }
 
-func (c nullableCodec[T]) check() error {
-	if _, twice := c.codec.(withNulls); twice {
-		return invalid("%s: a column is nullable once", c.Type())
-	}
-	return valid(c.codec)
-}
+func (c nullableCodec[T]) check() error { return c.bad }
 
 func (c nullableCodec[T]) Append(dst []byte, x Null[T]) ([]byte, error) {
+	if c.bad != nil {
+		return nil, c.bad
+	}
 	if x.Valid {
 		return c.codec.Append(append(dst, 1), x.V)
 	}
@@ -60,6 +76,9 @@ func (c nullableCodec[T]) Append(dst []byte, x Null[T]) ([]byte, error) {
 }
 
 func (c nullableCodec[T]) Decode(b []byte) (x Null[T], err error) {
+	if c.bad != nil {
+		return x, c.bad
+	}
 	if b[0] == 0 {
 		return x, nil
 	}

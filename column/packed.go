@@ -48,6 +48,9 @@ func (c *packedCodec[T]) Size() int    { return c.size }
 func (c *packedCodec[T]) check() error { return checkSize(c.fixed, c.size) }
 
 func (c *packedCodec[T]) Append(dst []byte, x T) ([]byte, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	before := len(dst)
 	dst, err := c.marshal(dst, x)
 	if err == nil {

@@ -53,6 +53,9 @@ const roomAhead = 64
 
 // encode makes a run of elements.
 func encode[T any](c Codec[T], xs ...T) (*run, error) {
+	if c == nil {
+		return nil, errNoCodec
+	}
 	r := &run{size: c.Size()}
 	if b, ok := c.(bulk[T]); ok {
 		r.data = b.appendAll(make([]byte, 0, len(xs)*r.size), xs)

@@ -82,8 +82,8 @@ func (f *field[R, T]) pending(op string, rows []R) (*pending, error) {
 // NewTable makes a table of columns of one vault, or of one transaction, of which the table is a part then. There must be at least
 // one, and each must be there once.
 func NewTable[R any](fields ...Field[R]) (*Table[R], error) {
-	if len(fields) == 0 {
-		return nil, fail("table", "", invalid("no columns: give at least one"))
+	if len(fields) == 0 || slices.Contains(fields, nil) {
+		return nil, fail("table", "", errNoFields)
 	}
 	t := &Table[R]{fields: fields}
 	var names []string
@@ -103,6 +103,8 @@ func NewTable[R any](fields ...Field[R]) (*Table[R], error) {
 	return t, nil
 }
 
+var errNoFields = invalid("no columns: give at least one, and Bind each to a field")
+
 // In returns the table as a part of a transaction. It ends with the transaction.
 func (t *Table[R]) In(tx *kvault.Tx) *Table[R] { return &Table[R]{t.v, tx, t.fields} }
 
@@ -111,6 +113,9 @@ const rowsAtOnce = 4096
 
 // view runs fn on the fields in one transaction, with their common length.
 func (t *Table[R]) view(ctx context.Context, op string, fn func(fields []boundField[R], n int64) error) error {
+	if len(t.fields) == 0 {
+		return fail(op, "", errNoFields)
+	}
 	var own error
 	run := func(tx *kvault.Tx) error {
 		own = func() error {

@@ -72,6 +72,9 @@ func (t *Table[R]) Delete(ctx context.Context, i int64) error {
 
 // encode makes of rows what each column takes.
 func (t *Table[R]) encode(op string, rows []R) ([]*pending, error) {
+	if len(t.fields) == 0 {
+		return nil, fail(op, "", errNoFields)
+	}
 	list := make([]*pending, len(t.fields))
 	for i, f := range t.fields {
 		var err error

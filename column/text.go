@@ -67,6 +67,9 @@ func checkSize(fixed bool, n int) error {
 }
 
 func (c textCodec) Append(dst []byte, x string) ([]byte, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	if !utf8.ValidString(x) {
 		return nil, fmt.Errorf("%s is not valid UTF-8: %w", quote(x), kvault.ErrInvalid)
 	}
@@ -128,6 +131,9 @@ func (e Encoding) order() interface {
 }
 
 func (c textCodec) Decode(b []byte) (string, error) {
+	if err := c.check(); err != nil {
+		return "", err
+	}
 	if c.fixed && c.size%2 == 1 && (c.enc == UTF16LE || c.enc == UTF16BE) {
 		b = b[:len(b)-1] // no half character fits there
 	}

@@ -115,10 +115,11 @@ func (c timestampCodec) Type() string {
 func (timestampCodec) Size() int { return 8 }
 
 func (c timestampCodec) check() error {
-	if unitName(c.unit) == "" {
-		return invalid("timestamps in units of %v: want a second, millisecond, microsecond or nanosecond", c.unit)
+	switch c.unit {
+	case time.Second, time.Millisecond, time.Microsecond, time.Nanosecond:
+		return nil
 	}
-	return nil
+	return invalid("timestamps in units of %v: want time.Second, Millisecond, Microsecond or Nanosecond", c.unit)
 }
 
 func unitName(unit time.Duration) string {
@@ -131,6 +132,9 @@ func unitName(unit time.Duration) string {
 }
 
 func (c timestampCodec) Append(dst []byte, x time.Time) ([]byte, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	if c.utc {
 		x = x.UTC()
 	} else {
@@ -161,6 +165,9 @@ func (c timestampCodec) time(n int64) time.Time {
 }
 
 func (c timestampCodec) Decode(b []byte) (time.Time, error) {
+	if err := c.check(); err != nil {
+		return time.Time{}, err
+	}
 	n := int64(binary.LittleEndian.Uint64(b))
 	const limit = 400_000_000_000 // seconds: far beyond the years that are possible, and no overflow
 	if s := n / int64(time.Second/c.unit); s < -limit || s > limit || checkYear(c.time(n)) != nil {

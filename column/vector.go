@@ -90,6 +90,9 @@ func (c *vectorCodec[E]) check() error {
 }
 
 func (c *vectorCodec[E]) Append(dst []byte, x []E) ([]byte, error) {
+	if c.n == 0 || len(c.dims) == 0 {
+		return nil, c.check()
+	}
 	if len(x) != c.n {
 		return nil, fmt.Errorf("%d numbers, the column holds %d each: %w", len(x), c.n, kvault.ErrInvalid)
 	}
