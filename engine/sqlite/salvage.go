@@ -9,8 +9,8 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 )
 
 // SalvageOptions say what Salvage brings over. Nil and the zero value are all of it.
