@@ -28,7 +28,7 @@ type arena struct {
 	room   []byte // at the end of the last block
 }
 
-// add returns a copy, never nil, and its checksum.
+// add returns a copy of value, never nil, and its checksum.
 func (a *arena) add(value []byte) (kept []byte, sum uint32) {
 	a.bytes += len(value)
 	if a.lasts || a.bytes <= blocksAfter || len(value) > blockBytes {

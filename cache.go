@@ -16,23 +16,25 @@ const (
 	DefaultThreshold = 16 << 20
 )
 
-// CacheOptions configure EnableCache and WithCache. Nil and the zero value are the defaults. An entry counts the bytes of
-// its key and of its value, an element of a column those it is encoded in, and 8 more where elements differ in size.
+// CacheOptions configure EnableCache and WithCache. Nil and the zero value are the defaults. The
+// size of an entry is that of its key and its value. The size of a column's element is that of its
+// encoding, plus 8 bytes where elements differ in size.
 type CacheOptions struct {
-	// Capacity is never exceeded, in bytes. Default 64 MiB. A larger value is written through.
+	// Capacity is the most the cache holds, in bytes. Default 64 MiB. A larger value is written
+	// through.
 	Capacity int64
-	// Threshold is the size in bytes at which a write flushes the cache. Default for EnableCache: 16 MiB, or Capacity if that
-	// is less; for WithCache: a quarter of Capacity.
+	// Threshold is the size in bytes at which a write flushes the cache. Default for EnableCache:
+	// 16 MiB, or Capacity if that is less; for WithCache: a quarter of Capacity.
 	Threshold int64
-	// IdleFlush flushes in the background after so long without a write; 0 does not. After a
-	// failure the next attempt waits for as long, but at least 100 ms, and twice as long after each
-	// further one, up to a minute or IdleFlush if that is more. Any flush that succeeds ends that,
-	// and so does a discard.
+	// IdleFlush is the time without a write after which the cache is flushed in the background; 0
+	// means never. After a failed flush the next attempt waits for IdleFlush, but at least 100 ms.
+	// Each further failure doubles the wait, up to a minute, or IdleFlush if that is more. A flush
+	// that succeeds resets the wait, and so does a discard.
 	IdleFlush time.Duration
-	// MaxAge flushes in the background what has been pending for so long, however busy the writers are. Default: ten times
-	// IdleFlush, and never if that is 0.
+	// MaxAge is the age at which an entry is flushed in the background, however busy the writers
+	// are. Default: ten times IdleFlush, and never if that is 0.
 	MaxAge time.Duration
-	// NoFlushOnReturn leaves what is pending in the cache when WithCache returns.
+	// NoFlushOnReturn leaves pending entries in the cache when WithCache returns.
 	NoFlushOnReturn bool
 }
 
@@ -40,14 +42,14 @@ type CacheOptions struct {
 type CacheStats struct {
 	// Enabled: plain puts and deletes go to the cache. Locked: LockCache is held.
 	Enabled, Locked bool
-	// Entries are the keys that wait to be written, or are being written; a pending delete is one too, and so are the elements
-	// that wait for one column.
+	// Entries is the number of keys that are pending or being written. A pending delete counts as
+	// one, and so do the pending elements of a column.
 	Entries int
-	// Bytes is what they count, and Capacity what they may: 0 if the cache is off.
+	// Bytes is the size of the entries, and Capacity its limit: 0 if the cache is off.
 	Bytes, Capacity int64
 	// Flushes and FailedFlushes count since the vault was opened.
 	Flushes, FailedFlushes int64
-	// LastError is why the latest flush failed; nil once one has succeeded.
+	// LastError is the error of the latest flush, or nil if it succeeded.
 	LastError error
 }
 
@@ -87,34 +89,38 @@ func (o *CacheOptions) resolved(threshold func(capacity int64) int64) (*cacheCon
 	return c, nil
 }
 
-// cache decides what stays pending and when it is written. The bookkeeping is package writeback's.
+// cache decides which writes stay pending and when they are flushed. Package writeback does the
+// bookkeeping.
 //
-// mu is never held over I/O. Whoever flushes, or must not be overtaken by a flush, holds the semaphore sem. A direct change
-// of the store ("direct") makes cached writers wait, so that none of them is overtaken by it.
+// No goroutine holds mu during I/O. A goroutine that flushes, or that no flush may overtake, holds
+// the semaphore sem. A direct change of the store ("direct") makes cached writers wait, so that it
+// overtakes none of them.
 type cache struct {
 	write   func(context.Context, writeback.Batch) error
 	onError func(error)
 	sem     chan struct{}
-	wake    chan struct{} // tells the background that there is something to wait for
+	wake    chan struct{} // tells the background goroutine to look at its deadlines again
 	work    sync.WaitGroup
 
 	mu      sync.Mutex
 	entries writeback.Cache
 	sending int64 // bytes of the entries that are being flushed
-	// committing is closed when a commit that moves elements of columns to the store is over; nil while there is none.
+	// committing is closed when a commit that moves elements of columns to the store has ended. It
+	// is nil while there is no such commit.
 	committing chan struct{}
 	base       *cacheConfig   // of EnableCache
 	scopes     []*cacheConfig // of WithCache, the newest last
 	locks      int
 	closed     bool
-	// epoch changes whenever something may move from the cache to the store, or the store change under it.
+	// epoch changes whenever an entry may move from the cache to the store, and whenever the store
+	// may change directly.
 	epoch      uint64
 	direct     int           // direct changes that are running
-	directDone chan struct{} // closed when there are none any more
+	directDone chan struct{} // closed when direct drops to zero
 	lastWrite  time.Time
-	stop       chan struct{} // ends the background; nil if there is none
-	// After a failure the background attempts nothing before notBefore, and pause is how long it
-	// waits. A success ends that.
+	stop       chan struct{} // ends the background goroutine; nil if there is none
+	// After a failed flush the background goroutine waits for pause, until notBefore. A flush that
+	// succeeds resets both.
 	notBefore time.Time
 	pause     time.Duration
 
@@ -126,7 +132,7 @@ func newCache(write func(context.Context, writeback.Batch) error, onError func(e
 	return &cache{write: write, onError: onError, sem: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 }
 
-// config is the settings in force, or nil if the cache is off.
+// config returns the settings in force, or nil if the cache is off.
 func (c *cache) config() *cacheConfig {
 	if n := len(c.scopes); n > 0 {
 		return c.scopes[n-1]
@@ -134,7 +140,7 @@ func (c *cache) config() *cacheConfig {
 	return c.base
 }
 
-// off reports that writes may go straight to the store: nothing is cached, and nothing left behind.
+// off reports whether writes go straight to the store: the cache is off and holds no entry.
 func (c *cache) off() bool { return c.config() == nil && c.entries.Len() == 0 }
 
 func (c *cache) acquire(ctx context.Context) error {
@@ -171,8 +177,9 @@ func (c *cache) lookup(key string) (writeback.Entry, bool) {
 	return c.entries.Lookup(key)
 }
 
-// overlay is what is pending within r, and the epoch in which it is; any is false if nothing is pending at all. With columns it is
-// not taken while elements of columns are in the cache or in the store, and nobody can tell which.
+// overlay returns the pending entries within r and the current epoch; any is false if the cache
+// holds no entry at all. With columns it first waits for a commit that moves elements of columns to
+// the store: until that ends, a snapshot may or may not contain them.
 func (c *cache) overlay(ctx context.Context, r engine.Range, columns bool) (over writeback.Overlay, epoch uint64, any bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,13 +201,14 @@ func (c *cache) unmoved(epoch uint64) bool {
 	return c.epoch == epoch
 }
 
-// snapshotTries is how often a reader that was overtaken by a flush starts again before it makes flushes wait.
+// snapshotTries is how often a reader that a flush overtook starts again before it makes flushes
+// wait.
 const snapshotTries = 8
 
-// consistent runs read with an overlay that fits what the store holds while read runs: nothing moves
-// from the one to the other meanwhile. If something did, read runs again. An empty overlay fits any
-// later state. Without columns the overlay's keys fit, but not its elements of columns. undo, if not
-// nil, releases what read has acquired before consistent waits for a flush: with a rollback journal, a
+// consistent runs read with an overlay that matches the store: no entry moves from the cache to the
+// store while read runs. If one does, read runs again. An empty overlay matches any later state.
+// Without columns the overlay's keys match, but not its elements of columns. undo, if not nil,
+// releases what read has acquired before consistent waits for a flush: with a rollback journal, a
 // flush cannot commit while a snapshot is open.
 func (c *cache) consistent(ctx context.Context, r engine.Range, columns bool, read func(writeback.Overlay) error, undo func()) error {
 	for range snapshotTries {

@@ -7,12 +7,12 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// CacheAppends takes elements on their way to the end of columns to the cache, all of them or none. It reports false, having done
-// nothing, if they belong in the store itself: because the cache is off, or they are larger than all of it. It is for packages
-// that keep columns; package column is the one to use.
+// CacheAppends caches elements that are to be appended to columns: all of them, or none. It does
+// nothing and reports false if they belong in the store itself, because the cache is off or too
+// small for them. It is for packages that keep columns; package column is the one to use.
 //
-// Once cached they are read through Arrays of a View, and reach the store with the next flush. An error with cached set that is
-// a failed flush says so: they are kept.
+// Cached elements are read through Arrays of a View, and reach the store with the next flush. An
+// error with cached set means that a flush failed: the elements are still cached.
 func (v *Vault) CacheAppends(ctx context.Context, list ...engine.Append) (cached bool, err error) {
 	err = v.change(ctx, func() error {
 		cached, err = v.cache.append(ctx, list, func(list []engine.Append, which []int) (bool, error) {
@@ -23,8 +23,8 @@ func (v *Vault) CacheAppends(ctx context.Context, list ...engine.Append) (cached
 	return cached, err
 }
 
-// bindAppends replaces some of a list by what they are when bound to their columns, all in one
-// snapshot. It reports false if they belong in the store itself.
+// bindAppends binds the runs at the indexes which of list to their columns, all in one snapshot. It
+// reports false if they belong in the store itself.
 func (v *Vault) bindAppends(ctx context.Context, list []engine.Append, which []int) (cacheable bool, err error) {
 	err = v.view(ctx, func(tx *Tx) error {
 		arrays, err := tx.Arrays()
@@ -44,7 +44,8 @@ func (v *Vault) bindAppends(ctx context.Context, list []engine.Append, which []i
 	return cacheable, err
 }
 
-// append caches elements. Those that do not simply follow others are bound to their columns first.
+// append caches elements. It first binds to its column each run that does not simply follow
+// another.
 func (c *cache) append(ctx context.Context, list []engine.Append, bind func([]engine.Append, []int) (bool, error)) (cached bool, err error) {
 	if b := (batch{appends: list}); !c.takes(b.own()) {
 		return false, nil
@@ -68,7 +69,7 @@ func (c *cache) append(ctx context.Context, list []engine.Append, bind func([]en
 	}
 }
 
-// unbound are the numbers of the elements that have to be bound.
+// unbound returns the indexes of the runs that must be bound, and the current epoch.
 func (c *cache) unbound(list []engine.Append) (epoch uint64, which []int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,14 +7,16 @@ import (
 	"sync"
 )
 
-// EnableCache turns the write-back cache on: Put, PutAll, Delete and streams of no more than one chunk then take effect at
-// once for this Vault, and reach the file with the next flush, all pending ones in one transaction. Anything pending
-// when the program dies is lost. Every other call that writes flushes first.
+// EnableCache turns the write-back cache on. Put, PutAll, Delete and streams of no more than one
+// chunk then take effect at once for this Vault. They reach the file with the next flush, all
+// pending ones in one transaction. What is pending when the program dies is lost. Every other call
+// that writes flushes first.
 //
-// Calling it again replaces the settings and loses nothing; if more is pending than the new capacity allows, it is flushed.
-// While a WithCache is running, its settings come first.
+// Calling it again replaces the settings and loses nothing. If the pending entries exceed the new
+// capacity, they are flushed. While a WithCache runs, its settings take precedence.
 //
-// A write that fails because the flush it caused has failed says so, and stays in the cache for a later flush.
+// If a write causes a flush that fails, the error says so, and the write stays in the cache for a
+// later flush.
 func (v *Vault) EnableCache(ctx context.Context, o *CacheOptions) error {
 	cfg, err := o.resolved(func(capacity int64) int64 { return min(DefaultThreshold, capacity) })
 	if err == nil {
@@ -32,8 +34,8 @@ func (c *cache) enable(ctx context.Context, cfg *cacheConfig) error {
 	}, func() { c.base = cfg })
 }
 
-// configure changes the settings by set, after which those that next returns are in force. If more is pending than they
-// allow, it is flushed first. Both functions are called with mu held.
+// configure changes the settings by set; next returns those that are in force then. If the pending
+// entries exceed their capacity, configure flushes first. It calls both functions with mu held.
 func (c *cache) configure(ctx context.Context, next func() *cacheConfig, set func()) error {
 	c.mu.Lock()
 	if c.entries.Bytes() <= next().capacity {
@@ -52,8 +54,8 @@ func (c *cache) configure(ctx context.Context, next func() *cacheConfig, set fun
 	})
 }
 
-// DisableCache flushes the cache and undoes EnableCache. If the cache is locked (ErrBusy) or the flush fails, it stays enabled
-// and keeps everything.
+// DisableCache flushes the cache and undoes EnableCache. If the cache is locked (ErrBusy) or the
+// flush fails, it stays enabled and keeps everything.
 func (v *Vault) DisableCache(ctx context.Context) error {
 	return failFlush("disable cache", v.during(func() error { return v.cache.disable(ctx) }))
 }
@@ -68,9 +70,9 @@ func (c *cache) disable(ctx context.Context) error {
 	})
 }
 
-// FlushCache writes what is pending, in one transaction, and returns how many entries that were; a pending delete is one
-// too. If the cache is locked it does nothing and returns 0. If it fails, nothing was written and everything is still
-// pending: see FlushError.
+// FlushCache writes all pending entries in one transaction, and returns the number of entries
+// written; a pending delete counts as one. If the cache is locked it does nothing and returns 0. If
+// it fails, nothing was written and everything is still pending: see FlushError.
 func (v *Vault) FlushCache(ctx context.Context) (n int, err error) {
 	err = v.during(func() error {
 		n, err = v.cache.flush(ctx, always)
@@ -79,11 +81,10 @@ func (v *Vault) FlushCache(ctx context.Context) (n int, err error) {
 	return n, failFlush("flush cache", err)
 }
 
-// LockCache keeps anything from being flushed until unlock is called, so that what is written
-// meanwhile reaches the file in one transaction. A write that would need a flush fails with ErrBusy
-// and changes nothing. Locks nest: the last unlock counts; calling one unlock twice does no harm.
-// Close flushes in spite of a lock. With the cache off there is nothing to lock, and every write
-// would reach the file by itself: ErrInvalid.
+// LockCache prevents flushes until unlock is called, so that all writes up to then reach the file
+// in one transaction. A write that would need a flush fails with ErrBusy and changes nothing. Locks
+// nest: the last unlock ends them. Calling one unlock twice has no effect. Close flushes in spite
+// of a lock. With the cache off every write would reach the file by itself: ErrInvalid.
 func (v *Vault) LockCache() (unlock func(), err error) {
 	if err := v.during(v.cache.lock); err != nil {
 		return nil, fail("lock cache", "", err)
@@ -113,12 +114,13 @@ func (c *cache) unlock() {
 // CacheStats describes the cache. It works on a closed vault too.
 func (v *Vault) CacheStats() CacheStats { return v.cache.stats() }
 
-// WithCache runs fn with the cache on, and flushes it when fn returns, fails or panics. A flush that fails joins fn's error;
-// what is pending then stays visible, and is written by the next flush, by the next call that writes to the file directly,
-// or by Close. If the cache is locked when fn returns, the same holds without an error.
+// WithCache runs fn with the cache on, and flushes it when fn returns, fails or panics. If the
+// flush fails, its error joins fn's. The pending entries then stay visible, and are written by the
+// next flush, by the next call that writes to the file directly, or by Close. If the cache is
+// locked when fn returns, the same holds without an error.
 //
-// The settings are those of o until fn returns, for all goroutines; then those of the enclosing WithCache or EnableCache come
-// back.
+// Until fn returns, the settings of o apply to all goroutines. After that those of the enclosing
+// WithCache or EnableCache apply again.
 func (v *Vault) WithCache(ctx context.Context, o *CacheOptions, fn func() error) (err error) {
 	cfg, err := o.resolved(func(capacity int64) int64 { return capacity / 4 })
 	if err == nil {
@@ -149,7 +151,7 @@ func (c *cache) push(ctx context.Context, cfg *cacheConfig) error {
 
 func (v *Vault) endScope(ctx context.Context, cfg *cacheConfig) error {
 	if err := v.inFlight.enter(); err != nil {
-		v.cache.drop(cfg) // Close has written everything, or has said why not
+		v.cache.drop(cfg) // Close has written everything, or has returned the error
 		return nil
 	}
 	defer v.inFlight.leave()
@@ -170,11 +172,11 @@ func (c *cache) forget(cfg *cacheConfig) {
 	}
 }
 
-// pop removes a scope and flushes. Whatever happens to the flush, the scope is gone.
+// pop flushes and removes a scope, even if the flush fails.
 func (c *cache) pop(ctx context.Context, cfg *cacheConfig) error {
 	defer c.drop(cfg)
 	_, err := c.flush(ctx, func() bool {
-		// Nothing may enter the cache under settings that no flush will follow.
+		// No entry may be cached under settings after which no flush follows.
 		c.forget(cfg)
 		outer := c.config()
 		return !cfg.keep || outer != nil && c.entries.Bytes() > outer.capacity
@@ -182,9 +184,8 @@ func (c *cache) pop(ctx context.Context, cfg *cacheConfig) error {
 	return err
 }
 
-// DiscardCache throws away all that is pending in the cache, and returns how many entries that
-// were. DiscardCached does so with one. It waits for a flush that is running, and does not care
-// about LockCache.
+// DiscardCache discards all pending entries, and returns the number of entries discarded.
+// DiscardCached discards one. Both wait for a running flush, and ignore LockCache.
 func (v *Vault) DiscardCache(ctx context.Context) (n int, err error) {
 	err = v.during(func() error {
 		return v.cache.discard(ctx, func() { n = v.cache.discardAll() })
@@ -192,17 +193,16 @@ func (v *Vault) DiscardCache(ctx context.Context) (n int, err error) {
 	return n, fail("discard cache", "", err)
 }
 
-// DiscardCached throws away one entry that is pending in the cache, and reports whether there was
-// one. What the file holds for the key, or in the column, counts again. It is the way out when one
-// entry can never be written, as when a rule of another program's table refuses it, or when another
-// program dropped or renamed a column: until then every flush fails, and Close. The error
-// of a flush names the entry, see FlushError.
+// DiscardCached discards one pending entry, and reports whether there was one. Reads then see what
+// the file holds for the key, or in the column. It is the way out when an entry can never be
+// written: a rule of another program's table refuses it, or another program dropped or renamed the
+// column. Until it is discarded every flush fails, and so does Close. The error of the flush names
+// the entry, see FlushError.
 //
-// Elements that one call of Table.Append in package column has added belong together: with those of
-// one column, all that waits for the others is thrown away.
+// Elements that one call of Table.Append in package column has added belong together: discarding
+// those of one column discards all pending elements of the others.
 //
-// It waits for a flush that is running, and does not care about LockCache. Options.OnError may call
-// it.
+// It waits for a running flush, and ignores LockCache. Options.OnError may call it.
 func (v *Vault) DiscardCached(ctx context.Context, e CacheEntry) (found bool, err error) {
 	if (e.Key == "") == (e.Column == "") {
 		return false, fail("discard cached", e.Key, invalid("want a key, or the name of a column"))
@@ -219,7 +219,7 @@ func (v *Vault) DiscardCached(ctx context.Context, e CacheEntry) (found bool, er
 	return found, fail("discard cached", e.Key, err)
 }
 
-// discard runs drop, which takes entries from the cache, with mu held and while nothing is flushed.
+// discard runs drop, which removes entries from the cache, with mu held and while no flush runs.
 func (c *cache) discard(ctx context.Context, drop func()) error {
 	if err := c.acquire(ctx); err != nil {
 		return err

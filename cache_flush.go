@@ -6,11 +6,12 @@ import (
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
-// always is a condition of flush.
+// always is the condition of a flush that is always wanted.
 func always() bool { return true }
 
-// flush writes what is pending in one transaction, unless the cache is locked or want, asked under the lock at the last
-// moment, says no. It returns how many entries it wrote. A flush that is running already is waited for.
+// flush waits for a running flush, and then writes all pending entries in one transaction. It does
+// nothing if the cache is locked, or if want, which it calls with mu held, returns false. It
+// returns the number of entries written.
 func (c *cache) flush(ctx context.Context, want func() bool) (int, error) {
 	if err := c.acquire(ctx); err != nil {
 		return 0, err
@@ -25,7 +26,8 @@ func (c *cache) flush(ctx context.Context, want func() bool) (int, error) {
 	return c.send(ctx, b)
 }
 
-// begin takes what is pending for a flush. The caller holds sem and mu, and sends the batch.
+// begin takes all pending entries for a flush. The caller holds sem and mu, and must send the
+// batch.
 func (c *cache) begin() writeback.Batch {
 	b := c.entries.BeginFlush()
 	if b.Len() > 0 {
@@ -35,13 +37,14 @@ func (c *cache) begin() writeback.Batch {
 	return b
 }
 
-// send writes the batch that begin returned. It leaves the cache if the store has committed it, and else is pending again.
+// send writes the batch that begin returned. The batch leaves the cache if the store commits it,
+// and is pending again otherwise.
 func (c *cache) send(ctx context.Context, b writeback.Batch) (n int, err error) {
 	if b.Len() == 0 {
 		return 0, nil
 	}
 	committed := false
-	defer func() { c.finish(committed, err) }() // should the engine panic, nothing is lost either
+	defer func() { c.finish(committed, err) }() // nothing is lost even if the engine panics
 	if err = c.write(ctx, b); err != nil {
 		return 0, err
 	}
@@ -49,8 +52,8 @@ func (c *cache) send(ctx context.Context, b writeback.Batch) (n int, err error) 
 	return b.Len(), nil
 }
 
-// commit runs do, the commit of a flush that adds to columns. Snapshots wait for the end of the flush meanwhile: one that began now
-// could not tell whether the elements are in the store already.
+// commit runs do, the commit of a flush that adds to columns. New snapshots wait until the flush
+// has ended: one that began during the commit could not tell whether the store has the elements.
 func (c *cache) commit(do func() error) error {
 	c.mu.Lock()
 	c.epoch++
@@ -79,8 +82,8 @@ func (c *cache) finish(committed bool, err error) {
 	c.nudge()
 }
 
-// exclusive runs fn, which changes the store directly: whatever is pending is written first, and whoever would add to the
-// cache waits until fn is done. With the cache off and empty, fn just runs.
+// exclusive runs fn, which changes the store directly. It flushes the cache first, and cached
+// writers wait until fn has returned. With the cache off and empty, it only runs fn.
 func (c *cache) exclusive(ctx context.Context, fn func() error) error {
 	c.mu.Lock()
 	off, locked := c.off(), c.locks > 0
@@ -110,7 +113,8 @@ func (c *cache) exclusive(ctx context.Context, fn func() error) error {
 	return fn()
 }
 
-// enterExclusive checks the lock, shuts cached writers out and takes what is pending, all at one moment.
+// enterExclusive checks the lock, makes cached writers wait and takes all pending entries,
+// atomically.
 func (c *cache) enterExclusive() (b writeback.Batch, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,12 +142,12 @@ func (c *cache) endDirect() {
 	}
 }
 
-// settle writes what is pending, so that the store is complete. It fails if the cache is locked.
+// settle flushes the cache, so that the store is complete. It fails if the cache is locked.
 func (c *cache) settle(ctx context.Context) error {
 	return c.exclusive(ctx, func() error { return nil })
 }
 
-// close writes everything, locked or not, and ends the background. No other call is running.
+// close flushes everything, locked or not, and ends the background goroutine. No other call runs.
 func (c *cache) close() error {
 	ctx := context.Background()
 	if err := c.acquire(ctx); err != nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// tune starts or ends the background after a change of the settings. It is called with mu held.
+// tune starts or ends the background goroutine after a change of the settings. The caller holds mu.
 func (c *cache) tune() {
 	cfg := c.config()
 	wanted := !c.closed && cfg != nil && (cfg.idle > 0 || cfg.maxAge > 0)
@@ -22,7 +22,7 @@ func (c *cache) tune() {
 	}
 }
 
-// nudge has the background look again at what it waits for.
+// nudge makes the background goroutine look at its deadlines again.
 func (c *cache) nudge() {
 	select {
 	case c.wake <- struct{}{}:
@@ -30,7 +30,7 @@ func (c *cache) nudge() {
 	}
 }
 
-// background flushes what has been pending long enough, until stop is closed.
+// background flushes entries that have been pending long enough, until stop is closed.
 func (c *cache) background(stop <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -45,7 +45,7 @@ func (c *cache) background(stop <-chan struct{}) {
 		}
 		select {
 		case <-stop:
-			c.nudge() // the last wake that was taken may have been for the background that follows
+			c.nudge() // the wake it has received may have been for its successor
 			return
 		case <-c.wake:
 			continue
@@ -58,14 +58,14 @@ func (c *cache) background(stop <-chan struct{}) {
 	}
 }
 
-// After a failure in the background the next attempt waits: firstPause at least, or as long as the
-// settings say, then twice as long after each further failure, up to longestPause.
+// After a failed flush in the background the next attempt waits: for firstPause, or IdleFlush if
+// that is more. Each further failure doubles the wait, up to longestPause.
 const (
 	firstPause   = 100 * time.Millisecond
 	longestPause = time.Minute
 )
 
-// putOff has the background wait after a failure of its own.
+// putOff makes the background goroutine wait after a failed flush of its own.
 func (c *cache) putOff() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,7 +79,7 @@ func (c *cache) putOff() {
 	c.notBefore = time.Now().Add(c.pause)
 }
 
-// noPause ends the wait after failures: what they came from may be over. It is called with mu held.
+// noPause ends the wait after failures, whose cause may be gone. The caller holds mu.
 func (c *cache) noPause() {
 	if c.pause > 0 {
 		c.pause, c.notBefore = 0, time.Time{}
@@ -87,8 +87,8 @@ func (c *cache) noPause() {
 	}
 }
 
-// report calls OnError, on a goroutine of its own: should it call runtime.Goexit, the background
-// goes on.
+// report calls OnError on a goroutine of its own, so that the background goroutine survives if
+// OnError calls runtime.Goexit.
 func (c *cache) report(err error) {
 	if c.onError == nil {
 		return
@@ -101,8 +101,8 @@ func (c *cache) report(err error) {
 	<-done
 }
 
-// due is when the next flush falls due; false if nothing is to be flushed. It is called with mu
-// held.
+// due returns the time of the next flush, and false if there is nothing to flush. The caller holds
+// mu.
 func (c *cache) due() (at time.Time, some bool) {
 	cfg := c.config()
 	oldest, pending := c.entries.Oldest()
@@ -121,7 +121,7 @@ func (c *cache) due() (at time.Time, some bool) {
 	return at, some
 }
 
-// flushDue flushes if it is still due once it can.
+// flushDue waits for a running flush, and then flushes if a flush is still due.
 func (c *cache) flushDue() error {
 	_, err := c.flush(context.Background(), func() bool {
 		at, some := c.due()

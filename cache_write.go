@@ -12,17 +12,18 @@ import (
 
 var errLocked error = &worded{"the cache is locked, and this call would have to flush it: try again when LockCache is released", ErrBusy}
 
-// put caches a copy of value. If it does not report cached, the value belongs in the store itself.
+// put caches a copy of value. If cached is false, the value belongs in the store itself.
 func (c *cache) put(ctx context.Context, key string, value []byte, meta engine.Meta) (e writeback.Entry, cached bool, err error) {
 	if !c.takes(writeback.Size(key, len(value))) {
 		return e, false, nil
 	}
-	e = writeback.Entry{Value: copyOf(value), Meta: meta} // the caller may go on using its own
+	e = writeback.Entry{Value: copyOf(value), Meta: meta} // the caller may reuse its own
 	cached, err = c.admit(ctx, batchOf([]writeback.Item{{Key: key, Entry: e}}), nil)
 	return e, cached, err
 }
 
-// takes reports whether it is worth copying an entry of that size: admit decides.
+// takes reports whether the cache may accept an entry of that size, so that copying it makes sense.
+// admit decides.
 func (c *cache) takes(size int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -30,8 +31,8 @@ func (c *cache) takes(size int64) bool {
 	return cfg != nil && size <= cfg.capacity
 }
 
-// remove caches the deletion of key and reports whether it was there; stored asks the store that. If it does not report
-// cached, the store has to be changed itself.
+// remove caches the deletion of key and reports whether key existed; stored asks the store. If
+// cached is false, the caller must delete the key from the store itself.
 func (c *cache) remove(ctx context.Context, key string, stored func() (bool, error)) (found, cached bool, err error) {
 	for {
 		c.mu.Lock()
@@ -66,9 +67,10 @@ func (c *cache) remove(ctx context.Context, key string, stored func() (bool, err
 	}
 }
 
-// admit adds b to what is pending, all at once, flushing first if they would not fit. If they belong in the store
-// itself, because the cache is off or they are larger than all of it, admit does nothing and reports false. It does nothing
-// either if only is not nil and reports false, which it is asked at the last moment, under the lock.
+// admit adds all of b to the pending entries, flushing first if they would not fit. If b belongs in
+// the store itself, because the cache is off or too small, admit does nothing and reports false. It
+// does nothing either if only is not nil and returns false; admit calls it with mu held, just
+// before adding.
 func (c *cache) admit(ctx context.Context, b batch, only func() bool) (cached bool, err error) {
 	size := b.own()
 	for {
@@ -109,7 +111,7 @@ func (c *cache) admit(ctx context.Context, b batch, only func() bool) (cached bo
 	}
 }
 
-// batch is one change with what is needed to tell its size.
+// batch is one change, with what its size is computed from.
 type batch struct {
 	items   []writeback.Item
 	lengths map[string]int // of the values by key, if there are several items
@@ -127,7 +129,7 @@ func batchOf(items []writeback.Item) batch {
 	return b
 }
 
-// own is what an empty cache would hold with the batch put into it.
+// own returns the size that an empty cache would have with the batch in it.
 func (b batch) own() int64 {
 	if len(b.items) == 1 {
 		return writeback.Size(b.items[0].Key, len(b.items[0].Value))
@@ -135,7 +137,7 @@ func (b batch) own() int64 {
 	return b.size(&writeback.Cache{})
 }
 
-// size is what c would hold with the batch put into it.
+// size returns the size that c would have with the batch in it.
 func (b batch) size(c *writeback.Cache) int64 {
 	if len(b.items) == 1 {
 		return c.SizeWith(b.items[0].Key, len(b.items[0].Value))
@@ -156,9 +158,10 @@ func wait(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
-// overfull, insert and overThreshold are called with mu held.
+// The caller of overfull, insert and overThreshold holds mu.
 
-// overfull is told the batch's own size, which is as much as can be added: only if that would not fit, what it replaces is looked for.
+// overfull reports whether b exceeds the capacity. own is the size of b by itself, the most that it
+// can add: only if that does not fit, overfull looks up the entries that b replaces.
 func (c *cache) overfull(b batch, own int64) bool {
 	cfg := c.config()
 	return cfg != nil && c.entries.Bytes()+own > cfg.capacity && b.size(&c.entries) > cfg.capacity
@@ -180,13 +183,14 @@ func (c *cache) insert(b batch) {
 	}
 }
 
-// overThreshold leaves out what is being flushed, so that a writer does not wait for a flush that another began.
+// overThreshold does not count entries that are being flushed, so that a writer does not wait for a
+// flush that another goroutine began.
 func (c *cache) overThreshold() bool {
 	cfg := c.config()
 	return cfg != nil && c.locks == 0 && c.entries.Bytes()-c.sending >= cfg.threshold
 }
 
-// keptError is a failed flush after a write that was accepted.
+// keptError is the error of a flush that failed after the cache had accepted the write.
 type keptError struct{ err error }
 
 func (k *keptError) Error() string {

@@ -7,34 +7,35 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Problem is one thing that Check found wrong: with the value of a key, with a column, or, if both names are empty, with the file as a
-// whole. Where the elements of a column differ in size, Column is one of its two arrays.
+// Problem is one thing that Check found wrong: with the value of a key, with a column, or, if both
+// names are empty, with the file as a whole. Where the elements of a column differ in size, Column
+// names one of its two arrays.
 type Problem = engine.Problem
 
-// CheckOptions let a caller follow a check. Nil and the zero value do not.
+// CheckOptions let a caller follow a check. Nil and the zero value report nothing.
 type CheckOptions struct {
-	// OnProblem is told each problem as it is found.
+	// OnProblem, if not nil, is called with each problem as it is found.
 	OnProblem func(Problem)
-	// Progress is told how many of how many keys are done.
+	// Progress, if not nil, is called with the number of keys done and of all keys.
 	Progress func(done, total int64)
 }
 
 // CheckReport is what Check found.
 type CheckReport struct {
-	// Keys is how many keys were examined.
+	// Keys is the number of keys examined.
 	Keys int64
-	// Complete says that the check came to its end, whatever it found.
+	// Complete reports whether the check examined everything, whatever it found.
 	Complete bool
-	// Problems is how many problems there are, and First the first 100 of them.
+	// Problems is the number of problems, and First the first 100 of them.
 	Problems int64
 	First    []Problem
 }
 
-// maxReported is how many problems a report keeps.
+// maxReported is the most problems that a report keeps.
 const maxReported = 100
 
-// Err is nil if no problem was found, and else an error that matches ErrCorrupt and names the first
-// one. Check returns it as well, unless it could not be finished.
+// Err returns nil if no problem was found, and otherwise an error that matches ErrCorrupt and names
+// the first one. Check returns the same error, unless it could not finish.
 func (r *CheckReport) Err() error {
 	if r.Problems == 0 {
 		return nil
@@ -57,12 +58,12 @@ func (r *CheckReport) add(p Problem) {
 	}
 }
 
-// Check reads the whole vault, what is pending in the cache written first, and compares it with its own structure, the checksums
-// of the values and the lengths of the columns. Columns have no checksums.
+// Check flushes the cache and reads the whole vault. It checks the structure of the file, the
+// checksums of the values and the lengths of the columns. Columns have no checksums.
 //
 // If Check finds damage it returns an error that matches ErrCorrupt. The report is never nil;
-// unless it is Complete, the check could not be finished, the error says why, and the report covers
-// what was done. ErrUnsupported if the engine cannot.
+// unless it is Complete, the check could not finish: the error says why, and the report covers what
+// was examined. ErrUnsupported if the engine has no check.
 func (v *Vault) Check(ctx context.Context, o *CheckOptions) (*CheckReport, error) {
 	if o == nil {
 		o = &CheckOptions{}
@@ -80,7 +81,7 @@ func (v *Vault) Check(ctx context.Context, o *CheckOptions) (*CheckReport, error
 			o.Progress(done, total)
 		}
 	}
-	// Not started afresh once problems were told, lest they be told twice.
+	// Once a problem was reported, starting again would report it twice.
 	again := func(err error) bool { return isBusy(err) && r.Problems == 0 }
 	c, ok := v.store.(engine.Checker)
 	err := v.during(func() error {

@@ -10,40 +10,44 @@ import (
 // Delete removes key and reports whether it was there.
 func (v *Vault) Delete(ctx context.Context, key string) (bool, error) { return remove(ctx, v, key) }
 
-// DeleteIf removes key if its version is tag: else ErrNotFound or ErrTagMismatch.
+// DeleteIf removes key if its version is tag, and otherwise fails with ErrNotFound or
+// ErrTagMismatch.
 func (v *Vault) DeleteIf(ctx context.Context, key, tag string) error {
 	return removeIf(ctx, v, key, tag)
 }
 
-// Pop removes key and returns its value, in one step. A missing key is ErrNotFound.
+// Pop removes key and returns its value, atomically. A missing key is ErrNotFound.
 func (v *Vault) Pop(ctx context.Context, key string) ([]byte, error) { return pop(ctx, v, key) }
 
-// SetDefault returns the value of key and true, or stores value and returns it with false if there was none, in one step.
+// SetDefault returns the value of key and true. If there is none it stores value, and returns it
+// with false. It is atomic.
 func (v *Vault) SetDefault(ctx context.Context, key string, value []byte) (stored []byte, existed bool, err error) {
 	return setDefault(ctx, v, key, value)
 }
 
-// RenameOptions say when a key may be renamed. Nil and the zero value mean always.
+// RenameOptions restrict Rename. With nil and the zero value it always renames.
 type RenameOptions struct {
 	// NoReplace fails with ErrExists if the new key exists.
 	NoReplace bool
-	// IfTag, if not empty, renames only the version with that Tag: else ErrTagMismatch.
+	// IfTag, if not empty, renames only the version with that Tag, and otherwise fails with
+	// ErrTagMismatch.
 	IfTag string
 }
 
-// Rename moves the value of from, with its metadata and tag, to the key to, and replaces what is there. A missing from is
-// ErrNotFound. Two equal keys change nothing.
+// Rename moves the value of from, with its metadata and tag, to the key to, and replaces a value
+// there. A missing from is ErrNotFound. If from and to are equal, nothing changes.
 func (v *Vault) Rename(ctx context.Context, from, to string, o *RenameOptions) error {
 	return rename(ctx, v, from, to, o)
 }
 
-// Clear removes all keys, in one transaction, and returns how many there were.
+// Clear removes all keys in one transaction, and returns the number of keys removed.
 func (v *Vault) Clear(ctx context.Context) (int64, error) {
 	return removeRange(ctx, v, "clear", engine.Range{})
 }
 
-// DeletePrefix removes all keys that begin with prefix, in one transaction, and returns how many there were. An empty prefix is
-// ErrInvalid, because it would remove everything: that is Clear.
+// DeletePrefix removes all keys that begin with prefix in one transaction, and returns the number
+// of keys removed. An empty prefix is ErrInvalid, because it would remove everything: use Clear for
+// that.
 func (v *Vault) DeletePrefix(ctx context.Context, prefix string) (int64, error) {
 	return removePrefix(ctx, v, prefix)
 }
@@ -90,7 +94,7 @@ func setDefault(ctx context.Context, s executor, key string, value []byte) ([]by
 		switch {
 		case err == nil:
 			return append([]byte{}, value...), false, nil
-		case !errors.Is(err, ErrExists): // else someone was faster: look again
+		case !errors.Is(err, ErrExists): // otherwise another writer was faster: look again
 			return nil, false, fail("set default", key, errors.Unwrap(err))
 		}
 	}

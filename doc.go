@@ -1,4 +1,5 @@
-// Package kvault keeps keys and values of any size in one SQLite file: media, documents, whatever a program holds as bytes.
+// Package kvault stores keys and values of any size in one SQLite file: media, documents, whatever
+// a program holds as bytes.
 //
 //	v, err := kvault.Open(ctx, "media.kv", nil)
 //	if err != nil {
@@ -7,35 +8,41 @@
 //	defer v.Close()
 //	err = v.Put(ctx, "photos/cat.jpg", jpeg)
 //
-// Keys are strings of any bytes but never empty, in bytewise order. Values go in and out whole ([Vault.Put], [Vault.Get]) or as
-// streams that hold one chunk in memory ([Vault.PutReader], [Vault.NewWriter], [Vault.NewReader]). Every write is atomic: others
-// see the old value or all of the new one, whatever fails.
+// Keys are non-empty strings of any bytes, in bytewise order. Values go in and out whole
+// ([Vault.Put], [Vault.Get]) or as streams that hold one chunk in memory ([Vault.PutReader],
+// [Vault.NewWriter], [Vault.NewReader]). Every write is atomic: a reader sees the old value or all
+// of the new one, whatever fails.
 //
 // # Listings
 //
-// [Vault.List], [Vault.Keys], [Vault.Values] and [Vault.Items] read in pages and hold nothing open between them, so a loop may call
-// any method and may be left at any point. [ListOptions] select by prefix and range, reverse the order, and fold what lies
-// behind a delimiter into folders. [Vault.FS] shows a vault as an [io/fs.FS].
+// [Vault.List], [Vault.Keys], [Vault.Values] and [Vault.Items] read in pages and hold nothing open
+// between them, so a loop may call any method and may end at any point. [ListOptions] select by
+// prefix and range, reverse the order, and join the keys behind a delimiter into folders.
+// [Vault.FS] is the vault as an [io/fs.FS].
 //
 // # Transactions
 //
-// [Vault.Update] makes several changes visible at once; [Vault.View] reads a snapshot. Inside them, use the [Tx] only.
+// [Vault.Update] makes several changes visible at once; [Vault.View] reads a snapshot. Inside them,
+// use the [Tx] only.
 //
 // # The write-back cache
 //
-// With [Vault.WithCache] or [Vault.EnableCache], small writes are collected in memory and written in one transaction, which is
-// many times faster than one each. All reads count in what is pending, and every other write flushes it first, so the
-// cache changes speed and durability but never an answer. What is pending when the program dies is lost. [Vault.LockCache] holds
-// flushes back, so that what belongs together is written together.
+// With [Vault.WithCache] or [Vault.EnableCache], small writes are collected in memory and written
+// in one transaction, which is many times faster than one each. All reads include pending writes,
+// and every other write flushes them first, so the cache changes speed and durability but never an
+// answer. Writes that are pending when the program dies are lost. [Vault.LockCache] delays flushes,
+// so that what belongs together is written together.
 //
 // # Deadlines, busy files, errors
 //
-// The context bounds each call, its waits and its retries included; the one given to a reader, writer or listing bounds all of its
-// use. When another process holds the file's lock, a call is attempted again as [Options] say, and then fails with [ErrBusy].
+// The context bounds each call, its waits and its retries included; the one given to a reader,
+// writer or listing bounds all of its use. When another process holds the file's lock, a call tries
+// again as [Options] say, and then fails with [ErrBusy].
 //
-// Every error of a method is an [*Error] that names the call and the key. Match its cause with [errors.Is]: [ErrNotFound],
-// [ErrBusy] and so on. Errors of your own readers, writers and files arrive as [*IOError]. Functions given to Update, View and
-// WithCache get their own errors back as they are.
+// Every error of a method is an [*Error] that names the call and the key. Match its cause with
+// [errors.Is]: [ErrNotFound], [ErrBusy] and so on. Errors of your own readers, writers and files
+// arrive as [*IOError]. Update, View and WithCache return the errors of your own functions
+// unchanged.
 //
 // # The file
 //
@@ -44,16 +51,17 @@
 // one that is mounted into a container by itself, with [ErrInvalid] (mount the folder instead). A
 // symbolic link is the same as the name that it leads to. If the vault's file, its -wal or its -shm
 // is renamed, removed or replaced while the vault is open, the next write and Close fail with
-// [ErrMoved]. If another program writes over the file or cuts it off, they fail with [ErrCorrupt]
-// where that shows in the file's length or its first 100 bytes, and no checkpoint came in between
-// (on Linux and macOS, with a write-ahead log).
+// [ErrMoved]. If another program overwrites or truncates the file, they fail with [ErrCorrupt] if
+// the file's length or its first 100 bytes show it and no checkpoint came in between (on Linux and
+// macOS, with a write-ahead log).
 //
-// Do not open one file in one process both here and with another SQLite library, such as one in C:
-// that one's locks belong to the whole process, and the system drops them as soon as either side
-// closes the file, so that two transactions may write at once. Use two processes, or this package's
-// connections only.
+// Do not open one file in one process both here and with another SQLite library, such as one in C.
+// The locks of that library belong to the whole process, and the system drops them as soon as
+// either side closes the file; two transactions may then write at once. Use two processes, or this
+// package only.
 //
 // # Other engines
 //
-// [New] makes a vault of anything that implements package engine; what an engine cannot do gives [ErrUnsupported].
+// [New] makes a vault of any implementation of package engine. Calls that the engine does not
+// support fail with [ErrUnsupported].
 package kvault

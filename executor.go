@@ -16,23 +16,26 @@ import (
 // ErrClosed or ErrTxDone once the executor has ended, and is attempted again while the database is
 // busy.
 type executor interface {
-	// do runs fn with the reader that lies below what lookup finds.
+	// do runs fn with the engine's reader, to which the entries that lookup finds are not yet
+	// written.
 	do(ctx context.Context, fn func(engine.Reader) error) error
-	// lookup finds what is pending for key. It is asked inside do, before the reader is.
+	// lookup returns the pending entry of key. Call it inside do, before asking the reader.
 	lookup(key string) (writeback.Entry, bool)
-	// page lists with pending writes merged in. Keys alone are appended to dst.
+	// page lists one page with pending writes merged in. It appends keys to dst if only keys are
+	// wanted.
 	page(ctx context.Context, q engine.Query, want projection, dst []string) (page, error)
-	// count counts with pending writes merged in.
+	// count counts keys with pending writes merged in.
 	count(ctx context.Context, r engine.Range) (int64, error)
-	// apply makes one change, which may stay pending if it is a plain put or delete.
+	// apply makes one change. A plain put or delete may stay pending.
 	apply(ctx context.Context, op engine.Op) (engine.Result, error)
 	stage(ctx context.Context, o engine.StageOptions) (engine.Stage, error)
-	// writable fails if a write would for certain.
+	// writable returns the error that every write would return, or nil.
 	writable(ctx context.Context) error
 	chunkSize() int
 }
 
-// page is one merged page of a listing, of items or of keys alone; if more, next is what remains to be visited.
+// page is one merged page of a listing: items, or keys alone. If more, next is the range that
+// remains.
 type page struct {
 	items []engine.Item
 	keys  []string
@@ -40,7 +43,7 @@ type page struct {
 	more  bool
 }
 
-// readPage asks r for one page and lays over onto it.
+// readPage reads one page from r and merges over into it.
 func readPage(ctx context.Context, r engine.Reader, over writeback.Overlay, q engine.Query, want projection, dst []string) (page, error) {
 	if l, ok := r.(engine.KeyLister); ok && want == keysOnly && over.Empty() {
 		return readKeys(ctx, l, q, dst)
@@ -54,7 +57,7 @@ func readPage(ctx context.Context, r engine.Reader, over writeback.Overlay, q en
 	return p, nil
 }
 
-// readKeys asks l for the keys of one page.
+// readKeys reads the keys of one page from l.
 func readKeys(ctx context.Context, l engine.KeyLister, q engine.Query, dst []string) (p page, err error) {
 	p.keys, p.more, err = l.AppendKeys(ctx, dst, q)
 	if p.more = p.more && len(p.keys) > 0; p.more {
@@ -64,7 +67,7 @@ func readKeys(ctx context.Context, l engine.KeyLister, q engine.Query, dst []str
 	return p, err
 }
 
-// countOver counts the keys of rng in r, which must be one snapshot, as they would be with pending written to it.
+// countOver counts the keys of rng as if pending were written to r, which must be one snapshot.
 func countOver(ctx context.Context, r engine.Reader, pending []writeback.Item, rng engine.Range) (int64, error) {
 	n, err := r.Count(ctx, rng)
 	if err != nil {
@@ -143,12 +146,12 @@ func (c *inFlight) end(done bool) {
 	c.done, c.closed = done, done
 }
 
-// retry calls fn again, as the options say, as long as it finds the database busy.
+// retry calls fn until the database is not busy, within the limits of the options.
 func retry(ctx context.Context, o *Options, fn func() error) error {
 	return retryIf(ctx, o, isBusy, fn)
 }
 
-// retryIf is retry for those errors that again takes.
+// retryIf is retry for the errors for which again returns true.
 func retryIf(ctx context.Context, o *Options, again func(error) bool, fn func() error) error {
 	if err := engine.ContextErr(ctx); err != nil {
 		return err
@@ -164,7 +167,7 @@ func retryIf(ctx context.Context, o *Options, again func(error) bool, fn func() 
 
 func isBusy(err error) bool { return errors.Is(err, ErrBusy) }
 
-// gaveUp says how long a call took that found the database busy to the end.
+// gaveUp adds to err how long the call waited for the database.
 func gaveUp(err error, after time.Duration) error {
 	if oe, ok := err.(*engine.OpError); ok {
 		return &engine.OpError{Index: oe.Index, Key: oe.Key, Err: gaveUp(oe.Err, after)}

@@ -8,19 +8,19 @@ import (
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
-// CacheEntry names what is pending in the cache for one key, or for one column.
+// CacheEntry names the pending entry of one key, or the pending elements of one column.
 type CacheEntry struct {
 	Key    string // or empty
 	Column string // or empty
 }
 
-// FlushError is a flush of the cache that failed, by itself or in a call that needed it: nothing
+// FlushError is the error of a flush that failed, by itself or in a call that needed it. Nothing
 // was written, and all entries are still pending. FlushCache, Close, CacheStats, Options.OnError
-// and every call that flushes give it: use errors.As.
+// and every call that flushes return it; use errors.As.
 type FlushError struct {
-	// Entry is the one that could not be written. It is zero if the cause lies with none of them,
-	// as when the disk is full. Writing it again with what is possible, or DiscardCached, lets the
-	// others be flushed.
+	// Entry is the one that could not be written. It is zero if no entry is the cause, as when the
+	// disk is full. Put a value under the key that can be written, or call DiscardCached, and the
+	// others can be flushed.
 	Entry CacheEntry
 	// Err is the cause.
 	Err error
@@ -36,7 +36,7 @@ func (f *FlushError) Error() string {
 // Unwrap returns the cause.
 func (f *FlushError) Unwrap() error { return f.Err }
 
-// flushCause is a FlushError whose entry the text before has named already.
+// flushCause is a FlushError whose entry the surrounding error already names.
 type flushCause struct {
 	text string
 	*FlushError
@@ -45,7 +45,7 @@ type flushCause struct {
 func (f *flushCause) Error() string { return f.text + f.Err.Error() }
 func (f *flushCause) Unwrap() error { return f.FlushError }
 
-// failFlush is fail for a call that has no key of its own: that of the entry to blame stands there.
+// failFlush is fail for a call without a key: it names the key of the entry to blame.
 func failFlush(op string, err error) error {
 	f, ok := err.(*FlushError)
 	if !ok {
@@ -58,7 +58,7 @@ func failFlush(op string, err error) error {
 	return &Error{Op: op, Key: f.Entry.Key, Err: &flushCause{text, f}}
 }
 
-// flush hands to the store, in one transaction, what a flush of the cache writes.
+// flush writes the batch of a cache flush to the store in one transaction.
 func (v *Vault) flush(ctx context.Context, b writeback.Batch) error {
 	entry, err := v.writeBatch(ctx, b)
 	if err == nil {
@@ -76,8 +76,8 @@ func (v *Vault) flush(ctx context.Context, b writeback.Batch) error {
 	return &FlushError{Entry: entry, Err: err}
 }
 
-// isOfEntry says whether the entry that was being written may be to blame for err. If it is not,
-// discarding it would lose it and not help.
+// isOfEntry reports whether the entry that was being written may be the cause of err. If it is not,
+// discarding it would not help.
 func isOfEntry(err error) bool {
 	for _, other := range []error{context.Canceled, context.DeadlineExceeded, ErrBusy, ErrClosed, ErrMoved, ErrReadOnly, ErrTxDone} {
 		if errors.Is(err, other) {
@@ -88,8 +88,8 @@ func isOfEntry(err error) bool {
 	return !disk
 }
 
-// writeBatch writes a batch. On an error, column is the one whose elements were being written, if
-// any.
+// writeBatch writes a batch. On an error, column names the column whose elements were being
+// written, if any.
 func (v *Vault) writeBatch(ctx context.Context, b writeback.Batch) (column CacheEntry, err error) {
 	ops := make([]engine.Op, len(b.Items))
 	for i, it := range b.Items {
@@ -122,7 +122,7 @@ func (v *Vault) writeBatch(ctx context.Context, b writeback.Batch) (column Cache
 	return column, err
 }
 
-// writeAppends adds elements to columns. On an error, column is the one that it is about.
+// writeAppends adds elements to columns. On an error, column is the one that failed.
 func writeAppends(ctx context.Context, list []engine.Append, arrays engine.Arrays) (column string, err error) {
 	for _, do := range []func(engine.Append, context.Context, engine.Arrays) error{engine.Append.Check, engine.Append.Write} {
 		for _, a := range list {

@@ -20,16 +20,18 @@ var (
 	errNotFolder = errors.New("not a folder")
 )
 
-// FS shows the vault as a read-only file system whose folders are what lies behind a slash in keys. It is safe for
-// concurrent use and implements fs.StatFS, fs.ReadFileFS and fs.ReadDirFS. Its files implement io.Seeker, io.ReaderAt and
-// io.WriterTo, so http.FS serves ranges of them; each is one version of its value, from open to close.
+// FS returns the vault as a read-only file system, in which slashes in keys separate folders. It is
+// safe for concurrent use and implements fs.StatFS, fs.ReadFileFS and fs.ReadDirFS. Its files
+// implement io.Seeker, io.ReaderAt and io.WriterTo, so http.FS serves ranges of them. Each reads
+// one version of its value, from open to close.
 //
-// Keys that are no valid path (see fs.ValidPath), such as "a//b", "/a" or bytes that are not UTF-8, cannot be reached.
-// Where a key is the name of a folder too, as "a" beside "a/b", the folder wins. A folder is there as long as some key
-// begins with its name and a slash, so a key "a/" makes an empty folder a. Folders have no modification time.
+// Keys that are no valid path (see fs.ValidPath), such as "a//b", "/a" or bytes that are not UTF-8,
+// cannot be opened. If a key is the name of a folder too, as "a" beside "a/b", the folder hides it.
+// A folder exists as long as some key begins with its name and a slash, so a key "a/" makes an
+// empty folder a. Folders have no modification time.
 //
 // ctx bounds every use of the file system and its files. All errors but io.EOF are *fs.PathError.
-// What is not there is fs.ErrNotExist in one, not ErrNotFound, so that os.IsNotExist holds.
+// That of a missing file holds fs.ErrNotExist, not ErrNotFound, so that os.IsNotExist works.
 func (v *Vault) FS(ctx context.Context) fs.FS { return &vaultFS{ctx, v} }
 
 type vaultFS struct {
@@ -43,14 +45,14 @@ var (
 	_ fs.ReadFileFS = (*vaultFS)(nil)
 )
 
-// pathError says what failed where. The call and the key that a vault's error names would only
-// repeat that. os.IsNotExist and os.IsTimeout look at the error in a *fs.PathError, but at none
-// beneath that.
+// pathError makes err a *fs.PathError, without the call and the key that a vault's error names.
+// os.IsNotExist and os.IsTimeout look only at the error directly in a *fs.PathError, so that is
+// replaced.
 func pathError(op, name string, err error) error {
 	if e, ok := err.(*Error); ok {
 		err = e.Err
 	}
-	_, foreign := errors.AsType[*IOError](err) // of the target of a copy, which is not at this path
+	_, foreign := errors.AsType[*IOError](err) // an error of a copy's target, which is not at this path
 	switch {
 	case foreign:
 	case errors.Is(err, ErrNotFound):
@@ -69,7 +71,7 @@ func (f *vaultFS) isFolder(name string) (bool, error) {
 	return name == ".", nil
 }
 
-// folderPrefix is how the keys in a folder begin.
+// folderPrefix returns the prefix of the keys in a folder.
 func folderPrefix(name string) string {
 	if name == "." {
 		return ""
@@ -77,7 +79,7 @@ func folderPrefix(name string) string {
 	return name + "/"
 }
 
-// check reports whether name is a folder, for the operation op.
+// check reports whether name is a folder. op is the operation that its error names.
 func (f *vaultFS) check(op, name string) (folder bool, err error) {
 	if !fs.ValidPath(name) {
 		return false, pathError(op, name, fs.ErrInvalid)
@@ -149,19 +151,19 @@ func (f *vaultFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
-// dirBatch is how many entries a folder reads ahead when it is read a few at a time.
+// dirBatch is the number of entries that a folder reads ahead when it is read a few at a time.
 const dirBatch = 100
 
-// dir is an opened folder. It is not for concurrent use. Between calls it holds nothing open, only the place where to go on.
+// dir is an opened folder. It is not for concurrent use. Between calls it holds only its position.
 type dir struct {
 	f      *vaultFS
 	name   string
 	prefix string // of the keys in it
 	start  string // the first key not yet seen
-	ended  bool   // there are none
+	ended  bool   // there is none
 	ready  []fs.DirEntry
-	// held are files that may yet turn out to be the name of a folder: "a" comes before "a/b", and "a-b" between them. Each
-	// begins with the one before it.
+	// held are files whose names may turn out to be those of folders: "a" comes before "a/b", and
+	// "a-b" between them. Each begins with the one before it.
 	held   []Entry
 	closed bool
 }
@@ -189,7 +191,8 @@ func (d *dir) Close() error {
 	return nil
 }
 
-// ReadDir returns the next n entries, or all that are left if n is not positive, as fs.ReadDirFile says.
+// ReadDir returns the next n entries, or all that remain if n is not positive, as fs.ReadDirFile
+// says.
 func (d *dir) ReadDir(n int) ([]fs.DirEntry, error) {
 	if d.closed {
 		return nil, pathError("readdir", d.name, fs.ErrClosed)
@@ -212,7 +215,7 @@ func (d *dir) ReadDir(n int) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-// readAhead makes n entries ready and some more, or all if n is not positive.
+// readAhead makes at least n entries ready, or all if n is not positive.
 func (d *dir) readAhead(n int) error {
 	if d.ended {
 		return nil
@@ -233,7 +236,7 @@ func (d *dir) readAhead(n int) error {
 	return nil
 }
 
-// add takes over one entry of the listing.
+// add adds one entry of the listing.
 func (d *dir) add(e Entry) {
 	for len(d.held) > 0 {
 		last := d.held[len(d.held)-1]

@@ -8,12 +8,13 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Get returns the value of key: a copy, never nil unless the error is not. A missing key is ErrNotFound.
+// Get returns a copy of the value of key, which is nil only if there is an error. A missing key is
+// ErrNotFound.
 func (v *Vault) Get(ctx context.Context, key string) ([]byte, error) { return get(ctx, v, key) }
 
-// AppendValue appends the value of key to dst and returns the extended slice: Get for a caller who has the memory already, which
-// saves making it and the collector's work. Reuse it as value[:0]. On an error dst is returned as it was; what lies between its
-// length and its capacity may have changed.
+// AppendValue appends the value of key to dst and returns the extended slice. It is Get for a
+// caller who has the memory already, which saves allocating and collecting it; reuse it as
+// value[:0]. On an error it returns dst, whose bytes between length and capacity may have changed.
 func (v *Vault) AppendValue(ctx context.Context, dst []byte, key string) ([]byte, error) {
 	return appendValue(ctx, v, dst, key)
 }
@@ -23,7 +24,8 @@ func (v *Vault) GetOr(ctx context.Context, key string, def []byte) ([]byte, erro
 	return getOr(ctx, v, key, def)
 }
 
-// GetMany returns the values of those keys that exist, all as of one moment if the engine has transactions.
+// GetMany returns the values of the keys that exist, all of one snapshot if the engine has
+// transactions.
 func (v *Vault) GetMany(ctx context.Context, keys ...string) (map[string][]byte, error) {
 	var values map[string][]byte
 	err := v.view(ctx, func(tx *Tx) (err error) {
@@ -36,24 +38,27 @@ func (v *Vault) GetMany(ctx context.Context, keys ...string) (map[string][]byte,
 	return values, fail("get", "", err)
 }
 
-// GetRange returns n bytes of the value of key from offset off on, fewer if the value ends before, and all the rest if n is
-// negative. An offset beyond the end is ErrInvalid. No more than those bytes is read.
+// GetRange returns n bytes of the value of key, beginning at offset off. It returns fewer if the
+// value ends before that, and the whole rest if n is negative. An offset beyond the end is
+// ErrInvalid. It reads no more than these bytes.
 func (v *Vault) GetRange(ctx context.Context, key string, off, n int64) ([]byte, error) {
 	return getRange(ctx, v, key, off, n)
 }
 
-// Stat returns what is known of key without reading its value. A missing key is ErrNotFound.
+// Stat returns the size and metadata of key without reading its value. A missing key is
+// ErrNotFound.
 func (v *Vault) Stat(ctx context.Context, key string) (Entry, error) { return stat(ctx, v, key) }
 
-// Tag returns the version tag of key, for IfTag and DeleteIf. It is what Stat tells, but for a value that another program
-// wrote: that is read through, and its content makes the tag.
+// Tag returns the version tag of key, for IfTag and DeleteIf. It is the tag that Stat returns, or,
+// for a value that another program wrote, one made from the content, which costs reading it.
 func (v *Vault) Tag(ctx context.Context, key string) (string, error) { return tagOf(ctx, v, key) }
 
-// Exists reports whether there is such a key. An error means that this is not known.
+// Exists reports whether key exists. An error means that the answer is not known.
 func (v *Vault) Exists(ctx context.Context, key string) (bool, error) { return has(ctx, v, key) }
 
-// CopyTo writes the value of key to w and returns how many bytes it wrote, one chunk in memory at a time. The value is that
-// of one moment, whatever is written meanwhile. A failing w is an *IOError.
+// CopyTo writes the value of key to w and returns the number of bytes written. It holds one chunk
+// in memory, and reads one version of the value, whatever is written meanwhile. If w fails, the
+// error is an *IOError.
 func (v *Vault) CopyTo(ctx context.Context, key string, w io.Writer) (int64, error) {
 	return copyTo(ctx, v, key, w)
 }
@@ -204,7 +209,7 @@ func copyTo(ctx context.Context, s executor, key string, w io.Writer) (int64, er
 	return n, fail("copy", key, err)
 }
 
-// exists asks r itself, with nothing laid over it.
+// exists asks r alone, without pending entries.
 func exists(ctx context.Context, r engine.Reader, key string) (bool, error) {
 	_, err := r.Stat(ctx, key)
 	if errors.Is(err, ErrNotFound) {

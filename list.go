@@ -8,32 +8,37 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// ListOptions say which keys a listing visits. Nil and the zero value mean all of them, in ascending bytewise order.
+// ListOptions select the keys that a listing visits. Nil and the zero value select all, in
+// ascending bytewise order.
 type ListOptions struct {
-	// Prefix is how the keys begin.
+	// Prefix selects the keys that begin with it.
 	Prefix string
-	// Start is the first key, and End the one before which to stop; empty means no bound.
+	// Start and End select the keys from Start on, up to but without End; empty means no bound.
 	Start, End string
 	// Reverse goes from the last key to the first.
 	Reverse bool
 	// Limit is the most entries to yield; 0 means no limit.
 	Limit int
-	// Delimiter, if not empty, makes one Folder entry of all keys that have the same text from Prefix to the next Delimiter,
-	// so that "/" lists a folder's own files and the folders in it. A folder costs one look-up, however much is in it.
+	// Delimiter, if not empty, joins all keys with the same text from Prefix to the next Delimiter
+	// into one Folder entry: "/" lists the files of a folder and the folders in it. A folder costs
+	// one look-up, however many keys it has.
 	Delimiter string
 }
 
-// List yields the entries of keys without reading their values. A failure is the last thing yielded, with a zero Entry.
+// List yields the entries of keys without reading their values. If it fails, it yields the error
+// with a zero Entry and ends.
 //
-// The keys are read in pages of up to 1000, each as of one moment, and a write may happen between two of them: a key that is
-// there all the time is yielded once, one that comes or goes meanwhile may be yielded or not. View gives a true snapshot.
-// Between pages nothing is held open: the loop may call any method, and may be left at any point.
+// List reads pages of up to 1000 keys, each of one snapshot. Writes may happen between two pages: a
+// key that exists all the time is yielded once, one that is added or removed meanwhile may be
+// yielded or not. Use View to list one snapshot. Between pages List holds nothing open: the loop
+// may call any method, and may end at any point.
 func (v *Vault) List(ctx context.Context, o *ListOptions) iter.Seq2[Entry, error] {
 	return list(ctx, v, o)
 }
 
-// Keys yields what List does, the keys alone; a folder's key is the common start.
-// Some of them may lie in one piece of memory of about 1 KiB, which is kept as long as any is: strings.Clone those few that are.
+// Keys yields the keys of List without the entries; a folder's key is the common prefix. Several
+// keys may share one allocation of about 1 KiB, which lives as long as any of them. To keep a few,
+// use strings.Clone.
 func (v *Vault) Keys(ctx context.Context, o *ListOptions) iter.Seq2[string, error] {
 	return keys(ctx, v, o)
 }
@@ -43,7 +48,8 @@ func (v *Vault) Values(ctx context.Context, o *ListOptions) iter.Seq2[[]byte, er
 	return values(ctx, v, o)
 }
 
-// Items yields entries with their values, as List yields entries. A page holds 4 MiB of values, or one value.
+// Items yields entries with their values, as List does without. A page holds 4 MiB of values, or
+// one larger value.
 func (v *Vault) Items(ctx context.Context, o *ListOptions) iter.Seq2[Item, error] {
 	return items(ctx, v, o)
 }
@@ -51,7 +57,8 @@ func (v *Vault) Items(ctx context.Context, o *ListOptions) iter.Seq2[Item, error
 // Len returns the number of keys.
 func (v *Vault) Len(ctx context.Context) (int64, error) { return length(ctx, v) }
 
-// Count returns the number of keys that begin with Prefix and lie between Start and End; the other options do not count.
+// Count returns the number of keys that begin with Prefix and lie between Start and End. It ignores
+// the other options.
 func (v *Vault) Count(ctx context.Context, o *ListOptions) (int64, error) { return count(ctx, v, o) }
 
 func list(ctx context.Context, s executor, o *ListOptions) iter.Seq2[Entry, error] {
@@ -94,11 +101,11 @@ func (o *ListOptions) keyRange() engine.Range {
 	return engine.PrefixRange(o.Prefix).Intersect(engine.Range{Start: o.Start, End: o.End})
 }
 
-// Sizes of pages: they grow as a listing goes on, so that its start comes quickly.
+// Sizes of pages. They grow during a listing, so that its first items come quickly.
 const (
 	firstPage    = 64
 	largestPage  = 1000
-	folderPage   = 16 // after a page that was mostly the inside of a folder
+	folderPage   = 16 // after a page whose keys were mostly within a folder
 	bytesPerPage = 4 << 20
 )
 
@@ -130,7 +137,7 @@ func (w *walker) walk(ctx context.Context, s executor, o *ListOptions, want proj
 	if o.Delimiter != "" {
 		w.size = folderPage
 	}
-	// Asked at least once, though the range may be empty: a closed vault says so.
+	// At least one page is read, even of an empty range, so that a closed vault returns its error.
 	for {
 		w.q.Limit = w.size
 		if o.Limit > 0 {
@@ -141,7 +148,7 @@ func (w *walker) walk(ctx context.Context, s executor, o *ListOptions, want proj
 			yield(Item{}, fail("list", o.Prefix, err))
 			return
 		}
-		w.keys = p.keys // their strings are the caller's now, and the rest is for the next page
+		w.keys = p.keys // the caller has its strings; the slice serves the next page
 		if !w.show(p) || !p.more || !w.advance(p.next) {
 			return
 		}
@@ -156,10 +163,10 @@ type walker struct {
 	// yieldKey is for pages of keys.
 	yieldKey func(string) bool
 	want     projection
-	keys     []string // of the page at hand
+	keys     []string // of the current page
 	size     int      // of the next page
 	shown    int
-	// folder is the last folder that was yielded, empty if none was.
+	// folder is the last folder yielded, or empty.
 	folder string
 }
 
@@ -200,16 +207,17 @@ func (w *walker) show(p page) bool {
 	return true
 }
 
-// isLast counts what was yielded, and says whether that is all.
+// isLast counts an item as yielded, and reports whether the limit is reached.
 func (w *walker) isLast() bool {
 	w.shown++
 	return w.shown == w.o.Limit
 }
 
-// inFolder says whether a key is in the folder that was yielded last.
+// inFolder reports whether a key is in the last folder yielded.
 func (w *walker) inFolder(key string) bool { return w.folder != "" && strings.HasPrefix(key, w.folder) }
 
-// enters says whether a key is in a folder, which stands for it, and makes that the last folder.
+// enters reports whether a key is in a folder, which is then yielded in its place, and makes it the
+// last folder.
 func (w *walker) enters(key string) bool {
 	if w.o.Delimiter == "" {
 		return false
@@ -222,7 +230,8 @@ func (w *walker) enters(key string) bool {
 	return i >= 0
 }
 
-// advance narrows the query to next, past the rest of the last folder, and reports whether anything can be left.
+// advance narrows the query to next, past the rest of the last folder, and reports whether any key
+// may remain.
 func (w *walker) advance(next engine.Range) bool {
 	if w.folder != "" {
 		inside := engine.PrefixRange(w.folder)

@@ -9,18 +9,19 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// Optimize rebuilds the file in its smallest form. It may take minutes, during which nothing else can write; Shrink does it
-// in small steps. While a transaction reads an earlier state, in this process or another, or a Reader a value that was replaced, it does
-// its work without waiting for them, but the file becomes shorter only some writes after they have ended, or with the last Close.
-// ErrUnsupported if the engine cannot.
+// Optimize rebuilds the file in its smallest form. It may take minutes, during which nothing else
+// can write; Shrink works in small steps. Optimize does not wait for a transaction that reads an
+// earlier state, in this process or another, nor for a Reader of a value that was replaced. The
+// file then becomes shorter only some writes after they have ended, or with the last Close.
+// ErrUnsupported if the engine cannot do this.
 func (v *Vault) Optimize(ctx context.Context) error {
 	o, ok := v.store.(engine.Optimizer)
 	return v.maintain(ctx, "optimize", ok, func() error { return o.Optimize(ctx) })
 }
 
-// Shrink gives unused space back to the file system, step by step, until none is left or budget is used up. Between two steps
-// other writers get their turn. It returns how many bytes it gave back. ErrUnsupported if the engine cannot, or the file was not
-// created for it.
+// Shrink returns unused space to the file system, step by step, until none is left or budget is
+// used up. Other writers get their turn between two steps. It returns the number of bytes given
+// back. ErrUnsupported if the engine cannot do this, or if the file was not created for it.
 func (v *Vault) Shrink(ctx context.Context, budget time.Duration) (total int64, err error) {
 	if budget < 0 {
 		return 0, fail("shrink", "", invalid("budget %v is negative", budget))
@@ -35,31 +36,32 @@ func (v *Vault) Shrink(ctx context.Context, budget time.Duration) (total int64, 
 	return total, err
 }
 
-// Backup writes a complete copy of the vault, as of one moment, to a new file at path, while the vault stays in use. It holds
-// all that was written before the call, cached or not. progress, if not nil, is told how many of how many bytes are done.
-// A failed backup leaves nothing at path.
+// Backup writes a complete copy of the vault, of one snapshot, to a new file at path, while the
+// vault stays in use. The copy has everything written before the call, cached or not. progress, if
+// not nil, is called with the number of bytes done and of all bytes. A failed backup leaves nothing
+// at path.
 //
 // The copy is one file, with the permissions of the vault's file and, where the process may give
-// it, its owner. Pages are copied as they are, damaged or not: Check the copy. Restore puts it
+// it, its owner. Backup copies damaged pages as they are: run Check on the copy. Restore puts it
 // back.
 //
-// Errors: ErrExists if there is a file at path, or a log or journal that SQLite would take for its
-// own; ErrInvalid if path has the name of the vault's own log or journal; ErrUnsupported if the
-// engine cannot.
+// Errors: ErrExists if there is a file at path, or a log or journal that SQLite would take for that
+// file's own; ErrInvalid if path is the name of the vault's log or journal; ErrUnsupported if the
+// engine has no backups.
 func (v *Vault) Backup(ctx context.Context, path string, progress func(done, total int64)) error {
 	b, ok := v.store.(engine.Backuper)
 	return v.maintain(ctx, "backup", ok, func() error { return b.Backup(ctx, path, progress) })
 }
 
-// BackupTo writes to w what Backup writes to a file. It makes the whole copy in the folder for
-// temporary files first, which needs as much space there as the vault is large; if that fails, it
-// writes nothing to w. A failure of w is an *IOError.
+// BackupTo writes to w what Backup writes to a file. It first makes the whole copy in the folder
+// for temporary files, which needs as much space there as the vault has bytes. If that fails, it
+// writes nothing to w. If w fails, the error is an *IOError.
 func (v *Vault) BackupTo(ctx context.Context, w io.Writer, progress func(done, total int64)) error {
 	b, ok := v.store.(engine.Backuper)
 	return v.maintain(ctx, "backup", ok, func() error { return b.BackupTo(ctx, w, progress) })
 }
 
-// maintain runs fn on a store that holds all writes so far. Cached writers go on while it runs.
+// maintain flushes the cache and runs fn. Cached writers do not wait for fn.
 func (v *Vault) maintain(ctx context.Context, op string, supported bool, fn func() error) error {
 	return fail(op, "", v.during(func() error {
 		if !supported {
@@ -72,21 +74,22 @@ func (v *Vault) maintain(ctx context.Context, op string, supported bool, fn func
 	}))
 }
 
-// SearchTable is a table of the Python package, or of another program, for searches in text or vectors.
+// SearchTable is a table for searches in text or vectors that the Python package or another program
+// has made.
 type SearchTable = engine.SearchTable
 
 // Stats describes a vault.
 type Stats struct {
-	// Stats are the engine's own figures; zero if it has none.
+	// Stats are the engine's own figures, or zero if it has none.
 	engine.Stats
-	// Keys counts cached writes in.
+	// Keys is the number of keys, cached writes included.
 	Keys int64
 	// Cache is the state of the write-back cache.
 	Cache CacheStats
 }
 
-// Stats describes the vault and the file under it. It counts the keys in their index and reads no
-// value, so a program may poll it. List gives the sizes of values, to add them up.
+// Stats describes the vault and its file. It counts the keys in their index and reads no value, so
+// a program may poll it. For the total size of the values, add up the sizes that List yields.
 func (v *Vault) Stats(ctx context.Context) (s Stats, err error) {
 	s.Cache = v.CacheStats()
 	if s.Keys, err = v.count(ctx, engine.Range{}); err != nil {
@@ -101,31 +104,34 @@ func (v *Vault) Stats(ctx context.Context) (s Stats, err error) {
 	return s, fail("stats", "", err)
 }
 
-// MaxOneRowLimit is the largest Options.OneRowLimit: with it every value that the Python package could hold is kept as it reads it. It is
-// 10^9 bytes, the most that SQLite holds in one row, less 1 MiB.
+// MaxOneRowLimit is the largest Options.OneRowLimit. With it the Python package can read every
+// value that it could hold itself. It is 10^9 bytes, SQLite's limit for a row, less 1 MiB.
 const MaxOneRowLimit = sqlite.MaxOneRowLimit
 
-// Layout is how a value lies in the file.
+// Layout is the way in which a value is stored in the file.
 type Layout = engine.Layout
 
-// Relayout is one value that Vault.Relayout came to: Err is nil if it was moved, and else says why it was not.
+// Relayout is one value that Vault.Relayout has visited. Err is nil if it was moved, and otherwise
+// the reason why not.
 type Relayout = engine.Relayout
 
 const (
 	// OneRow is one row of the key-value table, which the Python package and other programs read.
 	OneRow = engine.OneRow
-	// Chunks is rows of a table that only this package knows, for values of any size.
+	// Chunks is several rows of a table that only this package reads, for values of any size.
 	Chunks = engine.Chunks
 )
 
-// Relayout moves the values of the vault to a layout: to OneRow all that are in chunks, however they came there; to Chunks those above
-// Options.OneRowLimit. Open the vault with MaxOneRowLimit to keep what is written later in one row as well.
+// Relayout moves the values of the vault to a layout: to OneRow all values in chunks; to Chunks all
+// values above Options.OneRowLimit. Open the vault with MaxOneRowLimit to store later values in one
+// row as well.
 //
-// Each value is moved atomically and keeps its tag, time, checksum and metadata. Other calls go on between two values; while a value is
-// copied writers wait, and the write-ahead log grows by twice its size. Memory is bounded. A call that was broken off has
-// moved the values it reported, and the next call goes on from there. report, if not nil, is told of each value; those that stay
-// have an Err: ErrTooLarge if no row holds them, ErrCorrupt if they are damaged. What is in the cache is written first. ErrUnsupported if
-// the engine has no layouts.
+// Relayout flushes the cache first. It moves each value atomically, and keeps its tag, time,
+// checksum and metadata. Other calls run between two values. While a value is copied writers wait,
+// and the write-ahead log grows by twice its size. Memory is bounded. An interrupted call has moved
+// the values that it reported, and the next call continues from there. report, if not nil, is
+// called with each value. Values that stay have an Err: ErrTooLarge if no row holds them,
+// ErrCorrupt if they are damaged. ErrUnsupported if the engine has no layouts.
 func (v *Vault) Relayout(ctx context.Context, to Layout, report func(Relayout)) error {
 	l, ok := v.store.(engine.Layouter)
 	if v.opt.ReadOnly {

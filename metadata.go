@@ -13,24 +13,27 @@ import (
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
-// Entry is what is known of a key besides its value.
+// Entry describes the value of a key.
 type Entry struct {
 	// Key may hold any bytes.
 	Key string
 	// Size is the length of the value in bytes.
 	Size int64
-	// ModTime is when the value was written, or what PutOptions.ModTime said; zero if another program wrote it.
+	// ModTime is the time that PutOptions.ModTime gave, or else that of the write; zero if another
+	// program wrote the value.
 	ModTime time.Time
 	// ContentType is a MIME type, or empty if not known.
 	ContentType string
-	// Tag names this version of the value: every write makes another. Empty if another program wrote the value.
+	// Tag identifies this version of the value: every write makes a new one. Empty if another
+	// program wrote the value.
 	Tag string
 	// Checksum is the CRC-32C (Castagnoli) of the value, if HasChecksum.
 	Checksum    uint32
 	HasChecksum bool
-	// User is the metadata that PutOptions.User gave; nil if there is none.
+	// User is the metadata from PutOptions.User, or nil.
 	User map[string]string
-	// Folder is set by a listing with a Delimiter: Key is then the common start of one or more keys, and the rest is zero.
+	// Folder is set in listings with a Delimiter: Key is then the common prefix of one or more
+	// keys, and the other fields are zero.
 	Folder bool
 }
 
@@ -49,23 +52,23 @@ func entryOf(e engine.Entry) Entry {
 	}
 }
 
-// pendingEntry is the engine's view of an entry that the cache holds.
+// pendingEntry returns the engine's form of an entry in the cache.
 func pendingEntry(key string, e writeback.Entry) engine.Entry {
 	return engine.Entry{Key: key, Size: int64(len(e.Value)), Meta: e.Meta}
 }
 
-// Bounds of what a put may say of a value, in bytes. A vault that another program or an earlier
-// version has written may hold more, and other text: it is read as it is.
+// Limits of the metadata of a put, in bytes. A vault of another program, or of an earlier version,
+// may hold more, and other text; it is read as it is.
 const (
-	// MaxContentType is the longest content type.
+	// MaxContentType is the length of the longest content type.
 	MaxContentType = 255
-	// MaxUserMetadata is the most that the names and values of PutOptions.User have together.
+	// MaxUserMetadata is the largest total size of the names and values in PutOptions.User.
 	MaxUserMetadata = 1 << 20
 )
 
-// checkMetadata refuses what an engine cannot keep, and a content type that would break the line or
-// the header it is shown in. In the cache an entry with such metadata would fail every flush, and
-// with it all other writes that are pending.
+// checkMetadata refuses metadata that an engine cannot store, and a content type that would break
+// the line or header in which it is shown. In the cache an entry with such metadata would make
+// every flush fail, and with it all other pending writes.
 func (o *PutOptions) checkMetadata() error {
 	if err := (&engine.Meta{ModTime: o.ModTime, User: o.User}).Check(); err != nil {
 		return err
@@ -87,13 +90,13 @@ func (o *PutOptions) checkMetadata() error {
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
-// What engine.Meta.Check takes.
+// The limits of engine.Meta.Check.
 var (
 	earliest = time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC)
 	latest   = time.Date(2261, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
 )
 
-// FitModTime returns the time nearest to t that PutOptions.ModTime takes. Files may have other
+// FitModTime returns the time nearest to t that PutOptions.ModTime accepts. Files may have other
 // times: ext4 goes up to the year 2446, and NTFS begins in 1601.
 func FitModTime(t time.Time) time.Time {
 	switch {
@@ -117,8 +120,8 @@ func TypeByName(name string) string {
 	return typesByExtension[strings.ToLower(ext)]
 }
 
-// typesByExtension leaves out extensions that several kinds of files have: .dot is of Word and of
-// Graphviz, .ts of TypeScript and of video. The first bytes of the value tell those apart.
+// typesByExtension leaves out extensions that several kinds of files share: .dot is used by Word
+// and Graphviz, .ts by TypeScript and for video. The first bytes of the value distinguish those.
 var typesByExtension = map[string]string{
 	".7z":       "application/x-7z-compressed",
 	".aac":      "audio/aac",

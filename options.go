@@ -8,11 +8,12 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// Durability says what a returned write has survived.
+// Durability is what a write that has returned survives.
 type Durability uint8
 
 const (
-	// Normal survives a crash of the program. A power cut may lose the last commits, but never damages the vault.
+	// Normal survives a crash of the program. A power cut may lose the last commits, but never
+	// damages the vault.
 	Normal Durability = iota
 	// Full survives a power cut too, at the price of a sync for each commit.
 	Full
@@ -23,67 +24,73 @@ const (
 	DefaultChunkSize  = 1 << 20
 	DefaultRetries    = 4
 	DefaultRetryDelay = 20 * time.Millisecond
-	// DefaultBusyTimeout is that of the SQLite engine.
+	// DefaultBusyTimeout is the default of the SQLite engine.
 	DefaultBusyTimeout = sqlite.DefaultBusyTimeout
 )
 
-// maxChunkSize bounds what a chunk may take in memory, and lets it fit in a row of any engine.
+// maxChunkSize bounds the memory of a chunk, so that it also fits in a row of any engine.
 const maxChunkSize = 256 << 20
 
 // Options configure Open and New. Nil and the zero value are the defaults.
 type Options struct {
-	// Table is the table of the file that holds the keys, so that one file can hold several vaults: letters, digits and
-	// underscores. Empty means "kvault", or "kv" in a file of the Python package that has only that.
+	// Table is the name of the table with the keys, made of letters, digits and underscores. One
+	// file can hold several such tables. Empty means "kvault", or "kv" in a file of the Python
+	// package that has only that.
 	Table string
-	// ChunkSize is how many bytes of a stream are in memory at a time, and the size of the pieces in which a value above
-	// OneRowLimit is stored. Default 1 MiB, at most 256 MiB.
+	// ChunkSize is the number of bytes that a stream holds in memory, and the size of the chunks of
+	// a value above OneRowLimit. Default 1 MiB, at most 256 MiB.
 	ChunkSize int
-	// Retries is how many times a call is attempted when the database is busy, within BusyTimeout.
-	// Default 4; 1 or less means one attempt.
+	// Retries is the number of attempts of a call when the database is busy, within BusyTimeout.
+	// Default 4; 1 or a negative number means one attempt.
 	Retries int
-	// RetryDelay is the wait before the second attempt; it doubles before each further one. Default 20 ms.
+	// RetryDelay is the wait before the second attempt. It doubles before each further one. Default
+	// 20 ms.
 	RetryDelay time.Duration
-	// DisableWAL uses a rollback journal in place of the write-ahead log. Readers and writers then block each other, and every
-	// commit is as durable, and as slow, as with Full: nothing less keeps such a file sound in a power cut.
+	// DisableWAL uses a rollback journal in place of the write-ahead log. Readers and writers then
+	// block each other, and every commit is as durable, and as slow, as with Full: with less, a
+	// power cut could damage such a file.
 	DisableWAL bool
-	// PageSize is the page size in bytes of a file that is created, a power of two from 512 to 65536. Default 8192: the reference's
-	// 32768 reads streams about a fifth faster, and takes almost twice as long for each small put.
+	// PageSize is the page size in bytes of a new file, a power of two from 512 to 65536. Default
+	// 8192. The Python package's 32768 reads streams about a fifth faster, and takes almost twice
+	// as long for each small put.
 	PageSize int
-	// MmapSize is how many bytes of the file are mapped to memory for reading. Default none: reading large values is then about
-	// half as fast, but no file can end the process. At most 64 MiB are mapped on systems of 32 bits. Map only what nothing cuts off while it is open: Shrink, Optimize and
-	// another program's VACUUM do.
+	// MmapSize is the number of bytes of the file that are mapped to memory for reading, at most 64
+	// MiB on systems of 32 bits. Default 0. If a mapped file is truncated while it is open, an
+	// access ends the process: Shrink, Optimize and another program's VACUUM truncate files.
 	MmapSize int64
-	// CacheKB is the size of SQLite's page cache in KiB for the connection that writes. Each one that reads has at most an eighth
-	// of it. The pages that all of them share take as much at most, and values that are read again and again as well, or 8 MiB. Default 100000.
+	// CacheKB is the size of SQLite's page cache in KiB for the writing connection. Each reading
+	// connection has at most an eighth of it, and the page cache that all readers share has an
+	// eighth as well. Default 100000.
 	CacheKB int
-	// BusyTimeout is how long a call waits for another process's lock, all attempts and the delays
-	// between them included. The parts of one call, such as the chunks of a stream or the flush
-	// before a write, have that long each. Default 5 s; a negative one makes a single attempt and
-	// does not wait.
+	// BusyTimeout is the longest time that a call waits for another process's lock, all attempts
+	// and the delays between them included. Each part of a call, such as a chunk of a stream or the
+	// flush before a write, has that time. Default 5 s. If it is negative, a call makes a single
+	// attempt and does not wait.
 	BusyTimeout time.Duration
-	// OneRowLimit is the largest value in bytes that is kept as one row, which the Python package can read too. Larger
-	// ones are kept in chunks. Default 64 MiB, at most MaxOneRowLimit, which is 10^9 bytes less 1 MiB: that keeps all it could hold
-	// readable there. Where no other program reads the file, 4 MiB is faster: long rows are slower to read than chunks, and keep other
-	// writers waiting. Relayout moves the values that are there already.
+	// OneRowLimit is the size in bytes of the largest value that is stored in one row, which the
+	// Python package can read too. Larger values are stored in chunks. Default 64 MiB, at most
+	// MaxOneRowLimit, 10^9 bytes less 1 MiB: with that, the package can read every value that it
+	// could hold. Where no other program reads the file, 4 MiB is faster: long rows are slower to
+	// read than chunks, and make other writers wait. Relayout moves existing values.
 	OneRowLimit int64
-	// ReadOnly opens an existing vault and never writes to it, except that it undoes what a program
-	// with DisableWAL left unfinished when it was killed. It reads a vault even where it can make
-	// no log, as on read-only media, on a full disk or in the folder of another user. If another
-	// program changes the vault there, an open View or Reader fails with ErrBusy; while another
-	// program has the vault open there, all reads may fail with ErrReadOnly.
+	// ReadOnly opens an existing vault and never writes to it, with one exception: it rolls back
+	// the transaction of a program with DisableWAL that was killed. It reads a vault even where it
+	// can make no log: on read-only media, on a full disk or in the folder of another user. If
+	// another program changes the vault there, an open View or Reader fails with ErrBusy. While
+	// another program has the vault open there, all reads may fail with ErrReadOnly.
 	ReadOnly bool
 	// MustExist fails with ErrNoVault where Open would create a vault.
 	MustExist bool
-	// Durability says what a returned write has survived. Default Normal.
+	// Durability is what a write that has returned survives. Default Normal.
 	Durability Durability
-	// OnError, if not nil, is told when a flush fails that no caller waits for. The entries
-	// concerned stay in the cache, and flushing goes on: see CacheOptions.IdleFlush. Flushes in the
-	// background wait for it to return, so it must not call Close or DisableCache and wait for
-	// them; DiscardCached is fine. It may call runtime.Goexit. A panic in it is not recovered.
+	// OnError, if not nil, is called with the error of a failed flush that no caller waits for. The
+	// entries stay in the cache, and further flushes follow: see CacheOptions.IdleFlush. Background
+	// flushes wait until OnError returns, so it must not call Close or DisableCache and wait for
+	// them; it may call DiscardCached and runtime.Goexit. A panic in it is not recovered.
 	OnError func(error)
 }
 
-// check refuses what can be refused without knowing the engine.
+// check refuses options that make no sense for any engine.
 func (o *Options) check() error {
 	switch {
 	case o == nil:
@@ -97,7 +104,7 @@ func (o *Options) check() error {
 	return nil
 }
 
-// resolved is a copy of o, which check allows, with the defaults filled in.
+// resolved returns a copy of o with the defaults filled in. check must have accepted o.
 func (o *Options) resolved() Options {
 	var c Options
 	if o != nil {
@@ -110,11 +117,13 @@ func (o *Options) resolved() Options {
 	return c
 }
 
-// Open opens the vault in the SQLite file at path, or creates it. The path ":memory:" is a vault in memory, gone when it
-// is closed. ctx bounds the opening only. Files that the Python package wrote are vaults too.
+// Open opens the vault in the SQLite file at path, or creates it. The path ":memory:" makes a vault
+// in memory that lives until it is closed. ctx bounds the opening only. Files of the Python package
+// are vaults too.
 //
-// Errors: ErrInvalid for options that cannot work, ErrNoVault if there is no vault and none may be created, ErrCorrupt if the
-// file is damaged or no SQLite database, ErrBusy if another process holds it locked.
+// Errors: ErrInvalid for options that make no sense, ErrNoVault if there is no vault and none may
+// be created, ErrCorrupt if the file is damaged or no SQLite database, ErrBusy if another process
+// holds its lock.
 func Open(ctx context.Context, path string, o *Options) (*Vault, error) {
 	if err := o.check(); err != nil {
 		return nil, fail("open", path, err)

@@ -16,44 +16,46 @@ import (
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
-// PutOptions say more about a value, or when it may be stored. Nil and the zero value say nothing.
+// PutOptions describe a value, or restrict when it may be stored. Nil and the zero value do
+// neither.
 type PutOptions struct {
-	// Size is the exact length of the value in bytes, if known: above 0, or SizeKnown. A source that gives more or less
-	// is an error, and the old value stays.
+	// Size is the exact length of the value in bytes. It counts if it is above 0 or SizeKnown is
+	// set. A source with more or fewer bytes is an error, and the old value stays.
 	Size      int64
 	SizeKnown bool
 	// ChunkSize overrides Options.ChunkSize for this stream.
 	ChunkSize int
-	// ContentType is a MIME type: printable text of at most MaxContentType bytes. If empty it goes
-	// by the key's extension, else in PutFile by the file's, and else by the first bytes of the
-	// value.
+	// ContentType is a MIME type: printable text of at most MaxContentType bytes. If it is empty,
+	// the key's extension gives the type, then in PutFile the file's extension, then the first
+	// bytes of the value.
 	ContentType string
-	// ModTime is when the value was made, in a year from 1678 to 2261 (FitModTime finds the
-	// nearest); zero means now. PutFile takes the file's.
+	// ModTime is the modification time, in a year from 1678 to 2261 (FitModTime finds the nearest).
+	// Zero means now, and in PutFile the file's time.
 	ModTime time.Time
-	// User is metadata of your own: text in UTF-8, at most MaxUserMetadata bytes in all. The vault
+	// User is your own metadata: text in UTF-8, at most MaxUserMetadata bytes in all. The vault
 	// copies it.
 	User map[string]string
-	// IfAbsent stores only what is not there yet: ErrExists.
+	// IfAbsent fails with ErrExists if the key exists.
 	IfAbsent bool
-	// IfTag, if not empty, replaces only the version with that Tag: ErrNotFound or ErrTagMismatch.
+	// IfTag, if not empty, replaces only the version with that Tag, and otherwise fails with
+	// ErrNotFound or ErrTagMismatch.
 	IfTag string
 }
 
-// Put stores value under key, replacing what was there. An empty or nil value is an empty value. The vault keeps no
-// reference to value.
+// Put stores value under key, and replaces the value that key had. A nil value is an empty value.
+// The vault keeps no reference to value.
 func (v *Vault) Put(ctx context.Context, key string, value []byte) error {
 	_, err := put(ctx, v, key, value, nil)
 	return err
 }
 
-// PutWith is Put with options, and returns what is stored now.
+// PutWith is Put with options, and returns the entry that it stored.
 func (v *Vault) PutWith(ctx context.Context, key string, value []byte, o *PutOptions) (Entry, error) {
 	return put(ctx, v, key, value, o)
 }
 
-// PutAll stores all items in one transaction: all of them, or none. Of a key that occurs twice the later value counts. The
-// items are collected in memory first. maps.All makes items of a map.
+// PutAll stores all items in one transaction: all of them, or none. If a key occurs twice, the
+// later value counts. PutAll first collects all items in memory. maps.All makes items of a map.
 func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) error {
 	if err := v.writable(ctx); err != nil {
 		return fail("put", "", err)
@@ -80,14 +82,14 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 	return fail("put", "", v.change(ctx, func() error { return v.putAll(ctx, ops, values.lasts) }))
 }
 
-// copyOf is a copy that is never nil.
+// copyOf returns a copy that is never nil.
 func copyOf(value []byte) []byte {
-	c := make([]byte, len(value)) // append would clear the memory first
+	c := make([]byte, len(value)) // the compiler sees that copy overwrites all of it, and does not clear it
 	copy(c, value)
 	return c
 }
 
-// putAll stores a batch, in the cache if the values are for keeping.
+// putAll stores a batch, in the cache if the cache may keep the values.
 func (v *Vault) putAll(ctx context.Context, ops []engine.Op, lasts bool) error {
 	if lasts && v.cache.takes(0) {
 		pending := make([]writeback.Item, len(ops))
@@ -116,21 +118,22 @@ func put(ctx context.Context, s executor, key string, value []byte, o *PutOption
 	return publish(ctx, s, op)
 }
 
-// publish makes a value visible. Should only the flush that followed have failed, there is an entry beside the error.
+// publish makes a value visible. If only the flush that followed failed, it returns an entry and
+// the error.
 func publish(ctx context.Context, s executor, op engine.Op) (Entry, error) {
 	res, err := s.apply(ctx, op)
 	return entryOf(res.Entry), fail("put", op.Key, err)
 }
 
-// checked is a copy of o, never nil, that shares nothing with it, with SizeKnown settled; the error
-// is what is wrong with o or with key.
+// checked returns a deep copy of o, never nil, with SizeKnown set if Size is. It fails if o or key
+// is invalid.
 func (o *PutOptions) checked(key string) (*PutOptions, error) {
 	var c PutOptions
 	if o != nil {
 		c = *o
 	}
 	c.SizeKnown = c.SizeKnown || c.Size > 0
-	c.User = maps.Clone(c.User) // the caller may go on using its own
+	c.User = maps.Clone(c.User) // the caller may reuse its own
 	switch {
 	case c.Size < 0:
 		return nil, invalid("size %d is negative", c.Size)
@@ -151,14 +154,14 @@ func (o *PutOptions) condition() engine.Condition {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// metaOf is the metadata of a value that is in memory.
+// metaOf returns the metadata of a value in memory, checksum included.
 func (o *PutOptions) metaOf(key string, value []byte) engine.Meta {
 	m := o.meta(key, value)
 	m.Sum, m.HasSum = crc32.Checksum(value, castagnoli), true
 	return m
 }
 
-// newTag is a version tag: 64 random bits as 16 hexadecimal digits.
+// newTag returns a version tag: 64 random bits as 16 hexadecimal digits.
 func newTag() string {
 	var bits [8]byte
 	var digits [16]byte
@@ -167,11 +170,11 @@ func newTag() string {
 	return string(digits[:])
 }
 
-// sniffed is how much of a value tells its type, in bytes.
+// sniffed is the number of bytes from which the content type is guessed.
 const sniffed = 512
 
-// meta is the metadata of a value that begins with head, without its checksum. It shares User with
-// o, which checked has copied.
+// meta returns the metadata of a value that begins with head, without its checksum. It shares User
+// with o, which checked has copied.
 func (o *PutOptions) meta(key string, head []byte) engine.Meta {
 	m := engine.Meta{
 		Tag:         newTag(),

@@ -9,9 +9,11 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Reader reads one version of one value, that of the moment it was opened, whatever is written meanwhile.
+// Reader reads the version that a value had when the Reader was opened, whatever is written
+// meanwhile.
 //
-// ReadAt may be called by several goroutines at once; Read, Seek and WriteTo share one position. Close it when done.
+// ReadAt may be called by several goroutines at once; Read, Seek and WriteTo share one position.
+// Close it when done.
 type Reader struct {
 	ctx    context.Context
 	s      executor
@@ -29,8 +31,8 @@ var (
 
 var errReaderClosed error = &worded{"reader is closed", ErrClosed}
 
-// NewReader opens the value of key for reading in parts. A missing key is ErrNotFound. ctx bounds all reads, not only this
-// call.
+// NewReader opens the value of key for reading in parts. A missing key is ErrNotFound. ctx bounds
+// all reads of the Reader, not only this call.
 func (v *Vault) NewReader(ctx context.Context, key string) (*Reader, error) {
 	r, err := newReader(ctx, v, key)
 	return r, fail("open", key, err)
@@ -64,7 +66,7 @@ func (r *Reader) Entry() Entry { return entryOf(r.entry) }
 // Size is the length of the value in bytes.
 func (r *Reader) Size() int64 { return r.entry.Size }
 
-// Read fills p with what follows, as io.Reader does.
+// Read fills p with the next bytes, as io.Reader does.
 func (r *Reader) Read(p []byte) (int, error) {
 	if r.closed.Load() {
 		return 0, r.fail(errReaderClosed)
@@ -83,7 +85,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, r.fail(err)
 }
 
-// atEnd is io.EOF, unless reading has become impossible altogether.
+// atEnd returns io.EOF, or the error that every read would return.
 func (r *Reader) atEnd() error {
 	if err := r.s.do(r.ctx, func(engine.Reader) error { return nil }); err != nil {
 		return r.fail(err)
@@ -91,7 +93,7 @@ func (r *Reader) atEnd() error {
 	return io.EOF
 }
 
-// ReadAt fills p from offset off on, as io.ReaderAt does.
+// ReadAt fills p with the bytes from offset off on, as io.ReaderAt does.
 func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	switch {
 	case off < 0:
@@ -130,7 +132,8 @@ func (r *Reader) readAt(p []byte, off int64) (n int, err error) {
 	return n, err
 }
 
-// Seek sets where Read goes on, as io.Seeker does. A position beyond the end is no error; a Read there is io.EOF.
+// Seek sets the position of the next Read, as io.Seeker does. A position beyond the end is no
+// error; a Read there returns io.EOF.
 func (r *Reader) Seek(offset int64, whence int) (int64, error) {
 	if r.closed.Load() {
 		return 0, r.fail(errReaderClosed)
@@ -153,7 +156,8 @@ func (r *Reader) Seek(offset int64, whence int) (int64, error) {
 	return pos, nil
 }
 
-// WriteTo writes what follows to w, one chunk in memory at a time. A failing w is an *IOError.
+// WriteTo writes the rest of the value to w, and holds one chunk in memory. If w fails, the error
+// is an *IOError.
 func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	n, err := r.writeTo(w)
 	return n, r.fail(err)
@@ -195,7 +199,7 @@ func (r *Reader) Close() error {
 
 func (r *Reader) fail(err error) error { return fail("read", r.entry.Key, err) }
 
-// pendingBlob is a value that the cache holds. Such values are never changed.
+// pendingBlob is a value in the cache. The cache never changes its values.
 type pendingBlob struct {
 	entry engine.Entry
 	value []byte

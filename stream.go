@@ -8,19 +8,21 @@ import (
 	"path/filepath"
 )
 
-// PutReader stores what r gives until io.EOF. Readers see the old value until all of the new one is there; if r fails, if the
-// size is not the one that the options name, or if ctx ends, the old value stays. A failing r is an *IOError.
+// PutReader stores the bytes of r up to io.EOF. Readers see the old value until the new one is
+// complete. If r fails, if the size differs from that in the options, or if ctx ends, the old value
+// stays. If r fails, the error is an *IOError.
 //
-// One chunk is in memory at a time, and other writers are held up for no longer than a chunk takes to write, however slow r
-// is. A value of no more than one chunk is stored as Put would.
+// PutReader holds one chunk in memory. Other writers wait no longer than it takes to write a chunk,
+// however slow r is. A value of no more than one chunk is stored as by Put.
 func (v *Vault) PutReader(ctx context.Context, key string, r io.Reader, o *PutOptions) (Entry, error) {
 	return putReader(ctx, v, key, r, o)
 }
 
-// PutFile stores the regular file at path under key, as PutReader does. Its size, its modification
-// time (or the nearest that FitModTime finds) and its extension count unless the options, or the
-// key's extension, say otherwise. A file that grows or shrinks while it is read is an error; one of
-// size 0, as in /proc, is read to its end. A failure to read it is an *IOError.
+// PutFile stores the regular file at path under key, as PutReader does. It takes the size, the
+// modification time (or the nearest that FitModTime finds) and the content type from the file,
+// unless the options, or for the type the key's extension, say otherwise. A file that grows or
+// shrinks meanwhile is an error; one of size 0, as in /proc, is read to its end. If reading fails,
+// the error is an *IOError.
 func (v *Vault) PutFile(ctx context.Context, key, path string, o *PutOptions) (Entry, error) {
 	entry, err := putFile(ctx, v, key, path, o)
 	return entry, fail("put", key, err)
@@ -31,7 +33,7 @@ func putFile(ctx context.Context, s executor, key, path string, o *PutOptions) (
 	if err != nil {
 		return Entry{}, err
 	}
-	// Asked before opening, because opening a pipe waits for its writer.
+	// Stat comes before Open, because opening a pipe waits for its writer.
 	if info, err := os.Stat(path); err != nil {
 		return Entry{}, &IOError{Op: "read source", Err: err}
 	} else if info.IsDir() {
@@ -73,11 +75,11 @@ func putReader(ctx context.Context, s executor, key string, r io.Reader, o *PutO
 	return w.Entry(), err
 }
 
-// maxEmptyReads is how many reads in a row may give neither bytes nor an error.
+// maxEmptyReads is the number of successive reads that may return neither bytes nor an error.
 const maxEmptyReads = 100
 
-// readMore reads from r into p once, or as often as it takes to get a byte or an error. A source that ends is io.EOF; every
-// other failure, io.ErrUnexpectedEOF among them, is an *IOError.
+// readMore reads from r into p until it gets a byte or an error. It returns io.EOF at the end of
+// the source. Every other failure, io.ErrUnexpectedEOF included, is an *IOError.
 func readMore(ctx context.Context, r io.Reader, p []byte) (int, error) {
 	for range maxEmptyReads {
 		if err := ctx.Err(); err != nil {

@@ -12,32 +12,35 @@ import (
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
-// Tx is a transaction: a snapshot of the vault plus its own changes. Its methods are those of Vault, and safe for concurrent
-// use, though one runs at a time. After Update or View has returned they fail with ErrTxDone, and so do readers, writers
-// and listings that came from them.
+// Tx is a transaction: a snapshot of the vault plus its own changes. Its methods are those of
+// Vault. They are safe for concurrent use, but run one at a time. After Update or View has returned
+// they fail with ErrTxDone, and so do the readers, writers and listings that they made.
 type Tx struct {
 	v       *Vault
 	tx      engine.Tx
-	pending writeback.Overlay // what was in the cache when a read-only transaction began
+	pending writeback.Overlay // the cache's entries when a read-only transaction began
 	writes  bool
 	done    atomic.Bool
-	// atomic is held by who changes arrays, and guards halfDone: why the transaction cannot be committed.
+	// atomic is held during a change of arrays. It guards halfDone, the error because of which the
+	// transaction cannot be committed.
 	atomic   sync.Mutex
 	halfDone error
 }
 
 var _ executor = (*Tx)(nil)
 
-// Update runs fn in a transaction that may write: all its changes become visible at once when fn returns nil, and none do if
-// fn fails or panics. fn runs once, and its error is returned as it is. Only one Update runs at a time; readers go on
-// undisturbed. What is pending in the cache is flushed first, and cached writers wait meanwhile.
+// Update runs fn in a transaction that may write. All its changes become visible at once when fn
+// returns nil, and none do if fn fails or panics. fn runs once, and Update returns its error
+// unchanged. One Update runs at a time; readers do not wait for it. Update flushes the cache first,
+// and cached writers wait until it ends.
 //
-// Use only the Tx inside fn. A method of the Vault that writes would wait for the transaction that is waiting for it, until
-// its context ends.
+// Inside fn use only the Tx. A method of the Vault that writes would wait for the transaction,
+// which waits for it, until its context ends.
 //
-// If a call of the transaction fails halfway, and fn goes on all the same, Update fails with ErrTxDone.
+// If a call in the transaction fails after it changed something, and fn continues nevertheless,
+// Update fails with ErrTxDone.
 //
-// An engine without transactions gives ErrUnsupported.
+// ErrUnsupported if the engine has no transactions.
 func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) error {
 	return failOwn("update", v.change(ctx, func() error {
 		t, ok := v.store.(engine.Transactor)
@@ -48,7 +51,7 @@ func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) error {
 	}))
 }
 
-// runUpdate runs fn in a transaction, and around, if it is not nil, with its commit.
+// runUpdate runs fn in a transaction, and commits it through around, if that is not nil.
 func (v *Vault) runUpdate(ctx context.Context, t engine.Transactor, fn func(*Tx) error, around func(commit func() error) error) error {
 	var begun engine.Tx
 	err := retry(ctx, &v.opt, func() (err error) {
@@ -59,7 +62,7 @@ func (v *Vault) runUpdate(ctx context.Context, t engine.Transactor, fn func(*Tx)
 		return err
 	}
 	tx := &Tx{v: v, tx: begun, writes: true}
-	defer tx.end() // rolls back, unless committed; when fn panics too
+	defer tx.end() // rolls back unless committed, also if fn panics
 	if err := fn(tx); err != nil {
 		return &ownError{err}
 	}
@@ -73,7 +76,7 @@ func (v *Vault) runUpdate(ctx context.Context, t engine.Transactor, fn func(*Tx)
 	return commit()
 }
 
-// whole refuses to commit half of a change.
+// whole returns an error if a change was made only in part.
 func (t *Tx) whole() error {
 	t.atomic.Lock()
 	defer t.atomic.Unlock()
@@ -83,10 +86,10 @@ func (t *Tx) whole() error {
 	return fmt.Errorf("%w: it was rolled back, since a call in it failed halfway: %w", ErrTxDone, t.halfDone)
 }
 
-// View runs fn on a snapshot of the vault, cached writes included, that nothing changes while fn runs. Writers go on
-// undisturbed; but a long View keeps the write-ahead log from being trimmed. fn's error is returned as it is.
+// View runs fn on a snapshot of the vault, cached writes included. Writers do not wait for it, but
+// a long View keeps the write-ahead log from being reset. View returns the error of fn unchanged.
 //
-// An engine without transactions gives ErrUnsupported.
+// ErrUnsupported if the engine has no transactions.
 func (v *Vault) View(ctx context.Context, fn func(*Tx) error) error {
 	return failOwn("view", v.view(ctx, func(tx *Tx) error {
 		if err := fn(tx); err != nil {
@@ -111,7 +114,7 @@ func (v *Vault) view(ctx context.Context, fn func(*Tx) error) error {
 	})
 }
 
-// snapshot begins a read-only transaction whose overlay fits it.
+// snapshot begins a read-only transaction with the overlay that matches it.
 func (v *Vault) snapshot(ctx context.Context, t engine.Transactor) (*Tx, error) {
 	tx := &Tx{v: v}
 	undo := func() {
@@ -136,13 +139,13 @@ func (v *Vault) snapshot(ctx context.Context, t engine.Transactor) (*Tx, error) 
 	return tx, err
 }
 
-// ownError is an error of the caller's function on its way through ours.
+// ownError marks an error of the caller's function, which is returned unchanged.
 type ownError struct{ err error }
 
 func (o *ownError) Error() string { return o.err.Error() }
 func (o *ownError) Unwrap() error { return o.err }
 
-// failOwn is fail that leaves the caller's own errors as they are.
+// failOwn is fail, but returns the caller's own errors unchanged.
 func failOwn(op string, err error) error {
 	if own, ok := err.(*ownError); ok {
 		return own.err
@@ -150,7 +153,7 @@ func failOwn(op string, err error) error {
 	return fail(op, "", err)
 }
 
-// end makes the Tx useless. A failing rollback is of no concern: nothing was committed.
+// end ends the Tx. A rollback that fails does not matter: nothing was committed.
 func (t *Tx) end() {
 	t.done.Store(true)
 	t.tx.Rollback()
@@ -264,8 +267,8 @@ func (t *Tx) Len(ctx context.Context) (int64, error) { return length(ctx, t) }
 // Count is Vault.Count in the transaction.
 func (t *Tx) Count(ctx context.Context, o *ListOptions) (int64, error) { return count(ctx, t, o) }
 
-// List is Vault.List in the transaction. All pages are of its one snapshot; of the transaction's own changes, a loop sees those
-// that were made before the page was read.
+// List is Vault.List in the transaction. All pages are of one snapshot. Of the transaction's own
+// changes a loop sees those made before the page was read.
 func (t *Tx) List(ctx context.Context, o *ListOptions) iter.Seq2[Entry, error] {
 	return list(ctx, t, o)
 }

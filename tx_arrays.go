@@ -7,10 +7,11 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Arrays returns the arrays beside the keys, for packages that keep columns in them: package column is the one to use. They are
-// part of the transaction, end with it, and are as safe for concurrent use as the Tx. Their errors are not *Error.
+// Arrays returns the arrays that the file has beside the keys. It is for packages that keep columns
+// in them; package column is the one to use. The arrays are part of the transaction, end with it,
+// and are as safe for concurrent use as the Tx. Their errors are not *Error.
 //
-// An engine without arrays gives ErrUnsupported.
+// ErrUnsupported if the engine has no arrays.
 func (t *Tx) Arrays() (engine.Arrays, error) {
 	if t.done.Load() {
 		return nil, fail("arrays", "", ErrTxDone)
@@ -22,17 +23,18 @@ func (t *Tx) Arrays() (engine.Arrays, error) {
 	return &txArrays{t: t, a: a}, nil
 }
 
-// txArrays attempts each call again while the database is busy, and ends with its transaction.
+// txArrays repeats each call while the database is busy, and ends with its transaction.
 type txArrays struct {
 	t *Tx
 	a engine.Arrays
-	// changed, if not nil, takes whether anything was changed.
+	// changed, if not nil, is set when anything has changed.
 	changed *bool
 }
 
-// Atomic runs fn, which reads or changes arrays by several calls, and no other such function of the transaction meanwhile. If fn fails
-// after it changed something, the transaction ends, as if it had been rolled back: what it would commit has half of a change in it.
-// A savepoint for each would cost as much as a small change itself.
+// Atomic runs fn, which reads or changes arrays by several calls; one such function of the
+// transaction runs at a time. If fn fails after it changed something, the transaction ends as if
+// rolled back, because it would commit half of a change. A savepoint for each fn would cost as much
+// as a small change itself.
 func (x *txArrays) Atomic(fn func(engine.Arrays) error) error {
 	if !x.t.writes {
 		return fn(x)
@@ -52,14 +54,14 @@ func (x *txArrays) Atomic(fn func(engine.Arrays) error) error {
 
 var errPanicked = errors.New("a panic")
 
-// Pending are the elements of the cache that come behind those of a column, in the order in which they do.
+// Pending returns the cached elements that follow those of a column, in order.
 func (x *txArrays) Pending(target string) []engine.Append { return x.t.pending.Appends(target) }
 
 func (x *txArrays) do(ctx context.Context, fn func() error) error {
 	return x.t.do(ctx, func(engine.Reader) error { return fn() })
 }
 
-// change is do for what changes something, unless it fails.
+// change is do for a call that changes something if it succeeds.
 func (x *txArrays) change(ctx context.Context, fn func() error) error {
 	err := x.do(ctx, fn)
 	if err == nil && x.changed != nil {
@@ -125,7 +127,7 @@ func (x *txArrays) ReadChunk(ctx context.Context, id, chunk, off int64, p []byte
 
 func (x *txArrays) WriteChunk(ctx context.Context, id, chunk, off int64, p []byte) error {
 	if x.changed != nil {
-		*x.changed = true // if it fails, perhaps in part
+		*x.changed = true // a call that fails may have written a part
 	}
 	return x.do(ctx, func() error { return x.a.WriteChunk(ctx, id, chunk, off, p) })
 }
@@ -138,7 +140,8 @@ func (x *txArrays) TruncateChunks(ctx context.Context, id, n int64) error {
 	return x.change(ctx, func() error { return x.a.TruncateChunks(ctx, id, n) })
 }
 
-// ForeignArrays lists the arrays that other programs keep in a layout of their own, if the engine can tell.
+// ForeignArrays lists the arrays that other programs keep in a layout of their own, if the engine
+// can list them.
 func (x *txArrays) ForeignArrays(ctx context.Context) (list []engine.Array, err error) {
 	foreign, ok := x.a.(engine.ForeignArrays)
 	if !ok {

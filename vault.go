@@ -8,22 +8,22 @@ import (
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
-// Vault is an ordered set of keys with values of any size. A key is any bytes, from one up to
-// MaxKey. All methods are safe for concurrent use. Close it when done.
+// Vault is an ordered set of keys with values of any size. A key is 1 to MaxKey bytes of any kind.
+// All methods are safe for concurrent use. Close it when done.
 type Vault struct {
 	store    engine.Store
 	opt      Options
 	cache    *cache
 	inFlight inFlight
-	// closing lets one Close run at a time.
+	// closing makes calls of Close run one at a time.
 	closing chan struct{}
 }
 
 var _ executor = (*Vault)(nil)
 
-// New makes a vault of any engine. The vault owns the store from then on and closes it. Of the
-// options, those about files are ignored. What of the others cannot work is ErrInvalid, as in Open;
-// the store is still the caller's then.
+// New makes a vault of any engine. The vault owns the store and closes it. It ignores the options
+// about files. If another option makes no sense, New fails with ErrInvalid, as Open does, and the
+// caller still owns the store.
 func New(s engine.Store, o *Options) (*Vault, error) {
 	if err := o.check(); err != nil {
 		return nil, fail("new", "", err)
@@ -37,14 +37,13 @@ func newVault(s engine.Store, o Options) *Vault {
 	return v
 }
 
-// Close waits for running calls, writes what is pending in the cache, whether it is locked or not, and releases the file.
-// Calls that begin meanwhile fail with ErrClosed, and so does everything that came from the vault: readers, writers,
-// listings. Do not close a vault from inside Update, View or Options.OnError: Close would wait for its caller.
+// Close waits for running calls, flushes the cache, locked or not, and releases the file. Calls
+// that begin meanwhile fail with ErrClosed, and so do the vault's readers, writers and listings. Do
+// not close a vault from inside Update, View or Options.OnError: Close would wait for its caller.
 //
-// If the cache cannot be written, Close returns that error and the vault stays open, so that
-// nothing is lost: call Close again to try again, read what is there and keep it elsewhere, or call
-// DiscardCached to give up the entry that the *FlushError names. Closing a closed vault returns
-// nil.
+// If the flush fails, Close returns its error and the vault stays open, so that nothing is lost.
+// Call Close again, read the values and keep them elsewhere, or call DiscardCached to give up the
+// entry that the *FlushError names. Closing a closed vault returns nil.
 func (v *Vault) Close() error {
 	v.closing <- struct{}{}
 	defer func() { <-v.closing }()
@@ -97,7 +96,7 @@ func (v *Vault) count(ctx context.Context, r engine.Range) (n int64, err error) 
 	return n, err
 }
 
-// consistent runs read, which must not change anything, so that the overlay and the store are those of one moment.
+// consistent runs read, which must not change anything, with an overlay that matches the store.
 func (v *Vault) consistent(ctx context.Context, r engine.Range, read func(writeback.Overlay) error) error {
 	return v.during(func() error {
 		return v.cache.consistent(ctx, r, false, func(over writeback.Overlay) error {
@@ -117,7 +116,7 @@ func (v *Vault) stage(ctx context.Context, o engine.StageOptions) (st engine.Sta
 	return st, err
 }
 
-// apply takes plain puts and deletes to the cache, if it is on, and everything else to the store.
+// apply sends plain puts and deletes to the cache, if it is on, and everything else to the store.
 func (v *Vault) apply(ctx context.Context, op engine.Op) (res engine.Result, err error) {
 	err = v.change(ctx, func() error {
 		var cached bool
@@ -163,7 +162,7 @@ func (v *Vault) during(fn func() error) error {
 	return fn()
 }
 
-// writable fails if nothing can be written, so that a source is not read for nothing.
+// writable fails if the vault cannot be written to, before a caller reads its source.
 func (v *Vault) writable(ctx context.Context) error {
 	return v.change(ctx, func() error { return nil })
 }
@@ -181,7 +180,7 @@ func (v *Vault) change(ctx context.Context, fn func() error) error {
 	})
 }
 
-// write hands a batch to the store.
+// write applies a batch to the store.
 func (v *Vault) write(ctx context.Context, ops []engine.Op) (res []engine.Result, err error) {
 	err = retry(ctx, &v.opt, func() error {
 		res, err = v.store.Apply(ctx, ops)

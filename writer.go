@@ -8,8 +8,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Writer takes a value bit by bit. Nothing of it is visible until Close, which publishes the whole; Abort discards it. One
-// chunk is in memory at a time. A Writer is for one goroutine.
+// Writer takes a value piece by piece. Close publishes it; before that nothing of it is visible.
+// Abort discards it. A Writer holds one chunk in memory, and is for one goroutine.
 //
 //	w, err := v.NewWriter(ctx, "report.csv", nil)
 //	if err != nil {
@@ -33,8 +33,8 @@ type Writer struct {
 	size   int64
 	entry  Entry
 	done   bool
-	err    error // the first failure, or what calls after the end get
-	closed error // what Close returned, if it has published the value
+	err    error // the first failure, or the error of calls after the end
+	closed error // the result of Close, if it has published the value
 }
 
 var (
@@ -44,7 +44,8 @@ var (
 
 var errWriterClosed error = &worded{"writer is closed", ErrClosed}
 
-// NewWriter starts a value. ctx bounds all of the writing, not only this call. Conditions in the options are tested by Close.
+// NewWriter starts a value. ctx bounds all calls of the Writer, not only this one. Close checks the
+// conditions of the options.
 func (v *Vault) NewWriter(ctx context.Context, key string, o *PutOptions) (*Writer, error) {
 	w, err := newWriter(ctx, v, key, o)
 	return w, fail("put", key, err)
@@ -65,7 +66,8 @@ func newWriter(ctx context.Context, s executor, key string, o *PutOptions) (*Wri
 	return w, nil
 }
 
-// Write adds p to the value. After a failure the writer is of no more use, and Close returns that failure.
+// Write adds p to the value. After a failure every further call, Close included, returns the same
+// error.
 func (w *Writer) Write(p []byte) (n int, err error) {
 	if err := w.ready(); err != nil {
 		return 0, err
@@ -89,13 +91,14 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// ReadFrom adds what r gives until io.EOF, reading into the writer's own buffer. A failing r is an *IOError.
+// ReadFrom adds the bytes of r up to io.EOF, and reads into the writer's own buffer. If r fails,
+// the error is an *IOError.
 func (w *Writer) ReadFrom(r io.Reader) (total int64, err error) {
 	if err := w.ready(); err != nil {
 		return 0, err
 	}
 	for {
-		// Room for one byte more than a chunk: it tells whether this chunk is the last.
+		// One byte more than a chunk shows whether this chunk is the last.
 		n, err := readMore(w.ctx, r, w.room())
 		w.buf = w.buf[:len(w.buf)+n]
 		total += int64(n)
@@ -118,16 +121,17 @@ func (w *Writer) ReadFrom(r io.Reader) (total int64, err error) {
 	}
 }
 
-// smallest is the first size of the buffer, and pooled the one from which on buffers are used again.
+// smallest is the first size of the buffer. Buffers of pooled bytes or more come from a pool.
 const (
 	smallest = 32 << 10
 	pooled   = 256 << 10
 )
 
-// buffers holds buffers for chunks of the default size: making one takes as long as filling it.
+// buffers holds buffers for chunks of the default size: allocating one takes as long as filling it.
 var buffers = sync.Pool{New: func() any { return new([DefaultChunkSize + 1]byte) }}
 
-// room is the free part of the buffer, made larger if there is none: in steps, so that a small value takes little memory.
+// room returns the free part of the buffer. If there is none it enlarges the buffer, in steps, so
+// that a small value takes little memory.
 func (w *Writer) room() []byte {
 	if len(w.buf) == cap(w.buf) {
 		size := max(smallest, 2*cap(w.buf))
@@ -152,7 +156,7 @@ func (w *Writer) enlarge(size int) {
 	w.buf = larger
 }
 
-// grown counts n bytes that came in.
+// grown counts n bytes more, and fails if they exceed the size in the options.
 func (w *Writer) grown(n int) error {
 	w.size += int64(n)
 	if w.o.SizeKnown && w.size > w.o.Size {
@@ -183,7 +187,7 @@ func (w *Writer) emit() error {
 	return nil
 }
 
-// Close publishes the value: all of it, or on any error none. Closing again returns the same.
+// Close publishes the value: all of it, or none if it fails. Closing again returns the same result.
 func (w *Writer) Close() error {
 	if w.done {
 		if w.err == errWriterClosed {
@@ -206,7 +210,7 @@ func (w *Writer) Close() error {
 	return err
 }
 
-// publish stores what came in, with the rest of the buffer.
+// publish stores the value, the rest of the buffer included.
 func (w *Writer) publish() (Entry, error) {
 	if w.stage == nil {
 		op := engine.Op{Kind: engine.Put, Key: w.key, Value: w.buf, Meta: w.o.metaOf(w.key, w.buf), If: w.o.condition()}
@@ -230,10 +234,10 @@ func (w *Writer) Abort() {
 	}
 }
 
-// Entry describes what Close has stored; before that it is zero.
+// Entry describes the value that Close has stored; before that it is zero.
 func (w *Writer) Entry() Entry { return w.entry }
 
-// ready reports whether more can be written.
+// ready fails if the writer takes no more bytes.
 func (w *Writer) ready() error {
 	switch {
 	case w.err != nil:
@@ -244,7 +248,7 @@ func (w *Writer) ready() error {
 	return nil
 }
 
-// broken discards the value because of err, which every later call returns.
+// broken discards the value because of err, and makes every later call return err.
 func (w *Writer) broken(err error) error {
 	err = fail("put", w.key, err)
 	if w.err == nil {
@@ -254,7 +258,7 @@ func (w *Writer) broken(err error) error {
 	return err
 }
 
-// discard drops the stage. Its failure is of no concern: a store sweeps up stages that nobody ended.
+// discard drops the stage. A failure does not matter: the store collects abandoned stages.
 func (w *Writer) discard() {
 	if w.stage != nil {
 		w.stage.Abort()
