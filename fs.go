@@ -52,7 +52,7 @@ func pathError(op, name string, err error) error {
 	if e, ok := err.(*Error); ok {
 		err = e.Err
 	}
-	_, foreign := errors.AsType[*IOError](err) // an error of a copy's target, which is not at this path
+	_, foreign := errors.AsType[*IOError](err) // of a copy's target, which is not at this path
 	switch {
 	case foreign:
 	case errors.Is(err, ErrNotFound):

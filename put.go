@@ -84,7 +84,7 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 
 // copyOf returns a copy that is never nil.
 func copyOf(value []byte) []byte {
-	c := make([]byte, len(value)) // the compiler sees that copy overwrites all of it, and does not clear it
+	c := make([]byte, len(value)) // copy overwrites all of it, so the compiler does not clear it
 	copy(c, value)
 	return c
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 )
 
-// ContextErr is ctx.Err(). Where the context ended for a cause of its own, the text names it, but
-// the error does not match it: the cause can be the error of another call, as an errgroup makes
-// that of its first member, and would be taken for the answer of this one.
+// ContextErr returns ctx.Err(). If the context has a cause of its own, the text names it, but the
+// error does not match it. The cause can be the error of another call: an errgroup makes it that of
+// its first member. A caller would take it for the result of this call.
 func ContextErr(ctx context.Context) error {
 	err := ctx.Err()
 	if err == nil {
@@ -28,5 +28,5 @@ type contextError struct {
 func (e *contextError) Error() string { return e.text }
 func (e *contextError) Unwrap() error { return e.err }
 
-// Timeout says what os.IsTimeout asks, which looks at no error beneath.
+// Timeout is for os.IsTimeout, which does not unwrap.
 func (e *contextError) Timeout() bool { return errors.Is(e.err, context.DeadlineExceeded) }

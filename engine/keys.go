@@ -2,12 +2,12 @@ package engine
 
 import "fmt"
 
-// MaxKey is the longest key in bytes that a store takes. It bounds what a page of a listing holds.
+// MaxKey is the length in bytes of the longest key that can be stored. It bounds the memory of a
+// listing's page.
 const MaxKey = 64 << 10
 
-// CheckKey returns an error that matches ErrInvalid for the empty key, which no store has. A key
-// above MaxKey is looked for like any other: another program may have stored it, and else it is not
-// found.
+// CheckKey returns an error that matches ErrInvalid for the empty key, which no store has. It
+// accepts a key above MaxKey, because another program may have stored one.
 func CheckKey(key string) error {
 	if key == "" {
 		return fmt.Errorf("key is empty: %w", ErrInvalid)
@@ -15,7 +15,7 @@ func CheckKey(key string) error {
 	return nil
 }
 
-// CheckNewKey is CheckKey for a key that a value is to be stored under: one above MaxKey is ErrTooLarge.
+// CheckNewKey is CheckKey for a key that the caller stores: one above MaxKey is ErrTooLarge.
 func CheckNewKey(key string) error {
 	if len(key) > MaxKey {
 		return fmt.Errorf("key of %d bytes, the limit is %d: %w", len(key), MaxKey, ErrTooLarge)
@@ -23,8 +23,8 @@ func CheckNewKey(key string) error {
 	return CheckKey(key)
 }
 
-// PrefixRange is the range of all keys that start with prefix. It ends at the prefix with its last byte below 0xFF
-// incremented, and has no end if there is no such byte.
+// PrefixRange returns the range of all keys that begin with prefix. Its End is prefix up to its
+// last byte below 0xFF, with that byte incremented, or empty if there is no such byte.
 func PrefixRange(prefix string) Range {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if c := prefix[i]; c < 0xFF {
@@ -34,7 +34,7 @@ func PrefixRange(prefix string) Range {
 	return Range{Start: prefix}
 }
 
-// Intersect is the keys that lie in both ranges. The result may be empty: see Empty.
+// Intersect returns the range of the keys in both ranges. It may be empty: see Empty.
 func (r Range) Intersect(o Range) Range {
 	out := Range{Start: max(r.Start, o.Start), End: r.End}
 	if out.End == "" || (o.End != "" && o.End < out.End) {
@@ -49,7 +49,7 @@ func (r Range) Empty() bool { return r.End != "" && r.Start >= r.End }
 // Contains reports whether key lies in r.
 func (r Range) Contains(key string) bool { return key >= r.Start && (r.End == "" || key < r.End) }
 
-// After is the part of r that a listing has yet to visit when last was the last key it saw.
+// After returns the part of r that remains for a listing whose last key was last.
 func (r Range) After(last string, reverse bool) Range {
 	if reverse {
 		if last == "" { // another program may have stored an empty key; nothing comes before it

@@ -2,30 +2,32 @@ package engine
 
 import "context"
 
-// Layout is how a value lies in a store.
+// Layout is the way in which a value is stored.
 type Layout uint8
 
 const (
-	// OneRow keeps a value whole, as other programs that read the file expect it.
+	// OneRow stores a value in one row, as other programs that read the file expect.
 	OneRow Layout = iota + 1
-	// Chunks keeps a value in pieces, as those above the store's limit for one row are.
+	// Chunks stores a value in several rows, as those above the store's limit for one row.
 	Chunks
 )
 
-// Relayout is one value that Layouter.Relayout came to.
+// Relayout is one value that Layouter.Relayout has visited.
 type Relayout struct {
 	Key  string
 	Size int64
-	// Err is why the value stays as it is: ErrTooLarge if no row holds it, ErrCorrupt if it is damaged, ErrUnsupported if its bytes
-	// would be taken for something else in one row. Nil: it was moved.
+	// Err is nil if the value was moved, and otherwise the reason why not: ErrTooLarge if no row
+	// holds it, ErrCorrupt if it is damaged, ErrUnsupported if its bytes would mean something else
+	// in one row.
 	Err error
 }
 
 // Layouter is a store with two layouts.
 type Layouter interface {
-	// Relayout moves values to a layout: for OneRow all that are in chunks, for Chunks those above the store's limit for one row. Each
-	// is moved in a change of its own, which keeps its tag, its checksum and all other metadata, and between which writers get
-	// their turn. A call that was broken off is taken up by the next. report, if not nil, is told of each value, moved or
-	// not. The error says that the call itself could not go on.
+	// Relayout moves values to a layout: to OneRow all values in chunks, to Chunks all values above
+	// the store's limit for one row. It moves each value in a transaction of its own, and keeps its
+	// tag, checksum and other metadata. Writers get their turn between two values. A call after an
+	// interrupted one continues its work. report, if not nil, is called with each value, moved or
+	// not. An error means that the call could not continue.
 	Relayout(ctx context.Context, to Layout, report func(Relayout)) error
 }

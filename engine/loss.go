@@ -2,13 +2,14 @@ package engine
 
 import "fmt"
 
-// Loss is something that a salvage could not bring over, or could bring over only with a doubt.
+// Loss is something that a salvage could not copy, or copied with a doubt.
 type Loss struct {
-	// Table is the table it belongs to; Key or Column names it if the name could be read.
+	// Table is the table that it belongs to. Key or Column names it if the name could be read.
 	Table  string
 	Key    string
 	Column string
-	// Copied says that it is in the new vault all the same, and Err what is doubtful about it, or missing from it.
+	// Copied reports that it is in the new vault nevertheless. Err then says what is doubtful about
+	// it, or missing from it.
 	Copied bool
 	// Err says what is damaged.
 	Err error

@@ -6,12 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// Meta is kept beside a value. The zero Meta says that nothing is known, as for a value that another program wrote.
+// Meta is the metadata of a value. The zero Meta means that nothing is known, as for a value of
+// another program.
 type Meta struct {
-	// Tag names this version of the value and no other of the same key; 16 lower-case hexadecimal digits when the vault
-	// made it. A store that assigns its own tags ignores the one it is given. Empty: not known.
+	// Tag identifies this version of the value among all of the same key. A tag of the vault is 16
+	// lower-case hexadecimal digits. A store that assigns its own tags ignores this one. Empty if
+	// not known.
 	Tag string
-	// ModTime is when the value was written, in a year from 1678 to 2261; zero if not known.
+	// ModTime is the modification time, in a year from 1678 to 2261; zero if not known.
 	ModTime time.Time
 	// ContentType is a MIME type, or empty.
 	ContentType string
@@ -22,7 +24,7 @@ type Meta struct {
 	User map[string]string
 }
 
-// Check returns an error that matches ErrInvalid if there is something in m that no store has to keep.
+// Check returns an error that matches ErrInvalid if m has something that a store need not support.
 func (m *Meta) Check() error {
 	if y := m.ModTime.UTC().Year(); !m.ModTime.IsZero() && (y < 1678 || y > 2261) {
 		return fmt.Errorf("modification time %v: want a year from 1678 to 2261: %w", m.ModTime, ErrInvalid)

@@ -7,10 +7,10 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// runs are appends by target. Copies share what they have in common.
+// runs are appends by target. Copies share their nodes.
 type runs = btree.Map[string, engine.Append]
 
-// Append adds elements behind those of the same target that are pending.
+// Append adds elements after the pending ones of the same target.
 func (c *Cache) Append(a engine.Append, added time.Time) {
 	if c.Pending() == 0 || added.Before(c.oldest) {
 		c.oldest = added
@@ -26,7 +26,8 @@ func join(to *runs, a engine.Append) {
 	to.Set(a.Target(), a)
 }
 
-// Waiting are the elements of target that are being flushed, and those that wait to be; nil if there are none.
+// Waiting returns the elements of target that are being flushed, and those that are pending; nil if
+// there are none.
 func (c *Cache) Waiting(target string) (flushing, waiting engine.Append) {
 	flushing, _ = c.sending.Get(target)
 	waiting, _ = c.appends.Get(target)
@@ -48,7 +49,7 @@ func (c *Cache) columns() int {
 	return n
 }
 
-// unsend puts what was being flushed before what became pending since.
+// unsend makes the elements that were being flushed pending again, before those that came later.
 func (c *Cache) unsend() {
 	c.appends.Scan(func(_ string, a engine.Append) bool {
 		join(&c.sending, a)
@@ -57,7 +58,7 @@ func (c *Cache) unsend() {
 	c.appends = c.sending
 }
 
-// Appends are the elements behind those that the engine has for target, in order.
+// Appends returns the elements that follow those in the engine for target, in order.
 func (o Overlay) Appends(target string) []engine.Append {
 	var list []engine.Append
 	for _, r := range []*runs{o.sending, o.appends} {

@@ -1,5 +1,5 @@
-// Package writeback holds the writes that a vault has accepted and not yet handed to its engine, and lays them over
-// what the engine lists. It is data only: it does no I/O and takes no locks.
+// Package writeback holds the writes that a vault has accepted and not yet applied to its engine,
+// and merges them into listings of the engine. It is pure data: it does no I/O and takes no locks.
 package writeback
 
 import (
@@ -9,13 +9,14 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// Entry is a pending put, or a pending delete (a tombstone) if Deleted. The cache keeps Value as it is given: nobody may
-// change it afterwards.
+// Entry is a pending put, or a pending delete (a tombstone) if Deleted. The cache keeps Value
+// without a copy: the caller must not change it.
 type Entry struct {
 	Value   []byte
 	Meta    engine.Meta
 	Deleted bool
-	// Added is when the key came to differ from the store: an entry that replaces another takes over the earlier time.
+	// Added is the time since which the key differs from the store: an entry that replaces another
+	// keeps the earlier time.
 	Added time.Time
 }
 
@@ -25,32 +26,34 @@ type Item struct {
 	Entry
 }
 
-// tree is an ordered map whose copies share what they have in common, so that an Overlay costs next to nothing.
+// tree is an ordered map whose copies share their nodes, so that an Overlay costs next to nothing.
 type tree = btree.Map[string, *Entry]
 
-// Cache is a set of pending writes, of which one part may be on its way to the engine. The zero value is empty and ready.
-// The caller serialises all calls; an Overlay taken from it needs no lock.
+// Cache is a set of pending writes, some of which may be in a running flush. The zero value is
+// empty and ready. The caller serializes all calls; an Overlay needs no lock.
 type Cache struct {
-	// view is what a reader sees: pending over flushing. While nothing is flushed, it is what is pending.
+	// view is what a reader sees: the pending entries, and those being flushed that no pending one
+	// replaces. While no flush runs, it has the pending entries alone.
 	view tree
-	// fresh is what became pending since BeginFlush; empty while nothing is flushed.
+	// fresh has the entries that became pending since BeginFlush; empty while no flush runs.
 	fresh    tree
 	flushing bool
-	// appends are the elements that are pending, and sending those that are being flushed.
+	// appends has the pending elements, and sending those that are being flushed.
 	appends, sending runs
 	gen              uint64
 
-	oldest      time.Time // earliest Added that is pending
-	oldestFlush time.Time // earliest Added that is being flushed
-	bytes       int64     // of what is pending
-	flushBytes  int64     // of what is being flushed
-	hiddenBytes int64     // that part of flushBytes which newer pending entries replace
+	oldest      time.Time // earliest Added of the pending entries
+	oldestFlush time.Time // earliest Added of those being flushed
+	bytes       int64     // of the pending entries
+	flushBytes  int64     // of those being flushed
+	hiddenBytes int64     // the part of flushBytes that newer pending entries replace
 }
 
-// Size is what an entry counts: the bytes of its key and of its value. A tombstone is its key.
+// Size returns the size of an entry: that of its key and its value. A tombstone has that of its
+// key.
 func Size(key string, valueLen int) int64 { return int64(len(key)) + int64(valueLen) }
 
-// pending is the tree that new entries go to.
+// pending returns the tree for new entries.
 func (c *Cache) pending() *tree {
 	if c.flushing {
 		return &c.fresh
@@ -84,7 +87,7 @@ func (c *Cache) Put(key string, e Entry) {
 	}
 }
 
-// Lookup finds the newest entry of key, whether pending or being flushed. A tombstone is found too.
+// Lookup returns the newest entry of key, pending or being flushed. It may be a tombstone.
 func (c *Cache) Lookup(key string) (Entry, bool) {
 	if e, ok := c.view.Get(key); ok {
 		return *e, true
@@ -92,15 +95,17 @@ func (c *Cache) Lookup(key string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Bytes is the size of all entries, pending and being flushed; an entry and the newer one that will replace it count both.
+// Bytes returns the size of all entries, pending and being flushed. An entry that is being flushed
+// and the newer one that replaces it both count.
 func (c *Cache) Bytes() int64 { return c.bytes + c.flushBytes }
 
-// SizeWith is what Bytes would be after a Put of key with a value of valueLen bytes.
+// SizeWith returns what Bytes would return after a Put of key with a value of valueLen bytes.
 func (c *Cache) SizeWith(key string, valueLen int) int64 {
 	return c.Bytes() + c.growth(key, valueLen)
 }
 
-// SizeWithAll is what Bytes would be after a Put of each key with a value of so many bytes.
+// SizeWithAll returns what Bytes would return after a Put of each key with a value of the given
+// length.
 func (c *Cache) SizeWithAll(items map[string]int) int64 {
 	n := c.Bytes()
 	for key, valueLen := range items {
@@ -117,13 +122,14 @@ func (c *Cache) growth(key string, valueLen int) int64 {
 	return n
 }
 
-// Len is the number of different keys and columns, pending or being flushed.
+// Len returns the number of different keys and columns, pending or being flushed.
 func (c *Cache) Len() int { return c.view.Len() + c.columns() }
 
-// Pending is the number of keys and columns that the next flush would write.
+// Pending returns the number of keys and columns that the next flush would write.
 func (c *Cache) Pending() int { return c.pending().Len() + c.appends.Len() }
 
-// Oldest is since when something has been pending without a break, and false if nothing is.
+// Oldest returns the time since which entries have been pending without a break, and false if none
+// is.
 func (c *Cache) Oldest() (time.Time, bool) {
 	if c.Pending() == 0 {
 		return time.Time{}, false

@@ -6,8 +6,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Discard drops the pending entry of key, and reports whether there was one. It panics if a flush
-// is under way, which may have written the entry.
+// Discard drops the pending entry of key, and reports whether there was one. It panics during a
+// flush, which may have written the entry.
 func (c *Cache) Discard(key string) bool {
 	c.mustNotFlush()
 	e, ok := c.view.Delete(key)
@@ -17,8 +17,9 @@ func (c *Cache) Discard(key string) bool {
 	return ok
 }
 
-// DiscardAppends drops the elements that are pending for a column, and reports whether there were
-// any. With them go those that share a group with them, and so on. It panics as Discard does.
+// DiscardAppends drops the pending elements of a column, and reports whether there were any. It
+// also drops all elements of their groups, and of the groups of those, and so on. It panics during
+// a flush.
 func (c *Cache) DiscardAppends(column string) (found bool) {
 	c.mustNotFlush()
 	groups := map[string]bool{}
@@ -40,7 +41,7 @@ func (c *Cache) DiscardAppends(column string) (found bool) {
 	return found
 }
 
-// discard drops elements that are pending, and notes what they are a part of.
+// discard drops pending elements, and adds their groups to groups.
 func (c *Cache) discard(a engine.Append, groups map[string]bool) {
 	c.appends.Delete(a.Target())
 	c.bytes -= a.Size()

@@ -6,25 +6,26 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Batch is what one flush writes.
+// Batch is the content of one flush.
 type Batch struct {
 	Items   []Item // sorted by key
 	Appends []engine.Append
 }
 
-// Len is the number of keys and columns.
+// Len returns the number of keys and columns.
 func (b *Batch) Len() int { return len(b.Items) + len(b.Appends) }
 
-// Gen changes at each BeginFlush that has something to write: a reader that finds it unchanged knows that nothing newer
-// than its Overlay has reached the engine meanwhile.
+// Gen returns a number that changes at each BeginFlush with something to write. A reader that finds
+// it unchanged knows that the engine has nothing newer than its Overlay.
 func (c *Cache) Gen() uint64 { return c.gen }
 
-// Flushing reports whether a flush is under way.
+// Flushing reports whether a flush is running.
 func (c *Cache) Flushing() bool { return c.flushing }
 
-// BeginFlush starts a flush of all that is pending, and returns it. Until EndFlush it stays visible, and what is put from
-// now on belongs to the next flush. If nothing is pending it returns an empty batch and starts nothing. It panics
-// if a flush is under way already, because two at a time could reach the engine in the wrong order.
+// BeginFlush starts a flush of all pending entries, and returns them. They stay visible until
+// EndFlush; later entries belong to the next flush. If nothing is pending it returns an empty batch
+// and starts nothing. It panics during a flush, because two at a time could reach the engine in the
+// wrong order.
 func (c *Cache) BeginFlush() (b Batch) {
 	if c.flushing {
 		panic("writeback: BeginFlush while a flush is under way")
@@ -46,8 +47,8 @@ func (c *Cache) BeginFlush() (b Batch) {
 	return b
 }
 
-// EndFlush ends the flush, if one is under way. With ok its entries are dropped; otherwise they are pending again, save
-// those that have a newer entry by now.
+// EndFlush ends the running flush, if there is one. With ok its entries are dropped. Otherwise they
+// are pending again, except those that a newer entry replaces.
 func (c *Cache) EndFlush(ok bool) {
 	if !c.flushing {
 		return

@@ -2,12 +2,13 @@ package writeback
 
 import "github.com/kohakuvault/kvault/engine"
 
-// Merge lays o over page, the engine's answer to q. The overlay must have been taken before the page was read.
+// Merge merges o into page, the engine's result for q. The overlay must have been taken before the
+// page was read.
 //
-// Pending puts replace and add items, tombstones remove them, in the order of q. At most q.Limit items come back, and
-// with q.Values no more than q.MaxBytes of values beyond the first item's; values are the caller's own. If more, there
-// may be further items in next, to which q is to be narrowed for the next page: always less than q.Range, even when
-// tombstones left nothing of this page.
+// Pending puts replace and add items, tombstones remove them, in the order of q. Merge returns at
+// most q.Limit items, and with q.Values no more than q.MaxBytes of values, or one larger value. The
+// values are copies. If more, there may be further items in next, the range of the next page. It is
+// always less than q.Range, even if tombstones removed every item of this page.
 func (o Overlay) Merge(q engine.Query, page engine.Page) (items []engine.Item, next engine.Range, more bool) {
 	m := merger{q: q}
 	partial := page.More && len(page.Items) > 0
@@ -27,7 +28,7 @@ func (o Overlay) Merge(q engine.Query, page engine.Page) (items []engine.Item, n
 		m.last = page.Items[len(page.Items)-1].Key
 	}
 	if q.Reverse && m.last == "" {
-		return m.items, engine.Range{}, false // nothing is before it, and an empty End would mean no bound
+		return m.items, engine.Range{}, false // no key precedes it, and an empty End would mean no bound
 	}
 	if next = q.After(m.last, q.Reverse); next.Empty() {
 		return m.items, engine.Range{}, false
@@ -35,7 +36,7 @@ func (o Overlay) Merge(q engine.Query, page engine.Page) (items []engine.Item, n
 	return m.items, next, true
 }
 
-// covered is the part of q's range up to last, the last item of a page: what that page speaks for.
+// covered returns the part of q's range that a page covers whose last item is last.
 func covered(q engine.Query, last string) engine.Range {
 	if q.Reverse {
 		return q.Intersect(engine.Range{Start: last})
@@ -48,8 +49,8 @@ type merger struct {
 	q     engine.Query
 	items []engine.Item
 	bytes int64
-	last  string // the last key dealt with
-	full  bool   // an item did not fit any more
+	last  string // the last key merged
+	full  bool   // an item did not fit
 }
 
 func (m *merger) run(o Overlay, stored []engine.Item) {
@@ -83,7 +84,7 @@ func (m *merger) before(a, b string) bool {
 	return a < b
 }
 
-// add takes it into the page, unless the page is full.
+// add adds an item to the page, unless the page is full.
 func (m *merger) add(it engine.Item) bool {
 	n := int64(len(it.Value))
 	if len(m.items) > 0 && (len(m.items) >= m.q.Limit || m.q.MaxBytes > 0 && m.bytes+n > m.q.MaxBytes) {

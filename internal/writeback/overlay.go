@@ -6,16 +6,17 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Overlay is what the cache held within a range of keys at one moment. It never changes, so it is safe for concurrent
-// use without a lock. The zero value is empty.
+// Overlay is a snapshot of the cache within a range of keys. It never changes, so it is safe for
+// concurrent use without a lock. The zero value is empty.
 type Overlay struct {
 	entries *tree // nil if there are none
 	within  engine.Range
-	// sending and appends are those of the Cache; nil if there are none.
+	// sending and appends are copies of those of the Cache; nil if empty.
 	sending, appends *runs
 }
 
-// Overlay is the present state of the cache within r, newer entries before those being flushed. It takes constant time.
+// Overlay returns a snapshot of the cache within r, in which newer entries hide those being
+// flushed. It takes constant time.
 func (c *Cache) Overlay(r engine.Range) Overlay {
 	o := Overlay{within: r}
 	if c.view.Len() > 0 {
@@ -30,13 +31,13 @@ func (c *Cache) Overlay(r engine.Range) Overlay {
 	return o
 }
 
-// Within is the part of o that lies in r too.
+// Within returns the part of o that lies in r.
 func (o Overlay) Within(r engine.Range) Overlay {
 	o.within = o.within.Intersect(r)
 	return o
 }
 
-// Lookup finds the entry of key. A tombstone is found too.
+// Lookup returns the entry of key. It may be a tombstone.
 func (o Overlay) Lookup(key string) (Entry, bool) {
 	if o.entries == nil || !o.within.Contains(key) {
 		return Entry{}, false
@@ -47,7 +48,7 @@ func (o Overlay) Lookup(key string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Empty says that there are no entries.
+// Empty reports whether there are no entries.
 func (o Overlay) Empty() bool {
 	for range o.ascend() {
 		return false
@@ -55,7 +56,7 @@ func (o Overlay) Empty() bool {
 	return true
 }
 
-// Len is the number of entries. It visits them all.
+// Len returns the number of entries. It visits all of them.
 func (o Overlay) Len() int {
 	n := 0
 	for range o.ascend() {
@@ -64,7 +65,7 @@ func (o Overlay) Len() int {
 	return n
 }
 
-// Items are the entries in ascending order.
+// Items returns the entries in ascending order.
 func (o Overlay) Items() []Item {
 	var items []Item
 	for key, e := range o.ascend() {
