@@ -11,7 +11,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// sized are items of such lengths, one after the other in the same memory. Their bytes depend on seed.
+// sized are items of such lengths, one after the other in the same memory. Their bytes depend on
+// seed.
 func sized(seed byte, lengths ...int) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		var buf []byte
@@ -28,7 +29,8 @@ func valueOf(seed byte, i, n int) []byte {
 	return bytes.Repeat([]byte{seed, byte(i), byte(n), byte(n >> 8), 7}, n/5+1)[:n]
 }
 
-// batchLengths are more than fits into one piece of memory, with values that just fit and that do not.
+// batchLengths are more than fits into one piece of memory, with values that just fit and that do
+// not.
 var batchLengths = []int{0, 1, 300 << 10, 0, 64 << 10, 64<<10 + 1, 1<<20 - 1, 1, 1 << 20, 1<<20 + 1, 700 << 10, 400 << 10, 3, 2 << 20, 64<<10 - 1, 10}
 
 func wantSized(t *testing.T, v *kvault.Vault, seed byte, lengths ...int) {
@@ -105,7 +107,8 @@ func TestPutAllInTheCacheKeepsItsValues(t *testing.T) {
 	wantSums(t, v)
 }
 
-// A cache that is turned on while a batch is collected does not get it: its memory is the next one's.
+// A cache that is turned on while a batch is collected does not get it: its memory is the next
+// one's.
 func TestPutAllDuringEnableCache(t *testing.T) {
 	v := newFileVault(t)
 	err := v.PutAll(t.Context(), func(yield func(string, []byte) bool) {
@@ -129,7 +132,8 @@ func TestPutAllDuringEnableCache(t *testing.T) {
 	wantSums(t, v)
 }
 
-// BenchmarkPutAll stores batches of 16 values of 1 MiB over those of the batch before. The bytes of an operation are the memory that a batch has made.
+// BenchmarkPutAll stores batches of 16 values of 1 MiB over those of the batch before. The bytes of
+// an operation are the memory that a batch has made.
 func BenchmarkPutAll(b *testing.B) {
 	v, err := kvault.Open(b.Context(), filepath.Join(b.TempDir(), "vault.kv"), nil)
 	if err != nil {

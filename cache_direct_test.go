@@ -10,7 +10,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// direct are calls that write to the store themselves. Before each, a is pending; the function checks what it did.
+// direct are calls that write to the store themselves. Before each, a is pending; the function
+// checks what it did.
 var direct = map[string]func(t *testing.T, v *kvault.Vault) error{
 	"Pop": func(t *testing.T, v *kvault.Vault) error {
 		got, err := v.Pop(t.Context(), "a")

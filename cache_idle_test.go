@@ -224,7 +224,8 @@ func TestSettingsChangeTheBackground(t *testing.T) {
 		}
 		pass(4 * time.Second) // five since the write
 		f.wantStored(t, "a", "1")
-		// While a WithCache without a background runs, its settings count; afterwards the outer ones again.
+		// While a WithCache without a background runs, its settings count; afterwards the outer
+		// ones again.
 		if err := v.WithCache(t.Context(), &kvault.CacheOptions{NoFlushOnReturn: true}, func() error {
 			put(t, v, "b", "2")
 			pass(time.Hour)

@@ -11,7 +11,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// TestCacheChangesNoAnswer runs the same random calls with and without a cache, and compares with a map.
+// TestCacheChangesNoAnswer runs the same random calls with and without a cache, and compares with a
+// map.
 func TestCacheChangesNoAnswer(t *testing.T) {
 	for seed := range uint64(15) {
 		r := rand.New(rand.NewPCG(seed, 7))

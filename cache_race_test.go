@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// These tests bring about, one by one, the moments at which cache and store can be seen to disagree.
+// These tests bring about, one by one, the moments at which cache and store can be seen to
+// disagree.
 
 // once returns a hook that runs fn the first time call is made.
 func once(call string, fn func()) func(context.Context, string) error {
@@ -37,7 +38,8 @@ func values(t *testing.T, v *kvault.Vault) (got []string) {
 	return got
 }
 
-// A page was read after a flush had committed, but before the cache knew: with the old overlay it shows half a batch.
+// A page was read after a flush had committed, but before the cache knew: with the old overlay it
+// shows half a batch.
 func TestPageReadWhileAFlushCommits(t *testing.T) {
 	v, f := newFaultyVault(t, quick)
 	enable(t, v, 1000, 1000)
@@ -66,7 +68,8 @@ func TestPageReadWhileAFlushCommits(t *testing.T) {
 	}
 }
 
-// The overlay was taken while a transaction flushed the cache, and the page read when that transaction had committed.
+// The overlay was taken while a transaction flushed the cache, and the page read when that
+// transaction had committed.
 func TestPageReadWhileATransactionCommits(t *testing.T) {
 	v, f := newFaultyVault(t, quick)
 	enable(t, v, 1000, 1000)
@@ -159,7 +162,8 @@ func TestDeleteOvertakenByTheCache(t *testing.T) {
 	}
 }
 
-// A lock that is taken while a direct write waits for a running flush keeps that write from flushing.
+// A lock that is taken while a direct write waits for a running flush keeps that write from
+// flushing.
 func TestLockTakenWhileADirectWriteWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v, f := newFaultyVault(t, quick)

@@ -95,7 +95,8 @@ var (
 // pythonHeader is how every table of docs/python.md begins.
 const pythonHeader = "| Python | Go | Example |"
 
-// tableProblems says what is wrong with the tables of a text such as docs/python.md, and how many rows they have.
+// tableProblems says what is wrong with the tables of a text such as docs/python.md, and how many
+// rows they have.
 func tableProblems(text string, src source) (rows int, problems []string) {
 	for i, line := range strings.Split(text, "\n") {
 		if !strings.HasPrefix(line, "|") || line == pythonHeader || strings.HasPrefix(line, "| ---") {

@@ -13,8 +13,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/mem"
 )
 
-// faulty is the reference store with a hook in front of each call: it may block, or return an error in the call's place.
-// A few calls have a hook behind them too, whose error does not count.
+// faulty is the reference store with a hook in front of each call: it may block, or return an error
+// in the call's place. A few calls have a hook behind them too, whose error does not count.
 type faulty struct {
 	*mem.Store
 	mu     sync.Mutex

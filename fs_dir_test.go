@@ -97,7 +97,8 @@ func TestFSReadDirInParts(t *testing.T) {
 	}
 }
 
-// TestFSReadDirIsPaged: the first entries of a large folder must not cost reading all of it, nor what is in its folders.
+// TestFSReadDirIsPaged: the first entries of a large folder must not cost reading all of it, nor
+// what is in its folders.
 func TestFSReadDirIsPaged(t *testing.T) {
 	v, f := newFaultyVault(t, nil)
 	if err := v.PutAll(t.Context(), func(yield func(string, []byte) bool) {

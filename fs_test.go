@@ -73,7 +73,8 @@ func TestFSConformance(t *testing.T) {
 	}
 }
 
-// TestFSOddNames has names that fs.ValidPath takes and fstest does not, because no operating system has both.
+// TestFSOddNames has names that fs.ValidPath takes and fstest does not, because no operating system
+// has both.
 func TestFSOddNames(t *testing.T) {
 	v := newVault(t, nil)
 	keys := []string{"back\\slash", "c:", "nul\x00", "per%20cent", "tab\t"}

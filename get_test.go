@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// both runs a test on a vault whose keys are stored, and on one whose keys are pending in the cache.
+// both runs a test on a vault whose keys are stored, and on one whose keys are pending in the
+// cache.
 func both(t *testing.T, test func(t *testing.T, v *kvault.Vault, f *faulty)) {
 	t.Run("stored", func(t *testing.T) {
 		v, f := newFaultyVault(t, quick)

@@ -34,7 +34,8 @@ func model(keys []string, o kvault.ListOptions) []string {
 	return out
 }
 
-// TestListOptions compares listings with the model while keys are stored, pending, deleted and being flushed.
+// TestListOptions compares listings with the model while keys are stored, pending, deleted and
+// being flushed.
 func TestListOptions(t *testing.T) {
 	v, f := newFaultyVault(t, quick)
 	var keys []string
@@ -79,7 +80,8 @@ func TestListOptions(t *testing.T) {
 	t.Run("flushed", check)
 }
 
-// cacheSome replaces every second stored key, deletes every fourth, adds others, and returns the keys that are there now.
+// cacheSome replaces every second stored key, deletes every fourth, adds others, and returns the
+// keys that are there now.
 func cacheSome(t *testing.T, v *kvault.Vault, keys []string) (live []string) {
 	t.Helper()
 	for i, key := range keys {

@@ -296,7 +296,8 @@ func TestListFoldersHaveNothingButTheirKey(t *testing.T) {
 	}
 }
 
-// A page merges what the cache and what the store hold at one moment, even if everything is flushed in between.
+// A page merges what the cache and what the store hold at one moment, even if everything is flushed
+// in between.
 func TestPageIsOneMoment(t *testing.T) {
 	v, f := newFaultyVault(t, quick)
 	enable(t, v, 1<<20, 1<<20)

@@ -133,7 +133,8 @@ func TestPutOptionsAreChecked(t *testing.T) {
 	}
 }
 
-// What no flush could write must not be cached: it would keep everything else from being written too.
+// What no flush could write must not be cached: it would keep everything else from being written
+// too.
 func TestOddMetadataDoesNotBlockTheCache(t *testing.T) {
 	v := openFile(t, filepath.Join(t.TempDir(), "a.kv"), nil)
 	enable(t, v, 1000, 1000)

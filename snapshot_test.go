@@ -10,8 +10,9 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// With a rollback journal a flush cannot commit while a snapshot is open. A View that a flush overtook
-// must not keep its first snapshot open while it waits for that flush: both would wait for the busy timeout.
+// With a rollback journal a flush cannot commit while a snapshot is open. A View that a flush
+// overtook must not keep its first snapshot open while it waits for that flush: both would wait for
+// the busy timeout.
 func TestViewsBesideFlushesWithoutALog(t *testing.T) {
 	v, err := kvault.Open(t.Context(), filepath.Join(t.TempDir(), "v.kv"), &kvault.Options{DisableWAL: true, BusyTimeout: time.Hour})
 	if err != nil {

@@ -137,7 +137,8 @@ func TestStreamInvisibleUntilComplete(t *testing.T) {
 	if n := staged(t, f); n != 1 {
 		t.Errorf("%d stages while the stream runs", n)
 	}
-	// A slow reader does not hold the write lock: this put, and this transaction, would wait for ever.
+	// A slow reader does not hold the write lock: this put, and this transaction, would wait for
+	// ever.
 	put(t, v, "b", "other")
 	if err := v.Update(t.Context(), func(tx *kvault.Tx) error { return tx.Put(t.Context(), "c", nil) }); err != nil {
 		t.Error(err)

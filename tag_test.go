@@ -10,7 +10,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// A value that another program wrote has no tag to look up, but one to compute, by which it can be replaced safely.
+// A value that another program wrote has no tag to look up, but one to compute, by which it can be
+// replaced safely.
 func TestTagOfForeignValue(t *testing.T) {
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "v.kv")

@@ -189,7 +189,8 @@ func TestViewNeverShowsHalfABatch(t *testing.T) {
 	wg.Wait()
 }
 
-// The snapshot and the overlay must fit each other, even if everything moved between taking the one and the other.
+// The snapshot and the overlay must fit each other, even if everything moved between taking the one
+// and the other.
 func TestViewFitsTheOverlay(t *testing.T) {
 	v, f := newFaultyVault(t, quick)
 	enable(t, v, 1<<20, 1<<20)

@@ -90,7 +90,8 @@ func testArrayRollback(t *testing.T, s engine.Transactor) {
 	chunkHolds(t, x, a.ID, 0, []byte("kept"))
 }
 
-// Keys and arrays change in one transaction, in any order, and a batch that fails between takes nothing of the array with it.
+// Keys and arrays change in one transaction, in any order, and a batch that fails between takes
+// nothing of the array with it.
 func testArraysBesideKeys(t *testing.T, s engine.Transactor) {
 	ctx, x := t.Context(), beginArrays(t, s, true)
 	a := createArray(t, x, "a")

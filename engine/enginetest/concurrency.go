@@ -156,7 +156,8 @@ func testSwap(t *testing.T, s engine.Store) {
 	holds(t, s, "n", bytes.Repeat([]byte("x"), goroutines*each))
 }
 
-// appendByte makes the value of key longer by one, trying again as long as somebody else was faster.
+// appendByte makes the value of key longer by one, trying again as long as somebody else was
+// faster.
 func appendByte(ctx context.Context, s engine.Store, key string) error {
 	for {
 		e, err := s.Stat(ctx, key)

@@ -1,11 +1,12 @@
-// Package enginetest holds the tests that every implementation of engine.Store passes. An engine's own test calls Run:
+// Package enginetest holds the tests that every implementation of engine.Store passes. An engine's
+// own test calls Run:
 //
 //	func TestConformance(t *testing.T) {
 //		enginetest.Run(t, func(t *testing.T) engine.Store { return mem.New() })
 //	}
 //
-// and RunPersistent if what it stores outlives Close. What a store can do beyond engine.Store is tested if it says that
-// it can, by implementing the optional interfaces.
+// and RunPersistent if what it stores outlives Close. What a store can do beyond engine.Store is
+// tested if it says that it can, by implementing the optional interfaces.
 package enginetest
 
 import (
@@ -41,11 +42,12 @@ type transactorTest struct {
 	run  func(t *testing.T, s engine.Transactor)
 }
 
-// Exception is a promise of package engine that a store is known not to keep, and says so in its documentation.
+// Exception is a promise of package engine that a store is known not to keep, and says so in its
+// documentation.
 type Exception uint8
 
-// SnapshotsBlockWriters excepts a store whose open snapshots keep writers waiting, as SQLite's do without a write-ahead
-// log: what needs both at once is not tested.
+// SnapshotsBlockWriters excepts a store whose open snapshots keep writers waiting, as SQLite's do
+// without a write-ahead log: what needs both at once is not tested.
 const SnapshotsBlockWriters Exception = 1
 
 // Run tests the stores that open returns, each of which must be empty. Run closes them.

@@ -34,7 +34,8 @@ func entriesOf(t *testing.T, s engine.Store) map[string]engine.Entry {
 	return entries
 }
 
-// Whichever way values are moved, they stay what they are, with all that is known of them, and a second call finds nothing to do.
+// Whichever way values are moved, they stay what they are, with all that is known of them, and a
+// second call finds nothing to do.
 func testRelayout(t *testing.T, s engine.Store) {
 	l := s.(engine.Layouter)
 	want := fill(t, s)
@@ -59,7 +60,8 @@ func testRelayout(t *testing.T, s engine.Store) {
 	wantErr(t, "Relayout", l.Relayout(canceled(t), engine.Chunks, nil), context.Canceled)
 }
 
-// Values that are written, renamed and removed meanwhile are those that were written last, and open blobs keep theirs.
+// Values that are written, renamed and removed meanwhile are those that were written last, and open
+// blobs keep theirs.
 func testRelayoutWhileWriting(t *testing.T, s engine.Store) {
 	l := s.(engine.Layouter)
 	const keys = 20

@@ -8,8 +8,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// RunPersistent tests that what was stored is there after Close, and nothing else. open opens the store kept in dir,
-// which is empty at first; RunPersistent opens one at a time, and closes it.
+// RunPersistent tests that what was stored is there after Close, and nothing else. open opens the
+// store kept in dir, which is empty at first; RunPersistent opens one at a time, and closes it.
 func RunPersistent(t *testing.T, open func(t *testing.T, dir string) engine.Store) {
 	tests := []struct {
 		name string

@@ -114,7 +114,8 @@ func testSizes(t *testing.T, x target) {
 	}
 }
 
-// testLookalikes stores bytes that begin like the headers of the vault format: they are values like any other.
+// testLookalikes stores bytes that begin like the headers of the vault format: they are values like
+// any other.
 func testLookalikes(t *testing.T, x target) {
 	want := map[string][]byte{}
 	var ops []engine.Op

@@ -120,7 +120,8 @@ func testTxConcurrent(t *testing.T, s engine.Transactor) {
 	}
 }
 
-// testIncrements reads and writes one key in transactions of several goroutines: no update may be lost.
+// testIncrements reads and writes one key in transactions of several goroutines: no update may be
+// lost.
 func testIncrements(t *testing.T, s engine.Transactor) {
 	put(t, s, "n", "0")
 	const goroutines, each = 4, 25

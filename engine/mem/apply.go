@@ -101,7 +101,8 @@ func (b *batch) put(op *engine.Op, old *record, res *engine.Result) error {
 	return nil
 }
 
-// complete gives a value that came without a version one of its own, and cuts the caller's ties to its metadata.
+// complete gives a value that came without a version one of its own, and cuts the caller's ties to
+// its metadata.
 func complete(m *engine.Meta) {
 	m.HasSum = true
 	if m.Tag == "" {

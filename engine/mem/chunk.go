@@ -8,8 +8,8 @@ import (
 	"github.com/ncruces/wbt"
 )
 
-// chunk is one state of a chunk of an array. It is made of pages, so that a small write copies little; a page that is missing is all
-// zeros.
+// chunk is one state of a chunk of an array. It is made of pages, so that a small write copies
+// little; a page that is missing is all zeros.
 type chunk struct {
 	size, used int64
 	deleted    bool

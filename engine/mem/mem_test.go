@@ -68,7 +68,8 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// TestLargeStore: a hundred thousand single puts, deletes and counts must not take time that grows with the square.
+// TestLargeStore: a hundred thousand single puts, deletes and counts must not take time that grows
+// with the square.
 func TestLargeStore(t *testing.T) {
 	s, ctx := mem.New(), t.Context()
 	const n = 100_000

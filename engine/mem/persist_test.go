@@ -7,8 +7,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/enginetest"
 )
 
-// kept is a store that leaves its content to the next one of the same folder, so that the persistence tests have a
-// reference to pass too.
+// kept is a store that leaves its content to the next one of the same folder, so that the
+// persistence tests have a reference to pass too.
 type kept struct {
 	*Store
 	disk map[string]*state

@@ -26,8 +26,8 @@ type record struct {
 	data []byte
 }
 
-// Store is a store in memory. It implements engine.Transactor, engine.Checker and engine.Statser, and is safe for
-// concurrent use. Nothing of it outlives the process.
+// Store is a store in memory. It implements engine.Transactor, engine.Checker and engine.Statser,
+// and is safe for concurrent use. Nothing of it outlives the process.
 type Store struct {
 	reader
 	state  atomic.Pointer[state]

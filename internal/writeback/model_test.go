@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
-// world is an engine and a cache above it, once as they are and once as a plain map of what a reader should see.
+// world is an engine and a cache above it, once as they are and once as a plain map of what a
+// reader should see.
 type world struct {
 	rng    *rand.Rand
 	stored map[string]string
@@ -147,7 +148,8 @@ func (w *world) check(t *testing.T) {
 	}
 }
 
-// TestMergeModel lists a cache over an engine at random moments, with every kind of query, and compares with a map.
+// TestMergeModel lists a cache over an engine at random moments, with every kind of query, and
+// compares with a map.
 func TestMergeModel(t *testing.T) {
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
