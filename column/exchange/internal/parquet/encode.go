@@ -17,7 +17,7 @@ type encoding struct {
 	coded    bool // a dictionary may be worth it
 	// plain appends element i, which is not null.
 	plain func(dst []byte, a arrow.Array, i int) []byte
-	// all, if not nil, returns all elements of an array without nulls, little-endian.
+	// all, if not nil, returns all elements of an array, little-endian, and anything for nulls.
 	all func(a arrow.Array) []byte
 }
 
@@ -109,6 +109,33 @@ type levels struct {
 	reps, defs []uint32
 	plain      []byte
 	values     int // that are not null
+}
+
+// addFlat adds all elements of an array without lists.
+func (l *levels) addFlat(e *encoding, a arrow.Array, maxDef int) {
+	l.values = a.Len() - a.NullN()
+	var all []byte
+	if e.all != nil {
+		all = e.all(a)
+	}
+	if l.values == a.Len() && all != nil {
+		l.plain = append(l.plain, all...)
+	}
+	for i := range a.Len() {
+		if maxDef > 0 && a.IsNull(i) {
+			l.defs = append(l.defs, 0)
+			continue
+		}
+		if maxDef > 0 {
+			l.defs = append(l.defs, 1)
+		}
+		switch {
+		case all == nil:
+			l.plain = e.plain(l.plain, a, i)
+		case l.values < a.Len():
+			l.plain = append(l.plain, all[i*e.width:(i+1)*e.width]...)
+		}
+	}
 }
 
 // add adds element i of an array, or the elements of a list. def is the definition level of one that is not null.

@@ -138,9 +138,8 @@ func (c *columnWriter) begin() {
 func (c *columnWriter) writePage(a arrow.Array) error {
 	l := &c.p.levels
 	l.reps, l.defs, l.plain, l.values = l.reps[:0], l.defs[:0], l.plain[:0], 0
-	if c.e.all != nil && c.maxDef == 0 {
-		l.plain = append(l.plain, c.e.all(a)...)
-		l.values = a.Len()
+	if c.maxRep == 0 {
+		l.addFlat(c.e, a, c.maxDef)
 	} else {
 		def := uint32(c.maxDef - c.maxRep)
 		for i := range a.Len() {
