@@ -3,6 +3,7 @@ package exchange
 import (
 	"io"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
@@ -16,7 +17,8 @@ const (
 	pageRows      = 20_000
 )
 
-// parquetEncoder writes row groups column by column.
+// parquetEncoder writes row groups column by column. One goroutine reads the columns while another
+// encodes, compresses and writes their pages: each takes about half of the time.
 type parquetEncoder struct {
 	w        *parquet.Writer
 	sources  []source
@@ -47,16 +49,32 @@ func (p *parquetEncoder) write(most int64) (int64, error) {
 		rowBytes += s.bytes() / max(n, 1)
 	}
 	rows := min(most, rowGroupRows, int64(max(1, rowGroupBytes/max(rowBytes, 1))))
-	for i, s := range p.sources {
-		if err := p.writeColumn(s, p.builders[i], rows); err != nil {
-			return 0, err
-		}
+	pages, stopped := make(chan arrow.Array, 1), make(chan struct{})
+	var failure error
+	go func() {
+		defer close(stopped)
+		failure = p.encode(pages)
+	}()
+	err := p.read(rows, pages, stopped)
+	close(pages)
+	<-stopped
+	if failure != nil {
+		err = failure
 	}
-	return rows, nil
+	return rows, err
 }
 
-// writeColumn writes the next rows of a column.
-func (p *parquetEncoder) writeColumn(s source, b array.Builder, rows int64) error {
+// read reads the next rows of all columns, and sends them page by page, with nil behind each column.
+func (p *parquetEncoder) read(rows int64, pages chan<- arrow.Array, stopped <-chan struct{}) error {
+	for i, s := range p.sources {
+		if err := p.readColumn(s, p.builders[i], rows, pages, stopped); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *parquetEncoder) readColumn(s source, b array.Builder, rows int64, pages chan<- arrow.Array, stopped <-chan struct{}) error {
 	for rows > 0 {
 		n, err := s.ready(int(min(rows, pageRows)))
 		if err != nil {
@@ -64,16 +82,40 @@ func (p *parquetEncoder) writeColumn(s source, b array.Builder, rows int64) erro
 		}
 		n = int(min(rows, int64(n)))
 		s.build(b, n)
-		a := b.NewArray()
-		err = p.w.Write(a)
-		a.Release()
-		if err != nil {
-			return failed("export", s.name(), err)
+		select {
+		case pages <- b.NewArray():
+		case <-stopped:
+			return nil
 		}
 		s.skip(n)
 		rows -= int64(n)
 	}
-	return failed("export", s.name(), p.w.EndColumn())
+	select {
+	case pages <- nil:
+	case <-stopped:
+	}
+	return nil
+}
+
+// encode writes the pages of a row group, until there are no more or one could not be written.
+func (p *parquetEncoder) encode(pages <-chan arrow.Array) error {
+	column := 0
+	for a := range pages {
+		name := p.sources[column].name()
+		if a == nil {
+			if err := p.w.EndColumn(); err != nil {
+				return failed("export", name, err)
+			}
+			column++
+			continue
+		}
+		err := p.w.Write(a)
+		a.Release()
+		if err != nil {
+			return failed("export", name, err)
+		}
+	}
+	return nil
 }
 
 func (p *parquetEncoder) close() error {
