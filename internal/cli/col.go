@@ -40,7 +40,7 @@ these commands refuse it.`,
 	}
 	cmd.AddCommand(
 		a.colLsCommand(), a.colNewCommand(), a.colAppendCommand(), a.colShowCommand(), a.colStatsCommand(), a.colDescribeCommand(),
-		a.colExportCommand(), a.colRenameCommand(), a.colMigrateCommand(), a.colDropCommand(),
+		a.colExportCommand(), a.colRenameCommand(), a.colNullableCommand(), a.colMigrateCommand(), a.colDropCommand(),
 	)
 	return cmd
 }
