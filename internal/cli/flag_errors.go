@@ -19,10 +19,10 @@ func flagError(_ *cobra.Command, err error) error {
 		return fmt.Errorf("unknown flag: -%s", short.GetSpecifiedName())
 	}
 	if bare := (*pflag.ValueRequiredError)(nil); errors.As(err, &bare) {
-		return fmt.Errorf("--%s needs a value behind it", bare.GetFlag().Name)
+		return fmt.Errorf("--%s needs a value", bare.GetFlag().Name)
 	}
 	if bad := (*pflag.InvalidSyntaxError)(nil); errors.As(err, &bad) {
-		return fmt.Errorf("%q is no flag: flags begin with - or --", bad.GetSpecifiedFlag())
+		return fmt.Errorf("%q is not a flag: flags begin with - or --", bad.GetSpecifiedFlag())
 	}
 	return err
 }
@@ -33,7 +33,7 @@ func wrongValue(name, value string, takes pflag.Value, cause error) error {
 	case errors.Is(cause, strconv.ErrRange):
 		return fmt.Errorf("%s: %s is too large", name, value)
 	case strings.HasPrefix(typ, "uint"):
-		return fmt.Errorf("%s: %.100q is not a whole number from 0 on", name, value)
+		return fmt.Errorf("%s: %.100q is not a whole number of at least 0", name, value)
 	case strings.HasPrefix(typ, "int"):
 		return fmt.Errorf("%s: %.100q is not a whole number", name, value)
 	case typ == "bool":

@@ -18,8 +18,8 @@ func TestFlagErrors(t *testing.T) {
 		{[]string{"col", "show", "a", "--from", "1.5"}, `--from: "1.5" is not a whole number`},
 		{[]string{"col", "append", "a", "--format", "xls"}, `--format: "xls": must be one of `},
 		{[]string{"ls", "-Z"}, "unknown flag: -Z"},
-		{[]string{"ls", "--limit"}, "--limit needs a value behind it"},
-		{[]string{"ls", "--=x"}, `"--=x" is no flag`},
+		{[]string{"ls", "--limit"}, "--limit needs a value"},
+		{[]string{"ls", "--=x"}, `"--=x" is not a flag`},
 	} {
 		s := newSession(t)
 		o := s.run("", tt.args...)
