@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +21,8 @@ func (a *app) colShowCommand() *cobra.Command {
 		Long: `Print the elements of columns of one length, a row on a line with tabs between
 them, or with --json an object on each line. Elements of type bytes are base64;
 vectors, msgpack and cbor are JSON.
-On a terminal, characters that would control it are shown as "?".
+On a terminal there is a line with the names of the columns above the rows, and
+characters that would control it are shown as "?".
 
 ` + rowHelp + "\n\n" + colExitHelp(),
 		Example: `  kvault -f media.kv col show name size --head 10
@@ -45,7 +49,11 @@ On a terminal, characters that would control it are shown as "?".
 					return err
 				}
 				o.Prefix = prefix
-				_, err = exchange.Export(ctx, v, a.tamed(a.out, a.sys.Out), format, names, o)
+				out := a.tamed(a.out, a.sys.Out)
+				if format == exchange.Lines && a.terminal(a.sys.Out) {
+					out = &headedWriter{out, heading(names, prefix, o.Delimiter)}
+				}
+				_, err = exchange.Export(ctx, v, out, format, names, o)
 				return err
 			})
 		}),
@@ -53,6 +61,34 @@ On a terminal, characters that would control it are shown as "?".
 	text.register(cmd)
 	rows.register(cmd)
 	return cmd
+}
+
+// heading is the line with the names of columns, without the table that they are all of.
+func heading(names []string, prefix string, delimiter byte) string {
+	var b strings.Builder
+	for i, name := range names {
+		if i > 0 {
+			b.WriteByte(cmp.Or(delimiter, '\t'))
+		}
+		b.WriteString(strings.TrimPrefix(name, prefix))
+	}
+	return b.String() + "\n"
+}
+
+// headedWriter writes a heading before the first row, once there is one.
+type headedWriter struct {
+	io.Writer
+	heading string
+}
+
+func (w *headedWriter) Write(p []byte) (int, error) {
+	if w.heading != "" {
+		if _, err := io.WriteString(w.Writer, w.heading); err != nil {
+			return 0, err
+		}
+		w.heading = ""
+	}
+	return w.Writer.Write(p)
 }
 
 // columnNames accepts one name or more.

@@ -16,7 +16,7 @@ func TestColumnsOnATerminal(t *testing.T) {
 		t.Errorf("into a pipe: %q", o.out)
 	}
 	s.outTerm = true
-	if o := s.must("", "col", "show", "text"); o.out != "safe?[2J\u00bf\u00e9?\u00a0\n" {
+	if o := s.must("", "col", "show", "text"); o.out != "text\nsafe?[2J\u00bf\u00e9?\u00a0\n" {
 		t.Errorf("onto a terminal: %q", o.out)
 	}
 	if o := s.run("", "col", "export", "text", "--format", "arrow"); o.code != exitFailure || o.out != "" || !strings.Contains(o.err, `"-o -"`) {
