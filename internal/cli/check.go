@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -43,6 +47,12 @@ func (a *app) check(ctx context.Context, v *kvault.Vault) error {
 		},
 	})
 	b.finish()
+	if report.Complete && printing == nil {
+		var found error
+		if found, printing = a.checkColumns(ctx, v, report); found != nil {
+			err = cmp.Or(err, found)
+		}
+	}
 	switch {
 	case !report.Complete:
 		return err
@@ -63,6 +73,36 @@ func (a *app) check(ctx context.Context, v *kvault.Vault) error {
 		return &exitError{code: exitCorrupt, err: err, told: true}
 	}
 	return nil
+}
+
+// checkColumns prints what makes columns unreadable that the engine, which knows no columns, does
+// not see: parts that do not belong together. It counts them in the report.
+func (a *app) checkColumns(ctx context.Context, v *kvault.Vault, report *kvault.CheckReport) (found, failed error) {
+	list, err := column.List(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	for _, info := range list {
+		told := func(p kvault.Problem) bool { return p.Column == info.Name }
+		if info.Foreign || slices.ContainsFunc(report.First, told) {
+			continue
+		}
+		d, err := column.OpenAny(ctx, v, info.Name)
+		if err == nil {
+			_, err = d.Len(ctx)
+		}
+		switch {
+		case errors.Is(err, kvault.ErrCorrupt):
+			report.Problems++
+			found = cmp.Or(found, err)
+			if err := a.printProblem(kvault.Problem{Column: info.Name, Err: err}); err != nil {
+				return found, err
+			}
+		case err != nil && !errors.Is(err, kvault.ErrUnsupported) && !errors.Is(err, kvault.ErrNotFound):
+			return found, err
+		}
+	}
+	return found, nil
 }
 
 func (a *app) printProblem(p kvault.Problem) error {

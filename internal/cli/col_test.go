@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/kohakuvault/kvault"
 )
 
 func TestColumnsOnATerminal(t *testing.T) {
@@ -101,5 +104,38 @@ func TestStatisticsOnNarrowTerminals(t *testing.T) {
 	s.columns = 300
 	if out := s.must("", "col", "describe", "t/").out; out != wide {
 		t.Errorf("on a wide terminal:\n%s", out)
+	}
+}
+
+// check names a column whose validity is longer than its data, which the engine cannot know.
+func TestCheckOfLongValidity(t *testing.T) {
+	s := newSession(t)
+	s.must("1\n", "col", "append", "short", "--new", "short=i64")
+	s.must("1\n2\n3\n", "col", "append", "n", "--new", "n=i64:null")
+	v, err := kvault.Open(t.Context(), s.vault, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = v.Update(t.Context(), func(tx *kvault.Tx) error { // as another program would leave them
+		a, err := tx.Arrays()
+		if err != nil {
+			return err
+		}
+		for _, names := range [][2]string{{"n", "long"}, {"short", "n"}} {
+			arr, err := a.Array(t.Context(), names[0])
+			if err != nil {
+				return err
+			}
+			if err := a.RenameArray(t.Context(), arr.ID, names[1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, v.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if o := s.run("", "check"); o.code != exitCorrupt || !strings.Contains(o.out, "(column n)\t") || !strings.Contains(o.err, "1 problem") {
+		t.Errorf("%+v", o)
 	}
 }
