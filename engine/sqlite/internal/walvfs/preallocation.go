@@ -6,26 +6,21 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-const (
-	// stepBytes is the step in which a log is preallocated. It costs less to write in the large
-	// pieces in which Linux then keeps it in memory.
-	stepBytes = 32 << 10
-	// syncedStepBytes is the step where each commit is synced. A sync need not wait for the file
-	// system's own journal if the file kept its length.
-	syncedStepBytes = 256 << 10
-)
+// preallocateBytes is the step in which a log is preallocated.
+const preallocateBytes = 256 << 10
 
-// preallocation makes a log longer than its frames need. A small commit behind the end of the file
-// is written together with zeros up to the next multiple of a step, and later commits overwrite
-// them.
+// preallocation makes a log longer than its frames need, where commits are synced: a sync need not
+// wait for the file system's own journal if the file kept its length. A small commit behind the end
+// of the file is written together with zeros up to the next multiple of a step, and later commits
+// overwrite them.
 //
 // The zeros never overwrite frames. The connection that commits holds SQLite's lock for writing, and
 // only with that lock does a connection make the file longer or shorter, so the zeros lie behind
 // all frames. SQLite takes no zeros for a frame, whatever else a power cut leaves of the file: a
 // frame has the number of a page, which is not 0, and the log ends where one has not.
 type preallocation struct {
-	step, syncedStep int64
-	synced           bool // says that a commit was synced
+	step   int64 // 0 preallocates nothing
+	synced bool  // a commit was synced
 	// known is a lower bound of the file's length, as far as this connection saw. If another one has
 	// truncated the file since, the next commit is written without zeros.
 	known int64
@@ -63,11 +58,7 @@ func (a *preallocation) write(file vfs.File, frames []byte, off int64) ([]byte, 
 // length returns the length that the file is to have after a commit that ends at end, or end if the
 // file needs no more space.
 func (a *preallocation) length(file vfs.File, end int64) int64 {
-	step := a.step
-	if a.synced {
-		step = a.syncedStep
-	}
-	if step == 0 || end <= a.known {
+	if !a.synced || a.step == 0 || end <= a.known {
 		return end
 	}
 	size, err := file.Size() // another connection may have made it longer
@@ -78,5 +69,5 @@ func (a *preallocation) length(file vfs.File, end int64) int64 {
 		a.known = size
 		return end
 	}
-	return (end + step - 1) / step * step
+	return (end + a.step - 1) / a.step * a.step
 }

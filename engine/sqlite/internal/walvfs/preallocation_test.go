@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-const step, syncedStep = 4096, 3 * 4096
+const step = 4096
 
-// newGrowing is a log of one of several connections to r.
-func newGrowing(t *testing.T, r *recorder) log {
-	return log{t, &Log{File: r, state: new(syncState), space: preallocation{step: step, syncedStep: syncedStep}}, r}
+// newSynced is the log of one of several connections to r, which has synced a commit before.
+func newSynced(t *testing.T, r *recorder) log {
+	return log{t, &Log{File: r, state: new(syncState), space: preallocation{step: step, synced: true}}, r}
 }
 
 // commit writes frames from the one numbered first on as a commit.
@@ -53,24 +53,28 @@ func TestPreallocation(t *testing.T) {
 			l.commit(0, n+1)
 			l.commit(n+1, 1)
 		}, []string{"0+32", plain(0, 245), plain(245, 1), to(246, 33*step)}},
-		"synced": {func(l log) {
+		"not synced": {func(l log) { l.space.synced = false; l.commit(0, 1); l.commit(1, 1) }, []string{"0+32", plain(0, 1), plain(1, 1)}},
+		"synced for the first time": {func(l log) {
+			l.space.synced = false
 			l.commit(0, 1)
 			_ = l.Sync(0)
 			l.commit(1, 7)
 			l.commit(8, 1)
-		}, []string{"0+32", to(0, step), "sync", to(1, syncedStep), plain(8, 1)}},
+		}, []string{"0+32", plain(0, 1), "sync", to(1, 2*step), plain(8, 1)}},
 		"synced between commits": {func(l log) {
+			l.space.synced = false
 			l.commit(0, 1)
 			l.End()
 			_ = l.Sync(0)
 			l.commit(1, 7)
-		}, []string{"0+32", to(0, step), "sync", to(1, 2*step)}},
+		}, []string{"0+32", plain(0, 1), "sync", plain(1, 7)}},
 		"synced before its frames": {func(l log) {
+			l.space.synced = false
 			l.commit(0, 1)
 			l.Begin()
 			_ = l.Sync(0)
 			l.commit(1, 7)
-		}, []string{"0+32", to(0, step), "sync", to(1, 2*step)}},
+		}, []string{"0+32", plain(0, 1), "sync", plain(1, 7)}},
 		"cut off by this connection": {func(l log) {
 			l.commit(0, 1)
 			_ = l.Truncate(frameAt(1))
@@ -90,14 +94,14 @@ func TestPreallocation(t *testing.T) {
 		}, []string{"0+32", to(0, step), plain(1, 6), plain(2, 1), to(3, 2*step)}},
 		"made longer by another": {func(l log) {
 			l.commit(0, 1)
-			newGrowing(t, l.r).commit(1, 10)
+			newSynced(t, l.r).commit(1, 10)
 			l.commit(11, 2)
 			l.commit(13, 2)
 		}, []string{"0+32", to(0, step), to(1, 2*step), plain(11, 2), plain(13, 2)}},
 		"off": {func(l log) { l.space = preallocation{}; l.commit(0, 1); l.commit(1, 1) }, []string{"0+32", plain(0, 1), plain(1, 1)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newGrowing(t, &recorder{})
+			l := newSynced(t, &recorder{})
 			tt.do(l)
 			l.want(tt.want...)
 		})
@@ -111,7 +115,7 @@ func TestPreallocationAddsZerosAlone(t *testing.T) {
 		grown, bare := &recorder{}, &recorder{}
 		var with, without [3]log
 		for i := range with {
-			with[i], without[i] = newGrowing(t, grown), log{t, &Log{File: bare, state: new(syncState)}, bare}
+			with[i], without[i] = newSynced(t, grown), log{t, &Log{File: bare, state: new(syncState)}, bare}
 		}
 		at := 0
 		for range 40 {
@@ -142,7 +146,7 @@ func TestPreallocationAddsZerosAlone(t *testing.T) {
 				}
 			}
 			rest, found := bytes.CutPrefix(grown.data, bare.data)
-			if !found || len(rest) >= syncedStep || !bytes.Equal(rest, make([]byte, len(rest))) {
+			if !found || len(rest) >= step || !bytes.Equal(rest, make([]byte, len(rest))) {
 				t.Fatalf("seed %d: after %q the file of %d bytes is not the %d of frames and zeros", seed, grown.writes, len(grown.data), len(bare.data))
 			}
 		}
@@ -182,7 +186,7 @@ func (l *limited) Size() (int64, error) {
 func TestPreallocationOnFullDisk(t *testing.T) {
 	for _, strict := range []bool{true, false} {
 		full := diskFullError(&os.PathError{Op: "write", Path: "log", Err: syscall.ENOSPC})
-		l := newGrowing(t, &recorder{})
+		l := newSynced(t, &recorder{})
 		disk := &limited{recorder: l.r, limit: 1200, strict: strict, err: full}
 		l.File = disk
 		l.commit(0, 1)
@@ -209,7 +213,7 @@ func TestPreallocationOnFullDisk(t *testing.T) {
 
 // Where it cannot be told how long the file is, it does not grow.
 func TestPreallocationNeedsTheSize(t *testing.T) {
-	l := newGrowing(t, &recorder{})
+	l := newSynced(t, &recorder{})
 	disk := &limited{recorder: l.r, limit: 1 << 20, sizeErr: syscall.EIO}
 	l.File = disk
 	l.commit(0, 1)

@@ -25,18 +25,18 @@ func init() {
 // preallocated if commits are synced; with logs and journals that are repaired after a sync failed;
 // and without the logs of other files.
 func Coalesce(v vfs.VFSFilename) vfs.VFSFilename {
-	return CoalescePreallocating(v, stepBytes, syncedStepBytes)
+	return CoalescePreallocating(v, preallocateBytes)
 }
 
-// CoalescePreallocating is Coalesce with logs that are preallocated in steps of other lengths, 0 for
-// none: where commits are not synced, and where they are.
-func CoalescePreallocating(v vfs.VFSFilename, step, synced int64) vfs.VFSFilename {
-	return coalescingVFS{v, preallocation{step: step, syncedStep: synced}}
+// CoalescePreallocating is Coalesce with logs that are preallocated in steps of so many bytes, 0 for
+// none.
+func CoalescePreallocating(v vfs.VFSFilename, step int64) vfs.VFSFilename {
+	return coalescingVFS{v, step}
 }
 
 type coalescingVFS struct {
 	vfs.VFSFilename
-	space preallocation
+	step int64
 }
 
 func (v coalescingVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
@@ -53,7 +53,7 @@ func (v coalescingVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs
 	}
 	if database := name.DatabaseFile(); database != nil {
 		path := name.String()
-		log := &Log{File: f, database: database, path: path, space: v.space, state: syncStateOf(path)}
+		log := &Log{File: f, database: database, path: path, space: preallocation{step: v.step}, state: syncStateOf(path)}
 		logs.Store(database, log)
 		f = log
 	}
