@@ -42,7 +42,9 @@ type Log struct {
 	space                 preallocation
 }
 
-// logs are the open logs, by the file of their database.
+// logs are the open logs, by the file of their database. FCNTL_JOURNAL_POINTER finds a log only if
+// there is one: of a journal that is closed, or in memory, the SQLite library takes another word for
+// the handle of a file, and may panic. Asking for the journal mode first takes more than this map.
 var logs sync.Map
 
 // LogOf returns the open log of a database file, or nil if it has none.

@@ -262,3 +262,37 @@ func contentsOf(t *testing.T, dir string, db, log []byte) string {
 	defer c.Close()
 	return contents(t, c)
 }
+
+// A connection to a database without a log has its commits coalesced once another one has made the
+// log.
+func TestCommitReachesTheLogOfAnother(t *testing.T) {
+	c := &counting{VFSFilename: vfs.Find("os").(vfs.VFSFilename)}
+	vfs.Register("counting-other", walvfs.Coalesce(c))
+	defer vfs.Unregister("counting-other")
+	path := filepath.Join(t.TempDir(), "v.db")
+	var conns [2]*driver.Conn
+	for i := range conns {
+		conn, err := driver.Open(t.Context(), driver.Config{Path: path, Create: true, VFS: "counting-other"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conns[i] = conn
+	}
+	put := func(sql string) {
+		t.Helper()
+		if err := errors.Join(conns[0].Begin(true), conns[0].Exec(sql), conns[0].Commit()); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	put(`CREATE TABLE t(x)`)
+	if err := conns[1].Exec(`PRAGMA journal_mode=WAL`); err != nil {
+		t.Fatal(err)
+	}
+	put(`INSERT INTO t VALUES(1)`) // writes the header of the log, too
+	before := c.writes
+	put(`INSERT INTO t VALUES(zeroblob(20000))`)
+	if n := c.writes - before; n != 1 {
+		t.Errorf("a commit took %d writes of the log, want 1", n)
+	}
+}
