@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,7 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ncruces/go-sqlite3/vfs"
+
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/faultfs"
 )
 
@@ -62,6 +66,43 @@ func TestSyncOfLogFails(t *testing.T) {
 	wantKeys(t, cut(), 2)
 	apply(t, s, engine.Op{Kind: engine.Put, Key: "staged", Staged: sg})
 	wantKeys(t, cut(), 3)
+}
+
+// What another program commits behind a sync that failed here, of which it knows nothing, is durable
+// once this store has written again. A store that refused to write would leave the gap before it.
+func TestRepairCoversOtherPrograms(t *testing.T) {
+	path, name := filepath.Join(t.TempDir(), "v.kv"), t.Name()
+	disk := faultfs.NewDisk(name, nil, func(*faultfs.Still) {})
+	vfs.Register(name+"-other", disk) // SQLite on the same disk, without package walvfs
+	t.Cleanup(func() { faultfs.Drop(name); faultfs.Drop(name + "-other") })
+	s := openVault(t, path, &Options{OneRowLimit: 8000, Full: true, vfs: name})
+	other, err := driver.Open(t.Context(), driver.Config{Path: path, VFS: name + "-other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	sg, err := s.Stage(t.Context(), engine.StageOptions{ChunkSize: 3000, Size: -1})
+	for range 5 {
+		err = errors.Join(err, sg.WriteChunk(t.Context(), filled('c', 3000))) // not synced
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.FailSync(path + "-wal")
+	if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "refused", Value: filled('f', 2000)}}); err == nil {
+		t.Fatal("a sync that fails is not told")
+	}
+	if err := other.Exec(`PRAGMA fullfsync=1; PRAGMA synchronous=FULL; CREATE TABLE other(x)`); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, engine.Op{Kind: engine.Put, Key: "after", Value: filled('a', 2000)})
+	var left map[string][]byte
+	disk.Still(func(st *faultfs.Still) { left = st.Files(faultfs.Cut{}, rand.New(rand.NewPCG(1, 1))) })
+	after := openLeft(t, path, left)
+	wantKeys(t, after, 1)
+	if names, err := texts(after.writer.conn, `SELECT name FROM sqlite_schema WHERE name='other'`); err != nil || len(names) != 1 {
+		t.Errorf("what the other program committed is lost (%v)", err)
+	}
 }
 
 // A commit that was refused because its sync failed does not come back when the log is recovered.
