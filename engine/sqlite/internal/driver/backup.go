@@ -6,7 +6,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
-// Backup copies the whole database to the file at path in steps, each followed by a call of step, which may stop it.
+// Backup copies the whole database to the file at path in steps, each followed by a call of step,
+// which may stop it.
 func (c *Conn) Backup(path string, pages int, step func(remaining, total int) error) (err error) {
 	defer guard(c, &err)
 	if err := walvfs.CheckPath(path); err != nil {

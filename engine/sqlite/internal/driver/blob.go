@@ -6,7 +6,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Blob reads or writes one cell in place. Opening it for reading outside a transaction pins a snapshot until it is closed.
+// Blob reads or writes one cell in place. Opening it for reading outside a transaction pins a
+// snapshot until it is closed.
 type Blob struct {
 	b *sqlite3.Blob
 	c *Conn

@@ -20,11 +20,12 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
-// Narrow says that addresses have 32 bits. A connection's linear memory is so many addresses in a row, set aside when it opens.
+// Narrow says that addresses have 32 bits. A connection's linear memory is so many addresses in a
+// row, set aside when it opens.
 const Narrow = bits.UintSize == 32
 
-// maxMemory bounds one connection's linear memory. It holds the memory map too, so the driver's default of 256 MiB
-// would leave a 256 MiB map silently unmapped.
+// maxMemory bounds one connection's linear memory. It holds the memory map too, so the driver's
+// default of 256 MiB would leave a 256 MiB map silently unmapped.
 func maxMemory() int64 {
 	if Narrow { // all connections, and everything else, share 2 to 4 GiB
 		return 192 << 20
@@ -39,20 +40,25 @@ type Config struct {
 	Memory   bool
 	ReadOnly bool
 	Create   bool
-	// Immutable promises that nobody writes the file, so that it can be read where no log file may be made.
+	// Immutable promises that no program writes the file, so that it can be read where no log file
+	// may be made.
 	Immutable bool
-	// MaxMemory bounds the connection's memory, its memory map included; 0 means almost 4 GiB, or 192 MiB where addresses are Narrow.
+	// MaxMemory bounds the connection's memory, its memory map included; 0 means almost 4 GiB, or
+	// 192 MiB where addresses are Narrow.
 	MaxMemory int64
-	// Mapped prepares the connection for a memory map. The driver maps past the end of the file, where looking ends the
-	// process, and SQLite may look a few bytes past the last page: set mmap_size to no more than the file's size.
+	// Mapped prepares the connection for a memory map. The driver maps past the end of the file,
+	// where looking ends the process, and SQLite may look a few bytes past the last page: set
+	// mmap_size to no more than the file's size.
 	Mapped bool
-	// VFS names the file system layer; empty is that of package walvfs over the operating system. Tests
-	// set it.
+	// VFS names the file system layer; empty is that of package walvfs over the operating system.
+	// Tests set it.
 	VFS string
-	// Place is shared by the connections of a store; nil checks nothing. Watch is for those that write.
+	// Place is shared by the connections of a store; nil checks nothing. Watch is for those that
+	// write.
 	Place *walvfs.Place
 	Watch bool
-	// BusyTimeout is how long the connection waits for another process's locks from one SetContext to the next.
+	// BusyTimeout is how long the connection waits for another process's locks from one SetContext
+	// to the next.
 	BusyTimeout time.Duration
 }
 
@@ -61,7 +67,8 @@ type Conn struct {
 	c     *sqlite3.Conn
 	stmts map[string]*Stmt
 	vfs   string
-	// shared says that other connections may write the file, and leave their marks in the shared memory of its log.
+	// shared says that other connections may write the file, and leave their marks in the shared
+	// memory of its log.
 	shared bool
 	hold   hold
 	// schema is the version of the schema in the transaction schemaOf, which reads.
@@ -74,11 +81,13 @@ type Conn struct {
 	place  *walvfs.Place
 	watch  bool
 	writes bool
-	// checkpointed is the file under the present transaction, if it holds all of the snapshot and that was found out.
+	// checkpointed is the file under the present transaction, if it holds all of the snapshot and
+	// that was found out.
 	checkpointed *CheckpointedFile
 	// Of is the caller's: the state of an immutable file that the connection has read.
 	Of any
-	// waited is how long it has waited for locks, in nanoseconds, and patienceEnds what that may come to.
+	// waited is how long it has waited for locks, in nanoseconds, and patienceEnds what that may
+	// come to.
 	waited       *atomic.Int64
 	patienceEnds int64
 	busyTimeout  time.Duration
@@ -86,12 +95,14 @@ type Conn struct {
 	broken bool
 }
 
-// Open opens a connection with triggers, views and everything else that a foreign schema could run switched off.
+// Open opens a connection with triggers, views and everything else that a foreign schema could run
+// switched off.
 func Open(ctx context.Context, cfg Config) (_ *Conn, err error) {
 	most := cmp.Or(cfg.MaxMemory, maxMemory())
 	defer func() {
 		if KindOf(err) == OutOfMemory { // nothing of the file was looked at
-			err = &Error{Kind: IO, err: fmt.Errorf("no room for a connection of %d MiB; close other vaults and readers, or lower the size of the cache: %w", most>>20, err)}
+			err = &Error{Kind: IO, err: fmt.Errorf("no room for a connection of %d MiB; "+
+				"close other vaults and readers, or lower the size of the cache: %w", most>>20, err)}
 		}
 	}()
 	defer guard(nil, &err)
@@ -105,7 +116,10 @@ func Open(ctx context.Context, cfg Config) (_ *Conn, err error) {
 	if err != nil {
 		return nil, wrap(cfg.Place.Explain(wrap(err)))
 	}
-	c := &Conn{c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable, place: cfg.Place, watch: cfg.Watch, busyTimeout: cfg.BusyTimeout}
+	c := &Conn{
+		c: raw, stmts: make(map[string]*Stmt), vfs: cfg.VFS, shared: !cfg.Memory && !cfg.Immutable,
+		place: cfg.Place, watch: cfg.Watch, busyTimeout: cfg.BusyTimeout,
+	}
 	c.CountWaits(new(atomic.Int64))
 	if err = c.configure(cfg); err == nil {
 		err = wrap(c.place.Join(c.mainFile()))
@@ -146,7 +160,8 @@ func (c *Conn) configure(cfg Config) error {
 		sqlite3.DBCONFIG_ENABLE_VIEW:    false,
 		sqlite3.DBCONFIG_TRUSTED_SCHEMA: false,
 		sqlite3.DBCONFIG_DEFENSIVE:      true,
-		// Without this, statements are compiled anew for each value that is bound, since statistics might tell how many rows it finds.
+		// Without this, statements are compiled anew for each value that is bound, since statistics
+		// might tell how many rows it finds.
 		sqlite3.DBCONFIG_ENABLE_QPSG: true,
 	} {
 		if _, err := c.c.Config(op, on); err != nil {
@@ -181,7 +196,8 @@ func (c *Conn) LeaveLog() error {
 // Broken says that the connection must not be used again.
 func (c *Conn) Broken() bool { return c.broken }
 
-// Exec runs SQL that returns nothing. What it prepares is known to Close, which has to end it if it runs out of memory.
+// Exec runs SQL that returns nothing. What it prepares is known to Close, which has to end it if it
+// runs out of memory.
 func (c *Conn) Exec(sql string) (err error) {
 	defer guard(c, &err)
 	for err == nil && sql != "" {
@@ -236,7 +252,8 @@ func (c *Conn) Begin(write bool) error {
 	return c.run("BEGIN")
 }
 
-// TakeSnapshot makes a transaction that reads begin now: SQLite's own BEGIN waits for the first look at a table.
+// TakeSnapshot makes a transaction that reads begin now: SQLite's own BEGIN waits for the first
+// look at a table.
 func (c *Conn) TakeSnapshot() error {
 	s, err := c.Prepare(`SELECT 1 FROM sqlite_schema LIMIT 1`)
 	if err != nil {
@@ -288,8 +305,9 @@ func (c *Conn) Commit() error {
 	return nil
 }
 
-// settled runs a statement that is not interrupted once it has begun. SQLite looks whether it is to be interrupted when a transaction has
-// begun or ended already, and would say that it has not. Waiting for somebody's lock ends with the context all the same.
+// settled runs a statement that is not interrupted once it has begun. SQLite looks whether it is to
+// be interrupted when a transaction has begun or ended already, and would say that it has not.
+// Waiting for a lock of another connection ends with the context all the same.
 func (c *Conn) settled(sql string) error {
 	ctx := c.c.SetInterrupt(context.Background())
 	defer c.c.SetInterrupt(ctx)
@@ -327,7 +345,8 @@ func (c *Conn) run(sql string) error {
 // InTransaction says whether a transaction is open.
 func (c *Conn) InTransaction() bool { return !c.c.GetAutocommit() }
 
-// Changes is the number of rows that the last statement changed; TotalChanges counts since the connection opened.
+// Changes is the number of rows that the last statement changed; TotalChanges counts since the
+// connection opened.
 func (c *Conn) Changes() int64 { return c.c.Changes() }
 
 // TotalChanges counts the rows changed since the connection was opened.
@@ -336,15 +355,16 @@ func (c *Conn) TotalChanges() int64 { return c.c.TotalChanges() }
 // LastInsertRowID is the row id of the last insert.
 func (c *Conn) LastInsertRowID() int64 { return c.c.LastInsertRowID() }
 
-// OnWAL calls fn after each commit with the length of the write-ahead log in pages, in place of SQLite's own automatic
-// checkpoints.
+// OnWAL calls fn after each commit with the length of the write-ahead log in pages, in place of
+// SQLite's own automatic checkpoints.
 func (c *Conn) OnWAL(fn func(pages int)) {
 	c.c.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error { fn(pages); return nil })
 }
 
-// Checkpoint copies what it can of the write-ahead log into the file without waiting for anyone. It returns the pages
-// of the log and how many of them the file now holds. truncate waits for readers and empties the log file. After an I/O error nothing of the
-// log counts as copied, as with SyncBackfill: a sync that failed was for what earlier calls have copied, too.
+// Checkpoint copies what it can of the write-ahead log into the file without waiting for anyone. It
+// returns the pages of the log and how many of them the file now holds. truncate waits for readers
+// and empties the log file. After an I/O error nothing of the log counts as copied, as with
+// SyncBackfill: a sync that failed was for what earlier calls have copied, too.
 func (c *Conn) Checkpoint(truncate bool) (log, done int, err error) {
 	defer guard(c, &err)
 	mode := sqlite3.CHECKPOINT_PASSIVE
@@ -377,8 +397,8 @@ func (c *Conn) MemoryUsed() int64 {
 // Quote returns name as an SQL identifier.
 func Quote(name string) string { return sqlite3.QuoteIdentifier(name) }
 
-// guard turns the driver's panic when it runs out of memory into an error and marks the connection as broken. The panic is an error of the
-// system where that has no more memory, or addresses.
+// guard turns the driver's panic when it runs out of memory into an error and marks the connection
+// as broken. The panic is an error of the system where that has no more memory, or addresses.
 func guard(c *Conn, errp *error) {
 	r := recover()
 	if r == nil {

@@ -27,8 +27,8 @@ const (
 	Interrupted
 	Constraint
 	Aborted
-	// BadSchema is a statement that cannot be compiled, or a cell that cannot be opened: the file lacks a table, a column or a
-	// row, or has something else in its place.
+	// BadSchema is a statement that cannot be compiled, or a cell that cannot be opened: the file
+	// lacks a table, a column or a row, or has something else in its place.
 	BadSchema
 	// HotJournal is what a connection for reading meets where a program was killed in a
 	// transaction: the file holds a part of it until a connection that writes plays the journal
@@ -36,7 +36,8 @@ const (
 	HotJournal
 	// BadPath is a path that SQLite cannot use.
 	BadPath
-	// Moved is a database whose files lost their names, or names of theirs to other files, while it was open.
+	// Moved is a database whose files lost their names, or names of theirs to other files, while it
+	// was open.
 	Moved
 	// Linked is a database that was given a second name while it was open.
 	Linked

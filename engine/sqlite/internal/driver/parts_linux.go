@@ -14,8 +14,9 @@ type partsFile struct {
 	raw syscall.RawConn
 }
 
-// inParts returns file, as a partsFile if nothing lies between it and the operating system but the driver's own wrapper, which changes
-// no byte of a database without checksums. What tests put in between hides the file, and so meets every read.
+// inParts returns file, as a partsFile if nothing lies between it and the operating system but the
+// driver's own wrapper, which changes no byte of a database without checksums. What tests put in
+// between hides the file, and so meets every read.
 func inParts(file vfs.File) io.ReaderAt {
 	inner := file
 	if wrapper, ok := file.(vfs.FileUnwrap); ok {
@@ -32,7 +33,8 @@ func inParts(file vfs.File) io.ReaderAt {
 	return partsFile{file, raw}
 }
 
-// ReadPartsAt fills the parts, one after the other, with what follows off. It returns how many bytes it read, which may be fewer.
+// ReadPartsAt fills the parts, one after the other, with what follows off. It returns how many
+// bytes it read, which may be fewer.
 func (f partsFile) ReadPartsAt(parts [][]byte, off int64) (n int, err error) {
 	closed := f.raw.Control(func(fd uintptr) {
 		for n, err = unix.Preadv(int(fd), parts, off); err == unix.EINTR; {

@@ -35,7 +35,8 @@ func (c *Conn) SetContext(ctx context.Context) {
 // SetPatience bounds how long the connection waits for locks from now on, all of them together.
 func (c *Conn) SetPatience(d time.Duration) { c.patienceEnds = c.waited.Load() + int64(max(d, 0)) }
 
-// CountWaits makes the connection add the time that it waits for locks to waited, which other goroutines may read.
+// CountWaits makes the connection add the time that it waits for locks to waited, which other
+// goroutines may read.
 func (c *Conn) CountWaits(waited *atomic.Int64) {
 	c.waited = waited
 	c.SetPatience(c.busyTimeout)

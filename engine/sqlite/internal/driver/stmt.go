@@ -4,13 +4,14 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Stmt is a prepared statement. Bind its parameters, counted from 1, then Exec or Step; the first error of a bind comes
-// out there.
+// Stmt is a prepared statement. Bind its parameters, counted from 1, then Exec or Step; the first
+// error of a bind comes out there.
 type Stmt struct {
 	s   *sqlite3.Stmt
 	c   *Conn
 	err error
-	// Parameters stay bound after a statement ran. repeated holds the text of those that Repeated has bound.
+	// Parameters stay bound after a statement ran. repeated holds the text of those that Repeated
+	// has bound.
 	repeated map[int]string
 }
 
@@ -25,7 +26,8 @@ func (s *Stmt) Text(i int, v string) *Stmt {
 	return s.guarded(func() error { return s.s.BindText(i, v) })
 }
 
-// Repeated is Text for a parameter that nothing else binds and that is often the same again: binding it once is enough.
+// Repeated is Text for a parameter that nothing else binds and that is often the same again:
+// binding it once is enough.
 func (s *Stmt) Repeated(i int, v string) *Stmt {
 	if old, ok := s.repeated[i]; ok && old == v {
 		return s
@@ -81,8 +83,8 @@ func (s *Stmt) Exec() (err error) {
 	return wrap(s.s.Exec())
 }
 
-// Step moves to the next row and says whether there is one. After the last row, and after an error, the
-// statement is reset.
+// Step moves to the next row and says whether there is one. After the last row, and after an error,
+// the statement is reset.
 func (s *Stmt) Step() (row bool, err error) {
 	if err := s.bindErr(); err != nil {
 		return false, err
@@ -104,8 +106,8 @@ func (s *Stmt) Reset() {
 	_ = s.s.Reset()
 }
 
-// close releases the statement. It repeats the error of the last step, out of memory too, which must not keep the
-// connection from being closed.
+// close releases the statement. It repeats the error of the last step, out of memory too, which
+// must not keep the connection from being closed.
 func (s *Stmt) close() {
 	var repeated error
 	defer guard(s.c, &repeated)
@@ -140,7 +142,8 @@ func (s *Stmt) AppendCol(dst []byte, i int) (_ []byte, err error) {
 	return append(dst, raw...), nil
 }
 
-// ColString returns a blob or text column as a string. If there is no memory for it, the next Step says so.
+// ColString returns a blob or text column as a string. If there is no memory for it, the next Step
+// says so.
 func (s *Stmt) ColString(i int) string {
 	var text string
 	err := func() (err error) {

@@ -8,9 +8,11 @@ import (
 
 // Cut says what a power cut does to changes that were not synced.
 type Cut struct {
-	// Keep is the part of them that survives, from 0 to 1: each on its own, whatever came before it.
+	// Keep is the part of them that survives, from 0 to 1: each on its own, whatever came before
+	// it.
 	Keep float64
-	// Sector is what the disk writes in one piece, in bytes. Some writes are torn: only some of their sectors survive.
+	// Sector is what the disk writes in one piece, in bytes. Some writes are torn: only some of
+	// their sectors survive.
 	Sector int
 	// Garbage fills the sectors that a torn write did not reach with anything.
 	Garbage bool

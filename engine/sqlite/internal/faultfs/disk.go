@@ -12,16 +12,19 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
-// Disk is a file system that can tell what a power cut would leave of it. Programs see every change at once; what was
-// not synced since is remembered, and a cut keeps only some of it. It is safe for concurrent use.
+// Disk is a file system that can tell what a power cut would leave of it. Programs see every change
+// at once; what was not synced since is remembered, and a cut keeps only some of it. It is safe for
+// concurrent use.
 //
-// It keeps all files in memory once more. Files without a name, and shared memory, do not survive a cut.
+// It keeps all files in memory once more. Files without a name, and shared memory, do not survive a
+// cut.
 type Disk struct {
 	vfs.VFSFilename
 
 	mu     sync.Mutex
 	before func(*Still)
-	// files are the names as programs see them, synced those that survive any cut, and moves what happened in between.
+	// files are the names as programs see them, synced those that survive any cut, and moves what
+	// happened in between.
 	files, synced map[string]*inode
 	moves         []move
 	failing       map[string]*Failure // by path
@@ -31,8 +34,9 @@ type Disk struct {
 type Failure struct {
 	// Times is how many of them fail, after Skip that do not.
 	Skip, Times int
-	// Keep is the part of the changes before that are durable all the same, from 0 to 1, chosen by Rand. The others are lost to a power cut, whatever
-	// is synced later: programs still see them, but the system takes them for written, as Linux does.
+	// Keep is the part of the changes before that are durable all the same, from 0 to 1, chosen by
+	// Rand. The others are lost to a power cut, whatever is synced later: programs still see them,
+	// but the system takes them for written, as Linux does.
 	Keep float64
 	Rand *rand.Rand
 }
@@ -68,9 +72,9 @@ func (f *Failure) next() bool {
 	return true
 }
 
-// NewDisk registers a disk as name, over the file system of the operating system. It holds files, by their names, which are
-// there and synced. before is called ahead of each change, while all others wait; it must not use the disk other than
-// through its argument.
+// NewDisk registers a disk as name, over the file system of the operating system. It holds files,
+// by their names, which are there and synced. before is called ahead of each change, while all
+// others wait; it must not use the disk other than through its argument.
 func NewDisk(name string, files map[string][]byte, before func(*Still)) *Disk {
 	d := &Disk{VFSFilename: vfs.Find("os").(vfs.VFSFilename), before: before, files: map[string]*inode{}, failing: map[string]*Failure{}}
 	for path, content := range files {
@@ -97,7 +101,9 @@ func (d *Disk) change(do func() error) error {
 }
 
 // OpenFilename opens a file, and counts one that is not known as made.
-func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (f vfs.File, _ vfs.OpenFlag, err error) {
+func (d *Disk) OpenFilename(
+	name *vfs.Filename, flags vfs.OpenFlag,
+) (f vfs.File, _ vfs.OpenFlag, err error) {
 	path := name.String()
 	if path == "" {
 		return d.VFSFilename.OpenFilename(name, flags)
@@ -121,8 +127,8 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (f vfs.File,
 // FailSync makes the next sync of the file at path fail, and lose all that it was for.
 func (d *Disk) FailSync(path string) { d.Still(func(s *Still) { s.FailSync(path, Failure{Times: 1}) }) }
 
-// syncsFolder says whether the first sync of a file syncs its name too: the driver does that for files that it may have made,
-// other than the database.
+// syncsFolder says whether the first sync of a file syncs its name too: the driver does that for
+// files that it may have made, other than the database.
 func syncsFolder(flags vfs.OpenFlag) bool {
 	const journals = vfs.OPEN_MAIN_JOURNAL | vfs.OPEN_SUPER_JOURNAL | vfs.OPEN_WAL
 	return flags&vfs.OPEN_CREATE != 0 && flags&journals != 0

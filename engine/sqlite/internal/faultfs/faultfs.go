@@ -1,7 +1,8 @@
-// Package faultfs holds file system layers under SQLite for tests: one whose operations fail as planned, and one that tells what a
-// power cut would leave. No production package imports it.
+// Package faultfs holds file system layers under SQLite for tests: one whose operations fail as
+// planned, and one that tells what a power cut would leave. No production package imports it.
 //
-// The locks on the shared memory of a write-ahead log cannot be made to fail: the driver keeps them to itself.
+// The locks on the shared memory of a write-ahead log cannot be made to fail: the driver keeps them
+// to itself.
 package faultfs
 
 import (
@@ -60,7 +61,8 @@ type FS struct {
 	fired bool
 }
 
-// New registers a file system as name, under which SQLite finds it, over that of the operating system.
+// New registers a file system as name, under which SQLite finds it, over that of the operating
+// system.
 func New(name string) *FS {
 	fs := &FS{VFSFilename: vfs.Find("os").(vfs.VFSFilename)}
 	vfs.Register(name, walvfs.Coalesce(fs))
@@ -114,7 +116,9 @@ func (fs *FS) fail(op Op) (short bool, err error) {
 }
 
 // OpenFilename opens a file of which every operation may fail.
-func (fs *FS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+func (fs *FS) OpenFilename(
+	name *vfs.Filename, flags vfs.OpenFlag,
+) (vfs.File, vfs.OpenFlag, error) {
 	if _, err := fs.fail(Open); err != nil {
 		return nil, flags, err
 	}

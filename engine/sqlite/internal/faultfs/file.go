@@ -2,8 +2,8 @@ package faultfs
 
 import "github.com/ncruces/go-sqlite3/vfs"
 
-// osFile is what the driver's own file can do that SQLite relies on. A wrapper that left one out would silently switch a
-// feature off, the write-ahead log first of all.
+// osFile is what the driver's own file can do that SQLite relies on. A wrapper that left one out
+// would silently switch a feature off, the write-ahead log first of all.
 type osFile interface {
 	vfs.FileLockState
 	vfs.FileHasMoved

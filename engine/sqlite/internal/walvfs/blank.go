@@ -11,7 +11,9 @@ import (
 // without looking at what the file holds.
 type blankVFS struct{ vfs.VFSFilename }
 
-func (v blankVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+func (v blankVFS) OpenFilename(
+	name *vfs.Filename, flags vfs.OpenFlag,
+) (vfs.File, vfs.OpenFlag, error) {
 	f, flags, err := v.VFSFilename.OpenFilename(name, flags)
 	if err != nil {
 		return nil, flags, err
@@ -19,7 +21,8 @@ func (v blankVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File
 	return blankFile{f}, flags, nil
 }
 
-// Access says that there is neither a log nor a journal. SQLite removes a log next to an empty database.
+// Access says that there is neither a log nor a journal. SQLite removes a log next to an empty
+// database.
 func (blankVFS) Access(string, vfs.AccessFlag) (bool, error) { return false, nil }
 
 func (blankVFS) Delete(string, bool) error { return nil }

@@ -37,7 +37,8 @@ func ForeignLog(path string) (bool, error) {
 	return Logless(path)
 }
 
-// Logless reports whether the header of the database at path says that it has no write-ahead log. The answer lasts as long as that of ForeignLog.
+// Logless reports whether the header of the database at path says that it has no write-ahead log.
+// The answer lasts as long as that of ForeignLog.
 func Logless(path string) (bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -48,7 +49,8 @@ func Logless(path string) (bool, error) {
 	if _, err := io.ReadFull(f, header); err != nil {
 		return false, ignore(ignore(err, io.EOF), io.ErrUnexpectedEOF)
 	}
-	return strings.HasPrefix(string(header), headerMagic) && header[versionsAt] == 1 && header[versionsAt+1] == 1, nil
+	isSQLite := strings.HasPrefix(string(header), headerMagic)
+	return isSQLite && header[versionsAt] == 1 && header[versionsAt+1] == 1, nil
 }
 
 func ignore(err, target error) error {
@@ -72,8 +74,8 @@ func MarkLogless(f *os.File) error {
 	return err
 }
 
-// SetLogAside gives the log at path, which ForeignLog said is another file's, the name that it
-// returns. A log of that name is replaced.
+// SetLogAside renames the log of the database at path, which ForeignLog said is another file's, to
+// its name with ".old" behind it. It replaces a file of that name.
 func SetLogAside(path string) error {
 	forgetSyncs(path + logSuffix)
 	return os.Rename(path+logSuffix, path+logSuffix+".old")

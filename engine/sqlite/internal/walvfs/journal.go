@@ -15,8 +15,8 @@ func journalFailed(path string) bool {
 }
 
 // journal is a rollback journal. One whose sync failed is written over itself before the next sync,
-// as a log is: SQLite syncs a journal before it changes the database file, and again before it plays
-// the journal back. No other connection writes it meanwhile.
+// as a log is: SQLite syncs a journal before it changes the database file, and again before it
+// plays the journal back. No other connection writes it meanwhile.
 type journal struct {
 	vfs.File
 	path string

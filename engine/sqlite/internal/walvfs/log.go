@@ -17,17 +17,18 @@ const (
 	coalesceBytes = 128 << 10
 )
 
-// Log is a write-ahead log that coalesces the frames of a commit: it keeps them in memory until they
-// are coalesceBytes or the last one has come, and writes them at once. SQLite writes each frame as a
-// header and a page; as one write, the pages of a small commit cost half as much. SQLite shows a
-// commit to other connections only after it wrote the last frame, so none of them looks for a frame
-// that is still in memory. An error comes out at that frame at the latest, and the commit fails.
+// Log is a write-ahead log that coalesces the frames of a commit: it keeps them in memory until
+// they are coalesceBytes or the last one has come, and writes them at once. SQLite writes each
+// frame as a header and a page; as one write, the pages of a small commit cost half as much. SQLite
+// shows a commit to other connections only after it wrote the last frame, so none of them looks for
+// a frame that is still in memory. An error comes out at that frame at the latest, and the commit
+// fails.
 //
 // It keeps nothing in memory except between Begin and End. Pages that leave SQLite's cache earlier
 // may belong to a transaction that is rolled back without a word to this file, and they must not be
-// written when another connection has the lock. Of a commit it keeps only frames that continue where
-// the last write ended. Anything else goes to the file at once, after what was kept: for example a
-// header that is written anew because its page changed twice.
+// written when another connection has the lock. Of a commit it keeps only frames that continue
+// where the last write ended. Anything else goes to the file at once, after what was kept: for
+// example a header that is written anew because its page changed twice.
 type Log struct {
 	vfs.File
 	database   vfs.File
@@ -43,8 +44,9 @@ type Log struct {
 }
 
 // logs are the open logs, by the file of their database. FCNTL_JOURNAL_POINTER finds a log only if
-// there is one: of a journal that is closed, or in memory, the SQLite library takes another word for
-// the handle of a file, and may panic. Asking for the journal mode first takes more than this map.
+// there is one: of a journal that is closed, or in memory, the SQLite library takes another word
+// for the handle of a file, and may panic. Asking for the journal mode first takes more than this
+// map.
 var logs sync.Map
 
 // LogOf returns the open log of a database file, or nil if it has none.
@@ -55,7 +57,8 @@ func LogOf(database vfs.File) *Log {
 	return nil
 }
 
-// Begin has the log coalesce frames until End is called. The caller's connection is about to commit.
+// Begin has the log coalesce frames until End is called. The caller's connection is about to
+// commit.
 func (f *Log) Begin() { f.committing, f.next, f.last, f.parted = true, -1, false, false }
 
 // End throws away what a commit left that failed. SQLite has rolled it back.

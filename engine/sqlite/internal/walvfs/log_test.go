@@ -163,8 +163,8 @@ func TestLogForgetsFailedCommits(t *testing.T) {
 	l.want("0+32", "32+24", "56+512", "568+536")
 }
 
-// A disk that fails is reported at the end of the commit, and by whatever else needs the frames on disk before; nothing of
-// them comes after it.
+// A disk that fails is reported at the end of the commit, and by whatever else needs the frames on
+// disk before; nothing of them comes after it.
 func TestLogReportsFailure(t *testing.T) {
 	full := errors.New("no space")
 	for name, call := range map[string]func(l log) error{

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IsMountRoot says whether something is mounted at just this path, as far as the system tells: Linux does since 5.8.
+// IsMountRoot says whether something is mounted at just this path, as far as the system tells:
+// Linux does since 5.8.
 func IsMountRoot(path string) bool {
 	var st unix.Statx_t
 	err := unix.Statx(unix.AT_FDCWD, path, 0, 0, &st)

@@ -11,13 +11,17 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// osVFS is the system's files, with a full disk told as one: the driver looks for the bare error number, which comes wrapped, and
-// reports an I/O error of unknown cause.
+// osVFS is the file system of the operating system. It tells SQLite of a full disk: the SQLite
+// library looks for the bare error number, which comes wrapped, and reports an I/O error of unknown
+// cause.
 type osVFS struct{ vfs.VFSFilename }
 
-func (v osVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+func (v osVFS) OpenFilename(
+	name *vfs.Filename, flags vfs.OpenFlag,
+) (vfs.File, vfs.OpenFlag, error) {
 	if flags&vfs.OPEN_WAL != 0 && !mayMakeLog(name.Database()) {
-		// SQLite opens the shared memory later, and would make it. Nobody removes it meanwhile: the database is locked.
+		// SQLite opens the shared memory later, and would make it. No connection removes it
+		// meanwhile: the database is locked.
 		if _, err := os.Stat(name.Database() + "-shm"); err != nil {
 			return nil, flags, vfs.SystemError(err, sqlite3.CANTOPEN)
 		}
@@ -43,13 +47,15 @@ func (v osVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	return f, flags, nil
 }
 
-// readableLog are the flags with which a reader that may not write the log opens it. It can read it if some writer has its shared memory open.
+// readableLog are the flags with which a reader that may not write the log opens it. It can read it
+// if some writer has its shared memory open.
 func readableLog(flags vfs.OpenFlag) vfs.OpenFlag {
 	return flags&^(vfs.OPEN_READWRITE|vfs.OPEN_CREATE) | vfs.OPEN_READONLY
 }
 
-// systemFile is all that the driver's file can do where there is shared memory, and mappedFile where files can be mapped besides; a
-// wrapper that left one out would silently switch a feature of SQLite off.
+// systemFile is all that a file of the SQLite library can do where there is shared memory, and
+// mappedFile where files can be mapped, too. A wrapper that left one out would silently switch off a
+// feature of SQLite.
 type systemFile interface {
 	vfs.FileLockState
 	vfs.FileHasMoved
@@ -73,7 +79,8 @@ func (f osFile) WriteAt(p []byte, off int64) (int, error) {
 	return n, diskFullError(err)
 }
 
-// DeviceCharacteristics leaves batch atomic writes out, which need methods that the wrapper does not forward.
+// DeviceCharacteristics leaves batch atomic writes out, which need methods that the wrapper does
+// not forward.
 func (f osFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
 	return f.systemFile.DeviceCharacteristics() &^ vfs.IOCAP_BATCH_ATOMIC
 }
@@ -97,7 +104,8 @@ func diskFullError(err error) error {
 	return err
 }
 
-// NoRoom says whether err is of a disk that is full, a quota that is used up, or a file that is as long as it may become.
+// NoRoom says whether err is of a disk that is full, a quota that is used up, or a file that is as
+// long as it may become.
 func NoRoom(err error) bool {
 	return slices.ContainsFunc(diskFull, func(why syscall.Errno) bool { return errors.Is(err, why) })
 }

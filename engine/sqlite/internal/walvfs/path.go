@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Suffixes are what SQLite appends to the path of a database to name its files: the database itself,
-// its write-ahead log, the log's shared memory, and its rollback journal.
+// Suffixes are what SQLite appends to the path of a database to name its files: the database
+// itself, its write-ahead log, the log's shared memory, and its rollback journal.
 var Suffixes = [...]string{"", logSuffix, "-shm", journalSuffix}
 
 const (
@@ -32,12 +32,13 @@ func CheckPath(path string) error {
 		}
 	}
 	if n := max(len(path), len(real)); n > maxPath-len(journalSuffix) {
-		return &Error{BadPath, fmt.Errorf("the path of %s has %d bytes from the root on, and SQLite takes %d: choose a shorter one",
-			filepath.Base(path), n, maxPath-len(journalSuffix))}
+		return &Error{BadPath, fmt.Errorf("the path of %s has %d bytes from the root on, "+
+			"and SQLite takes %d: choose a shorter one", filepath.Base(path), n, maxPath-len(journalSuffix))}
 	}
 	if _, err := os.Lstat(real + journalSuffix); errors.Is(err, syscall.ENAMETOOLONG) {
-		return &Error{BadPath, fmt.Errorf("the name %s has %d bytes and leaves no room for %s behind it: choose a shorter one",
-			filepath.Base(real), len(filepath.Base(real)), journalSuffix)}
+		name := filepath.Base(real)
+		return &Error{BadPath, fmt.Errorf("the name %s has %d bytes and leaves no room for %s behind it: "+
+			"choose a shorter one", name, len(name), journalSuffix)}
 	}
 	return nil
 }

@@ -61,7 +61,8 @@ type FileState struct {
 	ID    FileID
 	Links uint64 // the number of its names
 	size  int64
-	// changed is when the file's bytes, or its names, last changed, as far as the system's clock tells.
+	// changed is when the file's bytes, or its names, last changed, as far as the system's clock
+	// tells.
 	changed [2]int64
 }
 
@@ -113,10 +114,10 @@ func moved(format string, args ...any) error {
 	return &Error{Moved, fmt.Errorf(format, args...)}
 }
 
-// named returns the state of the database's file, and an error of the fault Moved, or Linked, if the
-// names of the database no longer lead to the file that the connection has open, or its log or the
-// log's shared memory lost theirs: what is committed then is not found when the database is opened
-// next.
+// named returns the state of the database's file, and an error of the fault Moved, or Linked, if
+// the names of the database no longer lead to the file that the connection has open, or its log or
+// the log's shared memory lost theirs: what is committed then is not found when the database is
+// opened next.
 func (p *Place) named(files OpenFiles) (state FileState, err error) {
 	for _, name := range p.Names {
 		state, err = stateAt(name)
@@ -163,25 +164,28 @@ func (p *Place) Check(files OpenFiles) error {
 
 // compare compares the database file with what it was. The caller holds the lock.
 func (p *Place) compare(files OpenFiles, state FileState) (overwritten, err error) {
+	before := p.seen
 	backfill, ok := files.Backfill()
-	if !ok || backfill.underWay() || p.seen.known && p.seen.backfill == backfill && p.seen.state == state {
+	if !ok || backfill.underWay() ||
+		before.known && before.backfill == backfill && before.state == state {
 		return nil, nil
 	}
 	now := fingerprint{known: true, backfill: backfill}
 	if _, err := files.Main().ReadAt(now.header[:], 0); err != nil && err != io.EOF {
 		return nil, &Error{IO, err}
 	}
-	if now.state, err = stateAt(p.Names[0]); err != nil { // again: a checkpoint may have followed the first look
+	// The caller's state may be older than a checkpoint that has ended since.
+	if now.state, err = stateAt(p.Names[0]); err != nil {
 		return nil, &Error{IO, err}
 	}
 	if after, _ := files.Backfill(); after != backfill {
 		return nil, nil
 	}
-	before := p.seen
-	switch {
+	switch was, is := before.state.size, now.state.size; {
 	case !before.known || before.backfill != backfill:
-	case before.state.size != now.state.size:
-		err = fmt.Errorf("%s was overwritten or cut off by another program: it has %d bytes, and had %d", p.Names[0], now.state.size, before.state.size)
+	case was != is:
+		err = fmt.Errorf("%s was overwritten or cut off by another program: it has %d bytes, and had %d",
+			p.Names[0], is, was)
 	case before.header != now.header:
 		err = fmt.Errorf("%s was overwritten by another program: it has another header", p.Names[0])
 	}

@@ -27,13 +27,14 @@ func stateAt(path string) (FileState, error) {
 	}
 }
 
-// StateOf returns the state of an open file, unless it is none of the system. The caller keeps it from
-// being closed meanwhile.
+// StateOf returns the state of an open file, unless it is none of the system. The caller keeps it
+// from being closed meanwhile.
 func StateOf(file any) (state FileState, ok bool) {
 	if wrapper, is := file.(vfs.FileUnwrap); is {
 		file = wrapper.Unwrap()
 	}
-	f, is := file.(interface{ Fd() uintptr }) // as *os.File is, whose SyscallConn would allocate at every commit
+	// SyscallConn, which *os.File has too, would allocate at every commit.
+	f, is := file.(interface{ Fd() uintptr })
 	if !is {
 		return state, false
 	}
@@ -51,12 +52,17 @@ func StateOf(file any) (state FileState, ok bool) {
 }
 
 func stateFrom(st *syscall.Stat_t) FileState {
-	return FileState{ID: FileID{uint64(st.Dev), uint64(st.Ino)}, Links: uint64(st.Nlink), size: st.Size, changed: changeTimes(st)}
+	return FileState{
+		ID:      FileID{uint64(st.Dev), uint64(st.Ino)},
+		Links:   uint64(st.Nlink),
+		size:    st.Size,
+		changed: changeTimes(st),
+	}
 }
 
 // MayOpen returns why the process may not open a file for writing. It does not open it: closing a
-// descriptor of a file ends all POSIX locks of the process on it. The driver has none, but another
-// SQLite library in the process may.
+// descriptor of a file ends all POSIX locks of the process on it. The SQLite library of this
+// package has none, but another SQLite library in the process may.
 func MayOpen(path string) error {
 	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK|unix.W_OK, unix.AT_EACCESS); err != nil {
 		return &fs.PathError{Op: "open", Path: path, Err: err}

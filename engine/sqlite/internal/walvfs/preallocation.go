@@ -14,15 +14,15 @@ const preallocateBytes = 256 << 10
 // of the file is written together with zeros up to the next multiple of a step, and later commits
 // overwrite them.
 //
-// The zeros never overwrite frames. The connection that commits holds SQLite's lock for writing, and
-// only with that lock does a connection make the file longer or shorter, so the zeros lie behind
-// all frames. SQLite takes no zeros for a frame, whatever else a power cut leaves of the file: a
-// frame has the number of a page, which is not 0, and the log ends where one has not.
+// The zeros never overwrite frames. The connection that commits holds SQLite's lock for writing,
+// and only with that lock does a connection make the file longer or shorter, so the zeros lie
+// behind all frames. SQLite takes no zeros for a frame, whatever else a power cut leaves of the
+// file: a frame has the number of a page, which is not 0, and the log ends where one has not.
 type preallocation struct {
 	step   int64 // 0 preallocates nothing
 	synced bool  // a commit was synced
-	// known is a lower bound of the file's length, as far as this connection saw. If another one has
-	// truncated the file since, the next commit is written without zeros.
+	// known is a lower bound of the file's length, as far as this connection saw. If another one
+	// has truncated the file since, the next commit is written without zeros.
 	known int64
 	last  int64 // where the last commit was written
 }
@@ -30,8 +30,8 @@ type preallocation struct {
 // noSpace is a length that no commit goes beyond.
 const noSpace = math.MaxInt64
 
-// write writes the frames of a commit at off. It returns the buffer of the frames, which it may have
-// moved.
+// write writes the frames of a commit at off. It returns the buffer of the frames, which it may
+// have moved.
 func (a *preallocation) write(file vfs.File, frames []byte, off int64) ([]byte, error) {
 	if off <= a.last {
 		a.known = 0 // SQLite has begun the log anew, and may have truncated it before

@@ -108,7 +108,8 @@ func TestPreallocation(t *testing.T) {
 	}
 }
 
-// Whatever several connections do to a log, in turns as SQLite's locks make them, it is what it would be if it did not grow, and zeros.
+// Whatever several connections do to a log, in turns as SQLite's locks make them, it is what it
+// would be if it did not grow, and zeros.
 func TestPreallocationAddsZerosAlone(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 0))
@@ -153,7 +154,8 @@ func TestPreallocationAddsZerosAlone(t *testing.T) {
 	}
 }
 
-// limited is a file that cannot become longer than limit. What does not fit is written up to there, or not at all if strict.
+// limited is a file that cannot become longer than limit. What does not fit is written up to there,
+// or not at all if strict.
 type limited struct {
 	*recorder
 	limit   int
@@ -182,7 +184,8 @@ func (l *limited) Size() (int64, error) {
 	return size, l.sizeErr
 }
 
-// A disk that is too full for zeros takes the frames, and is not asked again until the log begins anew.
+// A disk that is too full for zeros takes the frames, and is not asked again until the log begins
+// anew.
 func TestPreallocationOnFullDisk(t *testing.T) {
 	for _, strict := range []bool{true, false} {
 		full := diskFullError(&os.PathError{Op: "write", Path: "log", Err: syscall.ENOSPC})

@@ -16,8 +16,8 @@ func (f *Log) NeedsRepair() bool { return f.state.needsRepair() }
 
 // Repair writes the part of the log over itself that no sync covers, and syncs it. The caller holds
 // SQLite's lock for writing. committed returns the number of frames up to the end of the last
-// commit, or false if that cannot be told. The frames behind it belong to a commit that was refused,
-// and Repair spoils them: if SQLite recovered the log it would bring that commit back.
+// commit, or false if that cannot be told. The frames behind it belong to a commit that was
+// refused, and Repair spoils them: if SQLite recovered the log it would bring that commit back.
 func (f *Log) Repair(committed func() (frames uint32, ok bool)) error {
 	f.Begin()
 	defer f.End()

@@ -13,8 +13,8 @@ import (
 )
 
 // mayMakeLog says whether this process may make a log, and its shared memory, for a database. One
-// that may not write the database would make files of its own user, which the database's owner cannot
-// use: the owner could write nothing as long as they are there.
+// that may not write the database would make files of its own user, which the database's owner
+// cannot use: the owner could write nothing as long as they are there.
 func mayMakeLog(database string) bool {
 	err := unix.Faccessat(unix.AT_FDCWD, database, unix.W_OK, unix.AT_EACCESS)
 	return err != unix.EACCES && err != unix.EPERM && err != unix.EROFS
@@ -41,7 +41,8 @@ func makeSidecars(name *vfs.Filename, flags vfs.OpenFlag) {
 	}
 }
 
-// makeLike makes an empty file for those who may use the file that like is of. It leaves a file alone that is there.
+// makeLike makes an empty file for those who may use the file that like is of. It leaves a file
+// alone that is there.
 func makeLike(path string, like fs.FileInfo) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

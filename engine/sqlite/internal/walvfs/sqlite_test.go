@@ -39,8 +39,9 @@ func (f countedFile) WriteAt(p []byte, off int64) (int, error) {
 	return f.File.WriteAt(p, off)
 }
 
-// SQLite's commits reach the log as one write, and whatever it does within a transaction, a copy of the files after a commit
-// holds that commit: also where pages left the cache before it, changed again, and were undone.
+// SQLite's commits reach the log as one write, and whatever it does within a transaction, a copy of
+// the files after a commit holds that commit: also where pages left the cache before it, changed
+// again, and were undone.
 func TestCommitReachesTheLog(t *testing.T) {
 	c := &counting{VFSFilename: vfs.Find("os").(vfs.VFSFilename)}
 	vfs.Register("counting", walvfs.Coalesce(c))
@@ -105,7 +106,8 @@ func TestCommitReachesTheLog(t *testing.T) {
 	}
 }
 
-// Pages that left the cache of a transaction that was undone are not written once the log is somebody else's.
+// Pages that left the cache of a transaction that was undone are not written once the log is
+// somebody else's.
 func TestUndonePagesStayOutOfTheLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
 	var conns [2]*driver.Conn
@@ -170,7 +172,8 @@ func contents(t *testing.T, c *driver.Conn) string {
 	return text
 }
 
-// What follows the frames of a log does not matter to those who open it, nor do commits that a power cut made zeros.
+// What follows the frames of a log does not matter to those who open it, nor do commits that a
+// power cut made zeros.
 func TestZerosBehindTheLog(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "v.db")

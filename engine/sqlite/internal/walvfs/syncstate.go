@@ -50,7 +50,8 @@ func forgetSyncs(path string) { syncStates.Delete(path) }
 func (t *syncState) writing(s salts) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.salts != s && s != (salts{}) { // SQLite writes zeros where the checksum of a frame is still to come
+	// SQLite writes zeros where the checksum of a frame is still to come.
+	if t.salts != s && s != (salts{}) {
 		t.salts, t.end = s, 0
 		t.changed(0)
 	}

@@ -28,8 +28,8 @@ func Coalesce(v vfs.VFSFilename) vfs.VFSFilename {
 	return CoalescePreallocating(v, preallocateBytes)
 }
 
-// CoalescePreallocating is Coalesce with logs that are preallocated in steps of so many bytes, 0 for
-// none.
+// CoalescePreallocating is Coalesce with logs that are preallocated in steps of so many bytes, 0
+// for none.
 func CoalescePreallocating(v vfs.VFSFilename, step int64) vfs.VFSFilename {
 	return coalescingVFS{v, step}
 }
@@ -39,7 +39,9 @@ type coalescingVFS struct {
 	step int64
 }
 
-func (v coalescingVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+func (v coalescingVFS) OpenFilename(
+	name *vfs.Filename, flags vfs.OpenFlag,
+) (vfs.File, vfs.OpenFlag, error) {
 	isLog, isJournal := flags&vfs.OPEN_WAL != 0, flags&vfs.OPEN_MAIN_JOURNAL != 0
 	if isJournal && flags&vfs.OPEN_READWRITE != 0 && journalFailed(name.String()) {
 		flags |= vfs.OPEN_CREATE // so that the next sync is one of its name, too
@@ -53,7 +55,10 @@ func (v coalescingVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs
 	}
 	if database := name.DatabaseFile(); database != nil {
 		path := name.String()
-		log := &Log{File: f, database: database, path: path, space: preallocation{step: v.step}, state: syncStateOf(path)}
+		log := &Log{
+			File: f, database: database, path: path,
+			space: preallocation{step: v.step}, state: syncStateOf(path),
+		}
 		logs.Store(database, log)
 		f = log
 	}
@@ -69,11 +74,14 @@ func (v coalescingVFS) Delete(name string, syncDir bool) error {
 	return err
 }
 
-// wholePageVFS makes SQLite read whole pages through its page cache and memory map. With IOCAP_SUBPAGE_READ set, as the
-// driver's own VFS has it, reads of overflow pages bypass the map, and a large value takes several times as long.
+// wholePageVFS makes SQLite read whole pages through its page cache and memory map. With
+// IOCAP_SUBPAGE_READ set, as the SQLite library's own VFS has it, reads of overflow pages bypass
+// the map, and a large value takes several times as long.
 type wholePageVFS struct{ vfs.VFSFilename }
 
-func (v wholePageVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+func (v wholePageVFS) OpenFilename(
+	name *vfs.Filename, flags vfs.OpenFlag,
+) (vfs.File, vfs.OpenFlag, error) {
 	f, flags, err := v.VFSFilename.OpenFilename(name, flags)
 	if err != nil {
 		return nil, flags, err
