@@ -2,8 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/kohakuvault/kvault/engine"
 )
@@ -91,4 +93,28 @@ func (st *stage) dropTemp() {
 		st.temp = nil
 		st.s.spools.Add(-1)
 	}
+}
+
+// tempFile holds bytes outside SQLite for a while. Where an open file can lose its name, it has none, so that a crash leaves
+// nothing behind.
+type tempFile struct {
+	*os.File
+	named bool
+}
+
+func newTempFile(pattern string) (*tempFile, error) {
+	f, err := os.CreateTemp("", pattern)
+	if err != nil {
+		return nil, err
+	}
+	return &tempFile{f, os.Remove(f.Name()) != nil}, nil
+}
+
+// Close removes the file.
+func (f *tempFile) Close() error {
+	err := f.File.Close()
+	if f.named {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return err
 }

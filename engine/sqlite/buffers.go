@@ -2,9 +2,27 @@ package sqlite
 
 import (
 	"os"
+	"slices"
+	"strings"
+	"unsafe"
 
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
+
+// clearedBytes is how much memory is cleared in no time.
+const clearedBytes = 8 << 10
+
+// grow returns dst with room for n more bytes. For a large value that is to be written over anyway, clearing the memory takes as long as
+// all else.
+func grow(dst []byte, n int) []byte {
+	if cap(dst) > 0 || n < clearedBytes {
+		return slices.Grow(dst, n)
+	}
+	var b strings.Builder // whose memory is not cleared, and is nobody's string yet
+	b.Grow(n)
+	b.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(b.String()), n)[:0]
+}
 
 // The memory of a connection is addresses in a row, set aside when it opens. With 64 bits there are enough of them for everything. With 32
 // bits all connections of a program share 2 to 4 GiB, and each has little more than its page cache and its map.
