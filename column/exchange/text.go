@@ -4,13 +4,20 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"sync"
 )
 
 // textEncoder writes rows as text.
 type textEncoder struct {
-	w       *bufio.Writer
+	textRows
+	w      *bufio.Writer
+	second textRows // another part of them
+}
+
+// textRows makes text of some rows.
+type textRows struct {
 	sources []source
-	row     func(e *textEncoder, i int)
+	row     func(r *textRows, i int)
 	buf     []byte
 	scratch []byte
 	labels  [][]byte // the names in JSON
@@ -25,7 +32,8 @@ func newCSVEncoder(w io.Writer, sources []source, f Format, o *ExportOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	e := &textEncoder{w: bufio.NewWriterSize(w, bufferBytes), sources: sources, row: (*textEncoder).csvRow, delim: delim, nothing: o.Null}
+	r := textRows{sources: sources, row: (*textRows).csvRow, delim: delim, nothing: o.Null}
+	e := newTextEncoder(w, r)
 	for i, s := range sources {
 		label := s.name()
 		// A name that would be taken for one with a type is one with its own.
@@ -41,56 +49,78 @@ func newCSVEncoder(w io.Writer, sources []source, f Format, o *ExportOptions) (*
 }
 
 func newJSONEncoder(w io.Writer, sources []source) *textEncoder {
-	e := &textEncoder{w: bufio.NewWriterSize(w, bufferBytes), sources: sources, row: (*textEncoder).jsonRow}
+	r := textRows{sources: sources, row: (*textRows).jsonRow}
 	for _, s := range sources {
-		e.labels = append(e.labels, append(jsonString(nil, s.name()), ':'))
+		r.labels = append(r.labels, append(jsonString(nil, s.name()), ':'))
 	}
-	return e
+	return newTextEncoder(w, r)
 }
 
 func newLineEncoder(w io.Writer, sources []source, o *ExportOptions) (*textEncoder, error) {
 	delim, err := delimiter(TSV, o.Delimiter, o.Null)
-	return &textEncoder{w: bufio.NewWriterSize(w, bufferBytes), sources: sources, row: (*textEncoder).lineRow, delim: delim, nothing: o.Null}, err
+	r := textRows{sources: sources, row: (*textRows).lineRow, delim: delim, nothing: o.Null}
+	return newTextEncoder(w, r), err
 }
 
+func newTextEncoder(w io.Writer, r textRows) *textEncoder {
+	return &textEncoder{textRows: r, w: bufio.NewWriterSize(w, bufferBytes), second: r}
+}
+
+// rowsOfAPart is how many rows a goroutine makes text of at a time.
+const rowsOfAPart = 512
+
+// write has two goroutines make text of rows, which takes longer than to read them.
 func (e *textEncoder) write(n int) error {
-	for i := range n {
-		e.buf = e.buf[:0]
-		e.row(e, i)
-		if _, err := e.w.Write(e.buf); err != nil {
-			return err
+	for from := 0; from < n; from += 2 * rowsOfAPart {
+		middle, end := min(from+rowsOfAPart, n), min(from+2*rowsOfAPart, n)
+		var beside sync.WaitGroup
+		beside.Go(func() { e.second.format(middle, end) })
+		e.format(from, middle)
+		beside.Wait()
+		for _, part := range [][]byte{e.buf, e.second.buf} {
+			if _, err := e.w.Write(part); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (e *textEncoder) close() error { return e.w.Flush() }
-
-func (e *textEncoder) separate(by byte, column int) {
-	if column > 0 {
-		e.buf = append(e.buf, by)
+// format makes the text of rows of the sources: from number from up to but not including number to.
+func (r *textRows) format(from, to int) {
+	r.buf = r.buf[:0]
+	for i := from; i < to; i++ {
+		r.row(r, i)
 	}
 }
 
-func (e *textEncoder) csvRow(i int) {
-	for n, s := range e.sources {
-		e.separate(e.delim, n)
+func (e *textEncoder) close() error { return e.w.Flush() }
+
+func (r *textRows) separate(by byte, column int) {
+	if column > 0 {
+		r.buf = append(r.buf, by)
+	}
+}
+
+func (r *textRows) csvRow(i int) {
+	for n, s := range r.sources {
+		r.separate(r.delim, n)
 		if s.null(i) {
-			e.buf = append(e.buf, e.nothing...)
+			r.buf = append(r.buf, r.nothing...)
 			continue
 		}
 		if s.quoted() {
-			e.scratch = s.appendText(e.scratch[:0], i)
-			e.buf = appendQuoted(e.buf, e.scratch)
+			r.scratch = s.appendText(r.scratch[:0], i)
+			r.buf = appendQuoted(r.buf, r.scratch)
 			continue
 		}
-		before := len(e.buf)
-		e.buf = s.appendText(e.buf, i)
-		if text := e.buf[before:]; bytes.IndexByte(text, e.delim) >= 0 || string(text) == e.nothing {
-			e.buf = appendQuoted(e.buf[:before], bytes.Clone(text))
+		before := len(r.buf)
+		r.buf = s.appendText(r.buf, i)
+		if text := r.buf[before:]; bytes.IndexByte(text, r.delim) >= 0 || string(text) == r.nothing {
+			r.buf = appendQuoted(r.buf[:before], bytes.Clone(text))
 		}
 	}
-	e.buf = append(e.buf, '\n')
+	r.buf = append(r.buf, '\n')
 }
 
 // appendQuoted puts text in quotes, which keep all that it may hold, and tell it from null.
@@ -107,24 +137,24 @@ func appendQuoted(dst, text []byte) []byte {
 	return append(append(dst, text...), '"')
 }
 
-func (e *textEncoder) jsonRow(i int) {
-	e.buf = append(e.buf, '{')
-	for n, s := range e.sources {
-		e.separate(',', n)
-		e.buf = append(e.buf, e.labels[n]...)
-		e.buf = s.appendJSON(e.buf, i)
+func (r *textRows) jsonRow(i int) {
+	r.buf = append(r.buf, '{')
+	for n, s := range r.sources {
+		r.separate(',', n)
+		r.buf = append(r.buf, r.labels[n]...)
+		r.buf = s.appendJSON(r.buf, i)
 	}
-	e.buf = append(e.buf, '}', '\n')
+	r.buf = append(r.buf, '}', '\n')
 }
 
-func (e *textEncoder) lineRow(i int) {
-	for n, s := range e.sources {
-		e.separate(e.delim, n)
+func (r *textRows) lineRow(i int) {
+	for n, s := range r.sources {
+		r.separate(r.delim, n)
 		if s.null(i) {
-			e.buf = append(e.buf, e.nothing...)
+			r.buf = append(r.buf, r.nothing...)
 			continue
 		}
-		e.buf = s.appendText(e.buf, i)
+		r.buf = s.appendText(r.buf, i)
 	}
-	e.buf = append(e.buf, '\n')
+	r.buf = append(r.buf, '\n')
 }
