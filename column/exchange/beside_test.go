@@ -29,13 +29,15 @@ func TestImportFailsWhileItWrites(t *testing.T) {
 		want error
 		says string
 	}{
-		"a field that does not fit": {strings.NewReader("1,x\n"), kvault.ErrInvalid, fmt.Sprintf("row %d, line %d", rows+1, rows+2)},
-		"a source that fails":       {&failing{broken}, broken, ""},
+		"a field that does not fit": {strings.NewReader("1,x\n"), kvault.ErrInvalid,
+			fmt.Sprintf("row %d, line %d", rows+1, rows+2)},
+		"a source that fails": {&failing{broken}, broken, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := inMemory(t)
 			before := runtime.NumGoroutine()
-			_, err := exchange.Import(t.Context(), v, io.MultiReader(bytes.NewReader(many.Bytes()), c.rest), exchange.CSV,
+			source := io.MultiReader(bytes.NewReader(many.Bytes()), c.rest)
+			_, err := exchange.Import(t.Context(), v, source, exchange.CSV,
 				&exchange.ImportOptions{Types: map[string]string{"a": "i64", "b": "i64"}})
 			if !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.says) {
 				t.Errorf("%v, want %v with %q", err, c.want, c.says)
@@ -43,7 +45,8 @@ func TestImportFailsWhileItWrites(t *testing.T) {
 			if list, err := column.List(t.Context(), v); err != nil || len(list) > 0 {
 				t.Errorf("%v, %v; want nothing written", list, err)
 			}
-			for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(end); {
+			end := time.Now().Add(10 * time.Second)
+			for runtime.NumGoroutine() > before && time.Now().Before(end) {
 				time.Sleep(time.Millisecond)
 			}
 			if n := runtime.NumGoroutine(); n > before {
