@@ -338,3 +338,31 @@ func TestColumnCompactedElsewhere(t *testing.T) {
 	must(t, err)
 	holds(t, texts, []string{"a", "b", "c"})
 }
+
+// A column that another handle made nullable takes no plain elements. The error says what can be
+// done about those that wait, and both ways lead out.
+func TestPlainElementsForNullableColumn(t *testing.T) {
+	ctx, path := t.Context(), newPath(t)
+	v, other := openFile(t, path), openFile(t, path)
+	c := create(t, v, "c", column.Int64, nil)
+	must(t, v.EnableCache(ctx, nil))
+	must(t, c.Append(ctx, 1))
+	must(t, column.AllowNulls(ctx, other, "c"))
+	_, err := v.FlushCache(ctx)
+	if wrong := (*column.TypeError)(nil); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "ForbidNulls") ||
+		!strings.Contains(err.Error(), "DiscardCached") {
+		t.Fatalf("%v", err)
+	}
+	must(t, column.ForbidNulls(ctx, other, "c"))
+	_, err = v.FlushCache(ctx)
+	must(t, err)
+	holds(t, c, []int64{1})
+	must(t, c.Append(ctx, 2))
+	must(t, column.AllowNulls(ctx, other, "c"))
+	found, err := v.DiscardCached(ctx, kvault.CacheEntry{Column: "c"})
+	if !found || err != nil {
+		t.Fatalf("%t, %v", found, err)
+	}
+	_, err = v.FlushCache(ctx)
+	must(t, err)
+}

@@ -139,8 +139,11 @@ func (p *pending) Join(next engine.Append) engine.Append {
 // there is told when its own elements are checked: they wait for the same flush.
 func (p *pending) Check(ctx context.Context, a engine.Arrays) error {
 	own, err := openParts(ctx, a, p.name, p.typ, p.size)
-	if errors.Is(err, kvault.ErrNotFound) || err == nil && own.id() != p.id {
+	switch wrong := (*TypeError)(nil); {
+	case errors.Is(err, kvault.ErrNotFound) || err == nil && own.id() != p.id:
 		err = p.changed(ctx, a)
+	case errors.As(err, &wrong):
+		err = p.retyped(wrong)
 	}
 	if err != nil {
 		return fail("append", p.name, err)
@@ -171,6 +174,19 @@ func (p *pending) changed(ctx context.Context, a engine.Arrays) error {
 		}
 	}
 	return &worded{fmt.Sprintf("it was %s after %d elements for it had been cached, which wait: %s", what, p.run.len(), way), kvault.ErrNotFound}
+}
+
+// retyped says what to do about a column that holds another type than the elements that wait.
+func (p *pending) retyped(now *TypeError) error {
+	way := ""
+	switch plain, was := strings.CutSuffix(p.typ, nullSuffix); {
+	case !was && SameType(now.Type, p.typ+nullSuffix):
+		way = "undo that by ForbidNulls where AllowNulls was called, and flush; or "
+	case was && SameType(now.Type, plain):
+		way = "undo that by AllowNulls where ForbidNulls was called, and flush; or "
+	}
+	return &worded{fmt.Sprintf("it came to hold %s after %d elements of %s for it had been cached, which wait: "+
+		"%sgive them up by DiscardCached", now.Type, p.run.len(), p.typ, way), now}
 }
 
 // Write adds the elements.
