@@ -60,7 +60,7 @@ func (c *packedCodec[T]) Append(dst []byte, x T) ([]byte, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%T as %s: %w: %w", x, c.name, kvault.ErrInvalid, err)
+		return nil, fmt.Errorf("%T as %s: %w: %w", x, c.name, err, kvault.ErrInvalid)
 	}
 	if !c.fixed {
 		return dst, nil
@@ -87,7 +87,7 @@ func (c *packedCodec[T]) Decode(b []byte) (x T, err error) {
 		return x, fmt.Errorf("%w: element in %s: %w", kvault.ErrCorrupt, c.name, err)
 	}
 	if err := c.unmarshal(b[:n], &x); err != nil {
-		return x, fmt.Errorf("element in %s does not fit %s: %w: %w", c.name, reflect.TypeFor[T](), kvault.ErrInvalid, err)
+		return x, fmt.Errorf("element in %s does not fit %s: %w: %w", c.name, reflect.TypeFor[T](), err, kvault.ErrInvalid)
 	}
 	if err := plain.Variable(&x); err != nil {
 		return x, fmt.Errorf("%w: element in %s: %w", kvault.ErrCorrupt, c.name, err)

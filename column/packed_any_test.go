@@ -2,8 +2,10 @@ package column_test
 
 import (
 	"encoding/hex"
+	"errors"
 	"math"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/kohakuvault/kvault"
@@ -87,5 +89,16 @@ func TestKeysThatBecomeOne(t *testing.T) {
 func TestKeysThatAreNone(t *testing.T) {
 	for _, b := range []string{"819003", "818003", "81c4010203", "818190030a"} {
 		corrupt(t, column.MessagePack[map[any]any](), b, kvault.ErrInvalid)
+	}
+}
+
+// What kind of error it is stands at the end of a message, not amid what is wrong.
+func TestKindsOfErrorsStandLast(t *testing.T) {
+	_, misfit := column.MessagePack[int]().Decode([]byte("\xa1a"))
+	_, refused := column.CBOR[any]().Append(nil, "\xff")
+	for _, err := range []error{misfit, refused} {
+		if !errors.Is(err, kvault.ErrInvalid) || !strings.HasSuffix(err.Error(), ": "+kvault.ErrInvalid.Error()) {
+			t.Errorf("%v", err)
+		}
 	}
 }
