@@ -194,9 +194,13 @@ const (
 	// read in pieces.
 	fastValue = 256 << 10
 	fastPiece = 16 << 10
+	// Pieces shorter than aheadPiece come out of aheadBytes that are read at once.
+	aheadPiece, aheadBytes = 32 << 10, 256 << 10
 )
 
-// fastValueReader reads values of a column in order, row by row.
+var aheadBuffers = sync.Pool{New: func() any { return new([aheadBytes]byte) }}
+
+// fastValueReader reads values of a column in order, row by row. Close it when done.
 type fastValueReader struct {
 	ses           *session
 	table, column string
@@ -204,6 +208,9 @@ type fastValueReader struct {
 	chain   fastread.Chain
 	row, at int64
 	version driver.DataVersion
+	// ahead is what was read ahead, before the chain's place.
+	ahead  []byte
+	buffer *[aheadBytes]byte
 }
 
 // fastValueReader returns nil if SQLite is to read the column.
@@ -228,15 +235,42 @@ func (f *fastValueReader) read(p []byte, row, at, size int64) bool {
 	defer r.Close()
 	err := fastread.ErrFallback
 	if at == 0 {
+		f.ahead = nil
 		f.chain, err = r.start(f.table, f.column, row, size, p)
 	} else if r.version == f.version {
-		err = r.Read(&f.chain, p)
+		err = f.readOn(&r, p)
 	}
 	if err != nil {
 		return false
 	}
 	f.version, f.row, f.at = r.version, row, at+int64(len(p))
 	return true
+}
+
+// readOn fills p with what follows.
+func (f *fastValueReader) readOn(r *fastReader, p []byte) error {
+	n := copy(p, f.ahead)
+	p, f.ahead = p[n:], f.ahead[n:]
+	if len(p) == 0 || len(p) >= aheadPiece || int64(len(p)) >= f.chain.Left {
+		return r.Read(&f.chain, p)
+	}
+	if f.buffer == nil {
+		f.buffer = aheadBuffers.Get().(*[aheadBytes]byte)
+	}
+	ahead := f.buffer[:min(aheadBytes, f.chain.Left)]
+	if err := r.Read(&f.chain, ahead); err != nil {
+		return err
+	}
+	f.ahead = ahead[copy(p, ahead):]
+	return nil
+}
+
+// close releases memory.
+func (f *fastValueReader) close() {
+	if f != nil && f.buffer != nil {
+		aheadBuffers.Put(f.buffer)
+		f.buffer, f.ahead, f.row = nil, nil, -1
+	}
 }
 
 // start fills p with the start of a row's value, which has size bytes.

@@ -36,29 +36,31 @@ func fastBench(b *testing.B, o Options, count, size int) *Store {
 func BenchmarkFastRead(b *testing.B) {
 	for _, size := range []int{100, 1 << 10, 10 << 10, 20 << 10, 50 << 10, 100 << 10, 1 << 20, 8 << 20} {
 		count := min(20_000, 50<<20/size)
-		compareFast(b, fmt.Sprintf("get/size=%d", size), count, size, func(s *Store) error {
+		reads := min(max(1, 30_000/size), 30)
+		compareFast(b, fmt.Sprintf("get/size=%d", size), reads, count, size, func(s *Store) error {
 			_, err := s.Get(context.Background(), fmt.Sprintf("%08d", rand.IntN(count)))
 			return err
 		})
 	}
-	compareFast(b, "list", 30_000, 10, func(s *Store) error {
+	compareFast(b, "list", 1, 30_000, 10, func(s *Store) error {
 		start := engine.Range{Start: fmt.Sprintf("%08d", rand.IntN(28_000))}
 		_, _, err := s.AppendKeys(context.Background(), nil, engine.Query{Range: start, Limit: 1000})
 		return err
 	})
 	for _, piece := range []int{fastPiece, 32 << 10, 64 << 10, 256 << 10, 1 << 20} {
-		compareFast(b, fmt.Sprintf("stream/piece=%d", piece), 4, 16<<20, func(s *Store) error {
+		compareFast(b, fmt.Sprintf("stream/piece=%d", piece), 1, 4, 16<<20, func(s *Store) error {
 			return streamFast(s, fmt.Sprintf("%08d", rand.IntN(4)), make([]byte, piece))
 		})
 	}
 	for _, piece := range []int{fastPiece, 64 << 10, 1 << 20} {
-		compareFast(b, fmt.Sprintf("column/piece=%d", piece), 4, 100, func(s *Store) error {
+		compareFast(b, fmt.Sprintf("column/piece=%d", piece), 1, 4, 100, func(s *Store) error {
 			return scanFast(s, make([]byte, piece))
 		})
 	}
 }
 
-func compareFast(b *testing.B, name string, count, size int, read func(*Store) error) {
+// compareFast times rounds of so many reads each, from stores with count values.
+func compareFast(b *testing.B, name string, reads, count, size int, read func(*Store) error) {
 	b.Run(name, func(b *testing.B) {
 		var stores [2]*Store
 		for i := range stores {
@@ -73,11 +75,10 @@ func compareFast(b *testing.B, name string, count, size int, read func(*Store) e
 			}
 		}
 		var times [2]clock
-		rounds := min(max(1, 30_000/size), 30)
 		for b.Loop() {
 			for i, s := range stores {
 				times[i].time(func() (err error) {
-					for range rounds {
+					for range reads {
 						err = errors.Join(err, read(s))
 					}
 					return err
@@ -87,8 +88,8 @@ func compareFast(b *testing.B, name string, count, size int, read func(*Store) e
 		if err := errors.Join(times[0].err, times[1].err); err != nil {
 			b.Fatal(err)
 		}
-		b.ReportMetric(times[0].median()/float64(rounds), "fast-ns")
-		b.ReportMetric(times[1].median()/float64(rounds), "sqlite-ns")
+		b.ReportMetric(times[0].median()/float64(reads), "fast-ns")
+		b.ReportMetric(times[1].median()/float64(reads), "sqlite-ns")
 		b.ReportMetric(times[0].median()/times[1].median(), "ratio")
 	})
 }
@@ -107,7 +108,7 @@ func streamFast(s *Store, key string, p []byte) error {
 	return errors.Join(err, blob.Close())
 }
 
-const benchChunk, benchChunks = 16 << 20, 2
+const benchChunk, benchChunks = 8 << 20, 2
 
 func fillColumn(b *testing.B, s *Store) error {
 	x, err := s.Begin(b.Context(), true)

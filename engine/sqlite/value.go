@@ -175,6 +175,7 @@ func (cu *cursor) move(row int64) (err error) {
 }
 
 func (cu *cursor) close() {
+	cu.fast.close()
 	if cu.blob != nil {
 		_ = cu.blob.Close() // a read handle has nothing to report
 		cu.blob = nil

@@ -31,4 +31,6 @@ func (*session) fastChunk(array, chunk, off int64, p []byte) bool { return false
 
 func (*session) fastValueReader(table, column string) *fastValueReader { return nil }
 
+func (*fastValueReader) close() {}
+
 func (*fastValueReader) read(p []byte, row, at, size int64) bool { return false }
