@@ -64,7 +64,8 @@ func (p *parquetEncoder) write(most int64) (int64, error) {
 	return rows, err
 }
 
-// read reads the next rows of all columns, and sends them page by page, with nil behind each column.
+// read reads the next rows of all columns, and sends them page by page, with nil behind each
+// column.
 func (p *parquetEncoder) read(rows int64, pages chan<- arrow.Array, stopped <-chan struct{}) error {
 	for i, s := range p.sources {
 		if err := p.readColumn(s, p.builders[i], rows, pages, stopped); err != nil {
@@ -74,7 +75,8 @@ func (p *parquetEncoder) read(rows int64, pages chan<- arrow.Array, stopped <-ch
 	return nil
 }
 
-func (p *parquetEncoder) readColumn(s source, b array.Builder, rows int64, pages chan<- arrow.Array, stopped <-chan struct{}) error {
+func (p *parquetEncoder) readColumn(s source, b array.Builder, rows int64, pages chan<- arrow.Array,
+	stopped <-chan struct{}) error {
 	for rows > 0 {
 		n, err := s.ready(int(min(rows, pageRows)))
 		if err != nil {

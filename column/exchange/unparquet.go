@@ -34,7 +34,8 @@ func newParquetDecoder(r io.Reader) (_ decoder, err error) {
 	if err != nil {
 		return nil, unreadable(Parquet, err)
 	}
-	f, err := parquet.Open(at, size, parquet.ReadOptions{Allocator: limitedMemory, ArrowSchema: arrowSchema})
+	o := parquet.ReadOptions{Allocator: limitedMemory, ArrowSchema: arrowSchema}
+	f, err := parquet.Open(at, size, o)
 	if err != nil {
 		return nil, unreadable(Parquet, err)
 	}

@@ -19,7 +19,8 @@ const mebi = 1 << 20
 func texts(t *testing.T, nullable bool) (*Writer, *bytes.Buffer) {
 	t.Helper()
 	var file bytes.Buffer
-	w, err := NewWriter(&file, arrow.NewSchema([]arrow.Field{{Name: "s", Type: arrow.BinaryTypes.String, Nullable: nullable}}, nil))
+	field := arrow.Field{Name: "s", Type: arrow.BinaryTypes.String, Nullable: nullable}
+	w, err := NewWriter(&file, arrow.NewSchema([]arrow.Field{field}, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +29,8 @@ func texts(t *testing.T, nullable bool) (*Writer, *bytes.Buffer) {
 
 func open(t *testing.T, file *bytes.Buffer) *File {
 	t.Helper()
-	f, err := Open(bytes.NewReader(file.Bytes()), int64(file.Len()), ReadOptions{Allocator: memory.DefaultAllocator})
+	o := ReadOptions{Allocator: memory.DefaultAllocator}
+	f, err := Open(bytes.NewReader(file.Bytes()), int64(file.Len()), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +117,8 @@ func TestDictionaryOfAnyLength(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		took := int(after.TotalAlloc - before.TotalAlloc)
 		if large := (*TooLargeError)(nil); errors.As(err, &large) != tt.large || took > 3*32*mebi {
-			t.Errorf("%d bytes of dictionary in a file of %d: %v, %d MiB were taken", tt.size, file.Len(), err, took/mebi)
+			t.Errorf("%d bytes of dictionary in a file of %d: %v, %d MiB were taken",
+				tt.size, file.Len(), err, took/mebi)
 		} else if !tt.large && (err != nil || a.Len() != 1) {
 			t.Errorf("%v, %v", a, err)
 		}
