@@ -51,7 +51,7 @@ func ExampleVault_DiscardCached() {
 		fmt.Println("discarded", f.Entry.Column, found, err)
 	}
 	// Output:
-	// column append "sizes": column "sizes" holds str:utf8, not i64: open it with the codec of its type
+	// column append "sizes": it holds str:utf8 now, and 1 elements of i64 wait in the cache: give them up by DiscardCached
 	// discarded sizes true <nil>
 	// flushed 1
 }

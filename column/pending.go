@@ -173,7 +173,7 @@ func (p *pending) changed(ctx context.Context, a engine.Arrays) error {
 			what, way = fmt.Sprintf("renamed to %q", name), "rename it back and flush, or give them up by DiscardCached"
 		}
 	}
-	return &worded{fmt.Sprintf("it was %s after %d elements for it had been cached, which wait: %s", what, p.run.len(), way), kvault.ErrNotFound}
+	return &worded{fmt.Sprintf("it was %s, and %d elements for it wait in the cache: %s", what, p.run.len(), way), kvault.ErrNotFound}
 }
 
 // retyped says what to do about a column that holds another type than the elements that wait.
@@ -185,7 +185,7 @@ func (p *pending) retyped(now *TypeError) error {
 	case was && SameType(now.Type, plain):
 		way = "undo that by AllowNulls where ForbidNulls was called, and flush; or "
 	}
-	return &worded{fmt.Sprintf("it came to hold %s after %d elements of %s for it had been cached, which wait: "+
+	return &worded{fmt.Sprintf("it holds %s now, and %d elements of %s wait in the cache: "+
 		"%sgive them up by DiscardCached", now.Type, p.run.len(), p.typ, way), now}
 }
 

@@ -14,11 +14,11 @@ func (a *app) colNullableCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "nullable NAME|TABLE/",
 		Short: "Let columns hold nulls",
-		Long: `Make a column nullable: its type gets ":null" behind it, and rows with a null can
-be appended. None of the elements that are there becomes null. With --off make it
-plain again, which fails if one of its elements is null. A column that is so
-already stays as it is. TABLE/ stands for all columns of the table: all of them
-are changed, or none.
+		Long: `Make a column nullable: its type gets ":null" behind it, and rows with a null
+can be appended. None of the elements that are there becomes null. With --off
+make it plain again, which fails if one of its elements is null. A column that
+is so already stays as it is. TABLE/ stands for all columns of the table: all of
+them are changed, or none.
 
 ` + colExitHelp(),
 		Example: `  kvault -f media.kv col nullable flights/dep_delay
