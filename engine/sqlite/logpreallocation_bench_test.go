@@ -25,29 +25,35 @@ type logStep struct {
 	grown, over []float64
 }
 
-// BenchmarkLogPreallocation puts small values, each synced, into vaults whose logs are preallocated in
-// steps of several lengths. The puts take turns, in an order that changes. A round begins with new
+// BenchmarkLogPreallocation puts small values, synced or not, into vaults whose logs are preallocated in
+// steps of several lengths; where they are not synced no step is longer than 32 KiB. The puts take turns, in an order that changes. A round begins with new
 // vaults; it measures some puts while the logs grow, and as many once they are overwritten. For each
 // step the benchmark reports the median of the rounds, and of their ratios to the first step, which
 // is none. A round's time is the mean without the slowest put of a hundred, which waits for the disk.
 //
 //	go test ./engine/sqlite -run '^$' -bench LogPreallocation -benchtime 6x
 func BenchmarkLogPreallocation(b *testing.B) {
-	for _, size := range []int{100, 1 << 10, 10 << 10, 100 << 10} {
-		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) { raceSteps(b, size) })
+	for _, full := range []bool{false, true} {
+		for _, size := range []int{100, 1 << 10, 10 << 10, 100 << 10} {
+			b.Run(fmt.Sprintf("full=%t/size=%d", full, size), func(b *testing.B) { raceSteps(b, full, size) })
+		}
 	}
 }
 
-func raceSteps(b *testing.B, size int) {
+func raceSteps(b *testing.B, full bool, size int) {
 	var steps []*logStep
-	for _, kib := range []int64{0, 0, 32, 64, 128, 256, 512} {
+	kibs := []int64{0, 0, 32, 64, 128, 256, 512}
+	if !full {
+		kibs = kibs[:3]
+	}
+	for _, kib := range kibs {
 		s := &logStep{name: fmt.Sprintf("%3d KiB", kib), vfs: fmt.Sprint("kvault-step-", len(steps))}
 		vfs.Register(s.vfs, walvfs.CoalescePreallocating(vfs.Find("os").(vfs.VFSFilename), kib<<10))
 		defer vfs.Unregister(s.vfs)
 		steps = append(steps, s)
 	}
 	for b.Loop() {
-		if err := stepsRound(steps, size); err != nil {
+		if err := stepsRound(steps, full, size); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -57,7 +63,7 @@ func raceSteps(b *testing.B, size int) {
 	}
 }
 
-func stepsRound(steps []*logStep, size int) error {
+func stepsRound(steps []*logStep, full bool, size int) error {
 	stores := make([]*Store, len(steps))
 	for i, step := range steps {
 		dir, err := os.MkdirTemp("", "steps")
@@ -65,7 +71,7 @@ func stepsRound(steps []*logStep, size int) error {
 			return err
 		}
 		defer os.RemoveAll(dir)
-		if stores[i], err = Open(context.Background(), filepath.Join(dir, "v.kv"), &Options{Full: true, vfs: step.vfs}); err != nil {
+		if stores[i], err = Open(context.Background(), filepath.Join(dir, "v.kv"), &Options{Full: full, vfs: step.vfs}); err != nil {
 			return err
 		}
 		defer stores[i].Close()

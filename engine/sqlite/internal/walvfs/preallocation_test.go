@@ -54,6 +54,13 @@ func TestPreallocation(t *testing.T) {
 			l.commit(n+1, 1)
 		}, []string{"0+32", plain(0, 245), plain(245, 1), to(246, 33*step)}},
 		"not synced": {func(l log) { l.space.synced = false; l.commit(0, 1); l.commit(1, 1) }, []string{"0+32", plain(0, 1), plain(1, 1)}},
+		"not synced, in smaller steps": {func(l log) {
+			l.space = preallocation{step: 2 * step, unsynced: step}
+			l.commit(0, 1)
+			_ = l.Sync(0)
+			l.commit(1, 7)
+			l.commit(8, 1)
+		}, []string{"0+32", to(0, step), "sync", to(1, 2*step), plain(8, 1)}},
 		"synced for the first time": {func(l log) {
 			l.space.synced = false
 			l.commit(0, 1)

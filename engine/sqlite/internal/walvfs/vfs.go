@@ -57,7 +57,7 @@ func (v coalescingVFS) OpenFilename(
 		path := name.String()
 		log := &Log{
 			File: f, database: database, path: path,
-			space: preallocation{step: v.step}, state: syncStateOf(path),
+			space: preallocation{step: v.step, unsynced: min(v.step, unsyncedBytes)}, state: syncStateOf(path),
 		}
 		logs.Store(database, log)
 		f = log
