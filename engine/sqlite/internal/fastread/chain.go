@@ -24,6 +24,8 @@ const (
 	runBytes = 32 << 10
 	// blockBytes is what is read at once where a read has only one place to go.
 	blockBytes = 256 << 10
+	// smallRead is what costs less to copy than to read into several places.
+	smallRead = 20 << 10
 )
 
 // Chain is a place in a value: some bytes of one page, and the overflow pages behind it. It stays
@@ -135,14 +137,14 @@ func (l *partList) read(r *Reader, off int64, p, rest []byte, pages int) error {
 		rest, want = rest[k:], want+linkBytes+k
 	}
 	defer clear(l.parts) // they are the caller's memory
-	if r.scatter != nil {
+	if r.scatter != nil && want > smallRead {
 		if n, err := r.scatter.ReadPartsAt(l.parts, off); err != nil || n != want {
 			return ErrFallback
 		}
 		return nil
 	}
-	if cap(l.block) == 0 {
-		l.block = make([]byte, blockBytes)
+	if cap(l.block) < want {
+		l.block = make([]byte, max(want, smallRead))
 	}
 	block := l.block[:want]
 	if _, err := r.main.ReadAt(block, off); err != nil {
