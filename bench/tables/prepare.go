@@ -31,7 +31,7 @@ func (r *race) prepare(ctx context.Context, s settings) error {
 	}
 	if r.kvault == "" {
 		r.kvault = r.file("kvault")
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", r.kvault, "github.com/kohakuvault/kvault/cmd/kvault")
+		build := exec.CommandContext(ctx, "go", "build", "-C", "..", "-trimpath", "-ldflags=-s -w", "-o", r.kvault, "github.com/kohakuvault/kvault/cmd/kvault")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("go build: %w\n%s", err, out)
