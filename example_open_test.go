@@ -188,3 +188,21 @@ func ExampleVault_Close() {
 	fmt.Println(errors.Is(err, kvault.ErrClosed), v.Close())
 	// Output: true <nil>
 }
+
+// A vault that is made of other files is there as a whole, or not at all.
+func ExampleCreate() {
+	ctx := context.Background()
+	dir := tempDir()
+	defer os.RemoveAll(dir)
+
+	err := kvault.Create(ctx, filepath.Join(dir, "photos.kv"), nil, func(v *kvault.Vault) error {
+		for _, name := range []string{"a.jpg", "b.jpg"} {
+			if err := v.Put(ctx, name, []byte("…")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}

@@ -3,6 +3,7 @@ package kvault
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/kohakuvault/kvault/engine/sqlite"
@@ -149,4 +150,32 @@ func Open(ctx context.Context, path string, o *Options) (*Vault, error) {
 		return nil, fail("open", path, err)
 	}
 	return newVault(store, opt), nil
+}
+
+// Create makes a new vault at path of what fill puts into it, or none: the file has another name in
+// the same folder until fill has returned nil and all of it is on the disk, so no other program sees
+// a part of it, and neither an error nor a crash leaves one. What a killed process leaves under that
+// other name is removed by the next Create, Backup or Restore to the folder. The vault that fill
+// gets is closed when fill returns.
+//
+// Errors are that of fill, ErrExists if path exists, and those of Open.
+func Create(ctx context.Context, path string, o *Options, fill func(*Vault) error) error {
+	if err := o.check(); err != nil {
+		return fail("create", path, err)
+	}
+	var own error
+	err := sqlite.Create(path, func(tmp string) error {
+		v, err := Open(ctx, tmp, o)
+		if err != nil {
+			return err
+		}
+		if own = fill(v); own != nil {
+			return errors.Join(own, v.Close())
+		}
+		return v.Close()
+	})
+	if own != nil {
+		return own
+	}
+	return fail("create", path, err)
 }

@@ -136,6 +136,13 @@ func (s *Store) copyTo(ctx context.Context, tmp string, progress func(done, tota
 	})
 }
 
+// Create lets fill make a database of the empty file tmp, in the folder of path, which it must have
+// closed when it returns. If it returns nil, the file gets the name path, durably; otherwise nothing
+// of it is left. engine.ErrExists if the name, or that of a log for it, is taken.
+func Create(path string, fill func(tmp string) error) error {
+	return makeFile("create", path, nil, fill)
+}
+
 // makeFile lets fill write to an empty file in the folder of path, and gives it that name once it
 // is complete. The file gets the permissions and the owner of like, if that is not nil.
 func makeFile(op, path string, like fs.FileInfo, fill func(tmp string) error) error {
