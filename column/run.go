@@ -74,8 +74,8 @@ func encode[T any](c Codec[T], xs ...T) (*run, error) {
 	for i, x := range xs {
 		r.grow()
 		data, err := c.Append(r.data, x)
-		if err == nil {
-			err = r.take(data, longest, c.Type())
+		if err == nil && !r.take(data, longest) {
+			err = r.misfit(len(data)-len(r.data), longest, c.Type())
 		}
 		if err != nil {
 			return nil, ofElement(int64(i), err)
@@ -91,19 +91,26 @@ func (r *run) grow() {
 	}
 }
 
-// take makes data, to which a codec has appended an element, that of the run.
-func (r *run) take(data []byte, longest int, codec string) error {
-	switch n := len(data) - len(r.data); {
-	case r.size > 0 && n != r.size || n < 0:
-		return fmt.Errorf("codec %s made %d bytes, want %d: %w", codec, n, r.size, kvault.ErrInvalid)
-	case n > longest:
-		return fmt.Errorf("it has %d bytes, at most %d are possible: %w", n, longest, kvault.ErrTooLarge)
+// take makes data, to which a codec has appended an element of at most longest bytes, that of the
+// run. It returns false if the element has a length that it must not have.
+func (r *run) take(data []byte, longest int) bool {
+	n := len(data) - len(r.data)
+	if r.size > 0 && n != r.size || n < 0 || n > longest {
+		return false
 	}
 	r.data = data
 	if r.size == 0 {
 		r.ends = append(r.ends, len(data))
 	}
-	return nil
+	return true
+}
+
+// misfit says what is wrong with the length of an element.
+func (r *run) misfit(n, longest int, codec string) error {
+	if r.size > 0 || n < 0 {
+		return fmt.Errorf("codec %s made %d bytes, want %d: %w", codec, n, r.size, kvault.ErrInvalid)
+	}
+	return fmt.Errorf("it has %d bytes, at most %d are possible: %w", n, longest, kvault.ErrTooLarge)
 }
 
 // ofElement says which element an error is about.

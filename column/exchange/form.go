@@ -32,10 +32,11 @@ type form[T any] struct {
 	fromJSON func(v any) (T, error)
 	// fromArrow returns element i of an array of any type it understands.
 	fromArrow func(a arrow.Array, i int) (T, error)
-	// values, if not nil, returns all values of an array that has them as they are in memory, or nil.
-	values func(a arrow.Array) []T
-	// take, if not nil, appends n elements of an array at once if values can give them.
-	take  func(dst []T, a arrow.Array, from, n int) ([]T, bool)
+	// values, if not nil, returns n elements of an array at once, and the bytes that they take beside
+	// the T; nil if they must be taken one by one. Where the array has a null there is any T.
+	values func(a arrow.Array, from, n int) (xs []T, bytes int)
+	// take, if not nil, appends elements that values can give.
+	take  func(dst []T, a arrow.Array, from, n int) (xs []T, bytes int, ok bool)
 	nulls bool           // fromArrow takes nulls
 	null  func(x T) bool // whether x is a null, of a nullable column
 	size  func(x T) int  // about how many bytes an element takes beside the T
@@ -107,28 +108,51 @@ var intForm = &form[int64]{
 // unpadded is the text of a number without the spaces that tables are aligned by.
 func unpadded(text string) string { return strings.Trim(text, " ") }
 
-func int64s(a arrow.Array) []int64 {
+func int64s(a arrow.Array, from, n int) ([]int64, int) {
 	if a, ok := a.(*array.Int64); ok {
-		return a.Int64Values()
+		return a.Int64Values()[from : from+n], 0
 	}
-	return nil
+	return nil, 0
 }
 
-func float64s(a arrow.Array) []float64 {
+func float64s(a arrow.Array, from, n int) ([]float64, int) {
 	if a, ok := a.(*array.Float64); ok {
-		return a.Float64Values()
+		return a.Float64Values()[from : from+n], 0
 	}
-	return nil
+	return nil, 0
+}
+
+// utf8s returns texts that share one copy of the array's bytes. Those that are not in UTF-8 are
+// taken one by one, so that an error can name the row.
+func utf8s(a arrow.Array, from, n int) (xs []string, bytes int) {
+	texts, ok := a.(*array.String)
+	if !ok || n == 0 {
+		return nil, 0
+	}
+	offsets := texts.ValueOffsets()
+	first, offsets := offsets[0], offsets[from:from+n+1]
+	whole := string(texts.ValueBytes()[offsets[0]-first : offsets[n]-first])
+	if !utf8.ValidString(whole) {
+		return nil, 0
+	}
+	xs = make([]string, n)
+	for i := range xs {
+		xs[i] = whole[offsets[i]-offsets[0] : offsets[i+1]-offsets[0]]
+		if xs[i] != "" && !utf8.RuneStart(xs[i][0]) {
+			return nil, 0
+		}
+	}
+	return xs, len(whole)
 }
 
 // taking takes elements of which none is null.
-func taking[T any](values func(arrow.Array) []T) func(dst []T, a arrow.Array, from, n int) ([]T, bool) {
-	return func(dst []T, a arrow.Array, from, n int) ([]T, bool) {
-		all := values(a)
-		if len(all) < from+n || n == 0 || a.NullN() > 0 {
-			return dst, false
+func taking[T any](values func(arrow.Array, int, int) ([]T, int)) func([]T, arrow.Array, int, int) ([]T, int, bool) {
+	return func(dst []T, a arrow.Array, from, n int) ([]T, int, bool) {
+		if n == 0 || a.NullN() > 0 {
+			return dst, 0, false
 		}
-		return append(dst, all[from:from+n]...), true
+		xs, bytes := values(a, from, n)
+		return append(dst, xs...), bytes, xs != nil
 	}
 }
 
@@ -242,7 +266,7 @@ func finite(x float64) bool { return !math.IsInf(x, 0) && !math.IsNaN(x) }
 // textForm is the form of texts. UTF-8 of any length takes all that is parsed.
 func textForm(typ string) *form[string] {
 	var kept textKeeper
-	return &form[string]{
+	f := &form[string]{
 		text:   func(dst []byte, x string) []byte { return append(dst, x...) },
 		json:   jsonString,
 		quoted: true,
@@ -273,6 +297,10 @@ func textForm(typ string) *form[string] {
 		},
 		size: func(x string) int { return len(x) },
 	}
+	if !f.picky {
+		f.values, f.take = utf8s, taking(utf8s)
+	}
+	return f
 }
 
 // textKeeper copies texts out of memory that changes later. Many short ones share an allocation,

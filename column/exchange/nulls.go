@@ -56,20 +56,21 @@ func nullForm[T any](formOf func(typ string) *form[T]) func(typ string) *form[co
 }
 
 // takingNulls takes elements that may be null.
-func takingNulls[T any](values func(arrow.Array) []T) func(dst []column.Null[T], a arrow.Array, from, n int) ([]column.Null[T], bool) {
-	return func(dst []column.Null[T], a arrow.Array, from, n int) ([]column.Null[T], bool) {
-		all := values(a)
-		if len(all) < from+n || n == 0 {
-			return dst, false
+func takingNulls[T any](values func(arrow.Array, int, int) ([]T, int)) func([]column.Null[T], arrow.Array, int, int) ([]column.Null[T], int, bool) {
+	return func(dst []column.Null[T], a arrow.Array, from, n int) ([]column.Null[T], int, bool) {
+		if n == 0 {
+			return dst, 0, false
 		}
-		for i, x := range all[from : from+n] {
-			if a.IsNull(from + i) {
+		some := a.NullN() > 0
+		xs, bytes := values(a, from, n)
+		for i, x := range xs {
+			if some && a.IsNull(from+i) {
 				dst = append(dst, column.Null[T]{})
 			} else {
 				dst = append(dst, column.Null[T]{V: x, Valid: true})
 			}
 		}
-		return dst, true
+		return dst, bytes, xs != nil
 	}
 }
 

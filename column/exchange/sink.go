@@ -127,9 +127,6 @@ func inRow(op string, row int64, err error) error {
 	return failed(op, m.column, fmt.Errorf("row %d: %w", row, m.err))
 }
 
-// elementBytes is about what an element takes in memory beside its bytes.
-const elementBytes = 24
-
 func (g *gathering[T]) add(x T, err error) error {
 	if err == nil && g.form.picky {
 		g.buf, err = g.c.Codec().Append(g.buf[:0], x) // so that an error can name the row
@@ -175,9 +172,9 @@ func (g *gathering[T]) addArrows(a arrow.Array, from, n int) (int, error) {
 		g.xs = slices.Grow(g.xs, max(n, len(g.xs))) // append would move large slices more often
 	}
 	if g.form.take != nil {
-		if xs, ok := g.form.take(g.xs, a, from, n); ok {
+		if xs, bytes, ok := g.form.take(g.xs, a, from, n); ok {
 			g.xs = xs
-			g.all.bytes += n * int(unsafe.Sizeof(xs[0]))
+			g.all.bytes += n*int(unsafe.Sizeof(xs[0])) + bytes
 			return n, g.all.write(false)
 		}
 	}
