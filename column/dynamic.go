@@ -57,20 +57,27 @@ type kind struct {
 	typ    string
 	size   int
 	column func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic
+	// stored returns the column with its elements as they are stored.
+	stored func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic
 	// nullable returns the kind of a nullable column of the type.
 	nullable func() *kind
 }
 
 func kindOf[T any](codec Codec[T]) *kind {
-	k := plainKind(codec)
-	k.nullable = func() *kind { return plainKind(Nullable(codec)) }
+	stored := storedOf(codec)
+	k := plainKind(codec, Codec[[]byte](stored))
+	k.nullable = func() *kind { return plainKind(Nullable(codec), Nullable(Codec[[]byte](stored))) }
 	return k
 }
 
-func plainKind[T any](codec Codec[T]) *kind {
-	return &kind{typ: codec.Type(), size: codec.Size(), column: func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic {
+func plainKind[T, S any](codec Codec[T], stored Codec[S]) *kind {
+	return &kind{typ: codec.Type(), size: codec.Size(), column: opening(codec), stored: opening(stored)}
+}
+
+func opening[T any](codec Codec[T]) func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic {
+	return func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic {
 		return &Column[T]{handle{v, tx, name}, codec}
-	}}
+	}
 }
 
 // kindNamed returns the kind of the type that the file calls so.
@@ -168,21 +175,7 @@ func vectorKind[E Number](dims []int) *kind {
 // OpenAny returns a column that exists, of any type. ErrNotFound if it does not, and ErrUnsupported
 // if this package has no codec for its type: see Info.Type.
 func OpenAny[S Scope](ctx context.Context, s S, name string) (Dynamic, error) {
-	v, tx := unscope(s)
-	var d Dynamic
-	err := within(ctx, tx, v.View, func(a engine.Arrays) error {
-		p, err := find(ctx, a, name, false)
-		if err != nil {
-			return err
-		}
-		k, err := kindNamed(p.typ())
-		if err != nil {
-			return err
-		}
-		d = k.column(v, tx, name)
-		return nil
-	})
-	return d, fail("open", name, err)
+	return openKind(ctx, s, name, func(k *kind, v *kvault.Vault, tx *kvault.Tx) Dynamic { return k.column(v, tx, name) })
 }
 
 // CreateAny makes a new, empty column, as Create does, of a type by its name: see Types. ErrUnsupported if there is no such

@@ -57,7 +57,10 @@ func Describe(ctx context.Context, v *kvault.Vault, name string) (d *Description
 		if d.Count, err = c.Len(ctx); err != nil {
 			return err
 		}
-		f := feedOf(c)
+		f, err := feedOf(ctx, tx, c)
+		if err != nil {
+			return err
+		}
 		switch {
 		case f.of == ofValues && f.floats != nil:
 			return d.ofFloats(ctx, f)

@@ -166,3 +166,24 @@ func TestLongColumn(t *testing.T) {
 		}
 	}
 }
+
+// Lengths are those of what is stored, however another program has encoded it.
+func TestStoredLengths(t *testing.T) {
+	v := newVault(t)
+	add(t, v, "values", column.MessagePack[any]())
+	d, err := column.OpenStored(t.Context(), v, "values")
+	if err == nil {
+		err = d.(*column.Column[[]byte]).Append(t.Context(), []byte{0xd3, 0, 0, 0, 0, 0, 0, 0, 1})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := describe.Describe(t.Context(), v, "values")
+	if err != nil || *got.Shortest != 9 || *got.Longest != 9 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	s, err := describe.StatsOf(t.Context(), v, "values")
+	if err != nil || s.Sum != int64(9) {
+		t.Errorf("%+v, %v", s, err)
+	}
+}

@@ -3,20 +3,21 @@ package describe
 import (
 	"context"
 	"encoding/binary"
+	"math"
 	"strings"
 	"time"
 
+	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 )
 
 // What the numbers of a column are.
 const (
-	ofValues   = "values"   // the elements
-	ofNumbers  = "numbers"  // those in the elements, which are vectors
-	ofLengths  = "lengths"  // those of the encoded elements in bytes
-	ofTimes    = "times"    // the elements, which are dates or timestamps
-	ofTruths   = "truths"   // the elements, which are true or false
-	ofElements = "elements" // there are none
+	ofValues  = "values"  // the elements
+	ofNumbers = "numbers" // those in the elements, which are vectors
+	ofLengths = "lengths" // those of the encoded elements in bytes
+	ofTimes   = "times"   // the elements, which are dates or timestamps
+	ofTruths  = "truths"  // the elements, which are true or false
 )
 
 // feed passes on the numbers of a column: ints or floats, the other one is nil.
@@ -35,20 +36,22 @@ type feed struct {
 type feeder[N any] func(ctx context.Context, workers int, add func(worker int, block []N)) (tally, error)
 
 // feedOf returns the feed of a column of any type.
-func feedOf(d column.Dynamic) *feed {
+func feedOf(ctx context.Context, tx *kvault.Tx, d column.Dynamic) (*feed, error) {
 	for _, of := range feeds {
 		if f := of(d); f != nil {
-			return f
+			return f, nil
 		}
 	}
-	return &feed{of: ofElements, length: d.Len}
+	stored, err := column.OpenStored(ctx, tx, d.Name())
+	if err != nil {
+		return nil, err
+	}
+	return feedStored(stored), nil
 }
 
-var feeds = []func(column.Dynamic) *feed{
-	when(feedInts), when(feedFloats), when(feedTexts), when(feedTruths), when(feedTimes), when(feedLengths[any]), when(feedBytes),
-	vectors[float32], vectors[float64], vectors[int8], vectors[int16], vectors[int32], vectors[int64], vectors[uint8], vectors[uint16],
-	vectors[uint32], vectors[uint64],
-}
+// feeds are for the types whose elements are faster to read as Go has them, or mean something else
+// than what is stored.
+var feeds = []func(column.Dynamic) *feed{when(feedInts), when(feedFloats), when(feedTexts), when(feedTruths), when(feedTimes)}
 
 // when makes a feed of columns with elements of type E.
 func when[E any](make func(r *reader[E], f *feed)) func(column.Dynamic) *feed {
@@ -154,52 +157,68 @@ func feedLengths[E any](r *reader[E], f *feed) {
 	}
 }
 
-// feedBytes tells byte strings from vectors of bytes.
-func feedBytes(r *reader[[]byte], f *feed) {
-	if strings.HasPrefix(r.typ, "vec:") {
-		feedVectors(r, f, func(x []byte) []byte { return x })
+// feedStored is the feed of a column of elements as they are stored.
+func feedStored(d column.Dynamic) *feed {
+	r := readerOf[[]byte](d)
+	r.encode = func(dst, x []byte) []byte { return append(dst, x...) }
+	f := &feed{length: d.Len, show: func(x int64) any { return x }, each: r.stored}
+	if parts := strings.Split(strings.TrimSuffix(r.typ, ":null"), ":"); parts[0] == "vec" {
+		feedVectors(r, f, parts[1], len(parts) > 2)
+	} else {
+		feedLengths(r, f)
+	}
+	return f
+}
+
+// feedVectors feeds the numbers in vectors of elem: behind a byte that says which they are, and
+// behind the shape where that is not the same for all.
+func feedVectors(r *reader[[]byte], f *feed, elem string, shaped bool) {
+	f.of = ofNumbers
+	numbers := func(x []byte) []byte {
+		if shaped {
+			return x[1:]
+		}
+		return x[2+4*int(x[1]):]
+	}
+	if elem == "f32" || elem == "f64" {
+		f.floats = flatten(r, func(dst []float64, x []byte) []float64 {
+			for b := numbers(x); len(b) > 0; {
+				if elem == "f32" {
+					dst, b = append(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))), b[4:]
+				} else {
+					dst, b = append(dst, math.Float64frombits(binary.LittleEndian.Uint64(b))), b[8:]
+				}
+			}
+			return dst
+		})
 		return
 	}
-	feedLengths(r, f)
-}
-
-// vectors feeds the numbers of vectors of one shape, or of any.
-func vectors[N column.Number](d column.Dynamic) *feed {
-	if f := when(func(r *reader[[]N], f *feed) { feedVectors(r, f, func(x []N) []N { return x }) })(d); f != nil {
-		return f
-	}
-	return when(func(r *reader[column.Tensor[N]], f *feed) {
-		feedVectors(r, f, func(x column.Tensor[N]) []N { return x.Data })
-	})(d)
-}
-
-func feedVectors[E any, N column.Number](r *reader[E], f *feed, numbers func(E) []N) {
-	f.of = ofNumbers
-	var one N
-	switch any(one).(type) {
-	case float32, float64:
-		f.floats = flatten(r, func(dst []float64, x E) []float64 {
-			for _, n := range numbers(x) {
-				dst = append(dst, float64(n))
-			}
-			return dst
-		})
-	case uint64: // moved by 2^63, which keeps their order
+	if elem == "u64" {
 		f.show = func(n int64) any { return uint64(n) ^ 1<<63 }
-		f.ints = flatten(r, func(dst []int64, x E) []int64 {
-			for _, n := range numbers(x) {
-				dst = append(dst, int64(uint64(n)^1<<63))
-			}
-			return dst
-		})
-	default:
-		f.ints = flatten(r, func(dst []int64, x E) []int64 {
-			for _, n := range numbers(x) {
-				dst = append(dst, int64(n))
-			}
-			return dst
-		})
 	}
+	size, one := integers[elem].size, integers[elem].one
+	f.ints = flatten(r, func(dst []int64, x []byte) []int64 {
+		for b := numbers(x); len(b) > 0; b = b[size:] {
+			dst = append(dst, one(b))
+		}
+		return dst
+	})
+}
+
+// integers are the integers that vectors are made of. Those of u64 are moved by 2^63, which keeps
+// their order.
+var integers = map[string]struct {
+	size int
+	one  func(b []byte) int64
+}{
+	"i8":  {1, func(b []byte) int64 { return int64(int8(b[0])) }},
+	"u8":  {1, func(b []byte) int64 { return int64(b[0]) }},
+	"i16": {2, func(b []byte) int64 { return int64(int16(binary.LittleEndian.Uint16(b))) }},
+	"u16": {2, func(b []byte) int64 { return int64(binary.LittleEndian.Uint16(b)) }},
+	"i32": {4, func(b []byte) int64 { return int64(int32(binary.LittleEndian.Uint32(b))) }},
+	"u32": {4, func(b []byte) int64 { return int64(binary.LittleEndian.Uint32(b)) }},
+	"i64": {8, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }},
+	"u64": {8, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b) ^ 1<<63) }},
 }
 
 // flatten passes on the numbers that of appends for each element.

@@ -68,7 +68,10 @@ func StatsOf(ctx context.Context, v *kvault.Vault, name string) (s *Stats, err e
 		if err != nil {
 			return err
 		}
-		f := feedOf(d)
+		f, err := feedOf(ctx, tx, d)
+		if err != nil {
+			return err
+		}
 		s = &Stats{Name: d.Name(), Type: d.Type(), Of: f.of}
 		if s.Count, err = d.Len(ctx); err != nil {
 			return err
