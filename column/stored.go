@@ -10,8 +10,8 @@ import (
 
 // OpenStored returns a column of any type for reading, with each element as the bytes that the file
 // has of it: a Column[[]byte], or a Column[Null[[]byte]] if the column is nullable. docs/format.md
-// describes the bytes. What cannot be decoded as the type of the column is ErrCorrupt. Errors of
-// opening are those of OpenAny. What the column is changed to through it must be decodable too.
+// describes the bytes. An element that cannot be decoded as the column's type is ErrCorrupt when it
+// is read, and an error when it is written. Errors of opening are those of OpenAny.
 func OpenStored[S Scope](ctx context.Context, s S, name string) (Dynamic, error) {
 	return openKind(ctx, s, name, func(k *kind, v *kvault.Vault, tx *kvault.Tx) Dynamic { return k.stored(v, tx, name) })
 }
