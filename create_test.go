@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/kohakuvault/kvault"
@@ -64,9 +65,18 @@ func TestCreateFails(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := kvault.Create(t.Context(), path, &kvault.Options{ChunkSize: -1}, called); !errors.Is(err, kvault.ErrInvalid) {
-		t.Errorf("with nonsense for options: %v, want ErrInvalid", err)
+	for _, o := range []kvault.Options{{ChunkSize: -1}, {PageSize: 1000}, {ReadOnly: true}, {MustExist: true}} {
+		err := kvault.Create(t.Context(), path, &o, called)
+		if !errors.Is(err, kvault.ErrInvalid) || strings.Contains(err.Error(), "partial") {
+			t.Errorf("with options %+v: %v, want ErrInvalid", o, err)
+		}
 	}
+	for _, path := range []string{"", ":memory:"} {
+		if err := kvault.Create(t.Context(), path, nil, called); !errors.Is(err, kvault.ErrInvalid) {
+			t.Errorf("path %q: %v, want ErrInvalid", path, err)
+		}
+	}
+	wantOnly(t, path, "nothing")
 	if err := kvault.Create(t.Context(), filepath.Join(path, "v.kv"), nil, called); err == nil {
 		t.Error("a vault was made in a folder that is not there")
 	}

@@ -158,14 +158,24 @@ func Open(ctx context.Context, path string, o *Options) (*Vault, error) {
 // other name is removed by the next Create, Backup or Restore to the folder. The vault that fill
 // gets is closed when fill returns.
 //
-// Errors are that of fill, ErrExists if path exists, and those of Open.
+// Errors are that of fill, ErrExists if path or a log for it exists, ErrInvalid for ":memory:", no
+// path, ReadOnly and MustExist, and those of Open.
 func Create(ctx context.Context, path string, o *Options, fill func(*Vault) error) error {
 	if err := o.check(); err != nil {
 		return fail("create", path, err)
 	}
+	if path == "" || path == ":memory:" {
+		return fail("create", path, invalid("path %q: name the file that is to be made; Open makes vaults in memory", path))
+	}
+	if o != nil && (o.ReadOnly || o.MustExist) {
+		return fail("create", path, invalid("ReadOnly and MustExist are for vaults that exist"))
+	}
 	var own error
 	err := sqlite.Create(path, func(tmp string) error {
 		v, err := Open(ctx, tmp, o)
+		if e := (*Error)(nil); errors.As(err, &e) {
+			return e.Err // which is about path, not about the name that the file has for now
+		}
 		if err != nil {
 			return err
 		}
