@@ -138,3 +138,24 @@ func ExampleList() {
 	// hashes bytes:32 0
 	// names str:utf8 0
 }
+
+// The elements of a column of any type, as the file has them.
+func ExampleOpenStored() {
+	v, done := openExample()
+	defer done()
+	ctx := context.Background()
+	c, err := column.Create(ctx, v, "tags", column.MessagePack[[]string](), nil)
+	if err == nil {
+		err = c.Append(ctx, []string{"a", "b"})
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	d, err := column.OpenStored(ctx, v, "tags")
+	if err != nil {
+		log.Fatal(err)
+	}
+	stored, err := d.(*column.Column[[]byte]).Get(ctx, 0)
+	fmt.Printf("% x %v", stored, err)
+	// Output: 92 a1 61 a1 62 <nil>
+}

@@ -115,23 +115,29 @@ func (p *packed) walk(b []byte, depth int, sort bool) (int, error) {
 	if h.text && !utf8.Valid(b[h.size:at]) {
 		return 0, errText
 	}
-	var pairs []pair
+	var few [16]int
+	ends, begin := few[:0], at // where the keys and values of a map end
+	var before []byte
+	ascending := true // the keys are texts in order, as most are
 	for i := range h.children {
 		n, err := p.walk(b[at:], depth+1, sort)
 		if err != nil {
 			return 0, err
 		}
-		switch part := b[at : at+n]; {
-		case !h.dict:
-		case i%2 == 0:
-			key, _ := p.head(part)
-			pairs = append(pairs, pair{part[key.size:], part, part, key.text})
-		default:
-			last := &pairs[len(pairs)-1]
-			last.both = b[at-len(last.whole) : at+n]
+		if h.dict && i%2 == 0 {
+			key, _ := p.head(b[at : at+n])
+			text := b[at+key.size : at+n]
+			ascending = ascending && key.text && (i == 0 || bytes.Compare(before, text) < 0)
+			before = text
 		}
-		at += n
+		if at += n; h.dict {
+			ends = append(ends, at)
+		}
 	}
+	if ascending {
+		return at, nil
+	}
+	pairs := p.pairs(b, begin, ends)
 	if err := p.distinct(pairs); err != nil {
 		return 0, err
 	}
@@ -147,16 +153,22 @@ type pair struct {
 	text             bool
 }
 
+// pairs are those of a map in b that begin at begin. They lie side by side, and each key and each
+// value ends at one of ends.
+func (p *packed) pairs(b []byte, begin int, ends []int) []pair {
+	pairs := make([]pair, len(ends)/2)
+	for i := range pairs {
+		whole := b[begin:ends[2*i]]
+		key, _ := p.head(whole)
+		pairs[i] = pair{whole[key.size:], whole, b[begin:ends[2*i+1]], key.text}
+		begin = ends[2*i+1]
+	}
+	return pairs
+}
+
 // distinct refuses two keys that would be one once they have been read: the same text, or the same
-// number in two widths. Most keys are text in ascending order.
+// number in two widths.
 func (p *packed) distinct(pairs []pair) error {
-	ascending := true
-	for i, p := range pairs {
-		ascending = ascending && p.text && (i == 0 || bytes.Compare(pairs[i-1].key, p.key) < 0)
-	}
-	if ascending {
-		return nil
-	}
 	seen := make(map[any]struct{}, len(pairs))
 	for _, pair := range pairs {
 		key := p.keyOf(pair)
