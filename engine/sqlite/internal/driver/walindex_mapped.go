@@ -5,8 +5,10 @@ package driver
 import (
 	"errors"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
@@ -105,13 +107,37 @@ func (w *walIndex) copying() (s walvfs.Backfill) {
 	return s
 }
 
-// forgetCopied has the next checkpoint copy the log from its beginning. Fewer pages than there are may always count as copied: it
-// is what a connection assumes that recovers the log, and the log begins with none.
+// forgetCopied has the next checkpoint copy the log from its beginning. Fewer pages than there are
+// may always count as copied: it is what a connection assumes that recovers the log, and the log
+// begins with none. It waits for a checkpoint that runs, of any process: SQLite stores its own count
+// at the end of one.
 func (w *walIndex) forgetCopied(path string) error {
 	f, err := os.OpenFile(path+"-shm", os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
+	lockCheckpoints(f)
 	_, err = f.WriteAt(make([]byte, 4), int64(copiedAt))
-	return errors.Join(err, f.Close())
+	return errors.Join(err, f.Close()) // which unlocks
+}
+
+const (
+	// checkpointLock is the byte of the shared memory that a checkpoint locks.
+	checkpointLock = 121
+	// checkpointWait bounds the wait for a checkpoint of a process that may be stopped.
+	checkpointWait = 5 * time.Second
+)
+
+// lockCheckpoints locks other checkpoints out until f is closed, if it can.
+func lockCheckpoints(f *os.File) {
+	setLock := 37 // F_OFD_SETLK of Linux
+	if runtime.GOOS == "darwin" {
+		setLock = 90
+	}
+	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Start: checkpointLock, Len: 1}
+	for began := time.Now(); time.Since(began) < checkpointWait; time.Sleep(time.Millisecond) {
+		if syscall.FcntlFlock(f.Fd(), setLock, &lock) == nil {
+			return
+		}
+	}
 }
