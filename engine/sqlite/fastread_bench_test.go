@@ -13,7 +13,7 @@ import (
 )
 
 // fastBench fills a store with values of size bytes.
-func fastBench(b *testing.B, o Options, count, size int) *Store {
+func fastBench(b testing.TB, o Options, count, size int) *Store {
 	b.Helper()
 	s, value := openBench(b, o), make([]byte, size)
 	for at := 0; at < count; at += 1000 {
@@ -110,7 +110,7 @@ func streamFast(s *Store, key string, p []byte) error {
 
 const benchChunk, benchChunks = 8 << 20, 2
 
-func fillColumn(b *testing.B, s *Store) error {
+func fillColumn(b testing.TB, s *Store) error {
 	x, err := s.Begin(b.Context(), true)
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func metadataCost(b *testing.B, o Options, size, batch int) {
 	b.ReportMetric(a.median()/z.median(), "ratio")
 }
 
-func openBench(b *testing.B, o Options) *Store {
+func openBench(b testing.TB, o Options) *Store {
 	s, err := Open(context.Background(), filepath.Join(b.TempDir(), "bench.kv"), &o)
 	if err != nil {
 		b.Fatal(err)

@@ -98,10 +98,16 @@ func BenchmarkPageSizeStream(b *testing.B) {
 }
 
 func streamIn(s *Store, key string, piece []byte, count int) error {
+	return streamInWith(s, key, piece, count, func(*stage) {})
+}
+
+// streamInWith is streamIn with a stage that set has changed.
+func streamInWith(s *Store, key string, piece []byte, count int, set func(*stage)) error {
 	st, err := s.Stage(context.Background(), engine.StageOptions{ChunkSize: len(piece), Size: -1})
 	if err != nil {
 		return err
 	}
+	set(st.(*stage))
 	for range count {
 		if err := st.WriteChunk(context.Background(), piece); err != nil {
 			return err
