@@ -155,7 +155,7 @@ func (ses *session) remove(old *row) error {
 	if err := ses.orphan(old); err != nil {
 		return err
 	}
-	if err := ses.dropMeta(old); err != nil {
+	if err := ses.dropMeta(old.rowid, old.entry.Key); err != nil {
 		return err
 	}
 	st, err := ses.c.Prepare(ses.t.sql.deleteRow)
@@ -163,22 +163,6 @@ func (ses *session) remove(old *row) error {
 		return err
 	}
 	return st.Int(1, old.rowid).Exec()
-}
-
-func (ses *session) dropMeta(old *row) error {
-	st, err := ses.c.Prepare(ses.t.sql.deleteMeta)
-	if err != nil {
-		return err
-	}
-	return ses.bindMetaID(st, 1, old.rowid, old.entry.Key).Exec()
-}
-
-// bindMetaID binds what names a row in the metadata table.
-func (ses *session) bindMetaID(st *driver.Stmt, i int, rowid int64, key string) *driver.Stmt {
-	if ses.t.rowID == "key" {
-		return st.Key(i, key)
-	}
-	return st.Int(i, rowid)
 }
 
 func (ses *session) deleteRange(r engine.Range) (int64, error) {
@@ -194,7 +178,13 @@ func (ses *session) deleteRange(r engine.Range) (int64, error) {
 			return 0, err
 		}
 	}
-	for _, sql := range []ranged{ses.t.sql.clearMeta, ses.t.sql.clearRows} {
+	clear := []ranged{ses.t.sql.clearMeta, ses.t.sql.clearRows}
+	if any, err := ses.anyBeside(); err != nil {
+		return 0, err
+	} else if !any {
+		clear = clear[1:]
+	}
+	for _, sql := range clear {
 		st, err := ses.c.Prepare(sql.text(r))
 		if err != nil {
 			return 0, err
@@ -321,8 +311,5 @@ func (ses *session) moveLarge(old *row, to string) error {
 	if err := ses.remove(old); err != nil {
 		return err
 	}
-	if !e.Meta.HasSum { // another program wrote the value: no metadata, nor any that was left at the new row's id
-		return ses.dropMeta(&row{rowid: rowid, entry: e})
-	}
-	return ses.putMetaRow(rowid, e, 0)
+	return ses.putMeta(rowid, e, 0)
 }

@@ -30,7 +30,7 @@ type fastCase struct {
 
 const pythonTable = `CREATE TABLE t(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`
 
-var ownTable = (&table{name: "t"}).create()
+var ownTable = create("t")
 
 var fastCases = []fastCase{
 	{name: "pages of 512", create: ownTable, page: 512, usable: true},

@@ -24,8 +24,8 @@ const (
 )
 
 // wayOf chooses a way. Values that replace others are bound if they are small: SQLite writes no page of them that stays the same.
-func (ses *session) wayOf(src *source, isNew bool) (way, error) {
-	if src.mustChunk || src.size > ses.t.inlineLimit(ses.s.opt.OneRowLimit) {
+func (ses *session) wayOf(src *source, user map[string]string, isNew bool) (way, error) {
+	if src.mustChunk || src.size > ses.t.rowLimit(ses.s.opt.OneRowLimit, user) {
 		return inChunks, nil
 	}
 	if src.inMemory() && src.size <= boundBytes {
@@ -98,9 +98,9 @@ func (ses *session) writePieces(e engine.Entry, old *row, w way, each func(func(
 		if err := each(func(p []byte) error { value = append(value, p...); return nil }); err != nil {
 			return 0, err
 		}
-		return ses.writeRow(e, value, old)
+		return ses.writeRow(e, 0, value, old)
 	}
-	rowid, err := ses.writeRowWith(e, old, func(st *driver.Stmt) { st.Zero(2, e.Size) })
+	rowid, err := ses.writeRowWith(e, 0, old, func(st *driver.Stmt) { st.Zero(2, e.Size) })
 	if err != nil || e.Size == 0 {
 		return rowid, err
 	}

@@ -166,7 +166,7 @@ func TestDamagedUserMetadata(t *testing.T) {
 	big := noise(2 << 20)
 	put(t, s, "x", big)
 	put(t, s, "y", []byte("y"))
-	foreign(t, path, `UPDATE kvault_kvmeta SET user = '{"a":' WHERE id = 1`)
+	unnoticed(t, path, `UPDATE kvault SET user = '{"a":' WHERE id = 1`)
 	if _, err := s.Stat(t.Context(), "x"); !errors.Is(err, engine.ErrCorrupt) {
 		t.Errorf("stat: %v", err)
 	}

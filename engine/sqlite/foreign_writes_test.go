@@ -12,11 +12,15 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// foreignSchemas are the key-value tables that versions of the Python package make.
+// layout1 is the key-value table of layout 1, without what lies beside it.
+const layout1 = `CREATE TABLE kvault` + plainColumns
+
+// foreignSchemas are the key-value tables that versions of the Python package make, and that of layout 1.
 var foreignSchemas = []struct {
 	by  string
 	sql []string
 }{
+	{"layout 1", []string{layout1}},
 	{"0.2", []string{
 		`CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, size INTEGER NOT NULL)`,
 		`CREATE UNIQUE INDEX kvault_key_idx ON kvault(key)`,
@@ -29,7 +33,7 @@ var foreignSchemas = []struct {
 
 // What another program does to a row is noticed: no stale tag, no false alarm, no lost chunks.
 func TestForeignWrites(t *testing.T) {
-	for _, layout := range []string{"ours", "0.2", "0.8"} {
+	for _, layout := range []string{"ours", "layout 1", "0.2", "0.8"} {
 		t.Run(layout, func(t *testing.T) { testForeignWrites(t, layout) })
 	}
 }
@@ -160,8 +164,8 @@ func testCheckFindsDamage(t *testing.T, tracked bool, damaged ...string) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	trigger := query(t, path, `SELECT sql FROM sqlite_schema WHERE name = 'kvault_kvmeta_update'`)
-	foreign(t, path, `DROP TRIGGER kvault_kvmeta_update`,
+	trigger := query(t, path, `SELECT sql FROM sqlite_schema WHERE name = 'kvault_kvforeign_update'`)
+	foreign(t, path, `DROP TRIGGER kvault_kvforeign_update`,
 		`UPDATE kvault SET value = zeroblob(length(value)) WHERE key = CAST('inline' AS BLOB)`,
 		`UPDATE kvault_chunks SET data = zeroblob(length(data)) WHERE id IN (SELECT (id << 28) + 1 FROM kvault_values WHERE key = CAST('chunk' AS BLOB))`,
 		`DELETE FROM kvault_chunks WHERE id IN (SELECT (id << 28) + 1 FROM kvault_values WHERE key = CAST('gone' AS BLOB))`)

@@ -73,6 +73,24 @@ func foreign(t testing.TB, path string, sql ...string) {
 	}
 }
 
+// unnoticed runs SQL with triggers switched off: it makes what only damage, or somebody's intention, can.
+func unnoticed(t testing.TB, path string, sql ...string) {
+	t.Helper()
+	c, err := sqlite3.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Config(sqlite3.DBCONFIG_ENABLE_TRIGGER, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range sql {
+		if err := c.Exec(q); err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+	}
+}
+
 func query(t testing.TB, path, sql string) string {
 	t.Helper()
 	c, err := sqlite3.Open(path)

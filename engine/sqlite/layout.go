@@ -105,7 +105,7 @@ func (ses *session) toOneRow(ctx context.Context, old *row) error {
 	if err != nil {
 		return err
 	}
-	limit := ses.t.inlineLimit(MaxOneRowLimit)
+	limit := ses.t.rowLimit(MaxOneRowLimit, old.entry.Meta.User)
 	if !plain {
 		w, limit = boundWhole, smallBytes
 	}
@@ -147,10 +147,7 @@ func (ses *session) toOneRow(ctx context.Context, old *row) error {
 	if err := ses.orphan(old); err != nil {
 		return err
 	}
-	if old.entry.Meta.Tag == "" {
-		return nil // another program dropped the metadata
-	}
-	return ses.putMetaRow(rowid, old.entry, 0)
+	return ses.putMeta(rowid, old.entry, 0)
 }
 
 // storedSum is the checksum of a value in chunk rows: its own, or that of its chunks if another program dropped its metadata.
@@ -200,14 +197,14 @@ func (ses *session) toChunks(ctx context.Context, old *row) error {
 	}
 	e.Meta.Sum, e.Meta.HasSum = sum, true
 	ref := format.Reference{ID: st.id, Size: e.Size, ChunkBytes: st.chunkBytes, Nonce: st.nonce}
-	rowid, err := ses.writeRow(e, ref.Encode(), old)
+	rowid, err := ses.writeRow(e, st.id, ref.Encode(), old)
 	if err != nil {
 		return err
 	}
 	if err := ses.publish(st, e); err != nil {
 		return err
 	}
-	return ses.putMetaRow(rowid, e, st.id)
+	return ses.putMeta(rowid, e, st.id)
 }
 
 func wrongSum(sum, want uint32) error {

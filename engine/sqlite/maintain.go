@@ -175,7 +175,7 @@ func (s *Store) collect(ctx context.Context) error {
 			return err
 		}
 		// The sweeper keeps those that are referenced.
-		return ses.run(`DELETE FROM ` + quoted(ses.t.meta()) + ` WHERE id NOT IN (SELECT ` + ses.t.rowID + ` FROM ` + quoted(ses.t.name) + `)`)
+		return ses.run(`DELETE FROM ` + quoted(ses.t.beside()) + ` WHERE id NOT IN (SELECT ` + ses.t.rowID + ` FROM ` + quoted(ses.t.name) + `)`)
 	}})
 	if err != nil {
 		return err
@@ -295,7 +295,7 @@ func (s *Store) Stats(ctx context.Context) (engine.Stats, error) {
 func (ses *session) detail(stats *engine.Stats) error {
 	d := stats.Detail
 	d["table"] = ses.t.name
-	d["layout version"] = strconv.Itoa(format.Version)
+	d["layout version"] = strconv.Itoa(ses.t.layoutVersion())
 	queries := map[string]string{
 		"journal mode":     `PRAGMA journal_mode`,
 		"auto-vacuum":      `SELECT CASE auto_vacuum WHEN 0 THEN 'none' WHEN 1 THEN 'full' ELSE 'incremental' END FROM pragma_auto_vacuum`,

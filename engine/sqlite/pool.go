@@ -197,7 +197,8 @@ type statements struct {
 	insertNew              string // empty if the table may hold a key twice
 	update                 string
 	deleteRow, deleteMeta  string
-	putMeta, moveMeta      string
+	putMeta, moveMeta      string // of the metadata table; empty in layout 2
+	foreign                string // whether there is any row whose metadata is not true; empty in layout 1
 	renameRow              string
 	count, chunkedIn       ranged
 	clearMeta, clearRows   ranged
@@ -221,44 +222,54 @@ func (s ranged) text(r engine.Range) string {
 // reference, and the metadata.
 func (t *table) findColumns() string {
 	cols := `k.rowid, k.key, octet_length(k.value), CASE WHEN octet_length(k.value) = ` + strconv.Itoa(format.RefLen) + ` THEN k.value END`
-	if t.tracked {
-		return cols + `, m.tag, m.mtime, m.sum, m.type, m.user`
+	switch {
+	case !t.tracked:
+		return cols + `, NULL, NULL, NULL, NULL, NULL`
+	case t.inRow:
+		return cols + `, CASE WHEN m.id IS NULL THEN k.tag END, k.mtime, k.sum, k.type, k.user`
 	}
-	return cols + `, NULL, NULL, NULL, NULL, NULL`
+	return cols + `, m.tag, m.mtime, m.sum, m.type, m.user`
 }
 
 func (t *table) from() string {
 	from := ` FROM ` + quoted(t.name) + ` k`
 	if t.tracked {
-		from += ` LEFT JOIN ` + quoted(t.meta()) + ` m ON m.id = k.` + t.rowID
+		from += ` LEFT JOIN ` + quoted(t.beside()) + ` m ON m.id = k.` + t.rowID
 	}
 	return from
 }
 
 func newStatements(t *table) statements {
-	sizeCol, sizeVal, sizeSet := "", "", ""
-	if t.sized {
-		sizeCol, sizeVal, sizeSet = "size, ", "?3, ", "size = ?3, "
+	// The columns of a row beside key and value, and their parameters from ?3 on. Names and parameters are in the order
+	// of execRow.
+	var names, params, sets string
+	add := func(name, param string) {
+		names, params, sets = names+name+", ", params+param+", ", sets+name+" = "+param+", "
 	}
-	r := strings.NewReplacer("{t}", quoted(t.name), "{m}", quoted(t.meta()), "{id}", t.rowID,
-		"{sizeCol}", sizeCol, "{sizeVal}", sizeVal, "{sizeSet}", sizeSet, "{ref}", strconv.Itoa(format.RefLen), "{small}", strconv.Itoa(smallBytes))
+	if t.sized {
+		add("size", "?3")
+	}
+	if t.inRow {
+		for i, name := range strings.Fields(format.RowMetaColumns) {
+			add(name, "?"+strconv.Itoa(4+i))
+		}
+	}
+	r := strings.NewReplacer("{t}", quoted(t.name), "{b}", quoted(t.beside()), "{id}", t.rowID,
+		"{names}", names, "{params}", params, "{sets}", sets, "{ref}", strconv.Itoa(format.RefLen), "{small}", strconv.Itoa(smallBytes))
 	inRange := func(text string) ranged {
 		text = r.Replace(text)
 		return ranged{strings.ReplaceAll(text, "{range}", "key >= ?1"), strings.ReplaceAll(text, "{range}", "key >= ?1 AND key < ?2")}
 	}
-	return statements{
-		get:        r.Replace(`SELECT CASE WHEN octet_length(value) <= {small} THEN value END FROM {t} WHERE key = ?1`),
-		find:       `SELECT ` + t.findColumns() + t.from() + ` WHERE k.key = ?1`,
-		rowOf:      r.Replace(`SELECT rowid FROM {t} WHERE key = ?1`),
-		valueOf:    r.Replace(`SELECT value FROM {t} WHERE rowid = ?1`),
-		insert:     r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}?2)`),
-		insertNew:  r.Replace(`INSERT INTO {t}(key, {sizeCol}value) VALUES(?1, {sizeVal}?2) ON CONFLICT(key) DO NOTHING`),
-		update:     r.Replace(`UPDATE {t} SET {sizeSet}value = ?2 WHERE rowid = ?1`),
-		deleteRow:  r.Replace(`DELETE FROM {t} WHERE rowid = ?1`),
-		deleteMeta: r.Replace(`DELETE FROM {m} WHERE id = ?1`),
-		putMeta: r.Replace(`INSERT OR REPLACE INTO {m}(id, tag, mtime, sum, stage, type, user)
-			VALUES(?1, ?2, ?3, ?4, nullif(?5, 0), ?6, ?7)`),
-		moveMeta:    r.Replace(`UPDATE {m} SET id = ?2 WHERE id = ?1`),
+	sql := statements{
+		get:         r.Replace(`SELECT CASE WHEN octet_length(value) <= {small} THEN value END FROM {t} WHERE key = ?1`),
+		find:        `SELECT ` + t.findColumns() + t.from() + ` WHERE k.key = ?1`,
+		rowOf:       r.Replace(`SELECT rowid FROM {t} WHERE key = ?1`),
+		valueOf:     r.Replace(`SELECT value FROM {t} WHERE rowid = ?1`),
+		insert:      r.Replace(`INSERT INTO {t}(key, {names}value) VALUES(?1, {params}?2)`),
+		insertNew:   r.Replace(`INSERT INTO {t}(key, {names}value) VALUES(?1, {params}?2) ON CONFLICT(key) DO NOTHING`),
+		update:      r.Replace(`UPDATE {t} SET {sets}value = ?2 WHERE rowid = ?1`),
+		deleteRow:   r.Replace(`DELETE FROM {t} WHERE rowid = ?1`),
+		deleteMeta:  r.Replace(`DELETE FROM {b} WHERE id = ?1`),
 		renameRow:   r.Replace(`UPDATE {t} SET key = ?2 WHERE rowid = ?1`),
 		count:       inRange(`SELECT count(*) FROM {t} WHERE {range}`),
 		chunkedIn:   inRange(`SELECT rowid, value FROM {t} WHERE {range} AND octet_length(value) = {ref} AND substr(value, 1, 2) = x'894b'`),
@@ -266,10 +277,17 @@ func newStatements(t *table) statements {
 		largeKeys:   r.Replace(`SELECT key FROM {t} WHERE key >= ?1 AND octet_length(value) > ?2 ORDER BY key LIMIT ?3`),
 		countOdd:    r.Replace(`SELECT count(*) FROM {t} WHERE key < x''`),
 		oddKeys:     r.Replace(`SELECT typeof(key), quote(key) FROM {t} WHERE key < x'' ORDER BY key LIMIT ?1`),
-		clearMeta:   inRange(`DELETE FROM {m} WHERE id IN (SELECT {id} FROM {t} WHERE {range})`),
+		clearMeta:   inRange(`DELETE FROM {b} WHERE id IN (SELECT {id} FROM {t} WHERE {range})`),
 		keys:        r.Replace(`SELECT key FROM {t} WHERE key >= ?1 ORDER BY key LIMIT ?2`),
 		clearRows:   inRange(`DELETE FROM {t} WHERE {range}`),
 	}
+	if t.inRow {
+		sql.foreign = r.Replace(`SELECT 1 FROM {b} LIMIT 1`)
+		return sql
+	}
+	sql.putMeta = r.Replace(`INSERT OR REPLACE INTO {b}(id, tag, mtime, sum, stage, type, user) VALUES(?1, ?4, ?5, ?6, ?7, ?8, ?9)`)
+	sql.moveMeta = r.Replace(`UPDATE {b} SET id = ?2 WHERE id = ?1`)
+	return sql
 }
 
 // list is the text of a keyset page: ordered by key, from ?1 up to but not including ?2 where there is an end, at most ?3.

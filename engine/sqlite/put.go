@@ -26,13 +26,25 @@ func (t *table) inlineLimit(limit int64) int64 {
 	return limit
 }
 
+// rowLimit is inlineLimit for a value with the user's metadata, which takes room in a row of layout 2: as JSON, which
+// has at most six bytes for one.
+func (t *table) rowLimit(limit int64, user map[string]string) int64 {
+	most := int64(MaxOneRowLimit)
+	if t.inRow {
+		for name, value := range user {
+			most -= 6 * int64(len(name)+len(value)+1)
+		}
+	}
+	return t.inlineLimit(min(limit, most))
+}
+
 // put stores a value whatever is there. Most keys are new, so it looks for the row only if inserting one fails.
 func (ses *session) put(op *engine.Op, res *engine.Result) error {
 	e, src, err := ses.entryOf(op)
 	if err != nil {
 		return err
 	}
-	w, err := ses.wayOf(&src, true)
+	w, err := ses.wayOf(&src, e.Meta.User, true)
 	if err != nil {
 		return err
 	}
@@ -43,7 +55,7 @@ func (ses *session) put(op *engine.Op, res *engine.Result) error {
 		}
 		if rowid != 0 {
 			res.Entry = e
-			return ses.putMetaRow(rowid, e, 0)
+			return ses.putMeta(rowid, e, 0)
 		}
 	}
 	old, err := ses.find(op.Key)
@@ -86,7 +98,7 @@ func (ses *session) putOver(old *row, e engine.Entry, src source, res *engine.Re
 			return err
 		}
 	}
-	w, err := ses.wayOf(&src, old == nil)
+	w, err := ses.wayOf(&src, e.Meta.User, old == nil)
 	if err != nil {
 		return err
 	}
@@ -102,7 +114,7 @@ func (ses *session) putOver(old *row, e engine.Entry, src source, res *engine.Re
 			return err
 		}
 	}
-	return ses.putMetaRow(rowid, e, 0)
+	return ses.putMeta(rowid, e, 0)
 }
 
 // fillMeta gives a value that came without metadata a version of its own.
@@ -191,18 +203,18 @@ func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
 // putInline writes the value into its row and returns the row id.
 func (ses *session) putInline(e engine.Entry, src source, old *row, w way) (int64, error) {
 	if src.inMemory() && w == boundWhole {
-		return ses.writeRow(e, src.bytes, old)
+		return ses.writeRow(e, 0, src.bytes, old)
 	}
 	return ses.writePieces(e, old, w, func(fn func(p []byte) error) error { return ses.eachPiece(src, fn) })
 }
 
-// writeRow inserts or updates a row with a value in memory.
-func (ses *session) writeRow(e engine.Entry, value []byte, old *row) (int64, error) {
-	return ses.writeRowWith(e, old, func(st *driver.Stmt) { st.Blob(2, value) })
+// writeRow inserts or updates a row with a value in memory, or a reference to the chunk rows of stage.
+func (ses *session) writeRow(e engine.Entry, stage int64, value []byte, old *row) (int64, error) {
+	return ses.writeRowWith(e, stage, old, func(st *driver.Stmt) { st.Blob(2, value) })
 }
 
 // writeRowWith inserts or updates a row whose value, parameter 2, is bound by bind.
-func (ses *session) writeRowWith(e engine.Entry, old *row, bind func(*driver.Stmt)) (rowid int64, err error) {
+func (ses *session) writeRowWith(e engine.Entry, stage int64, old *row, bind func(*driver.Stmt)) (rowid int64, err error) {
 	sql := ses.t.sql.insert
 	if old != nil {
 		sql = ses.t.sql.update
@@ -216,7 +228,7 @@ func (ses *session) writeRowWith(e engine.Entry, old *row, bind func(*driver.Stm
 	} else {
 		st = st.Key(1, e.Key)
 	}
-	if err := ses.execRow(st, e, bind); err != nil {
+	if err := ses.execRow(st, e, stage, bind); err != nil {
 		return 0, err
 	}
 	if ses.c.Changes() == 0 { // a rule of another program's table that ignores what breaks it
@@ -232,7 +244,7 @@ func (ses *session) writeRowWith(e engine.Entry, old *row, bind func(*driver.Stm
 func (ses *session) insertNew(e engine.Entry, src source, w way) (int64, error) {
 	st, err := ses.c.Prepare(ses.t.sql.insertNew)
 	if err == nil {
-		err = ses.execRow(st.Key(1, e.Key), e, func(st *driver.Stmt) {
+		err = ses.execRow(st.Key(1, e.Key), e, 0, func(st *driver.Stmt) {
 			if w == boundWhole {
 				st.Blob(2, src.bytes)
 			} else {
@@ -250,11 +262,16 @@ func (ses *session) insertNew(e engine.Entry, src source, w way) (int64, error) 
 	return rowid, err
 }
 
-// execRow binds value and size to a statement on a row, and runs it.
-func (ses *session) execRow(st *driver.Stmt, e engine.Entry, bind func(*driver.Stmt)) error {
+// execRow binds value, size and, in layout 2, metadata to a statement on a row, and runs it.
+func (ses *session) execRow(st *driver.Stmt, e engine.Entry, stage int64, bind func(*driver.Stmt)) error {
 	bind(st)
 	if ses.t.sized {
 		st.Int(3, e.Size)
+	}
+	if ses.t.inRow {
+		if err := bindMeta(st, e, stage); err != nil {
+			return err
+		}
 	}
 	err := st.Exec()
 	if e.Size > 4096 {
@@ -273,12 +290,12 @@ func (ses *session) putChunked(e engine.Entry, src source, old *row) error {
 		}
 	}
 	ref := format.Reference{ID: st.id, Size: src.size, ChunkBytes: st.chunkBytes, Nonce: st.nonce}
-	rowid, err := ses.writeRow(e, ref.Encode(), old)
+	rowid, err := ses.writeRow(e, st.id, ref.Encode(), old)
 	if err != nil {
 		return err
 	}
 	if err := ses.publish(st, e); err != nil {
 		return err
 	}
-	return ses.putMetaRow(rowid, e, st.id)
+	return ses.putMeta(rowid, e, st.id)
 }

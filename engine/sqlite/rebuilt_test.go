@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,18 +13,28 @@ import (
 
 const plainColumns = `(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`
 
-// rebuilds are ways in which other programs take the triggers of a table with values away.
+// rebuilds are ways in which other programs take the triggers of a table with values away. {columns} are those of the
+// table, and {b} is the table beside it.
 var rebuilds = map[string][]string{
-	"in twelve steps": {`BEGIN IMMEDIATE; CREATE TABLE n` + plainColumns + `; INSERT INTO n SELECT * FROM kvault; DROP TABLE kvault;
+	"in twelve steps": {`BEGIN IMMEDIATE; CREATE TABLE n{columns}; INSERT INTO n SELECT * FROM kvault; DROP TABLE kvault;
 		ALTER TABLE n RENAME TO kvault; COMMIT`},
 	"with other ids": {`BEGIN IMMEDIATE; CREATE TABLE n` + plainColumns + `; INSERT INTO n(key, value, size) SELECT key, value, size FROM kvault
 		ORDER BY key DESC; DROP TABLE kvault; ALTER TABLE n RENAME TO kvault; COMMIT`},
 	"with another kind of rows": {`BEGIN IMMEDIATE; CREATE TABLE n(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL);
 		INSERT INTO n SELECT key, value FROM kvault; DROP TABLE kvault; ALTER TABLE n RENAME TO kvault; COMMIT`},
-	"without its triggers": {`DROP TRIGGER kvault_kvmeta_insert`, `DROP TRIGGER kvault_kvmeta_update`, `DROP TRIGGER kvault_kvmeta_delete`},
-	"without one trigger":  {`DROP TRIGGER kvault_kvmeta_update`},
-	"without metadata":     {`DROP TRIGGER kvault_kvmeta_update`, `DROP TRIGGER kvault_kvmeta_insert`, `DROP TRIGGER kvault_kvmeta_delete`, `DROP TABLE kvault_kvmeta`},
-	"without a column":     {`DROP TRIGGER kvault_kvmeta_update`, `ALTER TABLE kvault DROP COLUMN size`},
+	"without its triggers": {`DROP TRIGGER {b}_insert`, `DROP TRIGGER {b}_update`, `DROP TRIGGER {b}_delete`},
+	"without one trigger":  {`DROP TRIGGER {b}_update`},
+	"without metadata":     {`DROP TRIGGER {b}_update`, `DROP TRIGGER {b}_insert`, `DROP TRIGGER {b}_delete`, `DROP TABLE {b}`},
+	"without a column":     {`DROP TRIGGER {b}_update`, `ALTER TABLE kvault DROP COLUMN size`},
+}
+
+func rebuild(t *testing.T, path string, how []string) {
+	t.Helper()
+	columns := query(t, path, `SELECT substr(sql, instr(sql, '(')) FROM sqlite_schema WHERE name = 'kvault'`)
+	beside := query(t, path, `SELECT name FROM sqlite_schema WHERE type = 'table' AND (name LIKE '%_kvmeta' OR name LIKE '%_kvforeign')`)
+	for _, sql := range how {
+		foreign(t, path, strings.NewReplacer("{columns}", columns, "{b}", beside).Replace(sql))
+	}
 }
 
 const editDoc = `UPDATE kvault SET value = CAST('an edit' AS BLOB) WHERE key = CAST('doc' AS BLOB)`
@@ -32,13 +43,18 @@ const editDoc = `UPDATE kvault SET value = CAST('an edit' AS BLOB) WHERE key = C
 // belongs to the rows that are there.
 func TestTableRebuiltWhileOpen(t *testing.T) {
 	for name, sql := range rebuilds {
-		t.Run(name, func(t *testing.T) { testTableRebuilt(t, sql) })
+		for _, layout := range []string{"", layout1} {
+			t.Run(fmt.Sprintf("%s, layout 1 %t", name, layout != ""), func(t *testing.T) { testTableRebuilt(t, layout, sql) })
+		}
 	}
 }
 
-func testTableRebuilt(t *testing.T, rebuild []string) {
-	ctx, path := t.Context(), filepath.Join(t.TempDir(), "v.kv")
-	s := open(t, path, nil)
+func testTableRebuilt(t *testing.T, layout string, how []string) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	if layout != "" {
+		foreign(t, path, layout)
+	}
+	ctx, s := t.Context(), open(t, path, nil)
 	ro := open(t, path, &sqlite.Options{ReadOnly: true})
 	tag := put(t, s, "doc", []byte("version 1")).Meta.Tag
 	put(t, s, "other", []byte("x"))
@@ -54,7 +70,7 @@ func testTableRebuilt(t *testing.T, rebuild []string) {
 			}
 		}
 	}
-	foreign(t, path, rebuild...)
+	rebuild(t, path, how)
 	foreign(t, path, editDoc)
 	for who, s := range stores {
 		if got := must[[]byte](t)(s.Get(ctx, "doc")); string(got) != "an edit" {
@@ -104,7 +120,7 @@ func TestTagOfRebuiltTable(t *testing.T) {
 	ctx, path := t.Context(), filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, nil)
 	put(t, s, "doc", []byte("version 1"))
-	foreign(t, path, rebuilds["in twelve steps"]...)
+	rebuild(t, path, rebuilds["in twelve steps"])
 	tag := must[string](t)(s.Tag(ctx, "doc"))
 	foreign(t, path, editDoc)
 	_, err := s.Apply(ctx, []engine.Op{{Kind: engine.Put, Key: "doc", Value: []byte("version 2"), If: engine.Condition{Tag: tag}}})

@@ -30,54 +30,124 @@ type table struct {
 	// rowID is the column that names a row in the metadata table: id, or key in tables without an id, whose row ids
 	// VACUUM may change.
 	rowID string
+	// inRow says that the metadata lies in columns of the row itself, before the value: layout 2.
+	inRow bool
 	// sized tables have a size column. valueLast says that no column follows the value, so that a zeroblob
 	// takes no memory.
 	sized, valueLast bool
-	// tracked says that the metadata table is there, and all triggers that keep it true.
+	// tracked says that the table beside this one is there, and all triggers that keep the metadata true.
 	tracked bool
 	// version is that of the schema in which the table was like this.
 	version int64
 	sql     statements
 }
 
-// triggerSuffixes follow the metadata table's name.
-var triggerSuffixes = [...]string{"_insert", "_update", "_delete"}
+// triggerSuffixes follow the name of the table beside a table of layout 1.
+var triggerSuffixes = []string{"_insert", "_update", "_delete"}
 
 func quoted(name string) string { return driver.Quote(name) }
 
-func (t *table) meta() string { return t.name + format.MetaSuffix }
-
-// create is the SQL that makes the key-value table.
-func (t *table) create() string {
-	return `CREATE TABLE ` + quoted(t.name) + `(
-  id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`
+// beside is the table beside the key-value table: that of the metadata, or in layout 2 that of the ids of rows whose
+// metadata is not true.
+func (t *table) beside() string {
+	if t.inRow {
+		return t.name + format.ForeignSuffix
+	}
+	return t.name + format.MetaSuffix
 }
 
-// createMeta is the SQL of the metadata table and of the triggers by which other programs keep it true: they fire for
-// them alone, since our own connections run with triggers switched off.
-func (t *table) createMeta() string {
+// triggers are the names of the triggers by which other programs keep the metadata true.
+func (t *table) triggers() (names []string) {
+	if t.inRow {
+		names = append(names, t.beside()+"_replace")
+	}
+	for _, suffix := range triggerSuffixes {
+		names = append(names, t.beside()+suffix)
+	}
+	return names
+}
+
+// layoutVersion is the version of the layout in which the metadata of the table is kept.
+func (t *table) layoutVersion() int {
+	if t.inRow {
+		return 2
+	}
+	return 1
+}
+
+// rowMeta are the definitions of the columns of metadata.
+const rowMeta = `tag INTEGER, mtime INTEGER, sum INTEGER, stage INTEGER, type TEXT, user TEXT`
+
+// create is the SQL that makes a key-value table of layout 2.
+func create(name string) string {
+	return `CREATE TABLE ` + quoted(name) + `(
+  id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1,
+  ` + rowMeta + `, value BLOB NOT NULL)`
+}
+
+// replacer puts the names of the table, of the one beside it and of the triggers into SQL.
+func (t *table) replacer(more ...string) *strings.Replacer {
+	names := append(more, "{t}", quoted(t.name), "{name}", literal(t.name), "{b}", quoted(t.beside()),
+		"{orphans}", format.OrphansTable, "{values}", format.ValuesTable)
+	for _, trigger := range t.triggers() {
+		names = append(names, "{"+strings.TrimPrefix(trigger, t.beside()+"_")+"}", quoted(trigger))
+	}
+	return strings.NewReplacer(names...)
+}
+
+// createBeside is the SQL of the table beside and of the triggers. They fire for other programs alone, since our own
+// connections run with triggers switched off. They name no value, so that SQLite need not load any.
+func (t *table) createBeside() string {
+	if t.inRow {
+		return t.replacer().Replace(createForeign)
+	}
 	idColumn, tail := "id INTEGER PRIMARY KEY", ""
 	if t.rowID == "key" {
 		idColumn, tail = "id BLOB PRIMARY KEY NOT NULL", " WITHOUT ROWID"
 	}
 	drop := func(row string) string {
-		return strings.NewReplacer("{m}", quoted(t.meta()), "{row}", row+"."+t.rowID).Replace(`
-  INSERT OR IGNORE INTO ` + format.OrphansTable + ` SELECT stage FROM {m} WHERE id = {row} AND stage IS NOT NULL;
-  DELETE FROM {m} WHERE id = {row};`)
+		return strings.ReplaceAll(`
+  INSERT OR IGNORE INTO {orphans} SELECT stage FROM {b} WHERE id = {row} AND stage IS NOT NULL;
+  DELETE FROM {b} WHERE id = {row};`, "{row}", row+"."+t.rowID)
 	}
-	r := strings.NewReplacer("{m}", quoted(t.meta()), "{t}", quoted(t.name), "{id}", idColumn, "{tail}", tail,
-		"{ti}", quoted(t.meta()+triggerSuffixes[0]), "{tu}", quoted(t.meta()+triggerSuffixes[1]), "{td}", quoted(t.meta()+triggerSuffixes[2]))
-	return r.Replace(`
-CREATE TABLE IF NOT EXISTS {m}({id}, tag INTEGER NOT NULL, mtime INTEGER NOT NULL, sum INTEGER NOT NULL,
+	return t.replacer("{id}", idColumn, "{tail}", tail).Replace(`
+CREATE TABLE {b}({id}, tag INTEGER NOT NULL, mtime INTEGER NOT NULL, sum INTEGER NOT NULL,
   stage INTEGER, type TEXT, user TEXT){tail};
-CREATE TRIGGER IF NOT EXISTS {ti} AFTER INSERT ON {t} BEGIN`) + drop("NEW") + r.Replace(`
+CREATE TRIGGER {insert} AFTER INSERT ON {t} BEGIN` + drop("NEW") + `
 END;
-CREATE TRIGGER IF NOT EXISTS {tu} AFTER UPDATE ON {t} BEGIN`) + drop("OLD") + drop("NEW") + r.Replace(`
+CREATE TRIGGER {update} AFTER UPDATE ON {t} BEGIN` + drop("OLD") + drop("NEW") + `
 END;
-CREATE TRIGGER IF NOT EXISTS {td} AFTER DELETE ON {t} BEGIN`) + drop("OLD") + `
+CREATE TRIGGER {delete} AFTER DELETE ON {t} BEGIN` + drop("OLD") + `
+END;
+`)
+}
+
+// createForeign is createBeside for a table of layout 2. A row that another program inserts has no metadata, unless the
+// program names those columns itself. One that it updates is noted. What its old version had in chunk rows is left to the
+// sweeper. That keeps whatever a row refers to, so it does no harm to name too much; but no stage, which no row refers to.
+// A REPLACE fires no trigger for the row that it removes, unless recursive_triggers is on. The conflict clause of the
+// statement that fires a trigger overrides those within it, so none is here.
+const createForeign = `
+CREATE TABLE {b}(id INTEGER PRIMARY KEY);
+CREATE TRIGGER {replace} BEFORE INSERT ON {t} BEGIN
+  INSERT INTO {orphans} SELECT v.id FROM {t} k CROSS JOIN {values} v WHERE (k.key = NEW.key OR k.id = NEW.id) AND v.id = k.stage
+    AND v.owner IS NULL AND v.id NOT IN (SELECT id FROM {orphans});
+END;
+CREATE TRIGGER {insert} AFTER INSERT ON {t} BEGIN
+  DELETE FROM {b} WHERE id = NEW.id;
+  INSERT INTO {b} SELECT NEW.id WHERE NEW.tag IS NOT NULL;
+END;
+CREATE TRIGGER {update} AFTER UPDATE ON {t} BEGIN
+  UPDATE {values} SET key = NEW.key WHERE id = OLD.stage AND key = OLD.key AND tbl = {name} AND NEW.key IS NOT OLD.key;
+  INSERT INTO {orphans} SELECT id FROM {values} WHERE id = OLD.stage AND owner IS NULL AND id NOT IN (SELECT id FROM {orphans});
+  DELETE FROM {b} WHERE id IN (OLD.id, NEW.id);
+  INSERT INTO {b} VALUES(NEW.id);
+END;
+CREATE TRIGGER {delete} AFTER DELETE ON {t} BEGIN
+  INSERT INTO {orphans} SELECT id FROM {values} WHERE id = OLD.stage AND owner IS NULL AND id NOT IN (SELECT id FROM {orphans});
+  DELETE FROM {b} WHERE id = OLD.id;
 END;
 `
-}
 
 // inspect finds the key-value table in the file. It returns nil if the file has none by that name.
 func inspect(c *driver.Conn, name string) (*table, error) {
@@ -164,47 +234,22 @@ func describe(c *driver.Conn, name string) (*table, error) {
 	if err != nil || name == "" {
 		return nil, err
 	}
-	s, err := c.Prepare(`SELECT name, upper(type), pk FROM pragma_table_xinfo(?1)`)
+	s, err := c.Prepare(`SELECT name, upper(type), pk, "notnull" OR dflt_value IS NOT NULL FROM pragma_table_xinfo(?1)`)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Reset()
 	t := &table{name: name}
-	columns := map[string]string{}
-	last := ""
-	s.Text(1, name)
-	for {
-		row, err := s.Step()
-		if err != nil {
-			return nil, err
-		}
-		if !row {
-			break
-		}
-		last = strings.ToLower(s.ColString(0))
-		columns[last] = s.ColString(1)
-		if last == "id" && s.ColInt(2) == 1 {
-			t.rowID = "id"
-		}
-	}
-	_, hasKey := columns["key"]
-	_, hasValue := columns["value"]
-	_, t.sized = columns["size"]
-	t.valueLast = last == "value"
-	switch {
-	case !hasKey || !hasValue:
-		t.rowID = ""
-	case t.rowID == "id" && columns["id"] == "INTEGER":
-	case t.rowID == "" && len(columns) == 2:
-		t.rowID = "key"
-	default:
-		t.rowID = ""
+	if err := t.scanColumns(s.Text(1, name)); err != nil {
+		return nil, err
 	}
 	if err := checkColumns(t); err != nil {
 		return t, err
 	}
-	if err := guardOwn(c, t.meta(), format.MetaColumns); err != nil {
-		return t, err
+	for suffix, columns := range map[string]string{format.MetaSuffix: format.MetaColumns, format.ForeignSuffix: format.ForeignColumns} {
+		if err := guardOwn(c, t.name+suffix, columns); err != nil {
+			return t, err
+		}
 	}
 	if err := t.findTracking(c); err != nil {
 		return t, err
@@ -217,6 +262,45 @@ func describe(c *driver.Conn, name string) (*table, error) {
 		return t, err
 	}
 	return t, t.dropInsertNew(c)
+}
+
+// scanColumns finds out from the columns of a table what kind it is. Metadata lies in the rows only if all columns for it
+// are as create makes them.
+func (t *table) scanColumns(s *driver.Stmt) error {
+	columns := map[string]string{}
+	last, free := "", ""
+	for {
+		row, err := s.Step()
+		if err != nil {
+			return err
+		}
+		if !row {
+			break
+		}
+		last = strings.ToLower(s.ColString(0))
+		columns[last] = s.ColString(1)
+		if last == "id" && s.ColInt(2) == 1 {
+			t.rowID = "id"
+		}
+		if s.ColInt(3) == 0 {
+			free += last + " " + s.ColString(1) + ", "
+		}
+	}
+	_, hasKey := columns["key"]
+	_, hasValue := columns["value"]
+	_, t.sized = columns["size"]
+	t.valueLast = last == "value"
+	switch {
+	case !hasKey || !hasValue:
+		t.rowID = ""
+	case t.rowID == "id" && columns["id"] == "INTEGER":
+		t.inRow = strings.Contains(", "+free, ", "+rowMeta+", ")
+	case t.rowID == "" && len(columns) == 2:
+		t.rowID = "key"
+	default:
+		t.rowID = ""
+	}
+	return nil
 }
 
 // checkColumns refuses a table that is no key-value table.
@@ -241,7 +325,7 @@ func establish(c *driver.Conn, name string) (*table, error) {
 		if name == "" {
 			name = DefaultTable
 		}
-		if err := c.Exec((&table{name: name}).create()); err != nil {
+		if err := c.Exec(create(name)); err != nil {
 			return nil, err
 		}
 		if t, err = inspect(c, name); err != nil {
@@ -256,12 +340,12 @@ func establish(c *driver.Conn, name string) (*table, error) {
 	return t, c.Commit()
 }
 
-// findTracking looks for the metadata table and its triggers. Where a trigger is missing, another
+// findTracking looks for the table beside and the triggers. Where a trigger is missing, another
 // program has changed rows without it, or has dropped the table, or renamed it, and made it anew:
 // its row ids name other rows now. Metadata is not believed then.
 func (t *table) findTracking(c *driver.Conn) error {
-	meta, err := hasObject(c, "table", t.meta())
-	if err != nil || !meta {
+	beside, err := hasObject(c, "table", t.beside())
+	if err != nil || !beside {
 		return err
 	}
 	s, err := c.Prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = ?1 COLLATE NOCASE AND tbl_name = ?2 COLLATE NOCASE`)
@@ -269,8 +353,8 @@ func (t *table) findTracking(c *driver.Conn) error {
 		return err
 	}
 	defer s.Reset()
-	for _, suffix := range triggerSuffixes {
-		there, err := s.Text(1, t.meta()+suffix).Text(2, t.name).Step()
+	for _, trigger := range t.triggers() {
+		there, err := s.Text(1, trigger).Text(2, t.name).Step()
 		if err != nil || !there {
 			return err
 		}
@@ -280,30 +364,46 @@ func (t *table) findTracking(c *driver.Conn) error {
 	return nil
 }
 
-// track drops and makes the metadata table and the triggers of a key-value table. The transaction
-// has changed the schema then.
+// track drops and makes the table beside and the triggers of a key-value table, and has nobody believe metadata that
+// is there. The transaction has changed the schema then.
 func (t *table) track(c *driver.Conn) error {
-	stale, err := hasObject(c, "table", t.meta())
-	if err != nil {
+	if err := t.dropBeside(c); err != nil {
 		return err
 	}
-	sql := createShared
-	if stale {
-		sql += `INSERT OR IGNORE INTO ` + format.OrphansTable + ` SELECT stage FROM ` + quoted(t.meta()) + ` WHERE stage IS NOT NULL;
-DROP TABLE ` + quoted(t.meta()) + `;`
+	sql := t.createBeside()
+	if t.inRow {
+		sql += t.replacer().Replace(`INSERT INTO {b} SELECT id FROM {t};
+UPDATE ` + format.LayoutTable + ` SET value = '2' WHERE name = 'version';`)
 	}
-	for _, suffix := range triggerSuffixes {
-		sql += `DROP TRIGGER IF EXISTS ` + quoted(t.meta()+suffix) + `;`
-	}
-	if err := c.Exec(sql + t.createMeta()); err != nil {
+	if err := c.Exec(sql); err != nil {
 		return err
 	}
 	t.tracked = true
 	t.sql = newStatements(t)
+	var err error
 	if t.version, err = c.SchemaVersion(); err != nil {
 		return err
 	}
 	return t.dropInsertNew(c)
+}
+
+// dropBeside drops what may be left of the tables beside and the triggers, of either layout.
+func (t *table) dropBeside(c *driver.Conn) error {
+	sql := createShared
+	for _, of := range []*table{{name: t.name}, {name: t.name, inRow: true}} {
+		there, err := hasObject(c, "table", of.beside())
+		if err != nil {
+			return err
+		}
+		if there && !of.inRow {
+			sql += `INSERT OR IGNORE INTO {orphans} SELECT stage FROM {b} WHERE stage IS NOT NULL;`
+		}
+		for _, trigger := range of.triggers() {
+			sql += `DROP TRIGGER IF EXISTS ` + quoted(trigger) + `;`
+		}
+		sql = of.replacer().Replace(sql + `DROP TABLE IF EXISTS {b};`)
+	}
+	return c.Exec(sql)
 }
 
 // dropInsertNew does without that statement where nothing makes the keys of a foreign table unique.

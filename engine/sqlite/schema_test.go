@@ -15,7 +15,8 @@ func TestSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	put(t, open(t, path, nil), "k", []byte("value"))
 	if got, want := query(t, path, `SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info('kvault')`),
-		"id|INTEGER|0||1\nkey|BLOB|1||0\nsize|INTEGER|1|-1|0\nvalue|BLOB|1||0"; got != want {
+		"id|INTEGER|0||1\nkey|BLOB|1||0\nsize|INTEGER|1|-1|0\n"+
+			"tag|INTEGER|0||0\nmtime|INTEGER|0||0\nsum|INTEGER|0||0\nstage|INTEGER|0||0\ntype|TEXT|0||0\nuser|TEXT|0||0\nvalue|BLOB|1||0"; got != want {
 		t.Errorf("columns:\n%s\nwant\n%s", got, want)
 	}
 	if got := query(t, path, `SELECT count(*) FROM pragma_index_list('kvault')`); got != "1" {

@@ -19,7 +19,9 @@ func (t *table) texts() (texts []string) {
 	for i := range fields.NumField() {
 		switch f := fields.Field(i); f.Kind() {
 		case reflect.String:
-			texts = append(texts, f.String())
+			if f.String() != "" && f.String() != t.sql.foreign {
+				texts = append(texts, f.String())
+			}
 		case reflect.Struct:
 			texts = append(texts, f.Field(0).String(), f.Field(1).String())
 		}

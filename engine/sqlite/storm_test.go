@@ -181,7 +181,7 @@ func noOrphans(t *testing.T, s *Store) {
 	t.Helper()
 	err := s.read(t.Context(), s.reads, true, func(ses *session) error {
 		left, err := texts(ses.c, `SELECT id FROM kvault_orphans UNION ALL SELECT id FROM kvault_chunks WHERE id >> 28 NOT IN (SELECT id FROM kvault_values)
-			UNION ALL SELECT id FROM kvault_values WHERE id NOT IN (SELECT stage FROM `+ses.t.meta()+` WHERE stage IS NOT NULL)`)
+			UNION ALL SELECT id FROM kvault_values WHERE id NOT IN (SELECT stage FROM `+ses.t.name+` WHERE stage IS NOT NULL)`)
 		if len(left) > 0 {
 			t.Errorf("the sweeper left %v", left)
 		}

@@ -293,14 +293,72 @@ func (ses *session) tagOf(r *row) (string, error) {
 	return ses.foreignTag(r)
 }
 
-// putMetaRow stores the metadata of a row. User metadata is JSON, whose text cannot hold every string: bytes that are
-// not UTF-8 are refused before.
-func (ses *session) putMetaRow(rowid int64, e engine.Entry, value int64) error {
-	tag, err := format.ParseTag(e.Meta.Tag)
+// putMeta stores the metadata of a row that was just written. In layout 2 it lies in the row already. An entry of another
+// program's has none, and what was left at the row's id goes.
+func (ses *session) putMeta(rowid int64, e engine.Entry, stage int64) error {
+	if ses.t.inRow || e.Meta.Tag == "" {
+		return ses.dropMeta(rowid, e.Key)
+	}
+	st, err := ses.c.Prepare(ses.t.sql.putMeta)
+	if err == nil {
+		err = bindMeta(ses.bindMetaID(st, rowid, e.Key), e, stage)
+	}
 	if err != nil {
 		return err
 	}
-	st, err := ses.c.Prepare(ses.t.sql.putMeta)
+	return st.Exec()
+}
+
+// dropMeta removes what the table beside says of a row.
+func (ses *session) dropMeta(rowid int64, key string) error {
+	if any, err := ses.anyBeside(); err != nil || !any {
+		return err
+	}
+	st, err := ses.c.Prepare(ses.t.sql.deleteMeta)
+	if err != nil {
+		return err
+	}
+	return ses.bindMetaID(st, rowid, key).Exec()
+}
+
+// bindMetaID binds what names a row in the table beside.
+func (ses *session) bindMetaID(st *driver.Stmt, rowid int64, key string) *driver.Stmt {
+	if ses.t.rowID == "key" {
+		return st.Key(1, key)
+	}
+	return st.Int(1, rowid)
+}
+
+// anyBeside says whether the table beside can have a row that is to be removed. In layout 2 it is empty as a rule, and
+// only other programs add to it.
+func (ses *session) anyBeside() (any bool, err error) {
+	if !ses.t.inRow {
+		return true, nil
+	}
+	if ses.noneForeign {
+		return false, nil
+	}
+	st, err := ses.c.Prepare(ses.t.sql.foreign)
+	if err != nil {
+		return false, err
+	}
+	defer st.Reset()
+	any, err = st.Step()
+	ses.noneForeign = !any && err == nil
+	return any, err
+}
+
+// bindMeta binds metadata as parameters 4 to 9, or none if the entry has none. That of the user is JSON, whose text
+// cannot hold every string: bytes that are not UTF-8 are refused before.
+func bindMeta(st *driver.Stmt, e engine.Entry, stage int64) error {
+	if e.Meta.Tag == "" {
+		for i := 4; i <= 7; i++ {
+			st.Null(i)
+		}
+		st.Repeated(8, "").Repeated(9, "")
+		return nil
+	}
+	tag, err := format.ParseTag(e.Meta.Tag)
 	if err != nil {
 		return err
 	}
@@ -308,8 +366,12 @@ func (ses *session) putMetaRow(rowid int64, e engine.Entry, value int64) error {
 	if err != nil {
 		return err
 	}
-	ses.bindMetaID(st, 1, rowid, e.Key).Int(2, tag).Int(3, e.Meta.ModTime.UnixNano()).Int(4, int64(e.Meta.Sum)).Int(5, value)
-	return st.Repeated(6, e.Meta.ContentType).Repeated(7, user).Exec()
+	st.Int(4, tag).Int(5, e.Meta.ModTime.UnixNano()).Int(6, int64(e.Meta.Sum)).Null(7)
+	if stage != 0 {
+		st.Int(7, stage)
+	}
+	st.Repeated(8, e.Meta.ContentType).Repeated(9, user)
+	return nil
 }
 
 func encodeUser(user map[string]string) (string, error) {

@@ -59,6 +59,8 @@ type session struct {
 	s *Store
 	c *driver.Conn
 	t *table
+	// noneForeign says that there is no row whose metadata is not true.
+	noneForeign bool
 	// orphaned says that a value was left to the sweeper.
 	orphaned bool
 	// arrays is what a transaction knows of the tables of arrays, and chunk the chunk of one that it touched last.

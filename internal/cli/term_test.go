@@ -167,7 +167,7 @@ func olderType(t *testing.T, path, contentType string) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.Exec(`UPDATE kvault_kvmeta SET type = ` + sqlite3.Quote(contentType)); err != nil {
+	if err := c.Exec(`UPDATE kvault SET type = ` + sqlite3.Quote(contentType) + `; DELETE FROM kvault_kvforeign`); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -127,7 +127,7 @@ func (g *golden) same(t *testing.T, path string, o kvault.Options) {
 }
 
 // ours are the tables that opening a file for writing adds.
-var ours = []string{"kvault_layout", "kvault_values", "kvault_chunks", "kvault_orphans", "kv_kvmeta", "kvault_kvmeta"}
+var ours = []string{"kvault_layout", "kvault_values", "kvault_chunks", "kvault_orphans", "kv_kvmeta", "kvault_kvmeta", "kvault_kvforeign"}
 
 // dump is the whole of a file but for what is ours and but for some tables: how each table was made, and its rows.
 func dump(t *testing.T, path string, but ...string) map[string]string {

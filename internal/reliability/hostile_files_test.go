@@ -38,7 +38,7 @@ func hostileFiles() []hostileFile {
 
 // hostileSchemas put something else in the place of a table, or something active beside it.
 func hostileSchemas() (all []hostileFile) {
-	for _, name := range []string{"kvault", "kvault_values", "kvault_chunks", "kvault_orphans", "kvault_layout", "kvault_kvmeta", "col_meta", "col_chunks"} {
+	for _, name := range []string{"kvault", "kvault_values", "kvault_chunks", "kvault_orphans", "kvault_layout", "kvault_kvforeign", "col_meta", "col_chunks"} {
 		all = append(all, hostileFile{name: "view " + name, sql: []string{`PRAGMA foreign_keys=0`, `ALTER TABLE ` + name + ` RENAME TO real_` + name,
 			`CREATE VIEW ` + name + ` AS SELECT * FROM real_` + name}},
 			hostileFile{name: "dropped " + name, sql: []string{`PRAGMA foreign_keys=0`, `DROP TABLE ` + name}},
@@ -150,6 +150,9 @@ func insertable(columns string) string {
 	return key + ", value"
 }
 
+// believed has metadata that another program changed pass for true.
+const believed = `; DELETE FROM kvault_kvforeign`
+
 // hostileRows put odd things into the tables that are there.
 func hostileRows() (all []hostileFile) {
 	for name, sql := range sorted(map[string]string{
@@ -159,13 +162,13 @@ func hostileRows() (all []hostileFile) {
 		"keys of other types":     `INSERT INTO kvault(key, value) VALUES('text', x'00'), (1, 2), (1.5, 'x')`,
 		"the last row id":         `INSERT INTO kvault(id, key, value) VALUES(9223372036854775807, x'00', x'00')`,
 		"the first row id":        `INSERT INTO kvault(id, key, value) VALUES(-9223372036854775808, x'00', x'00')`,
-		"metadata: deep JSON":     `UPDATE kvault_kvmeta SET user = replace(hex(zeroblob(5000000)), '00', '[')`,
-		"metadata: long JSON":     `UPDATE kvault_kvmeta SET user = '{"a":"' || hex(zeroblob(5000000)) || '"}'`,
-		"metadata: JSON of other": `UPDATE kvault_kvmeta SET user = '{"a":{"b":1}}'`,
-		"metadata: long type":     `UPDATE kvault_kvmeta SET type = hex(zeroblob(5000000))`,
-		"metadata: extreme times": `UPDATE kvault_kvmeta SET mtime = CASE id % 2 WHEN 0 THEN -9223372036854775808 ELSE 9223372036854775807 END`,
-		"metadata: other types":   `UPDATE kvault_kvmeta SET tag = 'x', mtime = x'00', sum = 1.5, stage = 'y'`,
-		"metadata: stages":        `UPDATE kvault_kvmeta SET stage = -1; INSERT OR IGNORE INTO kvault_orphans SELECT id FROM kvault_values`,
+		"metadata: deep JSON":     `UPDATE kvault SET user = replace(hex(zeroblob(5000000)), '00', '[')` + believed,
+		"metadata: long JSON":     `UPDATE kvault SET user = '{"a":"' || hex(zeroblob(5000000)) || '"}'` + believed,
+		"metadata: JSON of other": `UPDATE kvault SET user = '{"a":{"b":1}}'` + believed,
+		"metadata: long type":     `UPDATE kvault SET type = hex(zeroblob(5000000))` + believed,
+		"metadata: extreme times": `UPDATE kvault SET mtime = CASE id % 2 WHEN 0 THEN -9223372036854775808 ELSE 9223372036854775807 END` + believed,
+		"metadata: other types":   `UPDATE kvault SET tag = 'x', mtime = x'00', sum = 1.5, stage = 'y'` + believed,
+		"metadata: stages":        `UPDATE kvault SET stage = -1; INSERT OR IGNORE INTO kvault_orphans SELECT id FROM kvault_values` + believed,
 		"orphans everywhere":      `INSERT OR IGNORE INTO kvault_orphans VALUES(-1), (0), (1), (2), (3), (4), (` + hugeNumber + `), (9223372036854775807), (-9223372036854775808)`,
 		"stages of nobody":        `UPDATE kvault_values SET owner = 'a|b|c|d', beat = -9223372036854775808`,
 		"stages of the future":    `UPDATE kvault_values SET owner = '|99999999999999999999|', beat = 9223372036854775807`,

@@ -10,7 +10,7 @@ import (
 )
 
 // Version is the newest version of the layout that is known here.
-const Version = 1
+const Version = 2
 
 // The tables that this package has besides the key-value tables; docs/format.md describes them.
 const (
@@ -48,12 +48,24 @@ var (
 	ReservedTables = slices.Concat(OwnTables, SharedTables, []string{BlockFormatTable, BlockArrayTable, BlockTable, BlockDataTable})
 )
 
-// The metadata of a table is in another, whose name has MetaSuffix appended and whose columns are
-// MetaColumns.
+// Where the metadata of the values of a key-value table is.
 const (
+	// RowMetaColumns are columns of the key-value table itself, before the value, in tables of layout
+	// 2. The table whose name has ForeignSuffix appended holds, in ForeignColumns, the ids of rows that
+	// another program has updated: what those columns say of such a row is not true.
+	RowMetaColumns = "tag mtime sum stage type user"
+	ForeignSuffix  = "_kvforeign"
+	ForeignColumns = "id"
+	// Tables of layout 1, and of other programs, have their metadata in another table, whose name has
+	// MetaSuffix appended and whose columns are MetaColumns.
 	MetaSuffix  = "_kvmeta"
-	MetaColumns = "id tag mtime sum stage type user"
+	MetaColumns = "id " + RowMetaColumns
+	// UpgradeSuffix is appended to the name of a table of layout 1 for the table of layout 2 into which
+	// its rows are copied, before that takes its name.
+	UpgradeSuffix = "_kvlayout2"
 )
+
+var reservedSuffixes = [...]string{MetaSuffix, ForeignSuffix, UpgradeSuffix}
 
 // CheckTable refuses names that are no plain identifier or that belong to something else in the file.
 func CheckTable(name string) error {
@@ -68,11 +80,13 @@ func CheckTable(name string) error {
 		}
 	}
 	lower := strings.ToLower(name)
-	if strings.HasPrefix(lower+MetaSuffix, "sqlite_") {
-		return bad("is reserved by SQLite")
-	}
-	if strings.HasSuffix(lower, MetaSuffix) {
-		return bad("is reserved for metadata tables")
+	for _, suffix := range reservedSuffixes {
+		if strings.HasPrefix(lower+suffix, "sqlite_") {
+			return bad("is reserved by SQLite")
+		}
+		if strings.HasSuffix(lower, suffix) {
+			return bad("ends in " + suffix + ", which is reserved for tables of the vault itself")
+		}
 	}
 	for _, r := range ReservedTables {
 		if lower == r {
