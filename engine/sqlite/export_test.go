@@ -9,6 +9,9 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 )
 
+// Layout1 makes the key-value table of layout 1. Open makes what belongs beside it.
+const Layout1 = `CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`
+
 // SalvageThrough is Salvage of a file whose bytes are read through what through makes of it.
 func SalvageThrough(ctx context.Context, src, dst string, o *SalvageOptions, through func(io.ReaderAt) io.ReaderAt) (*SalvageReport, error) {
 	return salvageFrom(ctx, src, dst, o, func(path string) (*rawfile.File, error) {

@@ -12,15 +12,12 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// layout1 is the key-value table of layout 1, without what lies beside it.
-const layout1 = `CREATE TABLE kvault` + plainColumns
-
 // foreignSchemas are the key-value tables that versions of the Python package make, and that of layout 1.
 var foreignSchemas = []struct {
 	by  string
 	sql []string
 }{
-	{"layout 1", []string{layout1}},
+	{"layout 1", []string{sqlite.Layout1}},
 	{"0.2", []string{
 		`CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, size INTEGER NOT NULL)`,
 		`CREATE UNIQUE INDEX kvault_key_idx ON kvault(key)`,

@@ -43,7 +43,7 @@ const editDoc = `UPDATE kvault SET value = CAST('an edit' AS BLOB) WHERE key = C
 // belongs to the rows that are there.
 func TestTableRebuiltWhileOpen(t *testing.T) {
 	for name, sql := range rebuilds {
-		for _, layout := range []string{"", layout1} {
+		for _, layout := range []string{"", sqlite.Layout1} {
 			t.Run(fmt.Sprintf("%s, layout 1 %t", name, layout != ""), func(t *testing.T) { testTableRebuilt(t, layout, sql) })
 		}
 	}

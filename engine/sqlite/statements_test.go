@@ -78,7 +78,7 @@ func TestPlans(t *testing.T) {
 }
 
 // makeWith makes a database as another program might.
-func makeWith(t *testing.T, path, schema string) {
+func makeWith(t testing.TB, path, schema string) {
 	t.Helper()
 	c, err := driver.Open(t.Context(), driver.Config{Path: path, Create: true})
 	if err == nil {

@@ -33,6 +33,7 @@ type writer struct {
 	// request that waits for its turn meanwhile has waited for them too.
 	waited atomic.Int64
 
+	last      lastCommit
 	ckpt      checkpointer
 	plain     plainTables
 	unsynced  bool // synchronous is lowered for the transaction at hand
@@ -52,6 +53,13 @@ type request struct {
 	since int64
 	err   error
 	done  chan struct{}
+}
+
+// lastCommit is what the latest commit of the writer's connection knew. It holds until anybody else commits.
+type lastCommit struct {
+	version     uint32 // of the pager
+	table       *table // nil if nothing is known
+	noneForeign bool
 }
 
 // session is a connection inside a transaction.
@@ -243,6 +251,12 @@ func (w *writer) transact(ctx context.Context, group []*request) (err error) {
 // since, metadata that nothing keeps true any more is dropped, and what does so is made anew.
 func (ses *session) findTable() error {
 	ses.t = ses.s.layout()
+	if last := ses.s.writer.last; last.table == ses.t {
+		if v, err := ses.c.PagerVersion(); err == nil && v == last.version {
+			ses.noneForeign = last.noneForeign
+			return nil
+		}
+	}
 	version, err := ses.c.SchemaVersion()
 	if err != nil || version == ses.t.version && ses.t.tracked {
 		return err
@@ -265,6 +279,12 @@ func (ses *session) findTable() error {
 func (ses *session) tellTable() {
 	if ses.found != nil {
 		ses.s.setLayout(ses.found)
+	}
+	if w := ses.s.writer; w != nil && w.conn == ses.c {
+		w.last = lastCommit{}
+		if v, err := ses.c.PagerVersion(); err == nil {
+			w.last = lastCommit{v, ses.t, ses.noneForeign}
+		}
 	}
 }
 
@@ -303,7 +323,7 @@ func (w *writer) replace() {
 		return // the next transaction reports what is wrong with the old one
 	}
 	w.conn.Close()
-	w.conn, w.unsynced = conn, false
+	w.conn, w.unsynced, w.last = conn, false, lastCommit{}
 	conn.OnWAL(func(pages int) { w.ckpt.pages = pages })
 	conn.CountWaits(&w.waited)
 }
