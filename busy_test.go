@@ -53,7 +53,7 @@ var touching = map[string]struct {
 	"View": {"begin read", func(ctx context.Context, v *kvault.Vault) error {
 		return v.View(ctx, func(*kvault.Tx) error { return nil })
 	}},
-	"Optimize": {"optimize", func(ctx context.Context, v *kvault.Vault) error { return v.Optimize(ctx) }},
+	"Optimize": {"optimize", func(ctx context.Context, v *kvault.Vault) error { return v.Optimize(ctx, nil) }},
 	"Shrink":   {"shrink", func(ctx context.Context, v *kvault.Vault) error { _, err := v.Shrink(ctx, time.Second); return err }},
 	"Backup":   {"backup", func(ctx context.Context, v *kvault.Vault) error { return v.Backup(ctx, "x", nil) }},
 	"Stats":    {"stats", func(ctx context.Context, v *kvault.Vault) error { _, err := v.Stats(ctx); return err }},

@@ -61,7 +61,7 @@ var direct = map[string]func(t *testing.T, v *kvault.Vault) error{
 			return tx.Put(t.Context(), "a", nil)
 		})
 	},
-	"Optimize": func(t *testing.T, v *kvault.Vault) error { return v.Optimize(t.Context()) },
+	"Optimize": func(t *testing.T, v *kvault.Vault) error { return v.Optimize(t.Context(), nil) },
 	"Shrink":   func(t *testing.T, v *kvault.Vault) error { _, err := v.Shrink(t.Context(), 1); return err },
 	"Backup":   func(t *testing.T, v *kvault.Vault) error { return v.Backup(t.Context(), "x", nil) },
 	"DisableCache": func(t *testing.T, v *kvault.Vault) error {

@@ -246,7 +246,7 @@ func vaultCalls(t *testing.T, v *kvault.Vault) map[string]func(ctx context.Conte
 			}
 			return w.Close()
 		},
-		"Optimize": func(ctx context.Context) error { return v.Optimize(ctx) },
+		"Optimize": func(ctx context.Context) error { return v.Optimize(ctx, nil) },
 		"PutAll": func(ctx context.Context) error {
 			return v.PutAll(ctx, maps.All(map[string][]byte{"made": nil}))
 		},

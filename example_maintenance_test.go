@@ -46,7 +46,7 @@ func ExampleVault_Optimize() {
 	v, before := openUsed(ctx, dir)
 	defer v.Close()
 
-	if err := v.Optimize(ctx); err != nil {
+	if err := v.Optimize(ctx, nil); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(before > 8<<20, fileBytes(ctx, v) < 1<<20)

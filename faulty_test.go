@@ -197,7 +197,9 @@ func (f *faulty) Close() error {
 }
 
 // Optimize, Shrink and Backup do nothing but be called.
-func (f *faulty) Optimize(ctx context.Context) error { return f.enter(ctx, "optimize") }
+func (f *faulty) Optimize(ctx context.Context, _ func(done, total int64)) error {
+	return f.enter(ctx, "optimize")
+}
 
 func (f *faulty) Shrink(ctx context.Context, _ time.Duration) (int64, error) {
 	return 10, f.enter(ctx, "shrink")

@@ -13,10 +13,15 @@ import (
 // can write; Shrink works in small steps. Optimize does not wait for a transaction that reads an
 // earlier state, in this process or another, nor for a Reader of a value that was replaced. The
 // file then becomes shorter only some writes after they have ended, or with the last Close.
-// ErrUnsupported if the engine cannot do this.
-func (v *Vault) Optimize(ctx context.Context) error {
+//
+// A file of layout version 1 gets version 2 first. That takes room for a second copy of its values,
+// and others can write meanwhile; versions of this package that know only the first refuse it then.
+// progress, if not nil, is called with the number of values done and of all values. An interrupted
+// call leaves version 1, and the next one continues its work. ErrUnsupported if the engine cannot
+// optimize.
+func (v *Vault) Optimize(ctx context.Context, progress func(done, total int64)) error {
 	o, ok := v.store.(engine.Optimizer)
-	return v.maintain(ctx, "optimize", ok, func() error { return o.Optimize(ctx) })
+	return v.maintain(ctx, "optimize", ok, func() error { return o.Optimize(ctx, progress) })
 }
 
 // Shrink returns unused space to the file system, step by step, until none is left or budget is

@@ -15,7 +15,7 @@ import (
 func TestMaintenance(t *testing.T) {
 	v, f := newFaultyVault(t, quick)
 	ctx := t.Context()
-	if err := v.Optimize(ctx); err != nil {
+	if err := v.Optimize(ctx, nil); err != nil {
 		t.Error(err)
 	}
 	f.fail("shrink", 2, kvault.ErrBusy)
@@ -40,7 +40,7 @@ func TestMaintenanceThatTheEngineLacks(t *testing.T) {
 	put(t, v, "a", "1")
 	_, shrink := v.Shrink(ctx, 1)
 	_, check := v.Check(ctx, nil)
-	for _, err := range []error{v.Optimize(ctx), shrink, v.Backup(ctx, "x", nil), v.BackupTo(ctx, io.Discard, nil), check} {
+	for _, err := range []error{v.Optimize(ctx, nil), shrink, v.Backup(ctx, "x", nil), v.BackupTo(ctx, io.Discard, nil), check} {
 		wantErr(t, err, kvault.ErrUnsupported)
 	}
 	s, err := v.Stats(ctx)

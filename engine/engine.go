@@ -242,8 +242,10 @@ type Backuper interface {
 // Optimizer is a store that can make itself smaller.
 type Optimizer interface {
 	// Optimize rebuilds the store in its smallest form and refreshes its statistics. It may take
-	// minutes, and blocks writers.
-	Optimize(ctx context.Context) error
+	// minutes, and blocks writers. If the store is in an earlier layout, Optimize brings it to the
+	// newest first, while writers get their turn; progress, if not nil, is called with the values
+	// done and the total. A call after an interrupted one continues its work.
+	Optimize(ctx context.Context, progress func(done, total int64)) error
 	// Shrink returns unused space to the file system until none is left or the budget is used up.
 	// It works in small steps, between which writers get their turn. It returns the number of bytes
 	// given back. ErrUnsupported if the store cannot do this.

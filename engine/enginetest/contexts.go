@@ -98,7 +98,7 @@ func testEndsWaiting(t *testing.T, s engine.Transactor) {
 		_, err = s.Begin(ctxtest.Waiting(t, cause), true)
 		ctxtest.Check(t, "Begin", err, cause)
 		if o, ok := s.(engine.Optimizer); ok {
-			ctxtest.Check(t, "Optimize", o.Optimize(ctxtest.Waiting(t, cause)), cause)
+			ctxtest.Check(t, "Optimize", o.Optimize(ctxtest.Waiting(t, cause), nil), cause)
 		}
 	}
 	rollback(t, w)

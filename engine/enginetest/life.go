@@ -57,7 +57,7 @@ func storeCalls(ctx context.Context, t *testing.T, s engine.Store, key string) m
 		calls["Backup"] = func() error { return x.Backup(ctx, filepath.Join(t.TempDir(), "backup"), nil) }
 	}
 	if x, ok := s.(engine.Optimizer); ok {
-		calls["Optimize"] = func() error { return x.Optimize(ctx) }
+		calls["Optimize"] = func() error { return x.Optimize(ctx, nil) }
 		calls["Shrink"] = func() error { _, err := x.Shrink(ctx, 0); return err }
 	}
 	return calls

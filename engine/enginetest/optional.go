@@ -176,7 +176,7 @@ func testOptimize(t *testing.T, s engine.Store) {
 	apply(t, s, deleteOp("gone"))
 	entry := stat(t, s, "a")
 	for range 2 {
-		if err := o.Optimize(t.Context()); err != nil {
+		if err := o.Optimize(t.Context(), nil); err != nil {
 			t.Fatalf("Optimize: %v", err)
 		}
 	}
@@ -186,7 +186,7 @@ func testOptimize(t *testing.T, s engine.Store) {
 	}
 	put(t, s, "k", "v")
 	holds(t, s, "k", []byte("v"))
-	wantErr(t, "Optimize", o.Optimize(canceled(t)), context.Canceled)
+	wantErr(t, "Optimize", o.Optimize(canceled(t), nil), context.Canceled)
 }
 
 func testShrink(t *testing.T, s engine.Store) {

@@ -169,7 +169,7 @@ func TestStageHoldsNoLock(t *testing.T) {
 			put(t, s, fmt.Sprint("mine", i, j), []byte("v"))
 			put(t, other, fmt.Sprint("theirs", i, j), []byte("v"))
 		}
-		if err := other.Optimize(t.Context()); err != nil {
+		if err := other.Optimize(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := other.Close(); err != nil {

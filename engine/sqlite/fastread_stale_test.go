@@ -170,7 +170,7 @@ func TestFastReadsFollowTheSchema(t *testing.T) {
 	if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.DeleteRange, Range: engine.Range{Start: "0", End: "A"}}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Optimize(t.Context()); err != nil {
+	if err := s.Optimize(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	check("rebuilt", "one")

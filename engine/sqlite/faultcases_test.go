@@ -52,7 +52,7 @@ var faultCases = []faultCase{
 		return s.alone(t.Context(), func(c *driver.Conn) error { _, _, err := c.Checkpoint(true); return err })
 	}, func(map[string][]byte) {}, true},
 	{"shrink", func(t *testing.T, s *Store) error { _, err := s.Shrink(t.Context(), time.Minute); return err }, func(map[string][]byte) {}, true},
-	{"vacuum", func(t *testing.T, s *Store) error { return s.Optimize(t.Context()) }, func(map[string][]byte) {}, true},
+	{"vacuum", func(t *testing.T, s *Store) error { return s.Optimize(t.Context(), nil) }, func(map[string][]byte) {}, true},
 }
 
 // arrayKey stands for the array among the contents.

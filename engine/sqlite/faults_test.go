@@ -257,7 +257,7 @@ func TestCloseWithStageBesideTx(t *testing.T) {
 		}
 	}
 	s := openVault(t, path, nil)
-	if err := s.Optimize(t.Context()); err != nil {
+	if err := s.Optimize(t.Context(), nil); err != nil {
 		t.Error(err)
 	}
 	if stats, err := s.Stats(t.Context()); err != nil || stats.Staged != 0 {
@@ -275,7 +275,7 @@ func TestOptimizeNeedsLittleMemory(t *testing.T) {
 	s.conf.MaxMemory = 24 << 20
 	s.writer.replace()
 	s.writer.release()
-	if err := s.Optimize(t.Context()); err != nil {
+	if err := s.Optimize(t.Context(), nil); err != nil {
 		t.Error(err)
 	}
 	apply(t, s, engine.Op{Kind: engine.Put, Key: "later"})

@@ -75,7 +75,7 @@ func TestReferenceOfAnotherFile(t *testing.T) {
 			st := stagedChunks(t, s, 3)
 			foreign(t, path, `ATTACH '`+filepath.Join(dir, "other.kv")+`' AS o`, `INSERT INTO kvault(key, value) SELECT key, value FROM o.kvault`)
 			must[[]engine.Result](t)(s.Apply(t.Context(), []engine.Op{remove}))
-			if err := s.Optimize(t.Context()); err != nil {
+			if err := s.Optimize(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "b", Staged: st}}); err != nil {
@@ -144,7 +144,7 @@ func testTableMadeAnew(t *testing.T, keeps bool, sql []string) {
 	if e := must[engine.Entry](t)(s.Stat(t.Context(), "z")); e.Meta.Tag == tag {
 		t.Error("the new table has no triggers")
 	}
-	if err := s.Optimize(t.Context()); err != nil {
+	if err := s.Optimize(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	want := "0"
@@ -217,7 +217,7 @@ func TestImpossibleIDs(t *testing.T) {
 	foreign(t, path, `DELETE FROM kvault_values`)
 	put(t, s, "y", noise(100))
 	foreign(t, path, `INSERT INTO kvault_orphans SELECT id + (1 << 36) FROM kvault_values`)
-	if err := s.Optimize(t.Context()); err != nil {
+	if err := s.Optimize(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := must[[]byte](t)(s.Get(t.Context(), "y")); !bytes.Equal(got, noise(100)) {

@@ -96,7 +96,7 @@ func testForeignWrites(t *testing.T, layout string) {
 	if err := s.Check(t.Context(), func(p engine.Problem) { t.Errorf("false alarm: %+v", p) }, nil); err != nil {
 		t.Error(err)
 	}
-	if err := s.Optimize(t.Context()); err != nil {
+	if err := s.Optimize(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := query(t, path, `SELECT (SELECT count(*) FROM kvault_chunks) + (SELECT count(*) FROM kvault_values) + (SELECT count(*) FROM kvault_orphans)`); got != "0" {
@@ -115,7 +115,7 @@ func TestCopiedReference(t *testing.T) {
 	if _, err := s.Get(t.Context(), "b"); !errors.Is(err, engine.ErrCorrupt) {
 		t.Errorf("copied reference: %v", err)
 	}
-	if err := s.Optimize(t.Context()); err != nil {
+	if err := s.Optimize(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := must[[]byte](t)(s.Get(t.Context(), "a")); !bytes.Equal(got, big) {

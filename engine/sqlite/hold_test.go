@@ -134,7 +134,7 @@ func TestKeptSnapshotIsNeverStale(t *testing.T) {
 		writer := []*Store{a, b}[i%2]
 		putNumber(t, writer, "k", i)
 		if i%50 == 0 {
-			if err := writer.Optimize(t.Context()); err != nil { // the log is emptied
+			if err := writer.Optimize(t.Context(), nil); err != nil { // the log is emptied
 				t.Fatal(err)
 			}
 		}

@@ -258,9 +258,13 @@ func guardOwn(c *driver.Conn, name, columns string) error {
 		return err
 	}
 	if found[0] != columns || len(active) > 0 {
-		return fmt.Errorf("%w: table %s is not as kvault makes it: somebody altered it", engine.ErrCorrupt, name)
+		return altered(name)
 	}
 	return nil
+}
+
+func altered(name string) error {
+	return fmt.Errorf("%w: table %s is not as kvault makes it: somebody altered it", engine.ErrCorrupt, name)
 }
 
 // guardTable refuses what is no plain table, or computes something. That there is nothing by that name is no error.

@@ -39,7 +39,7 @@ func TestRelayoutInTheFile(t *testing.T) {
 		t.Errorf("size is %s", got)
 	}
 	checked(t, s)
-	if err := s.Optimize(t.Context()); err != nil {
+	if err := s.Optimize(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := query(t, path, `SELECT (SELECT count(*) FROM kvault_values), (SELECT count(*) FROM kvault_chunks)`); got != "0|0" {

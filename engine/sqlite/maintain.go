@@ -59,8 +59,18 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 // that are open do not stand in its way, unless their value was replaced. Where a snapshot of an
 // earlier state is being read, by this process or another, the rebuilt file stays in the log,
 // without an error: a later checkpoint shortens the file, or the last Close.
-func (s *Store) Optimize(ctx context.Context) error {
+//
+// A table of layout 1 that this package made is brought to layout 2 first. Where there is no room
+// for that, the copy is given up, and the error says so.
+func (s *Store) Optimize(ctx context.Context, progress func(done, total int64)) error {
 	if err := s.collect(ctx); err != nil {
+		return err
+	}
+	if err := s.upgrade(ctx, progress); err != nil {
+		if driver.NoRoom(err) {
+			err = errors.Join(err, s.dropUpgrade(ctx))
+			_, _ = s.giveBack(ctx)
+		}
 		return err
 	}
 	err := s.rebuild(ctx)

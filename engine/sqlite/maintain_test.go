@@ -74,7 +74,7 @@ func TestShrink(t *testing.T) {
 	if _, err := p.Shrink(t.Context(), time.Second); !errors.Is(err, engine.ErrUnsupported) {
 		t.Errorf("without auto-vacuum: %v", err)
 	}
-	if err := p.Optimize(t.Context()); err != nil {
+	if err := p.Optimize(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.Shrink(t.Context(), time.Second); err != nil {

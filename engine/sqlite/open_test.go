@@ -84,7 +84,7 @@ func TestReadOnly(t *testing.T) {
 	if _, err := ro.Begin(t.Context(), true); !errors.Is(err, engine.ErrReadOnly) {
 		t.Errorf("begin: %v", err)
 	}
-	if err := ro.Optimize(t.Context()); !errors.Is(err, engine.ErrReadOnly) {
+	if err := ro.Optimize(t.Context(), nil); !errors.Is(err, engine.ErrReadOnly) {
 		t.Errorf("optimize: %v", err)
 	}
 	if _, err := ro.Shrink(t.Context(), time.Second); !errors.Is(err, engine.ErrReadOnly) {

@@ -41,7 +41,7 @@ func TestOptimizeBesideOpenBlobs(t *testing.T) {
 
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				if err := s.Optimize(ctx); err != nil {
+				if err := s.Optimize(ctx, nil); err != nil {
 					t.Fatal(err)
 				}
 				if ctx.Err() != nil {
@@ -102,7 +102,7 @@ func TestOptimizeOnDiskThatIsAlmostFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = open(t, path, (&sqlite.Options{}).On("tight"))
-	if err := s.Optimize(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+	if err := s.Optimize(t.Context(), nil); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("with nothing to give back: %v", err)
 	}
 	for _, key := range []string{"a", "c"} {
@@ -110,7 +110,7 @@ func TestOptimizeOnDiskThatIsAlmostFull(t *testing.T) {
 		delete(values, key)
 	}
 	before := must[engine.Stats](t)(s.Stats(t.Context()))
-	if err := s.Optimize(t.Context()); err != nil {
+	if err := s.Optimize(t.Context(), nil); err != nil {
 		t.Error(err)
 	}
 	after := must[engine.Stats](t)(s.Stats(t.Context()))

@@ -118,7 +118,7 @@ func TestMovedWhileOpen(t *testing.T) {
 			if err := tryPut(t, s, "k"); !errors.Is(err, c.want) || !strings.Contains(err.Error(), "v.kv") {
 				t.Errorf("put: %v", err)
 			}
-			if err := s.Optimize(t.Context()); !errors.Is(err, c.want) {
+			if err := s.Optimize(t.Context(), nil); !errors.Is(err, c.want) {
 				t.Errorf("optimize: %v", err)
 			}
 			if c.back == nil {

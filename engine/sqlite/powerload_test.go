@@ -148,7 +148,7 @@ func randomStep(r *rand.Rand, m *image) func(ctx context.Context, v *vaultOn) er
 	case n < 21:
 		return func(ctx context.Context, v *vaultOn) error { _, err := v.Shrink(ctx, time.Hour); return err }
 	}
-	return func(ctx context.Context, v *vaultOn) error { return v.Optimize(ctx) }
+	return func(ctx context.Context, v *vaultOn) error { return v.Optimize(ctx, nil) }
 }
 
 // transactionStep changes keys and columns in one transaction.

@@ -23,7 +23,7 @@ func BenchmarkGet(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				if err := s.Optimize(context.Background()); err != nil { // so that the file holds all that the log does
+				if err := s.Optimize(context.Background(), nil); err != nil { // so that the file holds all that the log does
 					b.Fatal(err)
 				}
 				b.SetBytes(int64(size))

@@ -122,12 +122,13 @@ END;
 `)
 }
 
-// createForeign is createBeside for a table of layout 2. A row that another program inserts has no metadata, unless the
+// createForeign is createBeside for a table of layout 2, with which the file becomes one of version 2. A row that another program inserts has no metadata, unless the
 // program names those columns itself. One that it updates is noted. What its old version had in chunk rows is left to the
 // sweeper. That keeps whatever a row refers to, so it does no harm to name too much; but no stage, which no row refers to.
 // A REPLACE fires no trigger for the row that it removes, unless recursive_triggers is on. The conflict clause of the
 // statement that fires a trigger overrides those within it, so none is here.
 const createForeign = `
+UPDATE ` + format.LayoutTable + ` SET value = '2' WHERE name = 'version';
 CREATE TABLE {b}(id INTEGER PRIMARY KEY);
 CREATE TRIGGER {replace} BEFORE INSERT ON {t} BEGIN
   INSERT INTO {orphans} SELECT v.id FROM {t} k CROSS JOIN {values} v WHERE (k.key = NEW.key OR k.id = NEW.id) AND v.id = k.stage
@@ -372,8 +373,7 @@ func (t *table) track(c *driver.Conn) error {
 	}
 	sql := t.createBeside()
 	if t.inRow {
-		sql += t.replacer().Replace(`INSERT INTO {b} SELECT id FROM {t};
-UPDATE ` + format.LayoutTable + ` SET value = '2' WHERE name = 'version';`)
+		sql += t.replacer().Replace(`INSERT INTO {b} SELECT id FROM {t}`)
 	}
 	if err := c.Exec(sql); err != nil {
 		return err

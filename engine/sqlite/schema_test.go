@@ -71,7 +71,7 @@ func TestSeveralTables(t *testing.T) {
 	if got := must[[]byte](t)(a.Get(t.Context(), "k")); len(got) != 2<<20 {
 		t.Errorf("%d bytes", len(got))
 	}
-	if err := b.Optimize(t.Context()); err != nil {
+	if err := b.Optimize(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := must[[]byte](t)(a.Get(t.Context(), "k")); len(got) != 2<<20 {

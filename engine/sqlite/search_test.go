@@ -63,7 +63,7 @@ func TestSearchTablesAreListedAndLeftAlone(t *testing.T) {
 		}
 		put(t, s, "k", noise(1000))
 		relayout(t, s, engine.OneRow)
-		if err := s.Optimize(t.Context()); err != nil {
+		if err := s.Optimize(t.Context(), nil); err != nil {
 			t.Error(err)
 		}
 		checked(t, s)

@@ -58,7 +58,7 @@ func TestPlans(t *testing.T) {
 				t.Fatal(err)
 			}
 			if analyzed {
-				if err := s.Optimize(t.Context()); err != nil {
+				if err := s.Optimize(t.Context(), nil); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -127,7 +127,7 @@ func (st storm) maintain(ctx context.Context, _ string, _ []byte) {
 	st.check(err)
 	st.check(st.s.Check(context.Background(), func(p engine.Problem) { st.t.Error(p) }, nil))
 	if rand.IntN(20) == 0 {
-		st.check(st.s.Optimize(ctx))
+		st.check(st.s.Optimize(ctx, nil))
 		_, err = st.s.Shrink(context.Background(), time.Millisecond)
 		st.check(err)
 	}
@@ -169,7 +169,7 @@ func TestCancelledCalls(t *testing.T) {
 				return len(h.open) == 0
 			})
 		}
-		if err := s.Optimize(t.Context()); err != nil {
+		if err := s.Optimize(t.Context(), nil); err != nil {
 			t.Error(err)
 		}
 		noOrphans(t, s)
@@ -248,7 +248,7 @@ func TestCloseInTheMiddle(t *testing.T) {
 		}
 		wg.Wait()
 		s = openVault(t, path, nil)
-		if err := s.Optimize(t.Context()); err != nil {
+		if err := s.Optimize(t.Context(), nil); err != nil {
 			t.Error(err)
 		}
 		noOrphans(t, s)

@@ -22,7 +22,7 @@ func openChild(path string) error {
 		return err
 	}
 	defer s.Close()
-	if err := s.Optimize(ctx); err != nil { // it sweeps first
+	if err := s.Optimize(ctx, nil); err != nil { // it sweeps first
 		return err
 	}
 	stats, err := s.Stats(ctx)

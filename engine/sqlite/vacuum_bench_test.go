@@ -151,14 +151,14 @@ func (r *shrinkRun) round(s *Store, step int) (err error) {
 		r.after.time(func() error { _, err := s.AppendValue(ctx, value[:0], benchKey(i)); return err })
 		err = errors.Join(err, deleteKey(s, benchKey(i)))
 	}
-	return errors.Join(err, r.stall.err, r.before.err, r.after.err, s.Optimize(ctx))
+	return errors.Join(err, r.stall.err, r.before.err, r.after.err, s.Optimize(ctx, nil))
 }
 
 // shrinkBy is Shrink in steps of so many pages, or Optimize.
 func shrinkBy(s *Store, step int) error {
 	ctx := context.Background()
 	if step == 0 {
-		return s.Optimize(ctx)
+		return s.Optimize(ctx, nil)
 	}
 	for {
 		free, err := s.shrinkStep(ctx, step)

@@ -21,6 +21,10 @@ stops writers meanwhile and needs room for a second copy. With --budget, give
 back unused space in small steps instead, between which others can write, until
 there is none left or the time is up.
 
+A vault of layout version 1 is brought to version 2 first, and that is told.
+Others can write meanwhile; it needs room for a second copy of the values. If
+it is interrupted, the next call goes on from there.
+
 ` + exitHelp(),
 		Example: `  kvault -f media.kv optimize
   kvault -f media.kv optimize --budget 5s`,
@@ -42,10 +46,17 @@ func (a *app) optimize(ctx context.Context, v *kvault.Vault, budget time.Duratio
 	if err != nil {
 		return err
 	}
+	upgraded := int64(0)
 	if budget > 0 {
 		_, err = v.Shrink(ctx, budget)
 	} else {
-		err = v.Optimize(ctx)
+		b := a.startBar("copy", inKeys, 0)
+		defer b.finish()
+		err = v.Optimize(ctx, func(done, total int64) {
+			b.set(done, total)
+			upgraded = total
+		})
+		b.finish()
 	}
 	if err != nil {
 		return err
@@ -56,9 +67,13 @@ func (a *app) optimize(ctx context.Context, v *kvault.Vault, budget time.Duratio
 	}
 	if a.flags.json {
 		return a.emit(struct {
-			Before int64 `json:"bytes_before"`
-			After  int64 `json:"bytes_after"`
-		}{before.FileBytes, after.FileBytes})
+			Before   int64 `json:"bytes_before"`
+			After    int64 `json:"bytes_after"`
+			Upgraded int64 `json:"values_upgraded,omitempty"`
+		}{before.FileBytes, after.FileBytes, upgraded})
+	}
+	if upgraded > 0 {
+		a.note("%s brought to layout version 2.", countInWords(upgraded, "value"))
 	}
 	a.note("%s before, %s now.", humanize.IBytes(uint64(before.FileBytes)), humanize.IBytes(uint64(after.FileBytes)))
 	return nil

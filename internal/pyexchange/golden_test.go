@@ -201,7 +201,7 @@ func TestChangeGolden(t *testing.T) {
 		if diff := cmp.Diff(before, dump(t, path, shared...)); diff != "" {
 			t.Errorf("tables that are not ours changed (-before +after):\n%s", diff)
 		}
-		must(t, v.Optimize(ctx))
+		must(t, v.Optimize(ctx, nil))
 		if diff := cmp.Diff(before, dump(t, path, shared...)); diff != "" {
 			t.Errorf("Optimize changed tables that are not ours (-before +after):\n%s", diff)
 		}

@@ -58,7 +58,7 @@ func exchangeKeys(t *testing.T, v *version, ours bool, table string, pageSize in
 				must(t, err)
 				clear(m)
 				must(t, m.changeHere(t.Context(), r, vault, 10))
-				must(t, vault.Optimize(t.Context()))
+				must(t, vault.Optimize(t.Context(), nil))
 			}
 			m.ours(t, vault)
 			check(t, vault, path)

@@ -54,7 +54,7 @@ func TestChunkRows(t *testing.T) {
 		d.do(t, "delete", args{"key": []byte("other")}, &there)
 		d.do(t, "close", nil, nil)
 		values{"large": []byte("theirs"), "small": []byte("small")}.ours(t, vault)
-		must(t, vault.Optimize(t.Context()))
+		must(t, vault.Optimize(t.Context(), nil))
 		if got := query(t, path, `SELECT count(*) FROM kvault_chunks`); !there || got != "0" {
 			t.Errorf("%s chunks are left", got)
 		}

@@ -20,7 +20,7 @@ func init() {
 			return err
 		}
 		defer v.Close()
-		return v.Optimize(ctx)
+		return v.Optimize(ctx, nil)
 	}
 }
 

@@ -127,7 +127,7 @@ var fullCases = []fullCase{
 		return err
 	}},
 	{name: "optimize", before: churnFull, run: func(ctx context.Context, r *fullRun) error {
-		return r.v.Optimize(ctx)
+		return r.v.Optimize(ctx, nil)
 	}},
 	{name: "backup", run: func(ctx context.Context, r *fullRun) error {
 		return r.copied(ctx, func(to string) error { return r.v.Backup(ctx, to, nil) })

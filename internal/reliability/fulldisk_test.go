@@ -157,7 +157,7 @@ func (r *fullRun) tidy(ctx context.Context) error {
 	if err := r.open(ctx); err != nil {
 		return err
 	}
-	if err := r.v.Optimize(ctx); err != nil {
+	if err := r.v.Optimize(ctx, nil); err != nil {
 		return err
 	}
 	stats, err := r.v.Stats(ctx)

@@ -43,10 +43,10 @@ func fillTemp(ctx context.Context, d fullDisk, dir string, step int64, out io.Wr
 // optimizeWithoutTemp has Optimize refused: a vault without gaps gives nothing back, and there is
 // no room for the copy that rebuilds it.
 func (r *fullRun) optimizeWithoutTemp(ctx context.Context, d fullDisk) error {
-	if err := errors.Join(r.v.Optimize(ctx), d.leave(0)); err != nil {
+	if err := errors.Join(r.v.Optimize(ctx, nil), d.leave(0)); err != nil {
 		return err
 	}
-	err := r.v.Optimize(ctx)
+	err := r.v.Optimize(ctx, nil)
 	if err == nil {
 		return errors.Join(errors.New("a vault without gaps was rebuilt without a temporary file"), d.free())
 	}
@@ -64,7 +64,7 @@ func (r *fullRun) withTemp(ctx context.Context, d fullDisk, n int64) (refused in
 		}
 	}
 	for name, call := range map[string]func() error{
-		"optimize": func() error { return r.v.Optimize(ctx) },
+		"optimize": func() error { return r.v.Optimize(ctx, nil) },
 		"read":     func() error { return r.reads(ctx, "huge") },
 		"read in a transaction": func() error {
 			return r.v.Update(ctx, func(tx *kvault.Tx) error {

@@ -198,7 +198,7 @@ func (a *abuse) maintaining(v *kvault.Vault) {
 	a.note("backup", v.Backup(a.ctx, a.path+".copy", nil))
 	_, err = v.Shrink(a.ctx, time.Second)
 	a.note("shrink", err)
-	a.note("optimize", v.Optimize(a.ctx))
+	a.note("optimize", v.Optimize(a.ctx, nil))
 }
 
 // run makes all calls, table by table.

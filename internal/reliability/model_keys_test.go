@@ -256,7 +256,7 @@ func (m *model) maintain(h *handle, t *tape) {
 	nothing := func(*state) {}
 	switch t.next(4) {
 	case 0:
-		m.direct(h, "optimize", h.v.Optimize(m.ctx), nil, nothing)
+		m.direct(h, "optimize", h.v.Optimize(m.ctx, nil), nil, nothing)
 	case 1:
 		_, err := h.v.Shrink(m.ctx, time.Second)
 		m.direct(h, "shrink", err, nil, nothing)
