@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -264,4 +265,26 @@ func TestUpgradeLeavesOthersAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Where there is no room for a copy, the file stays one of layout 1, with all values and without what was copied.
+func TestUpgradeOnFullDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	s := openLayout1(t, path, nil)
+	for i := range 8 {
+		put(t, s, string(rune('a'+i)), append(noise(1<<20), byte(i)))
+	}
+	want := entries(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path, (&sqlite.Options{}).On("tight"))
+	if err := s.Optimize(t.Context(), nil); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("%v", err)
+	}
+	if got := query(t, path, `SELECT count(*) FROM sqlite_schema WHERE name LIKE '%kvlayout2%'`); got != "0" || layoutOf(t, s) != "1" {
+		t.Errorf("layout %s, %s objects of the copy", layoutOf(t, s), got)
+	}
+	sameEntries(t, s, want)
+	checked(t, s)
 }
