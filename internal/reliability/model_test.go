@@ -2,6 +2,7 @@ package reliability
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -11,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -24,6 +27,7 @@ type modelConfig struct {
 	row            int64
 	cache          cacheMode
 	handles        int
+	layout1        bool // until it is optimized
 }
 
 // cacheMode is how the handles of a model use their caches.
@@ -40,7 +44,7 @@ const (
 func (m cacheMode) String() string { return [...]string{"off", "scoped", "daemon", "locked"}[m] }
 
 func (c modelConfig) String() string {
-	return fmt.Sprintf("rollback=%t,full=%t,page=%d,chunk=%d,row=%d,cache=%v,handles=%d", c.rollback, c.full, c.page, c.chunk, c.row, c.cache, c.handles)
+	return fmt.Sprintf("rollback=%t,full=%t,page=%d,chunk=%d,row=%d,cache=%v,handles=%d,layout1=%t", c.rollback, c.full, c.page, c.chunk, c.row, c.cache, c.handles, c.layout1)
 }
 
 // The sizes that a configuration may have; each is on another side of some limit than its neighbours.
@@ -59,7 +63,7 @@ func modelConfigs() (all []modelConfig) {
 				for _, row := range modelRows {
 					for cache := range cacheModes {
 						for _, handles := range modelHandles {
-							all = append(all, modelConfig{i&1 > 0, i&2 > 0, page, chunk, row, cache, handles})
+							all = append(all, modelConfig{i&1 > 0, i&2 > 0, page, chunk, row, cache, handles, len(all)%3 == 0})
 						}
 					}
 				}
@@ -72,7 +76,7 @@ func modelConfigs() (all []modelConfig) {
 // choose takes a configuration from a tape.
 func choose(t *tape) modelConfig {
 	return modelConfig{t.yes(), t.yes(), pick(t, modelPages), pick(t, modelChunks), pick(t, modelRows),
-		cacheMode(t.next(int(cacheModes))), pick(t, modelHandles)}
+		cacheMode(t.next(int(cacheModes))), pick(t, modelHandles), false}
 }
 
 // tape is a string of choices. The same one always makes the same calls, and one that is at its end chooses 0.
@@ -137,6 +141,9 @@ func runModel(t *testing.T, name string, c modelConfig, choices *tape) *model {
 	t.Helper()
 	m := &model{t: t, name: name, config: c, path: filepath.Join(fastDir(t), "v.kv"), tape: choices, stored: newState()}
 	m.ctx = t.Context()
+	if c.layout1 {
+		makeLayout1(t, m.path, c.page)
+	}
 	for range c.handles {
 		m.open()
 	}
@@ -158,6 +165,19 @@ func runModel(t *testing.T, name string, c modelConfig, choices *tape) *model {
 		m.close(m.handles[0])
 	}
 	return m
+}
+
+// makeLayout1 makes a file with a table of layout 1, as earlier versions did.
+func makeLayout1(t *testing.T, path string, page int) {
+	t.Helper()
+	c, err := sqlite3.Open(path)
+	if err == nil {
+		err = errors.Join(c.Exec(fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL;
+			CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`, page)), c.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // model is a vault with all its handles, and what it ought to hold.
