@@ -12,6 +12,14 @@ import (
 // Reader reads the version that a value had when the Reader was opened, whatever is written
 // meanwhile.
 //
+// Read and WriteTo return no byte that is known to be wrong. Of a value in chunks each chunk is
+// compared with its checksum first, which takes memory for a chunk where p is shorter. A longer
+// value in one row has one checksum, so it is compared at its end: the last Read returns ErrCorrupt,
+// without the last bytes, if what was read from its start to there is not what was stored. ReadAt,
+// and Read after a Seek, compare whole chunks (Read also those that it begins within), and small
+// values, which are in memory; a part of a longer value in one row cannot be compared with
+// anything. See Options.DisableVerification.
+//
 // ReadAt may be called by several goroutines at once; Read, Seek and WriteTo share one position.
 // Close it when done.
 type Reader struct {
@@ -80,7 +88,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	case int64(len(p)) > rest:
 		p = p[:rest]
 	}
-	n, err := r.readAt(p, r.pos)
+	n, err := r.readOn(p)
 	r.pos += int64(n)
 	return n, r.fail(err)
 }
@@ -116,11 +124,23 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 
 // readAt fills all of p, which must lie within the value.
 func (r *Reader) readAt(p []byte, off int64) (n int, err error) {
+	return r.fill(p, off, r.blob.ReadAt)
+}
+
+// readOn is readAt from the position on.
+func (r *Reader) readOn(p []byte) (n int, err error) {
+	if v, ok := r.blob.(engine.Verifier); ok {
+		return r.fill(p, r.pos, v.ReadOn)
+	}
+	return r.readAt(p, r.pos)
+}
+
+func (r *Reader) fill(p []byte, off int64, read func(context.Context, []byte, int64) (int, error)) (n int, err error) {
 	err = r.s.do(r.ctx, func(engine.Reader) error {
 		if r.closed.Load() {
 			return errReaderClosed
 		}
-		n, err = r.blob.ReadAt(r.ctx, p, off)
+		n, err = read(r.ctx, p, off)
 		switch {
 		case n == len(p):
 			return nil
@@ -170,7 +190,7 @@ func (r *Reader) writeTo(w io.Writer) (total int64, err error) {
 	buf := make([]byte, min(int64(r.s.chunkSize()), max(r.entry.Size-r.pos, 0)))
 	for r.pos < r.entry.Size {
 		p := buf[:min(int64(len(buf)), r.entry.Size-r.pos)]
-		if _, err := r.readAt(p, r.pos); err != nil {
+		if _, err := r.readOn(p); err != nil {
 			return total, err
 		}
 		n, err := w.Write(p)

@@ -6,8 +6,8 @@
 // stage is applied.
 //
 // What not every store can do is an optional interface: [Transactor], [ValueAppender], [KeyLister],
-// [Backuper], [Optimizer], [Checker], [Statser], [Layouter]. A caller asks with a type assertion,
-// so no store has to pretend.
+// [Verifier], [Backuper], [Optimizer], [Checker], [Statser], [Layouter]. A caller asks with a type
+// assertion, so no store has to pretend.
 //
 // Package engine/enginetest has the tests that every implementation passes.
 package engine
@@ -101,6 +101,18 @@ type Blob interface {
 	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
 	// Close releases the blob. Closing twice is no error.
 	Close() error
+}
+
+// Verifier is a blob of a store that keeps checksums.
+type Verifier interface {
+	Blob
+	// ReadOn is ReadAt for a caller who reads a value in order, from any offset on. It returns no
+	// byte that a checksum refutes: where one covers a part of the value, ReadOn compares that part
+	// first, and holds it in memory until another is wanted. Where only one of the whole value can
+	// tell, it is compared once ReadOn has read the value from its start to its end, and the bytes
+	// of the call that reaches the end are returned only if it matches. If not, the error is
+	// ErrCorrupt, and the same call fails again.
+	ReadOn(ctx context.Context, p []byte, off int64) (int, error)
 }
 
 // StageOptions give the sizes of a stage.

@@ -181,27 +181,33 @@ func openBlob(t *testing.T, r engine.Reader, key string) engine.Blob {
 	return b
 }
 
-// readerAt makes a blob an io.ReaderAt.
+// readerAt is an io.ReaderAt made of the method of a blob.
 type readerAt struct {
-	ctx context.Context
-	engine.Blob
+	ctx  context.Context
+	read func(ctx context.Context, p []byte, off int64) (int, error)
 }
 
-func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r.Blob.ReadAt(r.ctx, p, off) }
+func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r.read(r.ctx, p, off) }
 
-// blobHolds checks the whole content of a blob, read in parts.
+// blobHolds checks the whole content of a blob, read in parts, and in order if it can be verified so.
 func blobHolds(t *testing.T, b engine.Blob, want []byte) {
 	t.Helper()
 	if size := b.Entry().Size; size != int64(len(want)) {
 		t.Errorf("blob of %q: %d bytes, want %d", b.Entry().Key, size, len(want))
 		return
 	}
-	var got bytes.Buffer
-	src := io.NewSectionReader(readerAt{t.Context(), b}, 0, int64(len(want)))
-	if _, err := io.CopyBuffer(struct{ io.Writer }{&got}, struct{ io.Reader }{src}, make([]byte, 65_521)); err != nil {
-		t.Errorf("blob of %q: %v", b.Entry().Key, err)
-	} else if !bytes.Equal(got.Bytes(), want) {
-		t.Errorf("blob of %q reads other bytes than were stored", b.Entry().Key)
+	from := []readerAt{{t.Context(), b.ReadAt}}
+	if v, ok := b.(engine.Verifier); ok {
+		from = append(from, readerAt{t.Context(), v.ReadOn})
+	}
+	for _, r := range from {
+		var got bytes.Buffer
+		src := io.NewSectionReader(r, 0, int64(len(want)))
+		if _, err := io.CopyBuffer(struct{ io.Writer }{&got}, struct{ io.Reader }{src}, make([]byte, 65_521)); err != nil {
+			t.Errorf("blob of %q: %v", b.Entry().Key, err)
+		} else if !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("blob of %q reads other bytes than were stored", b.Entry().Key)
+		}
 	}
 }
 

@@ -297,7 +297,7 @@ func testBlobReads(t *testing.T, x target) {
 	}
 	for name, value := range map[string][]byte{"small": []byte("0123456789"), "large": noise(100_000)} {
 		apply(t, x, engine.Op{Kind: engine.Put, Key: name, Value: value, Meta: newMeta()})
-		src := io.NewSectionReader(readerAt{t.Context(), openBlob(t, x, name)}, 0, int64(len(value)))
+		src := io.NewSectionReader(readerAt{t.Context(), openBlob(t, x, name).ReadAt}, 0, int64(len(value)))
 		if err := iotest.TestReader(src, value); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -288,7 +288,7 @@ func (ses *session) moveRow(old *row, to string) error {
 }
 
 func (ses *session) moveChunks(old *row, to string) error {
-	if err := ses.verify(old.entry.Key, old.ref); err != nil {
+	if _, err := ses.findChunks(old.entry.Key, old.ref); err != nil {
 		return err
 	}
 	st, err := ses.c.Prepare(`UPDATE ` + format.ValuesTable + ` SET key = ?2 WHERE id = ?1`)

@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"sync"
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 // blob reads one version of a value: a small one from memory, a large one from a snapshot of its own. A snapshot that
 // holds up the write-ahead log is given up by evictReaders, for a newer one that has the same version or for a
-// temporary file.
+// temporary file. What is in memory or in a temporary file was compared with its checksum on the way there.
 type blob struct {
 	s     *Store
 	entry engine.Entry
@@ -26,7 +28,14 @@ type blob struct {
 	conn   *driver.Conn
 	cursor *cursor
 	since  time.Time
+	// run is how far ReadOn has come.
+	run runningSum
 }
+
+var (
+	_ engine.Verifier = (*blob)(nil)
+	_ engine.Verifier = (*txBlob)(nil)
+)
 
 // Open returns the value of key for reading in parts.
 func (s *Store) Open(ctx context.Context, key string) (engine.Blob, error) {
@@ -98,15 +107,25 @@ func (ses *session) openBlob(key string) (*blob, error) {
 		b.bytes, err = ses.readAll(r)
 		return b, err
 	}
-	b.cursor, err = ses.cursor(r)
+	b.cursor, err = ses.cursor(r, !ses.s.opt.DisableVerification)
 	return b, err
 }
 
 // Entry describes the version that the blob reads.
 func (b *blob) Entry() engine.Entry { return b.entry }
 
-// ReadAt reads from the version that the blob was opened on.
+// ReadAt reads from the version that the blob was opened on. It compares the chunk rows that it reads
+// as a whole, and the value if that is all it reads.
 func (b *blob) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+	return b.read(ctx, p, off, nil)
+}
+
+// ReadOn is ReadAt for a caller who reads in order, as engine.Verifier says.
+func (b *blob) ReadOn(ctx context.Context, p []byte, off int64) (int, error) {
+	return b.read(ctx, p, off, &b.run)
+}
+
+func (b *blob) read(ctx context.Context, p []byte, off int64, run *runningSum) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -122,7 +141,7 @@ func (b *blob) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	n := int(min(int64(len(p)), b.entry.Size-off))
-	if err := b.readAt(ctx, p[:n], off); err != nil {
+	if err := b.readAt(ctx, p[:n], off, run); err != nil {
 		return 0, b.s.explain(ctx, err)
 	}
 	if n < len(p) {
@@ -131,14 +150,14 @@ func (b *blob) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-func (b *blob) readAt(ctx context.Context, p []byte, off int64) error {
+func (b *blob) readAt(ctx context.Context, p []byte, off int64, run *runningSum) error {
 	switch {
 	case b.file != nil:
 		_, err := b.file.ReadAt(p, off)
 		return err
 	case b.cursor != nil:
 		b.cursor.c.SetContext(ctx)
-		err := b.s.verified(b.cursor.c, b.cursor.readAt(p, off))
+		err := b.s.verified(b.cursor.c, b.cursor.read(p, off, run))
 		if errors.Is(err, errAgain) {
 			b.ended = err
 		}
@@ -187,4 +206,185 @@ func (b *blob) letGo() {
 		b.s.streams.put(b.conn)
 		b.conn = nil
 	}
+}
+
+// runningSum is the checksum of the first at bytes of a value.
+type runningSum struct {
+	at  int64
+	sum uint32
+}
+
+// read fills p from off, and compares what it reads with the checksums: each chunk row that it reads as
+// a whole, and the whole value if p is that. A caller who reads in order passes the same run each
+// time. Then it reads every chunk row as a whole, and compares the value once run has come to its end.
+func (cu *cursor) read(p []byte, off int64, run *runningSum) error {
+	size := cu.row.entry.Size
+	if run == nil && off == 0 && int64(len(p)) == size {
+		run = &runningSum{}
+	}
+	switch {
+	case !cu.verifies:
+		return cu.readAt(p, off)
+	case cu.row.chunked && size > 0:
+		return cu.readChunks(p, off, run)
+	case run == nil || off != 0 && off != run.at:
+		return cu.readAt(p, off)
+	}
+	next := runningSum{at: off}
+	if off != 0 {
+		next = *run
+	}
+	err := cu.readSummed(p, &next)
+	if err == nil && next.at == size && next.sum != cu.sum {
+		err = cu.refuted(p, off, &next)
+	}
+	if err == nil {
+		*run = next
+	}
+	return err
+}
+
+// readSummed fills p with what follows the bytes that run has come past, and has it come past them. It
+// sums up each piece while that is in the processor's cache.
+func (cu *cursor) readSummed(p []byte, run *runningSum) error {
+	for len(p) > 0 {
+		piece := p
+		if len(p) >= 2*sumBytes {
+			piece = p[:sumBytes] // which leaves no short piece for the end
+		}
+		if err := cu.readAt(piece, run.at); err != nil {
+			return err
+		}
+		run.sum = crc32.Update(run.sum, format.Castagnoli, piece)
+		run.at += int64(len(piece))
+		p = p[len(piece):]
+	}
+	return nil
+}
+
+// refuted has SQLite read again what does not match the checksum of the value: it alone reports damage.
+// If p, the bytes from off on, is the whole value, p may then be right.
+func (cu *cursor) refuted(p []byte, off int64, run *runningSum) error {
+	first := run.sum
+	if off == 0 && cu.fast == nil {
+		return wrongSum(first, cu.sum)
+	}
+	cu.dropFast()
+	if off == 0 {
+		*run = runningSum{}
+		return cu.read(p, off, run)
+	}
+	piece := make([]byte, sumBytes)
+	for *run = (runningSum{}); run.at < cu.row.entry.Size; {
+		rest := cu.row.entry.Size - run.at
+		if err := cu.readSummed(piece[:min(rest, sumBytes)], run); err != nil {
+			return err
+		}
+	}
+	if run.sum != cu.sum {
+		return wrongSum(run.sum, cu.sum)
+	}
+	return &engine.IOError{Op: "read", Err: fmt.Errorf("the value did not come out as it is stored (its checksum was %08x in place of %08x); "+
+		"read it again", first, cu.sum)}
+}
+
+// readChunks is read of a value in chunk rows.
+func (cu *cursor) readChunks(p []byte, off int64, run *runningSum) (err error) {
+	for len(p) > 0 && err == nil {
+		i, at := off/cu.row.ref.ChunkBytes, off%cu.row.ref.ChunkBytes
+		size := cu.chunkSize(i)
+		n := int(min(int64(len(p)), size-at))
+		switch {
+		case int64(n) == size:
+			err = cu.readChunk(p[:n], i, run)
+		case run != nil || cu.chunk != nil && cu.chunkNo == i:
+			if err = cu.loadChunk(i, size, run); err == nil {
+				copy(p[:n], cu.chunk[at:])
+			}
+		default:
+			err = cu.readAt(p[:n], off)
+		}
+		p, off = p[n:], off+int64(n)
+	}
+	return err
+}
+
+// chunkSize is the length of a chunk.
+func (cu *cursor) chunkSize(i int64) int64 {
+	ref := cu.row.ref
+	return min(ref.ChunkBytes, ref.Size-i*ref.ChunkBytes)
+}
+
+// loadChunk has a chunk in cu.chunk.
+func (cu *cursor) loadChunk(i, size int64, run *runningSum) error {
+	if cu.chunk != nil && cu.chunkNo == i {
+		return nil
+	}
+	chunk := cu.chunk
+	cu.chunk = nil
+	if int64(cap(chunk)) < size {
+		if _, err := cu.chunkSum(i, size); err != nil {
+			return err // before memory is made for what is not there
+		}
+		chunk = make([]byte, size)
+	}
+	err := cu.readChunk(chunk[:size], i, run)
+	if err == nil {
+		cu.chunk, cu.chunkNo = chunk[:size], i
+	}
+	return err
+}
+
+// readChunk fills p with a whole chunk. With the last one the whole value is compared, if run has come
+// past all before.
+func (cu *cursor) readChunk(p []byte, i int64, run *runningSum) error {
+	start := i * cu.row.ref.ChunkBytes
+	want, err := cu.chunkSum(i, int64(len(p)))
+	if err != nil {
+		return err
+	}
+	chunk := runningSum{at: start}
+	err = cu.readSummed(p, &chunk)
+	if err == nil && chunk.sum != want && cu.fast != nil {
+		cu.dropFast()
+		chunk = runningSum{at: start}
+		err = cu.readSummed(p, &chunk)
+	}
+	if err == nil && chunk.sum != want {
+		err = fmt.Errorf("%w: chunk %d has checksum %08x, stored with %08x", engine.ErrCorrupt, i, chunk.sum, want)
+	}
+	if err != nil || run == nil {
+		return err
+	}
+	next := chunk
+	if start != 0 {
+		if run.at != start {
+			return nil
+		}
+		next.sum = format.JoinSums(run.sum, chunk.sum, int64(len(p)))
+	}
+	if next.at == cu.row.entry.Size && next.sum != cu.sum {
+		return wrongSum(next.sum, cu.sum)
+	}
+	*run = next
+	return nil
+}
+
+// chunkSum is the checksum that a chunk was stored with. The chunk has at least size bytes.
+func (cu *cursor) chunkSum(i, size int64) (uint32, error) {
+	st, err := cu.c.Prepare(`SELECT sum, octet_length(data) FROM ` + format.ChunksTable + ` WHERE id = ?1`)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Reset()
+	there, err := st.Int(1, format.ChunkRow(cu.row.ref.ID, i)).Step()
+	switch {
+	case err != nil:
+		return 0, err
+	case !there:
+		return 0, cu.damaged("missing a chunk")
+	case st.ColInt(1) < size:
+		return 0, cu.damaged("shorter than its size says")
+	}
+	return uint32(st.ColInt(0)), nil
 }

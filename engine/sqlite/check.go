@@ -171,13 +171,9 @@ func (c *checker) checkValue(ses *session, key string) error {
 		err = fmt.Errorf("%w: the index of keys names it, and its row cannot be found", engine.ErrCorrupt)
 	}
 	if err == nil {
-		var sum uint32
-		sum, err = ses.checksum(c.ctx, r)
-		if err == nil && (r.entry.Meta.HasSum || r.chunked) {
-			var want uint32
-			if want, err = ses.storedSum(r); err == nil && want != sum {
-				err = fmt.Errorf("%w: checksum %08x, stored with %08x", engine.ErrCorrupt, sum, want)
-			}
+		var cu *cursor
+		if cu, err = ses.cursor(r, true); err == nil {
+			err = cu.each(func([]byte) error { return c.ctx.Err() })
 		}
 		if err == nil {
 			err = r.damage

@@ -32,7 +32,9 @@ type fastSnapshot struct {
 	version driver.DataVersion
 	pages   *fastread.Pages
 	schema  *fastSchema
-	chunks  chunkPlaces
+	// noneBeside says that the table beside the key-value table is empty.
+	noneBeside bool
+	chunks     chunkPlaces
 }
 
 // fastSchema is where columns and the index of keys are. It holds for as long as the schema is the
@@ -40,6 +42,12 @@ type fastSnapshot struct {
 type fastSchema struct {
 	keys  uint32     // root page of the index of keys; 0 if there is none that can be read so
 	value fastColumn // of the key-value table
+	// sum and tag are columns of the key-value table if that has the metadata, else of the table beside;
+	// their root is 0 if nothing is to be compared. beside is the root page of that table, which is of
+	// rows, or of keys.
+	sum, tag fastColumn
+	beside   uint32
+	byKey    bool
 
 	mu      sync.Mutex
 	columns map[[2]string]fastColumn
@@ -96,16 +104,50 @@ func (f *fastReads) refresh(ses *session, file *driver.CheckpointedFile) *fastSn
 		old.pages.SchemaCookie() == pages.SchemaCookie() {
 		now.schema = old.schema
 	} else {
-		now.schema = &fastSchema{columns: map[[2]string]fastColumn{}}
-		if now.schema.keys, err = findKeyIndex(ses.c, ses.t.name); err == nil {
-			now.schema.value, err = now.schema.column(ses.c, ses.t.name, "value")
+		if now.schema, err = ses.fastSchema(); err != nil {
+			return nil
 		}
-		if err != nil {
+	}
+	r := pages.Reader(file.ReaderAt)
+	defer r.Close()
+	if now.schema.beside != 0 {
+		if now.noneBeside, err = r.Empty(now.schema.beside); err != nil {
 			return nil
 		}
 	}
 	f.latest.Store(now)
 	return now
+}
+
+// fastSchema finds what every get needs.
+func (ses *session) fastSchema() (s *fastSchema, err error) {
+	s = &fastSchema{columns: map[[2]string]fastColumn{}}
+	if s.keys, err = findKeyIndex(ses.c, ses.t.name); err != nil {
+		return nil, err
+	}
+	if s.value, err = s.column(ses.c, ses.t.name, "value"); err != nil {
+		return nil, err
+	}
+	if !ses.t.tracked || ses.s.opt.DisableVerification {
+		return s, nil
+	}
+	s.byKey = ses.t.rowID == "key"
+	id, err := s.column(ses.c, ses.t.beside(), "id")
+	if err != nil {
+		return nil, err
+	}
+	s.beside = id.root
+	in := ses.t.beside()
+	if ses.t.inRow {
+		in = ses.t.name
+	}
+	if s.tag, err = s.column(ses.c, in, "tag"); err != nil {
+		return nil, err
+	}
+	if s.sum, err = s.column(ses.c, in, "sum"); s.sum.root == 0 {
+		s.value.root = 0 // nothing is returned without being compared
+	}
+	return s, err
 }
 
 // findKeyIndex returns the root page of the unique index that has the keys alone, as blobs in their
@@ -153,29 +195,74 @@ func (s *fastSchema) column(c *driver.Conn, table, name string) (found fastColum
 	return found, nil
 }
 
-// fastGet appends a value to dst. An error says that SQLite is to read it.
+// findValue finds the value of a row, and its checksum if it has one.
+func (r *fastReader) findValue(key []byte, id int64) (v fastread.Value, sum uint32, summed bool, err error) {
+	inRow, found := r.schema.sum.root == r.schema.value.root, false
+	var row fastread.Row
+	switch {
+	case r.noneBeside || r.schema.sum.root == 0:
+	case r.schema.byKey:
+		row, found, err = r.FindEntry(r.schema.beside, key)
+	default:
+		row, found, err = r.FindRow(r.schema.beside, id)
+	}
+	if err == nil && found && !inRow {
+		sum, summed, err = r.sumIn(&row)
+	}
+	if err != nil {
+		return v, 0, false, err
+	}
+	isForeign := inRow && found
+	if row, found, err = r.FindRow(r.schema.value.root, id); err != nil || !found { // the latter is damage
+		return v, 0, false, fastread.ErrFallback
+	}
+	if inRow && !isForeign {
+		if sum, summed, err = r.sumIn(&row); err != nil {
+			return v, 0, false, err
+		}
+	}
+	v, err = row.Blob(r.schema.value.number)
+	return v, sum, summed, err
+}
+
+// sumIn is the checksum in a row that has metadata, if its tag says so.
+func (r *fastReader) sumIn(row *fastread.Row) (sum uint32, has bool, err error) {
+	if _, null, err := row.Int(r.schema.tag.number); err != nil || null {
+		return 0, false, err
+	}
+	v, null, err := row.Int(r.schema.sum.number)
+	return uint32(v), !null, err
+}
+
+// fastGet appends a value to dst, or says that it is large. An error says that SQLite is to read it.
 func (ses *session) fastGet(dst []byte, key string) (value []byte, large, found bool, err error) {
 	r, ok := ses.fastReader()
 	if !ok || r.schema.keys == 0 {
 		return nil, false, false, fastread.ErrFallback
 	}
 	defer r.Close()
-	row, found, err := r.FindKey(r.schema.keys, []byte(key))
+	id, found, err := r.FindKey(r.schema.keys, []byte(key))
 	if err != nil || !found {
 		return nil, false, false, err
 	}
-	v, found, err := r.FindRow(r.schema.value.root, row, r.schema.value.number)
+	v, sum, summed, err := r.findValue([]byte(key), id)
 	switch {
 	case err != nil:
 		return nil, false, false, err
-	case !found: // damage
-		return nil, false, false, fastread.ErrFallback
 	case v.Size > smallBytes:
 		return nil, true, true, nil
 	}
 	value = grow(dst, int(v.Size))[:len(dst)+int(v.Size)]
-	_, err = r.Start(v, value[len(dst):])
-	return value, false, true, err
+	if _, err = r.Start(v, value[len(dst):]); err != nil {
+		return nil, false, false, err
+	}
+	if _, large = format.ParseReference(value[len(dst):]); large {
+		return nil, true, true, nil
+	}
+	if summed && compareSum(value[len(dst):], sum) != nil {
+		return nil, false, false, fastread.ErrFallback // SQLite alone reports damage
+	}
+	return value, false, true, nil
 }
 
 // fastKeys appends keys to dst. An error says that SQLite is to do it.
@@ -265,6 +352,12 @@ func (f *fastValueReader) readOn(r *fastReader, p []byte) error {
 	return nil
 }
 
+// dropFast has SQLite read all that follows.
+func (cu *cursor) dropFast() {
+	cu.fast.close()
+	cu.fast = nil
+}
+
 // close releases memory.
 func (f *fastValueReader) close() {
 	if f != nil && f.buffer != nil {
@@ -280,11 +373,12 @@ func (r *fastReader) start(table, column string, row, size int64, p []byte) (
 	if err != nil {
 		return chain, err
 	}
-	v, found, err := r.FindRow(c.root, row, c.number)
-	if err != nil {
-		return chain, err
+	found, there, err := r.FindRow(c.root, row)
+	if err != nil || !there {
+		return chain, fastread.ErrFallback
 	}
-	if !found || v.Size != size || int64(len(p)) > size {
+	v, err := found.Blob(c.number)
+	if err != nil || v.Size != size || int64(len(p)) > size {
 		return chain, fastread.ErrFallback
 	}
 	return r.Start(v, p)

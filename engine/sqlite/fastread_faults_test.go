@@ -61,11 +61,9 @@ func FuzzFastRead(f *testing.F) {
 	if _, err := s.Apply(context.Background(), ops); err != nil {
 		f.Fatal(err)
 	}
-	at := &fastSchema{columns: map[[2]string]fastColumn{}}
+	var at *fastSchema
 	err = s.read(context.Background(), s.reads, false, func(ses *session) (err error) {
-		if at.keys, err = findKeyIndex(ses.c, ses.t.name); err == nil {
-			at.value, err = at.column(ses.c, ses.t.name, "value")
-		}
+		at, err = ses.fastSchema()
 		return err
 	})
 	if err = errors.Join(err, s.Close()); err != nil {
@@ -94,14 +92,15 @@ func readAnything(file []byte, at *fastSchema) {
 	if err != nil {
 		return
 	}
-	r := pages.Reader(bytes.NewReader(file))
+	r := fastReader{Reader: pages.Reader(bytes.NewReader(file)), fastSnapshot: &fastSnapshot{schema: at}}
 	defer r.Close()
 	for i := range 400 {
-		row, found, err := r.FindKey(at.keys, []byte(fuzzedKey(i)))
+		key := []byte(fuzzedKey(i))
+		id, found, err := r.FindKey(at.keys, key)
 		if err != nil || !found {
 			continue
 		}
-		if v, found, err := r.FindRow(at.value.root, row, at.value.number); err == nil && found && v.Size < smallBytes {
+		if v, _, _, err := r.findValue(key, id); err == nil && v.Size < smallBytes {
 			_, _ = r.Start(v, make([]byte, v.Size))
 		}
 	}

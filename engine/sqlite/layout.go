@@ -207,8 +207,16 @@ func (ses *session) toChunks(ctx context.Context, old *row) error {
 	return ses.putMeta(rowid, e, st.id)
 }
 
+// compareSum compares a whole value with the checksum that it was stored with.
+func compareSum(value []byte, want uint32) error {
+	if sum := crc32.Checksum(value, format.Castagnoli); sum != want {
+		return wrongSum(sum, want)
+	}
+	return nil
+}
+
 func wrongSum(sum, want uint32) error {
-	return fmt.Errorf("%w: checksum is %08x, not %08x", engine.ErrCorrupt, sum, want)
+	return fmt.Errorf("%w: checksum %08x, stored with %08x", engine.ErrCorrupt, sum, want)
 }
 
 // A vault may come from anybody. These refuse a schema that would run something of its author's whenever the vault is used:

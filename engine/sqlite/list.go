@@ -136,7 +136,11 @@ func (ses *session) listed(st *driver.Stmt, r *row) ([]byte, error) {
 	if r.chunked || st.IsNull(valueColumn) {
 		return ses.readAll(r)
 	}
-	return st.ColBytes(valueColumn)
+	value, err := st.ColBytes(valueColumn)
+	if err != nil || !r.entry.Meta.HasSum || ses.s.opt.DisableVerification {
+		return value, err
+	}
+	return value, compareSum(value, r.entry.Meta.Sum)
 }
 
 // rowTables are the tables in which the modules keep one row for each of theirs, by what follows the name. The virtual tables

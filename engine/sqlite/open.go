@@ -317,6 +317,8 @@ type Options struct {
 	DisableWAL bool
 	// Full syncs at every commit, so that an acknowledged write survives a power cut.
 	Full bool
+	// DisableVerification has reads return what the file holds, without comparing it with the checksums of values.
+	DisableVerification bool
 	// vfs is the file system layer that tests put under SQLite.
 	vfs string
 	// name is what messages call the file; empty means its path.

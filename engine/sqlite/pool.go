@@ -191,7 +191,8 @@ func (p *pool) close() error {
 
 // statements are the SQL texts for one key-value table. No text names the value column unless it needs the value.
 type statements struct {
-	get, find, rowOf       string
+	get, getSummed         string // the value, and its checksum or NULL
+	find, rowOf            string
 	valueOf                string
 	insert                 string
 	insertNew              string // empty if the table may hold a key twice
@@ -231,6 +232,17 @@ func (t *table) findColumns() string {
 	return cols + `, m.tag, m.mtime, m.sum, m.type, m.user`
 }
 
+// sum is the checksum of a row's value, or NULL.
+func (t *table) sum() string {
+	switch {
+	case !t.tracked:
+		return `NULL`
+	case t.inRow:
+		return `CASE WHEN m.id IS NULL AND k.tag IS NOT NULL THEN k.sum END`
+	}
+	return `m.sum`
+}
+
 func (t *table) from() string {
 	from := ` FROM ` + quoted(t.name) + ` k`
 	if t.tracked {
@@ -261,7 +273,8 @@ func newStatements(t *table) statements {
 		return ranged{strings.ReplaceAll(text, "{range}", "key >= ?1"), strings.ReplaceAll(text, "{range}", "key >= ?1 AND key < ?2")}
 	}
 	sql := statements{
-		get:         r.Replace(`SELECT CASE WHEN octet_length(value) <= {small} THEN value END FROM {t} WHERE key = ?1`),
+		get:         r.Replace(`SELECT CASE WHEN octet_length(value) <= {small} THEN value END, NULL FROM {t} WHERE key = ?1`),
+		getSummed:   r.Replace(`SELECT CASE WHEN octet_length(k.value) <= {small} THEN k.value END, ` + t.sum() + t.from() + ` WHERE k.key = ?1`),
 		find:        `SELECT ` + t.findColumns() + t.from() + ` WHERE k.key = ?1`,
 		rowOf:       r.Replace(`SELECT rowid FROM {t} WHERE key = ?1`),
 		valueOf:     r.Replace(`SELECT value FROM {t} WHERE rowid = ?1`),

@@ -16,6 +16,8 @@ const (
 	pieceBytes = 1 << 20
 	// smallBytes is the largest value that is read as a whole, and the largest that is bound to a statement as a whole.
 	smallBytes = 1 << 20
+	// sumBytes is how much is read at a time of what is summed up.
+	sumBytes = 256 << 10
 )
 
 // inlineLimit is the largest value kept as one row of this table, where the options allow limit.

@@ -146,18 +146,17 @@ func (ses *session) getSmall(dst []byte, key string) (value []byte, large bool, 
 		return ses.getThrough(dst, key)
 	case !found:
 		return nil, false, engine.ErrNotFound
-	case !large:
-		_, large = format.ParseReference(value[len(dst):])
-	}
-	if large {
-		value = nil
 	}
 	return value, large, nil
 }
 
 // getThrough is getSmall through SQLite.
 func (ses *session) getThrough(dst []byte, key string) (value []byte, large bool, err error) {
-	st, err := ses.c.Prepare(ses.t.sql.get)
+	text := ses.t.sql.getSummed
+	if ses.s.opt.DisableVerification {
+		text = ses.t.sql.get
+	}
+	st, err := ses.c.Prepare(text)
 	if err != nil {
 		return nil, false, err
 	}
@@ -177,6 +176,11 @@ func (ses *session) getThrough(dst []byte, key string) (value []byte, large bool
 	}
 	if _, chunked := format.ParseReference(value[len(dst):]); chunked {
 		return nil, true, nil
+	}
+	if !st.IsNull(1) {
+		if err := compareSum(value[len(dst):], uint32(st.ColInt(1))); err != nil {
+			return nil, false, err
+		}
 	}
 	return value, false, nil
 }
@@ -203,21 +207,23 @@ func (ses *session) appendAll(dst []byte, r *row) ([]byte, error) {
 	if r.entry.Size > math.MaxInt/2 {
 		return nil, fmt.Errorf("value of %d bytes: %w for memory", r.entry.Size, engine.ErrTooLarge)
 	}
-	cu, err := ses.cursor(r)
+	cu, err := ses.cursor(r, !ses.s.opt.DisableVerification)
 	if err != nil {
 		return nil, err
 	}
 	defer cu.close()
-	for at := int64(0); at < r.entry.Size; {
+	run := runningSum{}
+	for at := int64(0); ; {
 		n := int(min(r.entry.Size-at, trustedSize))
 		dst = grow(dst, n)
 		piece := dst[len(dst) : len(dst)+n]
-		if err := cu.readAt(piece, at); err != nil {
+		if err := cu.read(piece, at, &run); err != nil {
 			return nil, err
 		}
-		dst, at = dst[:len(dst)+n], at+int64(n)
+		if dst, at = dst[:len(dst)+n], at+int64(n); at == r.entry.Size {
+			return dst, nil
+		}
 	}
-	return dst, nil
 }
 
 // Stat returns what is known about key. A value that another program wrote has neither tag nor time nor checksum.

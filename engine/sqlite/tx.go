@@ -233,6 +233,12 @@ func (b *txBlob) ReadAt(ctx context.Context, p []byte, off int64) (n int, err er
 	return b.blob.ReadAt(ctx, p, off)
 }
 
+func (b *txBlob) ReadOn(ctx context.Context, p []byte, off int64) (n int, err error) {
+	b.x.mu.Lock()
+	defer b.x.mu.Unlock()
+	return b.blob.ReadOn(ctx, p, off)
+}
+
 func (b *txBlob) Close() error {
 	b.x.mu.Lock()
 	defer b.x.mu.Unlock()

@@ -1,12 +1,10 @@
 package sqlite
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"hash/crc32"
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -24,19 +22,30 @@ type cursor struct {
 	// bytes is the whole of a short value: another program may have written a number, which no blob opens on.
 	bytes []byte
 	fast  *fastValueReader // nil if there is none
+	// verifies says that read compares with checksums; sum is that of the whole value, and chunk the
+	// whole of chunk number chunkNo, which matches its own.
+	verifies bool
+	sum      uint32
+	chunk    []byte
+	chunkNo  int64
 }
 
 // shortBytes is more than a number takes as text.
 const shortBytes = 64
 
-func (ses *session) cursor(r *row) (*cursor, error) {
+// cursor returns a cursor on the value of a row, which is to compare with checksums or not. A value of another program has
+// none.
+func (ses *session) cursor(r *row, verify bool) (*cursor, error) {
+	cu := &cursor{c: ses.c, t: ses.t, row: *r, sum: r.entry.Meta.Sum}
+	cu.verifies = verify && (r.chunked || r.entry.Meta.HasSum)
 	if r.chunked {
-		if err := ses.verify(r.entry.Key, r.ref); err != nil {
+		sum, err := ses.findChunks(r.entry.Key, r.ref)
+		if err != nil {
 			return nil, err
 		}
-	}
-	cu := &cursor{c: ses.c, t: ses.t, row: *r}
-	if r.chunked {
+		if !r.entry.Meta.HasSum {
+			cu.sum = sum
+		}
 		cu.fast = ses.fastValueReader(format.ChunksTable, "data")
 		return cu, nil
 	}
@@ -56,45 +65,45 @@ func (ses *session) cursor(r *row) (*cursor, error) {
 	return cu, err
 }
 
-// verify makes sure that the chunks a reference names are there and belong to this key. They do not if another program
-// copied the reference to another key or another file.
-func (ses *session) verify(key string, ref format.Reference) error {
+// findChunks makes sure that the chunks a reference names are there and belong to this key, and returns the checksum of
+// the value. They do not if another program copied the reference to another key or another file.
+func (ses *session) findChunks(key string, ref format.Reference) (sum uint32, err error) {
 	gone := fmt.Errorf("%w: the value of %q is a reference to chunk rows that this file does not hold for it", engine.ErrCorrupt, key)
 	if !ses.t.tracked { // the chunk tables may be there all the same, in a file whose key-value table was made anew
 		if there, err := hasObject(ses.c, "table", format.ValuesTable); err != nil {
-			return err
+			return 0, err
 		} else if !there {
-			return gone
+			return 0, gone
 		}
 	}
-	st, err := ses.c.Prepare(`SELECT size, chunk_bytes FROM ` + format.ValuesTable + ` WHERE id = ?1 AND nonce = ?2 AND key = ?3 AND tbl = ?4`)
+	st, err := ses.c.Prepare(`SELECT size, chunk_bytes, sum FROM ` + format.ValuesTable + ` WHERE id = ?1 AND nonce = ?2 AND key = ?3 AND tbl = ?4`)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer st.Reset()
 	there, err := st.Int(1, ref.ID).Int(2, ref.Nonce).Key(3, key).Text(4, ses.t.name).Step()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	pages, err := pragma(ses.c, "page_count")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	page, err := pragma(ses.c, "page_size")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	// A size that the whole file could not hold must not make anybody ask for so much memory.
 	if ref.Size > pages*page {
-		return gone
+		return 0, gone
 	}
 	if !there || st.ColInt(0) != ref.Size || st.ColInt(1) != ref.ChunkBytes || ref.Size/ref.ChunkBytes >= format.MaxChunks {
-		return gone
+		return 0, gone
 	}
-	return nil
+	return uint32(st.ColInt(2)), nil
 }
 
-// readAt fills p from off; the caller keeps both inside the value.
+// readAt fills p from off, and compares nothing; the caller keeps both inside the value.
 func (cu *cursor) readAt(p []byte, off int64) error {
 	if !cu.row.chunked && cu.row.stored <= shortBytes {
 		if off+int64(len(p)) > int64(len(cu.bytes)) {
@@ -142,7 +151,7 @@ func (cu *cursor) readFast(p []byte, row, at int64) bool {
 	}
 	size := cu.row.stored
 	if ref := cu.row.ref; cu.row.chunked {
-		size = min(ref.ChunkBytes, ref.Size-(row-format.ChunkRow(ref.ID, 0))*ref.ChunkBytes)
+		size = cu.chunkSize(row - format.ChunkRow(ref.ID, 0))
 	}
 	return cu.fast.read(p, row, at, size)
 }
@@ -175,16 +184,16 @@ func (cu *cursor) move(row int64) (err error) {
 }
 
 func (cu *cursor) close() {
-	cu.fast.close()
+	cu.dropFast()
 	if cu.blob != nil {
 		_ = cu.blob.Close() // a read handle has nothing to report
 		cu.blob = nil
 	}
 }
 
-// eachChunk hands out a row's value in order. The slice is reused.
+// eachChunk hands out a row's value in order, and compares nothing. The slice is reused.
 func (ses *session) eachChunk(r *row, fn func(p []byte) error) error {
-	cu, err := ses.cursor(r)
+	cu, err := ses.cursor(r, false)
 	if err != nil {
 		return err
 	}
@@ -200,10 +209,13 @@ func (ses *session) eachChunkOf(ref format.Reference, fn func(p []byte) error) e
 func (cu *cursor) each(fn func(p []byte) error) error {
 	defer cu.close()
 	size := cu.row.entry.Size
-	buf := make([]byte, min(size, pieceBytes))
+	if size == 0 {
+		return cu.read(nil, 0, nil)
+	}
+	buf, run := make([]byte, min(size, pieceBytes)), runningSum{}
 	for off := int64(0); off < size; {
 		p := buf[:min(int64(len(buf)), size-off)]
-		if err := cu.readAt(p, off); err != nil {
+		if err := cu.read(p, off, &run); err != nil {
 			return err
 		}
 		if err := fn(p); err != nil {
@@ -212,15 +224,6 @@ func (cu *cursor) each(fn func(p []byte) error) error {
 		off += int64(len(p))
 	}
 	return nil
-}
-
-// checksum reads the whole value and returns its CRC-32C.
-func (ses *session) checksum(ctx context.Context, r *row) (sum uint32, err error) {
-	err = ses.eachChunk(r, func(p []byte) error {
-		sum = crc32.Update(sum, format.Castagnoli, p)
-		return ctx.Err()
-	})
-	return sum, err
 }
 
 // row is a key-value row without its value.
@@ -268,7 +271,7 @@ func scanRow(st *driver.Stmt) (*row, error) {
 	m := &r.entry.Meta
 	m.Tag = format.FormatTag(st.ColInt(4))
 	m.ModTime = time.Unix(0, st.ColInt(5)).UTC()
-	m.Sum, m.HasSum = uint32(st.ColInt(6)), true
+	m.Sum, m.HasSum = uint32(st.ColInt(6)), !st.IsNull(6)
 	m.ContentType = st.ColString(7)
 	if !st.IsNull(8) {
 		if err := json.Unmarshal([]byte(st.ColString(8)), &m.User); err != nil {

@@ -92,7 +92,11 @@ func (img *image) reader(t testing.TB, main io.ReaderAt) Reader {
 
 func (img *image) find(t testing.TB, r *Reader) Value {
 	t.Helper()
-	v, found, err := r.FindRow(2, imageRow, imageColumn) // the root of the only table
+	row, found, err := r.FindRow(2, imageRow) // the root of the only table
+	if err != nil || !found {
+		t.Fatalf("the row: %t, %v", found, err)
+	}
+	v, err := row.Blob(imageColumn)
 	if err != nil || !found || v.Size != int64(len(img.value)) {
 		t.Fatalf("the row: %d bytes, %t, %v", v.Size, found, err)
 	}

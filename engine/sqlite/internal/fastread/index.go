@@ -144,28 +144,40 @@ func (p *page) lowerBound(key []byte) (i int, same bool, err error) {
 // FindKey looks for a key, a blob, in the unique index with the given root page, whose entries are
 // a key and a row id. It returns the id of the row that has it, if there is one.
 func (r *Reader) FindKey(root uint32, key []byte) (row int64, found bool, err error) {
+	e, found, err := r.findEntry(root, key)
+	if err != nil || !found {
+		return 0, false, err
+	}
+	row, err = e.rowID()
+	return row, err == nil, err
+}
+
+// FindEntry looks for a key, a blob, in the table without row ids that has the given root page, and
+// whose primary key is its first column.
+func (r *Reader) FindEntry(root uint32, key []byte) (row Row, found bool, err error) {
+	e, found, err := r.findEntry(root, key)
+	return Row{record: e.record, size: e.size, pages: r.pages}, found, err
+}
+
+func (r *Reader) findEntry(root uint32, key []byte) (e entry, found bool, err error) {
 	for range fileformat.MaxDepth {
 		p, err := r.page(root, false)
 		if err != nil {
-			return 0, false, err
+			return e, false, err
 		}
 		i, same, err := p.lowerBound(key)
 		switch {
 		case err != nil:
-			return 0, false, err
+			return e, false, err
 		case same:
-			var e entry
-			if err := e.parse(&p, i); err != nil {
-				return 0, false, err
-			}
-			row, err = e.rowID()
-			return row, err == nil, err
+			err = e.parse(&p, i)
+			return e, err == nil, err
 		case p.kind.Leaf():
-			return 0, false, nil
+			return e, false, nil
 		}
 		if root, err = p.child(i); err != nil {
-			return 0, false, err
+			return e, false, err
 		}
 	}
-	return 0, false, ErrFallback
+	return e, false, ErrFallback
 }

@@ -2,8 +2,33 @@ package format
 
 import (
 	"bytes"
+	"hash/crc32"
+	"math/rand/v2"
 	"testing"
 )
+
+func TestJoinSums(t *testing.T) {
+	all := make([]byte, 300_000)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(all)
+	sum := func(p []byte) uint32 { return crc32.Checksum(p, Castagnoli) }
+	for _, n := range []int{0, 1, 2, 7, 8, 4096, 65535, 1 << 18, len(all)} {
+		for _, cut := range []int{0, 1, n / 3, n - 1, n} {
+			if cut < 0 || cut > n {
+				continue
+			}
+			got := JoinSums(sum(all[:cut]), sum(all[cut:n]), int64(n-cut))
+			if want := sum(all[:n]); got != want {
+				t.Errorf("%d and %d bytes: %08x, want %08x", cut, n-cut, got, want)
+			}
+		}
+	}
+}
+
+func BenchmarkJoinSums(b *testing.B) {
+	for b.Loop() {
+		JoinSums(0x12345678, 0x9abcdef0, 1<<20)
+	}
+}
 
 func FuzzReference(f *testing.F) {
 	f.Add([]byte(nil))
