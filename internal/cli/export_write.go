@@ -76,7 +76,8 @@ func (ex *exporter) write(ctx context.Context, l *lane, e listed, name string) (
 	mode, hasMode := fileMode(r.Entry())
 	attrs := fileAttrs{mode: mode, hasMode: hasMode, modTime: r.Entry().ModTime}
 	return true, replaceFile(dir, base, attrs, func(w io.Writer) error {
-		return copyValue(ex.progress.writer(w), r)
+		_, err := r.WriteTo(ex.progress.writer(w))
+		return err
 	})
 }
 

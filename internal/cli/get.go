@@ -131,7 +131,8 @@ func (a *app) copyOut(w io.Writer, r *kvault.Reader, n int64) error {
 	}
 	w = b.writer(w)
 	if n == r.Size() {
-		return copyValue(w, r)
+		_, err := r.WriteTo(w)
+		return err
 	}
 	_, err := io.CopyN(w, r, n)
 	return err

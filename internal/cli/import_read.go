@@ -109,7 +109,7 @@ func (it *item) same(ctx context.Context, v *kvault.Vault, key string) (bool, er
 		if it.content != nil {
 			want.r = io.MultiReader(want.r, it.content)
 		}
-		if err = copyValue(want, r); err == nil {
+		if _, err = r.WriteTo(want); err == nil {
 			err = want.end()
 		}
 		if err == nil {
