@@ -25,7 +25,7 @@ var (
 	ErrClosed = engine.ErrClosed
 	// ErrReadOnly: the vault or the transaction is for reading only (fs.ErrPermission).
 	ErrReadOnly = engine.ErrReadOnly
-	// ErrCorrupt: the vault is damaged.
+	// ErrCorrupt: the vault is damaged, or a value does not match the checksum it was stored with.
 	ErrCorrupt = engine.ErrCorrupt
 	// ErrTooLarge: a key is longer than MaxKey, or a value larger than the engine, or memory, can
 	// hold.

@@ -9,7 +9,7 @@ import (
 )
 
 // Get returns a copy of the value of key, which is nil only if there is an error. A missing key is
-// ErrNotFound.
+// ErrNotFound, and a value that does not match its checksum ErrCorrupt.
 func (v *Vault) Get(ctx context.Context, key string) ([]byte, error) { return get(ctx, v, key) }
 
 // AppendValue appends the value of key to dst and returns the extended slice. It is Get for a
@@ -40,7 +40,8 @@ func (v *Vault) GetMany(ctx context.Context, keys ...string) (map[string][]byte,
 
 // GetRange returns n bytes of the value of key, beginning at offset off. It returns fewer if the
 // value ends before that, and the whole rest if n is negative. An offset beyond the end is
-// ErrInvalid. It reads no more than these bytes.
+// ErrInvalid. It reads no more than these bytes, and compares with checksums what a Reader's ReadAt
+// does.
 func (v *Vault) GetRange(ctx context.Context, key string, off, n int64) ([]byte, error) {
 	return getRange(ctx, v, key, off, n)
 }
@@ -58,7 +59,8 @@ func (v *Vault) Exists(ctx context.Context, key string) (bool, error) { return h
 
 // CopyTo writes the value of key to w and returns the number of bytes written. It holds one chunk
 // in memory, and reads one version of the value, whatever is written meanwhile. If w fails, the
-// error is an *IOError.
+// error is an *IOError. Of a value that does not match its checksum w never gets the whole: see
+// Reader.
 func (v *Vault) CopyTo(ctx context.Context, key string, w io.Writer) (int64, error) {
 	return copyTo(ctx, v, key, w)
 }

@@ -86,8 +86,8 @@ type Options struct {
 	Durability Durability
 	// DisableVerification has reads return what the file holds, right or wrong. They otherwise
 	// compare values with the checksums that they were stored with, and fail with ErrCorrupt. It
-	// saves the checksum over the bytes, about a tenth of a millisecond for each MiB. Use it to get at the
-	// rest of a damaged value. Values of other programs have no checksum.
+	// saves about a tenth of a millisecond for each MiB. Use it to get at the rest of a damaged
+	// value. Values of other programs have no checksum.
 	DisableVerification bool
 	// OnError, if not nil, is called with the error of a failed flush that no caller waits for. The
 	// entries stay in the cache, and further flushes follow: see CacheOptions.IdleFlush. Background

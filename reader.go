@@ -12,13 +12,12 @@ import (
 // Reader reads the version that a value had when the Reader was opened, whatever is written
 // meanwhile.
 //
-// Read and WriteTo return no byte that is known to be wrong. Of a value in chunks each chunk is
-// compared with its checksum first, which takes memory for a chunk where p is shorter. A longer
-// value in one row has one checksum, so it is compared at its end: the last Read returns ErrCorrupt,
-// without the last bytes, if what was read from its start to there is not what was stored. ReadAt,
-// and Read after a Seek, compare whole chunks (Read also those that it begins within), and small
-// values, which are in memory; a part of a longer value in one row cannot be compared with
-// anything. See Options.DisableVerification.
+// What is read is compared with checksums. A value of up to 1 MiB is compared when it is opened. Of
+// a larger one in chunks, Read and WriteTo compare each chunk before they return any of it; where p
+// is shorter, that takes memory for one chunk. A larger one in one row has one checksum: the Read
+// that comes to its end returns ErrCorrupt, and not the last bytes, if what was read from the start
+// to there is not what was stored. ReadAt compares the chunks, and the value, that it reads as a
+// whole. A part of a larger value in one row cannot be compared. See Options.DisableVerification.
 //
 // ReadAt may be called by several goroutines at once; Read, Seek and WriteTo share one position.
 // Close it when done.
