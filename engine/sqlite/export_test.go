@@ -1,12 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"io"
-	"os"
-
-	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 )
 
 // Layout1 makes the key-value table of layout 1. Open makes what belongs beside it.
@@ -14,13 +10,7 @@ const Layout1 = `CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL U
 
 // SalvageThrough is Salvage of a file whose bytes are read through what through makes of it.
 func SalvageThrough(ctx context.Context, src, dst string, o *SalvageOptions, through func(io.ReaderAt) io.ReaderAt) (*SalvageReport, error) {
-	return salvageFrom(ctx, src, dst, o, func(path string) (*rawfile.File, error) {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		return rawfile.OpenReader(through(bytes.NewReader(data)), int64(len(data)), path)
-	})
+	return salvageThrough(ctx, src, dst, o, through)
 }
 
 // On returns the options with the file system layer named vfs under SQLite, for tests outside of this package.

@@ -49,34 +49,6 @@ func TestSalvageWithoutHeader(t *testing.T) {
 	}
 }
 
-// Commits that are in the log only are salvaged with the rest, and the files are left as they are.
-func TestSalvageLog(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "v.kv")
-	s := open(t, path, &sqlite.Options{PageSize: 1024})
-	for i := range 50 {
-		put(t, s, fmt.Sprint(i), noise(i*100))
-	}
-	copyOf := filepath.Join(t.TempDir(), "v.kv")
-	log := must[[]byte](t)(os.ReadFile(path + "-wal"))
-	write(t, copyOf, must[[]byte](t)(os.ReadFile(path)))
-	write(t, copyOf+"-wal", log)
-	dst, report, losses := salvaged(t, copyOf, sqlite.SalvageOptions{})
-	if report.Keys != 50 || len(losses) > 0 {
-		t.Errorf("%+v, %q", report, losses)
-	}
-	if got := must[[]byte](t)(open(t, dst, nil).Get(t.Context(), "49")); !bytes.Equal(got, noise(4900)) {
-		t.Errorf("%d bytes", len(got))
-	}
-	if after := must[[]byte](t)(os.ReadFile(copyOf + "-wal")); !bytes.Equal(after, log) {
-		t.Error("the log was changed")
-	}
-	// A log that is cut off ends with an earlier commit.
-	write(t, copyOf+"-wal", log[:len(log)*2/3])
-	if _, report, losses = salvaged(t, copyOf, sqlite.SalvageOptions{}); report.Keys == 0 || report.Keys == 50 || len(losses) > 0 {
-		t.Errorf("with a part of the log: %+v, %q", report, losses)
-	}
-}
-
 // A log may claim pages that there are not, up to the most that there can be. Nobody makes room for them or looks for them.
 func TestSalvageLogThatBoasts(t *testing.T) {
 	const pageSize, frame = 1024, 24 + 1024
@@ -116,27 +88,6 @@ func TestSalvageLogThatBoasts(t *testing.T) {
 	}
 	if took := after.TotalAlloc - before.TotalAlloc; took > 256<<20 {
 		t.Errorf("took %d MiB of memory", took>>20)
-	}
-}
-
-// A rollback journal that a crash left undoes what its transaction had begun.
-func TestSalvageJournal(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "v.kv")
-	s := open(t, path, &sqlite.Options{DisableWAL: true, PageSize: 1024})
-	for i := range 50 {
-		put(t, s, fmt.Sprint(i), []byte("old"))
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	hot := filepath.Join(t.TempDir(), "v.kv")
-	interrupted(t, path, hot, `PRAGMA cache_size=1`, `PRAGMA cache_spill=1`, `UPDATE kvault SET value = zeroblob(2000)`)
-	dst, report, losses := salvaged(t, hot, sqlite.SalvageOptions{})
-	if report.Keys != 50 || len(losses) > 0 {
-		t.Errorf("%+v, %q", report, losses)
-	}
-	if got := must[[]byte](t)(open(t, dst, nil).Get(t.Context(), "7")); string(got) != "old" {
-		t.Errorf("%q", got)
 	}
 }
 

@@ -166,7 +166,7 @@ func TestSalvageKeyOfAnother(t *testing.T) {
 func TestSalvageClassOfKey(t *testing.T) {
 	for _, whole := range []bool{true, false} {
 		data := madeOf(t, sqlite.Options{}, "key1", "key2")
-		at := bytes.Index(data, []byte("\x05\x00\x14\x01")) // the header of the first row: a key of 4 bytes
+		at := bytes.Index(data, []byte("\x0b\x00\x14\x01")) // the header of the first row: a key of 4 bytes
 		if at < 0 {
 			t.Fatal("no such row")
 		}
@@ -185,7 +185,7 @@ func TestSalvageClassOfKey(t *testing.T) {
 // The key of a large value is in its record, too.
 func TestSalvageKeyOfLarge(t *testing.T) {
 	const key = "large-1"
-	row, record := "\x89K\x01\x7f", "kvault"+key // in the row, the key and two bytes of the size come before the reference
+	row, record := key+"\x1b\x58", "kvault"+key // in the row, the size follows the key
 	for _, c := range []struct {
 		name   string
 		damage func(t *testing.T, data []byte)
@@ -194,9 +194,9 @@ func TestSalvageKeyOfLarge(t *testing.T) {
 	}{
 		{"index lost", func(t *testing.T, data []byte) { wipe(data, place(t, data, indexLeaf, key)) }, key, ""},
 		{"record altered", func(t *testing.T, data []byte) { data[place(t, data, tableLeaf, record)+len(record)-1] = '3' }, key, `chunk rows has the key "large-3"`},
-		{"row altered", func(t *testing.T, data []byte) { data[place(t, data, tableLeaf, row)-3] = '3' }, key, `its row has the key "large-3"`},
+		{"row altered", func(t *testing.T, data []byte) { data[place(t, data, tableLeaf, row)+len(key)-1] = '3' }, key, `its row has the key "large-3"`},
 		{"row altered, index lost", func(t *testing.T, data []byte) {
-			data[place(t, data, tableLeaf, row)-3] = '3'
+			data[place(t, data, tableLeaf, row)+len(key)-1] = '3'
 			wipe(data, place(t, data, indexLeaf, key))
 		}, key, `its row has the key "large-3"`},
 	} {
@@ -246,7 +246,9 @@ func TestSalvageNameOfArray(t *testing.T) {
 func TestSalvageDamagedText(t *testing.T) {
 	v := makeOriginal(t, sqlite.Options{PageSize: keyPage, OneRowLimit: 3000})
 	for _, c := range [][2]string{
-		{"DEFAULT -1, value", "DEFAULT -1. value"},
+		{"user TEXT, value", "user TEXT. value"},
+		{"stage INTEGER", "stagf INTEGER"},
+		{"tablekvault_kvforeignkvault_kvforeign", "tablekvault_kvforeignkvault_kvforeigm"},
 		{"TABLE col_chunks(", "TABLE col_chunks\x08"},
 		{"TABLE col_meta(", "TABLE col_meta\x08"},
 		{"min_chunk_bytes INTEGER", "min_chunk_bytes\x00INTEGER"},

@@ -37,7 +37,9 @@ func replacedInLog(t *testing.T) (file, log []byte, frames int) {
 	return file, log, frames
 }
 
-// What a damaged log does not tell comes back as it was before, and that is told. A log that ends as one does after a crash is not damaged.
+// Commits that are in the log only are salvaged with the rest. What a damaged log does not tell
+// comes back as it was before, and that is told. A log that ends as one does after a crash is not
+// damaged. The log is left as it is.
 func TestSalvageDamagedLog(t *testing.T) {
 	file, log, frames := replacedInLog(t)
 	frame := func(n int) int { return 32 + n*logFrame }
@@ -74,12 +76,23 @@ func TestSalvageDamagedLog(t *testing.T) {
 		{"the magic number", func(log []byte) []byte { log[0] = 0; return log }, "the header of v.kv-wal"},
 		{"a header of zeros", func(log []byte) []byte { clear(log[:32]); return log }, "the header of v.kv-wal"},
 		{"zeros", func(log []byte) []byte { return make([]byte, end) }, "the header of v.kv-wal"},
-		{"cut off in the header", func(log []byte) []byte { return log[:20] }, "v.kv-wal is cut off"},
+		{"cut off in the header", func(log []byte) []byte { return log[:20] }, "the header of v.kv-wal cannot be read"},
 	} {
 		path := filepath.Join(t.TempDir(), "v.kv")
+		hurt := c.hurt(bytes.Clone(log))
 		write(t, path, file)
-		write(t, path+"-wal", c.hurt(bytes.Clone(log)))
+		write(t, path+"-wal", hurt)
 		wantDoubt(t, c.name, path, c.told)
+		if after := must[[]byte](t)(os.ReadFile(path + "-wal")); !bytes.Equal(after, hurt) {
+			t.Errorf("%s: the log was changed", c.name)
+		}
+		want := "old"
+		if c.name == "whole" {
+			want = "new"
+		}
+		if got := must[[]byte](t)(open(t, path+".new", nil).Get(t.Context(), "19")); string(got) != want {
+			t.Errorf("%s: the last value is %q, want %q", c.name, got, want)
+		}
 	}
 }
 
@@ -87,11 +100,10 @@ func TestSalvageDamagedLog(t *testing.T) {
 func wantDoubt(t *testing.T, name, path, told string) {
 	t.Helper()
 	var losses []engine.Loss
-	dst := path + ".new"
-	report, err := sqlite.Salvage(t.Context(), path, dst, &sqlite.SalvageOptions{OnLoss: func(l engine.Loss) { losses = append(losses, l) }})
+	report, err := sqlite.Salvage(t.Context(), path, path+".new", &sqlite.SalvageOptions{
+		OnLoss: func(l engine.Loss) { losses = append(losses, l) }})
 	if err != nil || report.Keys != 20 {
-		t.Errorf("%s: %+v, %v", name, report, err)
-		return
+		t.Fatalf("%s: %+v, %v", name, report, err)
 	}
 	switch {
 	case told == "" && len(losses) > 0:
@@ -121,7 +133,8 @@ func TestSalvageUnreadableLog(t *testing.T) {
 	wantDoubt(t, "input/output error", path, "input/output error")
 }
 
-// A journal that is damaged leaves values of the transaction that it was to undo, and that is told.
+// A rollback journal that a crash left undoes what its transaction had begun. One that is damaged
+// leaves values of that transaction, and that is told.
 func TestSalvageDamagedJournal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, &sqlite.Options{DisableWAL: true, PageSize: 1024})
@@ -158,6 +171,12 @@ func TestSalvageDamagedJournal(t *testing.T) {
 		}
 		if told := fmt.Sprint(losses); (c.told == "") != (len(losses) == 0) || !strings.Contains(told, c.told) {
 			t.Errorf("%s: %s, want %q", c.name, told, c.told)
+		}
+		if c.name != "whole" {
+			continue
+		}
+		if got := must[[]byte](t)(open(t, path+".new", nil).Get(t.Context(), "7")); !bytes.HasPrefix(got, []byte("old")) {
+			t.Errorf("a whole journal gives %d bytes that are not the old ones", len(got))
 		}
 	}
 }

@@ -28,10 +28,17 @@ type original struct {
 	through func(io.ReaderAt) io.ReaderAt
 }
 
+// salvageLayout1 makes the key-value table of layout 1.
+const salvageLayout1 = `CREATE TABLE kvault` + plainColumns
+
 // makeOriginal makes a vault with values of all kinds, some replaced and removed since, and arrays.
-func makeOriginal(t *testing.T, o sqlite.Options) *original {
+// The SQL, if any, makes its table before.
+func makeOriginal(t *testing.T, o sqlite.Options, sql ...string) *original {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "v.kv")
+	if len(sql) > 0 {
+		foreign(t, path, append([]string{fmt.Sprintf(`PRAGMA page_size=%d`, o.PageSize)}, sql...)...)
+	}
 	s := open(t, path, &o)
 	v := &original{values: map[string][]byte{}, entries: map[string]engine.Entry{}, arrays: map[string][]byte{}, page: o.PageSize}
 	r := rand.New(rand.NewPCG(3, 4))
@@ -267,18 +274,20 @@ func (s *tally) log(t *testing.T) {
 
 // Each page in turn is overwritten with zeros. Whatever page it is, only the rows on it are lost.
 func TestSalvageZeroedPage(t *testing.T) {
-	v := makeOriginal(t, sqlite.Options{PageSize: 1024, OneRowLimit: 3000})
-	var sum tally
-	pages := len(v.data) / v.page
-	for no := 0; no < pages; no += stride(pages) {
-		sum.add(v, v.salvage(t, fmt.Sprintf("page %d", no+1), true, func(data []byte) []byte {
-			clear(data[no*v.page : (no+1)*v.page])
-			return data
-		}))
-	}
-	sum.log(t)
-	if sum.failed > 0 || sum.worst > 20 {
-		t.Errorf("one page of %d took too much", pages)
+	for _, tables := range [][]string{nil, {salvageLayout1}} {
+		v := makeOriginal(t, sqlite.Options{PageSize: 1024, OneRowLimit: 3000}, tables...)
+		var sum tally
+		pages := len(v.data) / v.page
+		for no := 0; no < pages; no += stride(pages) {
+			sum.add(v, v.salvage(t, fmt.Sprintf("%v, page %d", tables, no+1), true, func(data []byte) []byte {
+				clear(data[no*v.page : (no+1)*v.page])
+				return data
+			}))
+		}
+		sum.log(t)
+		if sum.failed > 0 || sum.worst > 20 {
+			t.Errorf("one page of %d took too much", pages)
+		}
 	}
 }
 
@@ -301,7 +310,7 @@ func TestSalvageTruncated(t *testing.T) {
 func TestSalvageFlippedBits(t *testing.T) {
 	rounds := sqlite.Amount(4, 500)
 	for _, page := range []int{512, 4096} {
-		v := makeOriginal(t, sqlite.Options{PageSize: page, OneRowLimit: 3000})
+		v := makeOriginal(t, sqlite.Options{PageSize: page, OneRowLimit: 3000}, map[int][]string{512: {salvageLayout1}}[page]...)
 		for _, spread := range []bool{false, true} {
 			var sum tally
 			for round := range rounds {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -15,42 +16,36 @@ import (
 // in the row, and in the index of keys, in the record of a large value or with the metadata of a
 // table without ids.
 
-// maxContradiction bounds how many keys of each kind are remembered: those that the index
-// contradicts, those that were told lost, and those of lost values that nothing confirmed.
-const maxContradiction = 1 << 16
+// maxRemembered bounds how many keys of each kind are remembered: those that the index contradicts,
+// and those of lost values.
+const maxRemembered = 1 << 16
 
-var errUnconfirmed = fmt.Errorf("%w: no entry of the index of keys confirms its key", rawfile.ErrDamaged)
+var errUnconfirmed = rawfile.Damaged("no entry of the index of keys confirms its key")
 
 // compareKeys finds the rows whose key the index confirms, and those that it has under another one:
 // either was altered then.
 func (c *rowCopier) compareKeys() {
-	c.confirmed = c.rows.Marks()
+	c.confirmed = c.rows.RowSet()
 	for rowid, key := range c.entries() {
 		c.indexed = true
-		rec, err := c.rows.Find(rowid)
-		if err != nil || rec == nil {
-			continue
-		}
-		switch got, err := rec.Bytes(c.key, engine.MaxKey); {
-		case err != nil:
+		rec, got, err := c.keyOf(rowid)
+		switch {
+		case rec == nil || err != nil:
 		case bytes.Equal(got, key):
 			c.confirmed.Add(rec)
-		case len(c.named) < maxContradiction:
+		case len(c.named) < maxRemembered:
 			c.named[rowid] = string(key)
 		}
 	}
 }
 
-// entries goes through what the index of keys still holds.
-func (c *rowCopier) entries() func(yield func(int64, []byte) bool) {
+// entries goes through the row ids and keys that the index of keys still holds.
+func (c *rowCopier) entries() iter.Seq2[int64, []byte] {
 	return func(yield func(int64, []byte) bool) {
 		if c.keys == nil {
 			return
 		}
 		for r := range c.keys.Entries() {
-			if r.Err != nil || !isKeyEntry(r.Record) {
-				continue
-			}
 			key, err := r.Bytes(0, engine.MaxKey)
 			rowid, idErr := r.Int(1)
 			if err == nil && idErr == nil && len(key) > 0 && !yield(rowid, key) {
@@ -60,8 +55,16 @@ func (c *rowCopier) entries() func(yield func(int64, []byte) bool) {
 	}
 }
 
+// keyOf returns a row, nil if it is not there, and its key.
+func (c *rowCopier) keyOf(rowid int64) (rec *rawfile.Record, key []byte, err error) {
+	if rec, err = c.rows.Find(rowid); rec != nil && err == nil {
+		key, err = rec.Bytes(c.key, engine.MaxKey)
+	}
+	return rec, key, err
+}
+
 // doubts is all that is doubtful about a value that was copied. If the index has no entry left,
-// tellUnconfirmed says so for all keys at once.
+// reportTable says so for all keys at once.
 func (c *rowCopier) doubts(v *found) error {
 	var err error
 	switch {
@@ -82,109 +85,106 @@ func also(a, b error) error {
 	return errors.Join(a, b)
 }
 
-// loseValue tells that a value cannot be brought over. If nothing confirms its key, that waits
-// until all rows are copied: it can be another row's.
+// lostValue is why a value is lost. If its key is not confirmed, it can be another row's.
+type lostValue struct {
+	err       error
+	confirmed bool
+}
+
+// loseValue notes that a value cannot be copied.
 func (c *rowCopier) loseValue(v *found, err error) {
-	if _, there := c.unsure[v.Key]; v.unconfirmed && !there && len(c.unsure) < maxContradiction {
-		c.unsure[v.Key] = err
-		return
-	}
-	c.loseKey(v.Key, err)
+	c.loseKey(v.Key, lostValue{err, !v.unconfirmed})
 }
 
-func (c *rowCopier) loseKey(key string, err error) {
-	if c.told[key] {
+func (c *rowCopier) loseKey(key string, l lostValue) {
+	if old, there := c.lost[key]; there && (old.confirmed || !l.confirmed) {
 		return
 	}
-	if len(c.told) < maxContradiction {
-		c.told[key] = true
+	if c.lost[key] = l; len(c.lost) > maxRemembered {
+		delete(c.lost, key)
+		c.lose(engine.Loss{Table: c.name, Key: key, Err: l.err})
 	}
-	c.lose(engine.Loss{Table: c.name, Key: key, Err: err})
 }
 
-// loseSecond tells the loss of a row that has another row's key: its own was altered, and is not known.
+// loseSecond reports the loss of a row that has another row's key: its own was altered, and is not
+// known.
 func (c *rowCopier) loseSecond(key string, err error) {
-	c.lose(engine.Loss{Table: c.name, Err: fmt.Errorf("a second row with the key %q: %w", key, err)})
+	c.lose(engine.Loss{Table: c.name,
+		Err: fmt.Errorf("a second row with the key %q: %w", key, err)})
 }
 
-// tellUnsure tells the losses that were put off.
-func (c *rowCopier) tellUnsure() error {
-	for _, key := range slices.Sorted(maps.Keys(c.broken)) {
-		c.loseKey(key, c.broken[key])
+// loseUnnamed reports the loss of a row whose key cannot be read, unless the index will name it.
+func (c *rowCopier) loseUnnamed(rowid int64, err error) {
+	c.unread = true
+	if c.keys == nil || !c.keys.Whole() {
+		c.lose(engine.Loss{Table: c.name, Err: fmt.Errorf("row %d: %w", rowid, err)})
 	}
-	for _, key := range slices.Sorted(maps.Keys(c.unsure)) {
-		_, err := c.dst.Stat(c.ctx, key)
-		switch {
-		case errors.Is(err, engine.ErrNotFound):
-			c.loseKey(key, c.unsure[key])
-		case err != nil:
-			return err
-		default:
-			c.loseSecond(key, c.unsure[key])
-		}
-	}
-	return nil
 }
 
-// tellMissing tells the keys that the index names and the new vault does not hold, and, where the
-// index itself is damaged, the rows that nothing names.
-func (c *rowCopier) tellMissing() error {
+// has says whether the new vault has a key.
+func (c *rowCopier) has(key string) (bool, error) {
+	_, err := c.dst.Stat(c.ctx, key)
+	if errors.Is(err, engine.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// reportMissing reports the values that are lost: those whose key could be read, those that the
+// index names, and, where the index itself is damaged, the rows that nothing names.
+func (c *rowCopier) reportMissing() error {
 	for rowid, key := range c.entries() {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
-		rec, why := c.rows.Find(rowid)
-		if rec != nil {
-			got, err := rec.Bytes(c.key, engine.MaxKey)
-			if err == nil && bytes.Equal(got, key) && !c.unread {
-				continue // told when the row was copied
-			}
-			if why = err; err == nil && !bytes.Equal(got, key) {
-				why = fmt.Errorf("%w: its row has the key %q", rawfile.ErrDamaged, got)
-			}
+		rec, got, why := c.keyOf(rowid)
+		same := bytes.Equal(got, key)
+		if rec != nil && why == nil && same && !c.unread {
+			continue // noted when the row was copied
 		}
-		_, err := c.dst.Stat(c.ctx, string(key))
-		if !errors.Is(err, engine.ErrNotFound) {
-			if err != nil {
-				return err
-			}
-			continue
+		there, err := c.has(string(key))
+		switch {
+		case err != nil:
+			return err
+		case there || why != nil:
+		case rec != nil && !same:
+			why = rawfile.Damaged("its row has the key %q", got)
+		default:
+			why = rawfile.Damaged("its row is not there")
 		}
-		if why == nil {
-			why = fmt.Errorf("%w: its row is not there", rawfile.ErrDamaged)
+		if !there {
+			c.loseKey(string(key), lostValue{why, true})
 		}
-		c.loseKey(string(key), why)
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.lost)) {
+		if there, err := c.has(key); err != nil {
+			return err
+		} else if there {
+			c.loseSecond(key, c.lost[key].err)
+		} else {
+			c.lose(engine.Loss{Table: c.name, Key: key, Err: c.lost[key].err})
+		}
 	}
 	if c.keys != nil && c.keys.Whole() {
 		return nil
 	}
 	for _, g := range c.rows.Gaps {
-		c.lose(engine.Loss{Table: c.name, Err: fmt.Errorf("rows %d to %d: %w", g.First, g.Last, g.Err)})
+		c.lose(engine.Loss{Table: c.name,
+			Err: fmt.Errorf("rows %d to %d: %w", g.First, g.Last, g.Err)})
 	}
 	return nil
 }
 
-// tellUnconfirmed tells in one line that nothing is left of the index of keys.
-func (c *rowCopier) tellUnconfirmed() {
+// reportTable reports in one line each that nothing is left of the index of keys, and that no value
+// of the table has a checksum.
+func (c *rowCopier) reportTable() error {
+	doubt := func(err error) { c.lose(engine.Loss{Table: c.name, Copied: true, Err: err}) }
 	if c.unconfirmed > 0 && !c.indexed {
-		c.lose(engine.Loss{Table: c.name, Copied: true,
-			Err: fmt.Errorf("%w: its index of keys is lost, so that nothing confirms %d of its keys", rawfile.ErrDamaged, c.unconfirmed)})
+		doubt(rawfile.Damaged("its index of keys is lost, so that nothing confirms %d of its keys",
+			c.unconfirmed))
 	}
-}
-
-// doubtValue makes it doubtful that a value has no checksum, as one of another program has none.
-// Where no value of the table can have one, one line says so for all.
-func (c *rowCopier) doubtValue(v *found) {
-	switch {
-	case c.meta == nil && c.metaByKey == nil:
-		c.unproven++
-	case v.doubt == nil:
-		v.doubt = errors.New("it has no checksum, so that nothing proves the value")
-	}
-}
-
-func (c *rowCopier) tellUnproven() {
 	if c.unproven > 0 {
-		c.lose(engine.Loss{Table: c.name, Copied: true, Err: fmt.Errorf("no value has a checksum, so that nothing proves %d of them", c.unproven)})
+		doubt(fmt.Errorf("no value has a checksum, so that nothing proves %d of them", c.unproven))
 	}
+	return nil
 }

@@ -9,206 +9,190 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/salvage/rawfile"
 )
 
-// rowCopier brings over one key-value table.
+// rowCopier copies one key-value table.
 type rowCopier struct {
 	*Salvage
-	*rawTable
-	dst  engine.Transactor
-	plan *plan
-	// confirmed are the rows that the index has with the same key, and indexed says that it has any entry.
-	confirmed *rawfile.Marks
+	*keyTable
+	dst engine.Transactor
+	// tx is a transaction on the new vault that has written size bytes, or nil.
+	tx   engine.Tx
+	size int64
+	// confirmed are the rows that the index has with the same key, named the keys that it has for
+	// others. indexed says that it has any entry.
+	confirmed *rawfile.RowSet
+	named     map[int64]string
 	indexed   bool
-	// named are rows whose key the index knows by another name.
-	named map[int64]string
 	// tried are the large values that a row led to.
 	tried map[int64]bool
-	// broken are the keys of damaged values that have the length of a reference.
-	broken map[string]error
-	// unsure are the keys of other damaged values, if nothing confirmed them.
-	unsure map[string]error
-	// told are keys that were told lost: a damaged file can name one in several places.
-	told map[string]bool
+	// lost are the values that are lost, by their keys. They are reported when all rows are copied:
+	// a damaged file can have a key in several places.
+	lost map[string]lostValue
 	// unread says that the key of some row could not be read.
 	unread bool
-	// unconfirmed counts the values that were copied under a key that nothing confirmed.
+	// unconfirmed is the number of values that were copied under a key that nothing confirmed.
 	unconfirmed int64
-	// unproven counts the values that were copied without a checksum, if no value of the table can have one.
+	// unproven is the number of values copied without a checksum, if no value of the table can have
+	// one.
 	unproven int64
-	batch    []*found
-	size     int
 }
 
 // found is a value on its way into the new vault.
 type found struct {
 	engine.Entry
-	value []byte
-	// doubt is what is doubtful about it all the same.
+	// doubt is what is doubtful about the value although it was copied.
 	doubt error
+	// stale says that the metadata may be that of an earlier value, unless the checksum is right.
+	stale bool
 	// unconfirmed says that no other place in the file has its key, though one should; other is the
 	// one that the index has instead.
 	unconfirmed bool
 	other       string
 }
 
-func (v *found) op() engine.Op {
-	return engine.Op{Kind: engine.Put, Key: v.Key, Value: v.value, Meta: v.Meta, If: engine.Condition{Absent: true}}
-}
+// txBytes bounds one transaction on the new vault: each row counts as at least rowBytes.
+const (
+	txBytes  = 1 << 20
+	rowBytes = 4 << 10
+)
 
-// batchOps bounds one transaction on the new vault.
-const batchOps = 256
-
-func (s *Salvage) copyTable(dst engine.Transactor, p *plan, kv *rawTable) error {
-	c := &rowCopier{Salvage: s, rawTable: kv, dst: dst, plan: p, named: map[int64]string{}, tried: map[int64]bool{}, broken: map[string]error{},
-		unsure: map[string]error{}, told: map[string]bool{}}
+func (s *Salvage) copyTable(dst engine.Transactor, kv *keyTable) (err error) {
+	c := &rowCopier{Salvage: s, keyTable: kv, dst: dst, named: map[int64]string{},
+		tried: map[int64]bool{}, lost: map[string]lostValue{}}
+	defer func() {
+		if c.tx != nil {
+			err = errors.Join(err, c.tx.Rollback())
+		}
+	}()
 	c.compareKeys()
-	// The keys that are confirmed come first, so that none of them is taken by a row whose own key was altered.
-	for _, confirmed := range []bool{true, false} {
-		if err := c.copyRows(confirmed); err != nil {
-			return err
+	// The keys that are confirmed come first, so that none of them is taken by a row whose own key
+	// was altered.
+	skipped, err := c.copyRows(true)
+	if err == nil && skipped {
+		_, err = c.copyRows(false)
+	}
+	for _, step := range []func() error{c.copyUnreferenced, c.reportTable, c.reportMissing} {
+		if err == nil {
+			err = step()
 		}
 	}
-	if err := c.copyUnreferenced(); err != nil {
-		return err
-	}
-	if err := c.tellUnsure(); err != nil {
-		return err
-	}
-	c.tellUnconfirmed()
-	c.tellUnproven()
-	return c.tellMissing()
+	return err
 }
 
-func (c *rowCopier) copyRows(confirmed bool) error {
-	if !confirmed && c.confirmed.All() && !c.unread {
-		return nil
-	}
+// copyRows copies the rows whose keys are confirmed, or the others, and says whether it left any.
+func (c *rowCopier) copyRows(confirmed bool) (skipped bool, err error) {
 	for rowid, r := range c.rows.Rows() {
 		if err := c.ctx.Err(); err != nil {
-			return err
+			return skipped, err
 		}
-		if r.Err != nil && confirmed { // told with the rows that nothing confirms
-			c.unread = true
-			continue
-		}
-		if c.confirmed.Has(r.Record) != confirmed {
+		c.unread = c.unread || r.Err != nil
+		if (r.Err == nil && c.confirmed.Has(r.Record)) != confirmed {
+			skipped = true
 			continue
 		}
 		if err := c.copyRow(rowid, r); err != nil {
-			return err
+			return skipped, err
 		}
 	}
-	return c.flush()
+	return skipped, c.commit()
 }
 
-// copyRow brings over one row. A damaged one is told; an error says that the new vault cannot be written.
-func (c *rowCopier) copyRow(rowid int64, r rawfile.RowResult) error {
+// copyRow copies one row. It reports a damaged one; an error says that the new vault cannot be
+// written.
+func (c *rowCopier) copyRow(rowid int64, r rawfile.RecordResult) error {
 	if r.Err != nil {
-		c.unnamed(rowid, r.Err)
+		c.loseUnnamed(rowid, r.Err)
 		return nil
 	}
-	if r.Len() > 0 && r.Class(c.key) != fileformat.Blob && !c.ours(rowid, r.Record) {
+	if r.Len() > 0 && r.Class(c.key) != fileformat.Blob && !c.wasKey(rowid, r.Record) {
 		return nil
 	}
 	key, err := r.Bytes(c.key, engine.MaxKey)
 	if err != nil || len(key) == 0 {
-		c.unnamed(rowid, also(errors.New("its key cannot be read"), err))
+		c.loseUnnamed(rowid, also(errors.New("its key cannot be read"), err))
 		return nil
 	}
-	v := &found{Entry: engine.Entry{Key: string(key)}, unconfirmed: c.keys != nil && !c.confirmed.Has(r.Record), other: c.named[rowid]}
-	if v.unconfirmed && c.told[v.Key] {
+	v := &found{Entry: engine.Entry{Key: string(key)}, other: c.named[rowid],
+		unconfirmed: c.keys != nil && !c.confirmed.Has(r.Record)}
+	if v.unconfirmed && c.lost[v.Key].confirmed {
 		c.loseSecond(v.Key, errUnconfirmed)
 		return nil
 	}
-	c.metadata(rowid, v)
+	c.metadata(rowid, v, r.Record)
 	return c.copyValue(v, r.Record)
 }
 
-// ours says that a row whose key is no blob has one that was altered. If neither the index nor
+// wasKey says that a row whose key is no blob has one that was altered. If neither the index nor
 // metadata says so, it is of another program, and no kvault sees it.
-func (c *rowCopier) ours(rowid int64, r *rawfile.Record) bool {
-	if c.meta == nil || c.confirmed.Has(r) {
-		return c.confirmed.Has(r)
+func (c *rowCopier) wasKey(rowid int64, r *rawfile.Record) bool {
+	if c.confirmed.Has(r) {
+		return true
 	}
-	rec, err := c.meta.Find(rowid)
+	if c.meta > 0 {
+		return r.Class(c.meta) == fileformat.Int
+	}
+	if c.rowMeta == nil {
+		return false
+	}
+	rec, err := c.rowMeta.Find(rowid)
 	if err != nil {
-		c.unnamed(rowid, fmt.Errorf("its key is no blob, and its metadata is lost: %w", err))
+		c.loseUnnamed(rowid, fmt.Errorf("its key is no blob, and its metadata is lost: %w", err))
 	}
 	return rec != nil && err == nil
 }
 
-// unnamed tells the loss of a row whose key cannot be read, unless the index will name it.
-func (c *rowCopier) unnamed(rowid int64, err error) {
-	c.unread = true
-	if c.keys == nil || !c.keys.Whole() {
-		c.lose(engine.Loss{Table: c.name, Err: fmt.Errorf("row %d: %w", rowid, err)})
-	}
-}
-
-// add puts a small value into the batch.
-func (c *rowCopier) add(v *found) error {
-	c.batch = append(c.batch, v)
-	if c.size += len(v.value); len(c.batch) < batchOps && c.size < smallBytes {
-		return nil
-	}
-	return c.flush()
-}
-
-// flush writes the batch: one by one if two of its rows have the same key, which a damaged file can have.
-func (c *rowCopier) flush() error {
-	batch := c.batch
-	c.batch, c.size = nil, 0
-	if len(batch) == 0 {
-		return nil
-	}
-	ops := make([]engine.Op, len(batch))
-	for i, v := range batch {
-		ops[i] = v.op()
-	}
-	_, err := c.dst.Apply(c.ctx, ops)
-	if err == nil {
-		for _, v := range batch {
-			c.copied(v, int64(len(v.value)))
-		}
-	}
-	if !refused(err) {
-		return err
-	}
-	for i, v := range batch {
-		_, err := c.dst.Apply(c.ctx, ops[i:i+1])
-		if err := c.settle(v, int64(len(v.value)), err); err != nil {
+// put writes a value to the new vault, and reports its loss if the vault refuses it.
+func (c *rowCopier) put(v *found, value []byte, st engine.Stage, size int64) (err error) {
+	if c.tx == nil {
+		if c.tx, err = c.dst.Begin(c.ctx, true); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// refused says that the vault takes something not because of what it is.
-func refused(err error) bool {
-	return errors.Is(err, engine.ErrExists) || errors.Is(err, engine.ErrInvalid) || errors.Is(err, engine.ErrTooLarge)
-}
-
-// settle counts a value if err, which came of writing it, is nil, and tells its loss if it was refused.
-func (c *rowCopier) settle(v *found, size int64, err error) error {
+	op := engine.Op{Kind: engine.Put, Key: v.Key, Value: value, Staged: st, Meta: v.Meta,
+		If: engine.Condition{Absent: true}}
+	_, err = c.tx.Apply(c.ctx, []engine.Op{op})
 	switch {
 	case err == nil:
 		c.copied(v, size)
 	case errors.Is(err, engine.ErrExists):
 		c.loseSecond(v.Key, also(v.doubt, err))
-	case refused(err):
-		c.loseKey(v.Key, err)
+	case errors.Is(err, engine.ErrInvalid), errors.Is(err, engine.ErrTooLarge):
+		c.loseValue(v, err)
 	default:
 		return err
 	}
-	return nil
+	if c.size += size + rowBytes; c.size < txBytes {
+		return nil
+	}
+	return c.commit()
 }
 
-// copied counts a value that is in the new vault, and tells what is doubtful about it.
+// commit ends the transaction if there is one.
+func (c *rowCopier) commit() error {
+	if c.tx == nil {
+		return nil
+	}
+	err := c.tx.Commit(c.ctx)
+	if err == nil {
+		c.tx, c.size = nil, 0
+	}
+	return err
+}
+
+// copied counts a value that is in the new vault, and reports what is doubtful about it.
 func (c *rowCopier) copied(v *found, size int64) {
 	c.report.Keys++
 	c.report.Bytes += size
-	if !v.Meta.HasSum {
+	hasMeta := c.meta > 0 || c.rowMeta != nil || c.metaByKey != nil
+	switch {
+	case v.Meta.HasSum:
+	case !hasMeta:
+		c.unproven++ // one line says so for all
 		c.report.Unproven++
-		c.doubtValue(v)
+	default:
+		c.report.Unproven++
+		if v.doubt == nil {
+			v.doubt = errors.New("it has no checksum, so that nothing proves the value")
+		}
 	}
 	if v.unconfirmed {
 		c.report.Unconfirmed++

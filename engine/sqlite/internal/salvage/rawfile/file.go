@@ -1,6 +1,6 @@
-// Package rawfile reads the pages of an SQLite 3 file without SQLite, so that what a damaged file still holds can be told from what is
-// lost. It never writes, and trusts nothing that it reads: each number is held against the page it stands on, each chain of
-// pages against the size of the file.
+// Package rawfile reads the pages of an SQLite 3 file without SQLite, to tell what a damaged file
+// still holds from what is lost. It never writes. It checks every number that it reads against the
+// page it stands on, and every chain of pages against the size of the file.
 package rawfile
 
 import (
@@ -15,22 +15,30 @@ import (
 // ErrDamaged is in the chain of every error that damage causes.
 var ErrDamaged = errors.New("damaged")
 
-// File is an open file with the log or journal that lies beside it. It is for one goroutine at a time.
+// Damaged returns an error that wraps ErrDamaged.
+func Damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrDamaged, fmt.Errorf(format, args...))
+}
+
+// File is an open file with its log or journal. It is for one goroutine at a time.
 type File struct {
-	main, beside io.ReaderAt
-	closers      []io.Closer
-	pageSize     int
-	usable       int
-	pages        uint32
-	declared     uint32 // how many pages there should be; 0 if nothing says so
-	mapped       bool   // the file has pointer maps
-	free         bitset
-	// overlay says where in the file beside it the current version of a page begins.
+	main     io.ReaderAt
+	pageSize int
+	usable   int // SQLite leaves the rest of each page to extensions
+	pages    uint32
+	declared uint32 // the number of pages that the header or the log says; 0 if neither does
+	mapped   bool   // the file has pointer maps
+	free     bitset // the list of free pages
+	// overlay says where in sidecar, the log or the journal, the current version of a page begins.
+	sidecar *os.File
 	overlay map[uint32]int64
 	doubts  []error
-	// cache holds pages, recent their numbers in the order they came.
-	cache  map[uint32][]byte
-	recent []uint32
+	cache   []cachedPage // page n, if it is cached, is at n modulo the length
+}
+
+type cachedPage struct {
+	no   uint32
+	data []byte
 }
 
 const (
@@ -38,31 +46,10 @@ const (
 	maxPages   = 1<<32 - 2
 )
 
-// Open opens the file at path for reading. What its write-ahead log or rollback journal holds for it counts.
-func Open(path string) (*File, error) {
-	main, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	info, err := main.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, main.Close())
-	}
-	f, err := OpenReader(main, info.Size(), path)
-	if err != nil {
-		return nil, errors.Join(err, main.Close())
-	}
-	f.closers = append(f.closers, main)
-	return f, nil
-}
-
-// OpenReader is Open for a file that the caller has opened, and closes: main has size bytes, and
-// its log or journal is named after path.
-func OpenReader(main io.ReaderAt, size int64, path string) (*File, error) {
-	f := &File{main: main, overlay: map[uint32]int64{}, cache: map[uint32][]byte{}}
+// Open reads main, a file of size bytes that the caller has opened, and closes. Its write-ahead log
+// or rollback journal is named after path.
+func Open(main io.ReaderAt, size int64, path string) (*File, error) {
+	f := &File{main: main, overlay: map[uint32]int64{}}
 	if err := f.prepare(path, size); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -80,80 +67,71 @@ func (f *File) prepare(path string, size int64) error {
 			return err
 		}
 	}
-	f.measure(f.header(), size)
+	f.findPageSize(f.header(), size)
 	if f.pages == 0 {
-		return fmt.Errorf("%w: %s holds no page of a database", ErrDamaged, path)
+		return Damaged("%s holds no page of a database", path)
 	}
-	f.findMaps()
+	f.cache = make([]cachedPage, cacheBytes/f.pageSize)
+	f.findPointerMaps()
 	f.findFree()
 	return nil
 }
 
-// header is the start of the first page: zeros where it cannot be read, since the other pages can do without it.
+// header returns the start of the first page: zeros where it cannot be read, since the other pages
+// can do without it.
 func (f *File) header() []byte {
 	header := make([]byte, fileformat.HeaderBytes)
-	from, off := f.main, int64(0)
-	if at, ok := f.overlay[1]; ok {
-		from, off = f.beside, at
-	}
-	if n, err := from.ReadAt(header, off); err != nil {
+	if n, err := f.readPage(1, header); err != nil {
 		clear(header[n:])
 	}
 	return header
 }
 
-// Close releases the file.
-func (f *File) Close() error {
-	var errs []error
-	for _, c := range f.closers {
-		errs = append(errs, c.Close())
+// readPage reads the start of a page.
+func (f *File) readPage(no uint32, p []byte) (int, error) {
+	if at, ok := f.overlay[no]; ok {
+		return f.sidecar.ReadAt(p, at)
 	}
-	return errors.Join(errs...)
+	return f.main.ReadAt(p, int64(no-1)*int64(f.pageSize))
 }
 
-// Pages is how many pages there are; they are counted from 1.
-func (f *File) Pages() uint32 { return f.pages }
-
-// page returns the bytes of a page. They are not to be changed.
-func (f *File) page(no uint32) ([]byte, error) {
-	if p, ok := f.cache[no]; ok {
-		return p, nil
+// Close closes the log or the journal.
+func (f *File) Close() error {
+	if f.sidecar == nil {
+		return nil
 	}
+	return f.sidecar.Close()
+}
+
+// PageSize returns the size of a page in bytes.
+func (f *File) PageSize() int { return f.pageSize }
+
+// page returns the bytes of a page. The caller does not change them.
+func (f *File) page(no uint32) ([]byte, error) {
 	if no == 0 || no > f.pages {
 		return nil, f.beyond(no)
 	}
+	cached := &f.cache[no%uint32(len(f.cache))]
+	if cached.no == no {
+		return cached.data, nil
+	}
 	p := make([]byte, f.pageSize)
-	from, off := f.main, int64(no-1)*int64(f.pageSize)
-	if at, ok := f.overlay[no]; ok {
-		from, off = f.beside, at
-	}
-	if _, err := from.ReadAt(p, off); err == io.EOF {
-		return nil, fmt.Errorf("%w: page %d is not there: the file is cut off", ErrDamaged, no)
+	if _, err := f.readPage(no, p); err == io.EOF {
+		return nil, Damaged("page %d is not there: the file is cut off", no)
 	} else if err != nil {
-		return nil, fmt.Errorf("%w: page %d cannot be read: %w", ErrDamaged, no, err)
+		return nil, Damaged("page %d cannot be read: %w", no, err)
 	}
-	if len(f.recent) >= cacheBytes/f.pageSize {
-		delete(f.cache, f.recent[0])
-		f.recent = f.recent[1:]
-	}
-	f.cache[no], f.recent = p, append(f.recent, no)
+	*cached = cachedPage{no, p}
 	return p, nil
-}
-
-// CutOff says that the file ends before its last page, or nil.
-func (f *File) CutOff() error {
-	if f.declared <= f.pages {
-		return nil
-	}
-	return fmt.Errorf("%w: the file is cut off: it has %d of its %d pages", ErrDamaged, f.pages, f.declared)
 }
 
 // beyond is the error for a page that the file does not have.
 func (f *File) beyond(no uint32) error {
-	if err := f.CutOff(); err != nil && no <= f.declared {
-		return fmt.Errorf("page %d is not there: %w", no, err)
+	if f.pages < no && no <= f.declared {
+		return Damaged("page %d is not there: the file is cut off: it has %d of its %d pages",
+			no, f.pages, f.declared)
 	}
-	return fmt.Errorf("%w: page %d of %d", ErrDamaged, no, f.pages)
+	return Damaged("page %d of %d", no, f.pages)
 }
 
 // bitset is a set of numbers from 0 to a bound: of pages, or of rows.
@@ -168,6 +146,3 @@ func (b bitset) add(no uint64) {
 		b[no/64] |= 1 << (no % 64)
 	}
 }
-
-// PageSize is the size of a page in bytes.
-func (f *File) PageSize() int { return f.pageSize }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"fmt"
 	"iter"
 	"sort"
 
@@ -18,73 +17,47 @@ type Index struct {
 	pages []uint32
 	fits  func(*Record) bool
 	last  *Record // the entry that the walk met before
-	// lost counts the pages and entries that could not be read.
-	lost int
+	lost  bool    // some page or entry could not be read
 }
 
-// Index walks the index with the given root page; 0 if that is not known. fits tells its entries from those of others.
+// maxKey is longer than any key.
+const maxKey = 1 << 20
+
+// Index walks the index with the given root page; 0 if that is not known. fits tells its entries
+// from those of others; nil for an index of another program, of which only the pages count.
 func (s *Scan) Index(root uint32, fits func(*Record) bool) *Index {
-	x := &Index{f: s.f, root: s.f.plausible(root), fits: fits}
-	if x.root == 0 {
-		x.lost++
-		return x
+	x := &Index{f: s.f, root: s.f.checkedRoot(root), fits: fits}
+	if x.lost = x.root == 0; !x.lost {
+		s.walkIndex(x, root, 0)
 	}
-	s.walkIndex(x, root, 0)
 	x.last = nil
 	return x
 }
 
 // Whole says that every page and every entry could be read.
-func (x *Index) Whole() bool { return x.lost == 0 }
+func (x *Index) Whole() bool { return !x.lost }
 
+// walkIndex notes the pages under a page. An entry that cannot be read, or that is not behind the
+// one before it, is lost: those of a page that was written to the place of another make sense by
+// themselves, and are out of order there.
 func (s *Scan) walkIndex(x *Index, no uint32, depth int) {
-	n, err := s.enter(no, depth)
-	if err == nil && n.kind != fileformat.LeafIndex && n.kind != fileformat.InteriorIndex {
-		err = fmt.Errorf("%w: page %d is of a table", ErrDamaged, no)
-	}
+	p, err := s.enter(no, false, depth)
 	if err != nil {
-		x.lost++
+		x.lost = true
 		return
 	}
-	s.seen.add(uint64(no))
 	x.pages = append(x.pages, no)
-	if x.fits == nil { // of another program: only its pages count
-		s.walkChildren(x, n, depth, func(int) {})
-		return
-	}
-	if !n.complete() || depth > 0 && len(n.cells) == 0 {
-		x.lost++
-	}
-	s.walkChildren(x, n, depth, x.follow(n))
-}
-
-// walkChildren walks what is under an index page, and calls entry for each of its cells when its
-// turn comes in the order of the index.
-func (s *Scan) walkChildren(x *Index, n *node, depth int, entry func(cell int)) {
-	for i := range n.cells {
-		c, err := n.cell(i)
-		if err != nil {
-			x.lost++
+	x.lost = x.lost || !p.complete() || depth > 0 && len(p.cells) == 0
+	for i := range len(p.cells) + 1 {
+		if child, err := p.child(i); !p.kind.Leaf() && err == nil {
+			s.walkIndex(x, child, depth+1)
+		}
+		if i == len(p.cells) || x.fits == nil {
 			continue
 		}
-		if !n.kind.Leaf() {
-			s.walkIndex(x, c.child, depth+1)
-		}
-		entry(i)
-	}
-	if !n.kind.Leaf() {
-		s.walkIndex(x, n.right, depth+1)
-	}
-}
-
-// follow counts the entries of a page that cannot be read, or that are not behind the one before
-// them. Those of a page that was written to the place of another make sense by themselves, and are
-// out of order there.
-func (x *Index) follow(n *node) func(cell int) {
-	return func(cell int) {
-		r := n.row(cell)
+		r := p.record(i)
 		if r.Err != nil || x.last != nil && !x.last.less(r.Record) {
-			x.lost++
+			x.lost = true
 		}
 		if r.Err == nil {
 			x.last = r.Record
@@ -92,7 +65,8 @@ func (x *Index) follow(n *node) func(cell int) {
 	}
 }
 
-// less says whether an entry of an index is before another. It goes by the bytes of text, as the indexes of a vault do.
+// less says whether an entry of an index is before another. It goes by the bytes of text, as the
+// indexes of a vault do.
 func (r *Record) less(other *Record) bool {
 	for i := range max(r.Len(), other.Len()) {
 		a, b := r.Class(i), other.Class(i)
@@ -102,9 +76,8 @@ func (r *Record) less(other *Record) bool {
 		if a != b {
 			return a < b
 		}
-		c, err := r.compare(other, i)
-		if c != 0 || err != nil {
-			return c < 0
+		if c, err := r.compare(other, i); c != 0 || err != nil {
+			return err == nil && c < 0
 		}
 	}
 	return false
@@ -122,35 +95,17 @@ func (r *Record) compare(other *Record, i int) (int, error) {
 	return bytes.Compare(a, b), errors.Join(err, otherErr)
 }
 
-// adoptIndex gives a page to the first index that it fits and that has lost some.
-func (s *Scan) adoptIndex(n *node, indexes []*Index) {
-	root := s.f.rootOf(n.no)
-	for _, x := range indexes {
-		if x.Whole() || x.root != 0 && root != 0 && x.root != root {
-			continue
-		}
-		all := make([]row, len(n.cells))
-		for i := range all {
-			all[i].cell = i
-		}
-		if n.fits(all, x.fits) {
-			s.seen.add(uint64(n.no))
-			x.pages = append(x.pages, n.no)
-			return
-		}
-	}
-}
-
-// Entries goes through the entries in no order that counts. One that makes no sense comes with an error.
-func (x *Index) Entries() iter.Seq[RowResult] {
-	return func(yield func(RowResult) bool) {
+// Entries goes through the entries that can be read and have the form of the index's, in no order
+// that counts.
+func (x *Index) Entries() iter.Seq[*Record] {
+	return func(yield func(*Record) bool) {
 		for _, no := range x.pages {
-			n, err := x.f.node(no)
+			p, err := x.f.btreePage(no)
 			if err != nil {
 				continue // it could be read before
 			}
-			for i := range n.cells {
-				if !yield(n.row(i)) {
+			for i := range p.cells {
+				if r := p.record(i); r.Err == nil && x.fits(r.Record) && !yield(r.Record) {
 					return
 				}
 			}
@@ -158,61 +113,48 @@ func (x *Index) Entries() iter.Seq[RowResult] {
 	}
 }
 
-// Find returns the entry whose first column is key, or nil if there is none. An error says that it cannot be told.
+// Find returns the entry whose first column is key, or nil if there is none. An error says that it
+// cannot be told.
 func (x *Index) Find(key []byte) (*Record, error) {
 	no := x.root
 	for range fileformat.MaxDepth {
-		n, err := x.f.node(no)
+		p, err := x.f.btreePage(no)
 		if err != nil {
 			return nil, err
 		}
-		i, at, err := n.search(key)
+		i, found, err := p.search(key)
 		switch {
-		case err != nil:
-			return nil, err
-		case at != nil:
-			return at, nil
-		case n.kind.Leaf() && x.Whole():
+		case err != nil || found != nil:
+			return found, err
+		case p.kind.Leaf() && x.Whole():
 			return nil, nil
-		case n.kind.Leaf():
-			return nil, fmt.Errorf("%w: the index has lost entries", ErrDamaged)
-		case i == len(n.cells):
-			no = n.right
-		default:
-			c, err := n.cell(i)
-			if err != nil {
-				return nil, err
-			}
-			no = c.child
+		case p.kind.Leaf():
+			return nil, Damaged("the index has lost entries")
+		}
+		if no, err = p.child(i); err != nil {
+			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("%w: the index is too deep", ErrDamaged)
+	return nil, Damaged("the index is too deep")
 }
 
 // search returns the first cell that is not below key, and its record if that is the one.
-func (n *node) search(key []byte) (i int, found *Record, err error) {
-	compare := func(i int) int {
-		r := n.row(i)
+func (p *page) search(key []byte) (i int, found *Record, err error) {
+	i = sort.Search(len(p.cells), func(i int) bool {
+		r := p.record(i)
+		var first []byte
+		if r.Err == nil {
+			first, r.Err = r.Bytes(0, maxKey)
+		}
 		if r.Err != nil {
 			err = r.Err
-			return 1
+			return true
 		}
-		b, readErr := r.Bytes(0, maxKey)
-		if readErr != nil {
-			err = readErr
+		c := bytes.Compare(first, key)
+		if c == 0 {
+			found = r.Record
 		}
-		if c := bytes.Compare(b, key); c != 0 {
-			return c
-		}
-		found = r.Record
-		return 0
-	}
-	i = sort.Search(len(n.cells), func(i int) bool { return compare(i) >= 0 })
+		return c >= 0
+	})
 	return i, found, err
 }
-
-// maxKey is longer than any key.
-const maxKey = 1 << 20
-
-// Rooted says that the root page is known.
-func (x *Index) Rooted() bool { return x.root != 0 }

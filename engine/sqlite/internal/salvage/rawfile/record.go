@@ -1,34 +1,22 @@
 package rawfile
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 )
 
-// Payload is the bytes of a record: some on its page, the rest on a chain of overflow pages.
-type Payload struct {
-	f     *File
-	Size  int64
-	local []byte
-	next  uint32
-}
-
-// payloadReader reads a payload from its start.
-type payloadReader struct {
+// chainReader reads the bytes of a record: some lie on its page, the rest on a chain of overflow
+// pages.
+type chainReader struct {
 	f    *File
-	rest []byte // of the page at hand
+	rest []byte // of the current page
 	next uint32
 	left int64
 }
 
-func (p *Payload) reader() *payloadReader {
-	return &payloadReader{p.f, p.local, p.next, p.Size}
-}
-
-// more makes sure that there are bytes at hand.
-func (r *payloadReader) more() error {
+// fill makes sure that rest has bytes.
+func (r *chainReader) fill() error {
 	if r.left == 0 {
 		return io.EOF
 	}
@@ -37,19 +25,20 @@ func (r *payloadReader) more() error {
 	}
 	page, err := r.f.page(r.next)
 	if err != nil {
-		return fmt.Errorf("overflow: %w", err)
+		return err
 	}
-	if kind, _ := r.f.entry(r.next); r.f.isMap(r.next) || kind > 0 && kind != mapOverflow1 && kind != mapOverflow2 {
-		return fmt.Errorf("%w: page %d is no overflow page", ErrDamaged, r.next)
+	kind, _ := r.f.entry(r.next)
+	if r.f.isMap(r.next) || kind > 0 && kind != mapOverflow1 && kind != mapOverflow2 {
+		return Damaged("page %d is no overflow page", r.next)
 	}
 	r.next = fileformat.U32(page)
-	r.rest = page[4:min(int64(r.f.usable), 4+r.left)]
+	r.rest = page[fileformat.LinkBytes:min(int64(r.f.usable), fileformat.LinkBytes+r.left)]
 	return nil
 }
 
 // Read reads on.
-func (r *payloadReader) Read(p []byte) (int, error) {
-	if err := r.more(); err != nil {
+func (r *chainReader) Read(p []byte) (int, error) {
+	if err := r.fill(); err != nil {
 		return 0, err
 	}
 	n := copy(p, r.rest)
@@ -57,9 +46,9 @@ func (r *payloadReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (r *payloadReader) skip(n int64) error {
+func (r *chainReader) skip(n int64) error {
 	for n > 0 {
-		if err := r.more(); err != nil {
+		if err := r.fill(); err != nil {
 			return err
 		}
 		k := min(n, int64(len(r.rest)))
@@ -68,69 +57,72 @@ func (r *payloadReader) skip(n int64) error {
 	return nil
 }
 
-// Record is a row without its row id.
+// Record is a row without its row id, or an entry of an index.
 type Record struct {
-	payload Payload
-	fields  []fileformat.Column
-	place   uint64 // of a row of a table: how many rows are before it
+	f      *File
+	cell   cell
+	fields []fileformat.Column
+	place  uint64 // of a row of a table: how many rows are before it
+}
+
+// RecordResult is a record, or why there is none.
+type RecordResult struct {
+	*Record
+	Err error
 }
 
 // maxFields is more columns than any table here has.
 const maxFields = 64
 
-// record reads the header of a record, and holds it against the record's length.
-func (p Payload) record() (*Record, error) {
-	bad := func() (*Record, error) {
-		return nil, fmt.Errorf("%w: a record of %d bytes has an impossible header", ErrDamaged, p.Size)
+// record reads the header of a cell's record, and checks it against the record's length.
+func (p *page) record(i int) (r RecordResult) {
+	c, err := p.cell(i)
+	if err != nil {
+		return RecordResult{nil, err}
 	}
-	head := make([]byte, min(p.Size, 9*maxFields))
-	if _, err := io.ReadFull(p.reader(), head); err != nil {
-		return nil, err
+	rec := &Record{f: p.f, cell: c}
+	head := make([]byte, min(c.size, 9*maxFields))
+	if _, err := io.ReadFull(rec.reader(), head); err != nil {
+		return RecordResult{nil, err}
 	}
-	h, ok := fileformat.ParseRecord(head, p.Size)
-	if !ok {
-		return bad()
+	h, ok := fileformat.ParseRecord(head, c.size)
+	for ok && h.More() && len(rec.fields) < maxFields {
+		var column fileformat.Column
+		column, ok = h.Next()
+		rec.fields = append(rec.fields, column)
 	}
-	r := &Record{payload: p}
-	for h.More() {
-		c, ok := h.Next()
-		if !ok || len(r.fields) == maxFields {
-			return bad()
-		}
-		r.fields = append(r.fields, c)
+	if !ok || h.More() || h.End() != c.size {
+		return RecordResult{nil, Damaged("a record of %d bytes has an impossible header", c.size)}
 	}
-	if h.End() != p.Size {
-		return bad()
-	}
-	return r, nil
+	return RecordResult{rec, nil}
 }
 
-// Len is how many columns there are.
+func (r *Record) reader() *chainReader {
+	return &chainReader{r.f, r.cell.local, r.cell.next, r.cell.size}
+}
+
+// Len returns the number of columns.
 func (r *Record) Len() int { return len(r.fields) }
 
-// Class returns the storage class of a column, counted from 0; fileformat.Null for one that was added after the row.
-func (r *Record) Class(i int) fileformat.Class {
+// column returns what the header says of a column; NULL for one that was added after the row.
+func (r *Record) column(i int) fileformat.Column {
 	if i >= len(r.fields) {
-		return fileformat.Null
+		return fileformat.Column{}
 	}
-	return r.fields[i].Class
+	return r.fields[i]
 }
 
-// Size is the length of a column in bytes.
-func (r *Record) Size(i int) int64 {
-	if i >= len(r.fields) {
-		return 0
-	}
-	return r.fields[i].Size
-}
+// Class returns the storage class of a column, counted from 0.
+func (r *Record) Class(i int) fileformat.Class { return r.column(i).Class }
+
+// Size returns the length of a column in bytes.
+func (r *Record) Size(i int) int64 { return r.column(i).Size }
 
 // Int returns an integer column; 0 if it is none.
 func (r *Record) Int(i int) (int64, error) {
-	if r.Class(i) != fileformat.Int {
-		return 0, nil
-	}
-	if r.fields[i].Size == 0 {
-		return r.fields[i].Const, nil
+	c := r.column(i)
+	if c.Class != fileformat.Int || c.Size == 0 {
+		return c.Const, nil
 	}
 	b, err := r.Bytes(i, 8)
 	if err != nil {
@@ -143,22 +135,22 @@ func (r *Record) Int(i int) (int64, error) {
 func (r *Record) Bytes(i int, limit int64) ([]byte, error) {
 	n := r.Size(i)
 	if n > limit {
-		return nil, fmt.Errorf("%w: %d bytes where at most %d can be", ErrDamaged, n, limit)
+		return nil, Damaged("%d bytes where at most %d can be", n, limit)
 	}
 	b := make([]byte, n)
-	rd, err := r.Reader(i)
-	if err == nil {
-		_, err = io.ReadFull(rd, b)
-	}
+	_, err := io.ReadFull(r.Reader(i), b)
 	return b, err
 }
 
-// Reader returns the bytes of a column.
-func (r *Record) Reader(i int) (io.Reader, error) {
-	if i >= len(r.fields) {
-		return io.MultiReader(), nil
+// Reader returns a reader of the bytes of a column.
+func (r *Record) Reader(i int) io.Reader {
+	rd := r.reader()
+	if err := rd.skip(r.column(i).Off); err != nil {
+		return failingReader{err}
 	}
-	rd := r.payload.reader()
-	err := rd.skip(r.fields[i].Off)
-	return io.LimitReader(rd, r.fields[i].Size), err
+	return io.LimitReader(rd, r.Size(i))
 }
+
+type failingReader struct{ err error }
+
+func (r failingReader) Read([]byte) (int, error) { return 0, r.err }

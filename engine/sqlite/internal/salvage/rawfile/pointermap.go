@@ -11,7 +11,7 @@ const (
 func (f *File) mapOf(no uint32) uint32 {
 	per := uint32(f.usable/5) + 1
 	at := (no-2)/per*per + 2
-	if at == uint32(1<<30/f.pageSize)+1 { // the page that holds the bytes that are locked
+	if at == uint32(1<<30/f.pageSize)+1 { // the page of the bytes that SQLite locks
 		at++
 	}
 	return at
@@ -35,8 +35,9 @@ func (f *File) entry(no uint32) (kind byte, parent uint32) {
 	return kind, parent
 }
 
-// findMaps finds out whether the file has pointer maps. The second page tells: it is one then.
-func (f *File) findMaps() {
+// findPointerMaps finds out whether the file has pointer maps. If it does, the second page is one.
+// Where that page tells neither way, the header counts.
+func (f *File) findPointerMaps() {
 	if f.pages < 3 {
 		return
 	}
@@ -44,21 +45,27 @@ func (f *File) findMaps() {
 	if err != nil {
 		return
 	}
-	f.mapped = true
 	sound, n := 0, int(min(f.pages-2, uint32(f.usable/5)))
 	for i := range n {
 		kind, parent := p[5*i], fileformat.U32(p[5*i+1:])
-		if kind >= mapRoot && kind <= mapTree && parent <= f.pages && (kind > mapFree) == (parent > 0) {
+		known := kind >= mapRoot && kind <= mapTree && parent <= f.pages
+		if known && (kind > mapFree) == (parent > 0) {
 			sound++
 		}
 	}
-	if sound == n {
-		return
+	_, err = f.btreePage(2)
+	first := f.firstPage()
+	declared := first != nil && fileformat.U32(first[52:]) != 0
+	f.mapped = 2*sound > n || err != nil && declared
+}
+
+// firstPage returns the first page if it begins as it should, else nil.
+func (f *File) firstPage() []byte {
+	p, err := f.page(1)
+	if err != nil || string(p[:len(fileformat.Magic)]) != fileformat.Magic {
+		return nil
 	}
-	_, err = f.node(2)
-	first, noFirst := f.page(1)
-	declared := noFirst == nil && string(first[:len(fileformat.Magic)]) == fileformat.Magic && fileformat.U32(first[52:]) != 0
-	f.mapped = err != nil && declared || sound > n/2+1
+	return p
 }
 
 // isMap says whether a page is a pointer map.
@@ -67,23 +74,22 @@ func (f *File) isMap(no uint32) bool { return f.mapped && no >= 2 && f.mapOf(no)
 // findFree notes the pages of the list of free pages, as far as it can be followed.
 func (f *File) findFree() {
 	f.free = newBitset(uint64(f.pages))
-	first, err := f.page(1)
-	if err != nil || string(first[:len(fileformat.Magic)]) != fileformat.Magic {
+	first := f.firstPage()
+	if first == nil {
 		return
 	}
-	for trunk := fileformat.U32(first[32:]); trunk > 1 && trunk <= f.pages && !f.free.has(uint64(trunk)); {
+	for trunk := fileformat.U32(first[32:]); trunk > 1 && !f.free.has(uint64(trunk)); {
 		p, err := f.page(trunk)
-		if err != nil {
+		if err != nil || !f.canBeFree(trunk) {
 			return
 		}
 		n := fileformat.U32(p[4:])
-		if kind, _ := f.entry(trunk); n > uint32(f.usable/4-2) || kind > 0 && kind != mapFree {
+		if n > uint32(f.usable/4-2) {
 			return
 		}
 		f.free.add(uint64(trunk))
 		for i := range n {
-			no := fileformat.U32(p[8+4*i:])
-			if kind, _ := f.entry(no); kind == 0 || kind == mapFree {
+			if no := fileformat.U32(p[8+4*i:]); f.canBeFree(no) {
 				f.free.add(uint64(no))
 			}
 		}
@@ -91,16 +97,19 @@ func (f *File) findFree() {
 	}
 }
 
-// unused says whether a page holds nothing that counts.
-func (f *File) unused(no uint32) bool {
+func (f *File) canBeFree(no uint32) bool {
 	kind, _ := f.entry(no)
-	switch kind {
-	case 0:
-		return f.free.has(uint64(no))
-	case mapRoot, mapTree:
-		return false
+	return kind == 0 || kind == mapFree
+}
+
+// inTree says whether a page can be part of a B-tree, as far as the pointer maps and the list of
+// free pages say.
+func (f *File) inTree(no uint32) bool {
+	kind, _ := f.entry(no)
+	if kind == 0 {
+		return !f.isMap(no) && !f.free.has(uint64(no))
 	}
-	return true
+	return kind == mapRoot || kind == mapTree
 }
 
 // rootOf follows the pointer maps from a page to the root of its tree; 0 if they do not lead there.
@@ -120,8 +129,8 @@ func (f *File) rootOf(no uint32) uint32 {
 	return 0
 }
 
-// plausible is the number of a root page, or 0 if the pointer maps say that the page is none.
-func (f *File) plausible(root uint32) uint32 {
+// checkedRoot returns a root page's number, or 0 if the pointer maps say that the page is none.
+func (f *File) checkedRoot(root uint32) uint32 {
 	if kind, _ := f.entry(root); root > f.pages || kind > 0 && kind != mapRoot {
 		return 0
 	}
