@@ -42,7 +42,7 @@ type table struct {
 	sql     statements
 }
 
-// triggerSuffixes follow the name of the table beside a table of layout 1.
+// triggerSuffixes follow the name of the table beside.
 var triggerSuffixes = []string{"_insert", "_update", "_delete"}
 
 func quoted(name string) string { return driver.Quote(name) }
@@ -58,9 +58,6 @@ func (t *table) beside() string {
 
 // triggers are the names of the triggers by which other programs keep the metadata true.
 func (t *table) triggers() (names []string) {
-	if t.inRow {
-		names = append(names, t.beside()+"_replace")
-	}
 	for _, suffix := range triggerSuffixes {
 		names = append(names, t.beside()+suffix)
 	}
@@ -125,15 +122,12 @@ END;
 // createForeign is createBeside for a table of layout 2, with which the file becomes one of version 2. A row that another program inserts has no metadata, unless the
 // program names those columns itself. One that it updates is noted. What its old version had in chunk rows is left to the
 // sweeper. That keeps whatever a row refers to, so it does no harm to name too much; but no stage, which no row refers to.
-// A REPLACE fires no trigger for the row that it removes, unless recursive_triggers is on. The conflict clause of the
-// statement that fires a trigger overrides those within it, so none is here.
+// A REPLACE fires no trigger for the row that it removes, unless recursive_triggers is on. A trigger BEFORE INSERT could
+// look for that row, but has SQLite build the new value in memory. The conflict clause of the statement that fires a
+// trigger overrides those within it, so none is here.
 const createForeign = `
 UPDATE ` + format.LayoutTable + ` SET value = '2' WHERE name = 'version';
 CREATE TABLE {b}(id INTEGER PRIMARY KEY);
-CREATE TRIGGER {replace} BEFORE INSERT ON {t} BEGIN
-  INSERT INTO {orphans} SELECT v.id FROM {t} k CROSS JOIN {values} v WHERE (k.key = NEW.key OR k.id = NEW.id) AND v.id = k.stage
-    AND v.owner IS NULL AND v.id NOT IN (SELECT id FROM {orphans});
-END;
 CREATE TRIGGER {insert} AFTER INSERT ON {t} BEGIN
   DELETE FROM {b} WHERE id = NEW.id;
   INSERT INTO {b} SELECT NEW.id WHERE NEW.tag IS NOT NULL;
