@@ -78,7 +78,7 @@ func exchangeKeys(t *testing.T, v *version, ours bool, table string, pageSize in
 		d.do(t, "close", nil, nil)
 	}
 	want := map[bool]string{
-		true:  `(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`,
+		true:  `(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, tag INTEGER, mtime INTEGER, sum INTEGER, stage INTEGER, type TEXT, user TEXT, value BLOB NOT NULL)`,
 		false: `( key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL )`,
 	}[ours]
 	if !ours && v.sized {
