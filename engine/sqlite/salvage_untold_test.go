@@ -62,7 +62,7 @@ func wantTold(t *testing.T, name string, data []byte) int {
 // value comes back without being named. Each page is overwritten with each other, as by a write
 // that went astray, and each byte of the headers of pages is altered.
 func TestSalvageWrongAndUntold(t *testing.T) {
-	one := sqlite.Amount(200, 5) // in so many cases is tried
+	one := sqlite.Amount(200*sqlite.Slowdown, 5) // in so many cases is tried
 	for layout, sql := range map[string]string{"layout 2": "", "layout 1": salvageLayout1,
 		"by key": `CREATE TABLE kvault(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`} {
 		t.Run(layout, func(t *testing.T) {
