@@ -352,12 +352,6 @@ func (f *fastValueReader) readOn(r *fastReader, p []byte) error {
 	return nil
 }
 
-// dropFast has SQLite read all that follows.
-func (cu *cursor) dropFast() {
-	cu.fast.close()
-	cu.fast = nil
-}
-
 // close releases memory.
 func (f *fastValueReader) close() {
 	if f != nil && f.buffer != nil {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -291,37 +290,8 @@ func compareKeys(ses *session, q engine.Query) error {
 	return nil
 }
 
-// fastWriterEnv, if set, makes a test the process that writes the file which it names.
-const fastWriterEnv = "KVAULT_TEST_FAST_WRITER"
-
-// writeInChild has another process, which runs a test, write a file until stop is called.
-func writeInChild(t *testing.T, test, path string) (stop func()) {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, "-test.run=^"+test+"$")
-	cmd.Env = append(os.Environ(), fastWriterEnv+"="+path)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%v: %s", err, out.Bytes())
-		}
-	}
-}
-
 func TestFastReadsWriter(t *testing.T) {
-	path := os.Getenv(fastWriterEnv)
+	path := os.Getenv(childEnv)
 	if path == "" {
 		return
 	}

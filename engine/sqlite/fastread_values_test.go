@@ -18,32 +18,6 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/faultfs"
 )
 
-// pattern is a value of which every 8 bytes tell the version and where they are.
-func pattern(version uint64, n int) []byte {
-	b := make([]byte, 0, n+8)
-	for at := uint64(0); len(b) < n; at++ {
-		b = binary.LittleEndian.AppendUint64(b, version*0x9e3779b97f4a7c15^at*0xbf58476d1ce4e5b9)
-	}
-	return b[:n]
-}
-
-func openFast(t testing.TB, path string, o Options) *Store {
-	t.Helper()
-	s, err := Open(context.Background(), path, &o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-func putFast(t testing.TB, s *Store, key string, value []byte) {
-	t.Helper()
-	if _, err := s.Apply(context.Background(), []engine.Op{{Kind: engine.Put, Key: key, Value: value}}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // readsFastBlob says whether the last read of a blob was a fast one.
 func readsFastBlob(b engine.Blob) bool {
 	cu := b.(*blob).cursor
@@ -145,15 +119,6 @@ func readPieces(t *testing.T, s *Store, key string, value []byte, piece int) {
 			t.Fatalf("%d bytes at %d of %d: %v", n, at, len(value), err)
 		}
 	}
-}
-
-// canTell says whether the latest commit can be told here, without which there are no fast reads.
-func canTell(s *Store) (can bool) {
-	_ = s.read(context.Background(), s.reads, true, func(ses *session) error {
-		can = ses.c.CanSyncBackfill()
-		return nil
-	})
-	return can
 }
 
 // What lies in the log is read through SQLite, and what was copied into the file from there past
@@ -264,16 +229,6 @@ func amongWriters(t *testing.T, stores []*Store, past *atomic.Int64, write func(
 	if canTell(stores[0]) && past.Load() == 0 {
 		t.Error("no read was fast")
 	}
-}
-
-// passive copies what it can of the log into the file.
-func (w *writer) passive() error {
-	if err := w.take(context.Background()); err != nil {
-		return err
-	}
-	defer w.release()
-	_, _, err := w.conn.Checkpoint(false)
-	return err
 }
 
 func readOneVersion(s *Store, key string, n int, past *atomic.Int64) error {

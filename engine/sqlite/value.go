@@ -156,6 +156,12 @@ func (cu *cursor) readFast(p []byte, row, at int64) bool {
 	return cu.fast.read(p, row, at, size)
 }
 
+// dropFast has SQLite read all that follows.
+func (cu *cursor) dropFast() {
+	cu.fast.close()
+	cu.fast = nil
+}
+
 func (cu *cursor) damaged(how string) error {
 	return fmt.Errorf("%w: value of %q is %s", engine.ErrCorrupt, cu.row.entry.Key, how)
 }

@@ -106,7 +106,7 @@ var foreignWrites = []struct {
 
 // TestForeignWriter is the process of another program, which knows nothing of metadata.
 func TestForeignWriter(t *testing.T) {
-	path := os.Getenv(fastWriterEnv)
+	path := os.Getenv(childEnv)
 	if path == "" {
 		return
 	}
