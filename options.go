@@ -160,10 +160,10 @@ func Open(ctx context.Context, path string, o *Options) (*Vault, error) {
 }
 
 // Create makes a new vault at path of what fill puts into it, or none: the file has another name in
-// the same folder until fill has returned nil and all of it is on the disk, so no other program sees
-// a part of it, and neither an error nor a crash leaves one. What a killed process leaves under that
-// other name is removed by the next Create, Backup or Restore to the folder. The vault that fill
-// gets is closed when fill returns.
+// the same folder until fill has returned nil and all of it is on the disk, so no other program
+// sees a part of it, and neither an error nor a crash leaves one. What a killed process leaves
+// under that other name is removed by the next Create, Backup or Restore to the folder. The vault
+// that fill gets is closed when fill returns.
 //
 // Errors are that of fill, ErrExists if path or a log for it exists, ErrInvalid for ":memory:", no
 // path, ReadOnly and MustExist, and those of Open.

@@ -15,8 +15,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// alteredVault is a vault whose values are not what was stored. Each is of one kind: small, in one row,
-// and in chunks.
+// alteredVault is a vault whose values are not what was stored. Each is of one kind: small, in one
+// row, and in chunks.
 func alteredVault(t *testing.T, o *kvault.Options) *kvault.Vault {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "v.kv")

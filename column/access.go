@@ -6,7 +6,8 @@ import (
 	"fmt"
 )
 
-// index resolves i, which may count from the end, in a column of n elements; n itself counts as an element if end is set.
+// index resolves i, which may count from the end, in a column of n elements; n itself counts as an
+// element if end is set.
 func index(i, n int64, end bool) (int64, error) {
 	at := i
 	if at < 0 {
@@ -43,8 +44,9 @@ func (c *Column[T]) Get(ctx context.Context, i int64) (x T, err error) {
 	return x, err
 }
 
-// Slice returns the elements from number from up to but not including number to. Bounds count from the end if negative, and
-// are moved to the nearest element if there is none by that number, so math.MaxInt64 is the end.
+// Slice returns the elements from number from up to but not including number to. Bounds count from
+// the end if negative, and are moved to the nearest element if there is none by that number, so
+// math.MaxInt64 is the end.
 func (c *Column[T]) Slice(ctx context.Context, from, to int64) ([]T, error) {
 	xs := []T{}
 	err := c.view(ctx, "slice", func(l layout) (err error) {
@@ -79,8 +81,8 @@ func clamp(i, n int64) int64 {
 	return min(max(i, 0), n)
 }
 
-// Index returns the number of the first element that equals x, or -1 if none does. Elements are equal if they are encoded alike,
-// so a NaN equals itself, and zero is not minus zero.
+// Index returns the number of the first element that equals x, or -1 if none does. Elements are
+// equal if they are encoded alike, so a NaN equals itself, and zero is not minus zero.
 func (c *Column[T]) Index(ctx context.Context, x T) (int64, error) {
 	want, err := encode(c.codec, x)
 	if err != nil {

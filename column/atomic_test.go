@@ -8,7 +8,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// No element is lost to another that is added to the same column at the same time, in the same transaction.
+// No element is lost to another that is added to the same column at the same time, in the same
+// transaction.
 func TestManyAppendAtOnceInATransaction(t *testing.T) {
 	onEngines(t, func(t *testing.T, v *kvault.Vault) {
 		ctx := t.Context()

@@ -131,8 +131,8 @@ func BenchmarkScan(b *testing.B) {
 	})
 }
 
-// BenchmarkScanAgainstCopy reads a column of 32 million integers, and copies as many in memory, in alternating rounds. It reports
-// how fast the scan is in units of the copy, by the median round.
+// BenchmarkScanAgainstCopy reads a column of 32 million integers, and copies as many in memory, in
+// alternating rounds. It reports how fast the scan is in units of the copy, by the median round.
 //
 //	go test ./column -run '^$' -bench ScanAgainstCopy
 func BenchmarkScanAgainstCopy(b *testing.B) {
@@ -169,8 +169,9 @@ func BenchmarkScanAgainstCopy(b *testing.B) {
 	b.ReportMetric(ratios[len(ratios)/2], "x-copy")
 }
 
-// BenchmarkRandomElement reads one element at random of a column of 10,000 and of one of 100 million, in turns, each read in a
-// transaction of its own. It reports the median time of each, and how many times as long the large one takes.
+// BenchmarkRandomElement reads one element at random of a column of 10,000 and of one of 100
+// million, in turns, each read in a transaction of its own. It reports the median time of each, and
+// how many times as long the large one takes.
 //
 //	go test ./column -run '^$' -bench RandomElement
 func BenchmarkRandomElement(b *testing.B) {

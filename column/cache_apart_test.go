@@ -296,7 +296,8 @@ func TestRowsBesideElements(t *testing.T) {
 	}
 }
 
-// A nullable column in the cache is one target of the flush, and its parts come to the file together.
+// A nullable column in the cache is one target of the flush, and its parts come to the file
+// together.
 func TestNullableInTheCache(t *testing.T) {
 	ctx, path := t.Context(), newPath(t)
 	v := openFile(t, path)
@@ -325,7 +326,8 @@ func TestNullableInTheCache(t *testing.T) {
 	}
 }
 
-// To compact a column elsewhere makes its data anew, and the column stays the one that elements wait for.
+// To compact a column elsewhere makes its data anew, and the column stays the one that elements
+// wait for.
 func TestColumnCompactedElsewhere(t *testing.T) {
 	path := newPath(t)
 	v, other, ctx := openFile(t, path), openFile(t, path), t.Context()

@@ -72,7 +72,8 @@ func (t *slowTx) Commit(ctx context.Context) error {
 	return err
 }
 
-// A snapshot that begins while a flush commits must not see the elements both in the store and in the cache.
+// A snapshot that begins while a flush commits must not see the elements both in the store and in
+// the cache.
 func TestSnapshotWhileAppendsCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, s := t.Context(), &slowCommit{Store: mem.New()}
@@ -110,7 +111,8 @@ func TestSnapshotWhileAppendsCommit(t *testing.T) {
 	})
 }
 
-// Readers beside a writer whose cache is flushed all the time see each element once, in order, and never fewer than were there before.
+// Readers beside a writer whose cache is flushed all the time see each element once, in order, and
+// never fewer than were there before.
 func TestReadersBesideCachedAppends(t *testing.T) {
 	onEngines(t, func(t *testing.T, v *kvault.Vault) {
 		ctx := t.Context()

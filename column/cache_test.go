@@ -171,7 +171,8 @@ func TestLockedCacheOfAppends(t *testing.T) {
 	wantSlice(t, elsewhere(t, path, "c", column.Int64), 1, 2, 3, 4, 5, 6)
 }
 
-// A flush that fails, at whatever call to the engine, loses nothing, changes no order, and writes nothing twice.
+// A flush that fails, at whatever call to the engine, loses nothing, changes no order, and writes
+// nothing twice.
 func TestFailedFlushOfAppends(t *testing.T) {
 	for n := 0; ; n++ {
 		ctx, c := t.Context(), newColumns(t)

@@ -9,12 +9,13 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// CBOR keeps values of any form in CBOR, type cbor, as MessagePack does in MessagePack. Fields are named by their tags cbor or json. A time.Time
-// is written as text (RFC 3339), and comes out of an any as such. Values lie at most 256 deep in one another.
+// CBOR keeps values of any form in CBOR, type cbor, as MessagePack does in MessagePack. Fields are
+// named by their tags cbor or json. A time.Time is written as text (RFC 3339), and comes out of an
+// any as such. Values lie at most 256 deep in one another.
 func CBOR[T any]() Codec[T] { return &packedCodec[T]{packed: newCBORFormat()} }
 
-// FixedCBOR keeps values as CBOR does, but in n bytes each, filled up with zeros: type cbor:n. A value whose encoded form is longer is
-// ErrTooLarge. n must be above 0.
+// FixedCBOR keeps values as CBOR does, but in n bytes each, filled up with zeros: type cbor:n. A
+// value whose encoded form is longer is ErrTooLarge. n must be above 0.
 func FixedCBOR[T any](n int) Codec[T] {
 	return &packedCodec[T]{packed: newCBORFormat(), fixed: true, size: n}
 }

@@ -2,11 +2,13 @@ package column
 
 import "context"
 
-// Append adds x at the end. It writes x and the length, not a whole chunk. With the vault's cache on (EnableCache, WithCache) and
-// outside a transaction, x goes there, as Put does with keys: at once for this Vault, and to the file with the next flush.
+// Append adds x at the end. It writes x and the length, not a whole chunk. With the vault's cache
+// on (EnableCache, WithCache) and outside a transaction, x goes there, as Put does with keys: at
+// once for this Vault, and to the file with the next flush.
 func (c *Column[T]) Append(ctx context.Context, x T) error { return c.add(ctx, "append", x) }
 
-// Extend adds all of xs at the end, or none. It costs little more than one Append, and goes through the cache like one.
+// Extend adds all of xs at the end, or none. It costs little more than one Append, and goes through
+// the cache like one.
 func (c *Column[T]) Extend(ctx context.Context, xs []T) error { return c.add(ctx, "extend", xs...) }
 
 func (c *Column[T]) add(ctx context.Context, op string, xs ...T) error {
@@ -48,7 +50,8 @@ func (c *Column[T]) Set(ctx context.Context, i int64, x T) error {
 	})
 }
 
-// Insert puts x before element i, or at the end if i is the number of elements. All elements behind it are moved.
+// Insert puts x before element i, or at the end if i is the number of elements. All elements behind
+// it are moved.
 func (c *Column[T]) Insert(ctx context.Context, i int64, x T) error {
 	r, err := encode(c.codec, x)
 	if err != nil {
@@ -84,8 +87,8 @@ func (c *Column[T]) Clear(ctx context.Context) error {
 	return c.update(ctx, "clear", func(l layout) error { return l.clear(ctx) })
 }
 
-// Compact gives back the space of elements that were replaced or removed, where sizes differ. It rewrites such a column. Others
-// never keep any.
+// Compact gives back the space of elements that were replaced or removed, where sizes differ. It
+// rewrites such a column. Others never keep any.
 func (c *Column[T]) Compact(ctx context.Context) error {
 	return c.update(ctx, "compact", func(l layout) error { return l.compact(ctx) })
 }

@@ -25,14 +25,15 @@ type Codec[T any] interface {
 var (
 	// Int64 keeps integers in 8 bytes, type i64.
 	Int64 Codec[int64] = int64Codec{}
-	// Float64 keeps floating-point numbers in 8 bytes, type f64. All bits are kept, those of a NaN too.
+	// Float64 keeps floating-point numbers in 8 bytes, type f64. All bits are kept, those of a NaN
+	// too.
 	Float64 Codec[float64] = float64Codec{}
 	// Bytes keeps byte strings of any length, type bytes. Those that come out are never nil.
 	Bytes Codec[[]byte] = bytesCodec{}
 )
 
-// FixedBytes keeps byte strings in n bytes each, type bytes:n. A longer one is ErrTooLarge; a shorter one is filled up with
-// zeros, which are still there when it is read. n must be above 0.
+// FixedBytes keeps byte strings in n bytes each, type bytes:n. A longer one is ErrTooLarge; a
+// shorter one is filled up with zeros, which are still there when it is read. n must be above 0.
 func FixedBytes(n int) Codec[[]byte] { return fixedBytes(n) }
 
 // bulk is what a codec of elements of one size can do faster for many of them.
@@ -42,7 +43,8 @@ type bulk[T any] interface {
 	decodeAll(dst []T, b []byte)
 }
 
-// memory is a codec whose elements lie in the memory of a little-endian machine as they are encoded.
+// memory is a codec whose elements lie in the memory of a little-endian machine as they are
+// encoded.
 type memory[T any] interface {
 	// bytesOf returns the memory of xs.
 	bytesOf(xs []T) []byte

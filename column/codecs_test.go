@@ -80,8 +80,8 @@ func photoOf(r *rand.Rand) photo {
 	return photo{r.IntN(10000), wordOf(r), []string{wordOf(r)}, r.Float64()}
 }
 
-// Every codec under random changes, in chunks so small that each change crosses some. How elements lie does not depend on their codec, so one
-// engine is enough.
+// Every codec under random changes, in chunks so small that each change crosses some. How elements
+// lie does not depend on their codec, so one engine is enough.
 func TestModelOfEveryCodec(t *testing.T) {
 	v := newOn(t, mem.New())
 	for _, e := range []column.Encoding{column.UTF8, column.UTF16LE, column.UTF16BE, column.Latin1} {
@@ -129,7 +129,8 @@ func encoded[T any](t *testing.T, c column.Codec[T], x T) string {
 	return hex.EncodeToString(b[6:])
 }
 
-// The expected bytes are those that version 0.8.6 of the Python package writes; testdata/golden has whole columns of it.
+// The expected bytes are those that version 0.8.6 of the Python package writes; testdata/golden has
+// whole columns of it.
 func TestEncodedText(t *testing.T) {
 	for _, tt := range []struct {
 		codec column.Codec[string]

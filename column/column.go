@@ -7,11 +7,12 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Column is a list of elements of one type in a vault. Every call is a transaction of its own, unless the column comes from In. It
-// holds nothing of the column's state, so any number of them, in any number of processes, may use one column, and all methods
-// are safe for concurrent use.
+// Column is a list of elements of one type in a vault. Every call is a transaction of its own,
+// unless the column comes from In. It holds nothing of the column's state, so any number of them,
+// in any number of processes, may use one column, and all methods are safe for concurrent use.
 //
-// Indexes count from 0; negative ones count from the end, -1 being the last element. One that names no element is ErrRange.
+// Indexes count from 0; negative ones count from the end, -1 being the last element. One that names
+// no element is ErrRange.
 type Column[T any] struct {
 	handle
 	codec Codec[T]
@@ -28,7 +29,8 @@ type handle struct {
 // Name returns the name of the column.
 func (c *Column[T]) Name() string { return c.name }
 
-// In returns the column as a part of a transaction, which may change keys and other columns too. It ends with the transaction.
+// In returns the column as a part of a transaction, which may change keys and other columns too. It
+// ends with the transaction.
 func (c *Column[T]) In(tx *kvault.Tx) *Column[T] {
 	return &Column[T]{handle{c.v, tx, c.name}, c.codec}
 }
@@ -63,7 +65,8 @@ func (h *handle) run(ctx context.Context, op string, begin begin, typ string, si
 	}))
 }
 
-// within runs fn on the arrays of tx, as one of its calls, or of a transaction of its own if tx is nil.
+// within runs fn on the arrays of tx, as one of its calls, or of a transaction of its own if tx is
+// nil.
 func within(ctx context.Context, tx *kvault.Tx, begin begin, fn func(engine.Arrays) error) error {
 	if tx == nil {
 		return begin(ctx, func(tx *kvault.Tx) error {
@@ -81,7 +84,8 @@ func within(ctx context.Context, tx *kvault.Tx, begin begin, fn func(engine.Arra
 	return a.(atomically).Atomic(fn)
 }
 
-// atomically are the arrays of a transaction of the caller's, who may go on after a call that failed, and may make several at once.
+// atomically are the arrays of a transaction of the caller's, who may go on after a call that
+// failed, and may make several at once.
 type atomically interface {
 	Atomic(fn func(engine.Arrays) error) error
 }

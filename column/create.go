@@ -37,8 +37,9 @@ const MaxElement = kvault.MaxOneRowLimit
 // longestElement is MaxElement, except in tests.
 var longestElement = MaxElement
 
-// Scope is where a call takes place: a vault, in a transaction of its own; or a transaction of the caller's, of which the call
-// becomes a part. A column that comes from a transaction ends with it, as one from Column.In does.
+// Scope is where a call takes place: a vault, in a transaction of its own; or a transaction of the
+// caller's, of which the call becomes a part. A column that comes from a transaction ends with it,
+// as one from Column.In does.
 type Scope interface{ *kvault.Vault | *kvault.Tx }
 
 // scoped is a column at a scope.
@@ -74,7 +75,8 @@ func Create[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T
 	return scoped(s, name, codec), nil
 }
 
-// Open returns a column that exists. ErrNotFound if it does not, and a *TypeError if it holds another type than the codec's.
+// Open returns a column that exists. ErrNotFound if it does not, and a *TypeError if it holds
+// another type than the codec's.
 func Open[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T]) (*Column[T], error) {
 	if err := valid(codec); err != nil {
 		return nil, fail("open", name, err)

@@ -7,8 +7,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// The package wrote data and index one after the other, so a file may have data that belong to no element. What is appended must not take
-// them for its own.
+// The package wrote data and index one after the other, so a file may have data that belong to no
+// element. What is appended must not take them for its own.
 func TestDataBehindTheLastElement(t *testing.T) {
 	for name, index := range map[string]string{
 		"shorter than what is appended": `x'0300000000000000 0600000000000000'`,
@@ -31,7 +31,8 @@ func TestDataBehindTheLastElement(t *testing.T) {
 	}
 }
 
-// A chunk that lacks bytes of elements is not filled up by what is appended: its elements would read as zeros from then on.
+// A chunk that lacks bytes of elements is not filled up by what is appended: its elements would
+// read as zeros from then on.
 func TestShortChunkStaysDamaged(t *testing.T) {
 	path := newPath(t)
 	script(t, path, metaOf021, chunksOf040,

@@ -9,8 +9,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// FuzzDecode gives arbitrary bytes to every codec. Each is a known error, or an element whose encoded form stays what it is from then
-// on.
+// FuzzDecode gives arbitrary bytes to every codec. Each is a known error, or an element whose
+// encoded form stays what it is from then on.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{"", "\x00", "abc\x00", "\xc3\xa9", "\x3d\xd8\x00\xde", "\x01\x01\x02\x00\x00\x00\x00\x00\x80\x3f\x00\x00\x20\x40", "\x05\x00\x07",
 		"\x82\xa2aa\x82\xa2yy\x91\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00\xa1z\xc0\xa1b\x01", "\xde\x00\x01\xa1a\xd6\xff\x00\x00\x00\x01",

@@ -1,4 +1,5 @@
-// Package column keeps typed lists in a vault, beside its keys: the sizes of a million files can be summed without opening one.
+// Package column keeps typed lists in a vault, beside its keys: the sizes of a million files can be
+// summed without opening one.
 //
 //	sizes, err := column.Ensure(ctx, v, "sizes", column.Int64, nil)
 //	if err != nil {
@@ -13,7 +14,8 @@
 //
 // # Transactions
 //
-// Every call is atomic. [Column.In] makes calls part of a transaction, together with keys and other columns:
+// Every call is atomic. [Column.In] makes calls part of a transaction, together with keys and other
+// columns:
 //
 //	err = v.Update(ctx, func(tx *kvault.Tx) error {
 //		if err := tx.Put(ctx, "photos/cat.jpg", jpeg); err != nil {
@@ -22,12 +24,14 @@
 //		return sizes.In(tx).Append(ctx, int64(len(jpeg)))
 //	})
 //
-// Calls of one transaction may be made at the same time; one runs after the other. One that fails halfway, as for lack of disk space or because
-// the column is damaged, ends the transaction, which cannot be committed then. Most fail before they change anything: an index out of range, an
+// Calls of one transaction may be made at the same time; one runs after the other. One that fails
+// halfway, as for lack of disk space or because the column is damaged, ends the transaction, which
+// cannot be committed then. Most fail before they change anything: an index out of range, an
 // element that does not fit, a name that is taken.
 //
-// Nothing of a column is remembered between calls, so any number of programs may append to one: their elements interleave, and none is
-// lost. A transaction for each element costs far more than the element; Extend, or a transaction around many calls, does not.
+// Nothing of a column is remembered between calls, so any number of programs may append to one:
+// their elements interleave, and none is lost. A transaction for each element costs far more than
+// the element; Extend, or a transaction around many calls, does not.
 //
 // With the vault's write-back cache on (kvault.Vault.EnableCache, WithCache) what is appended waits
 // there together with keys, and reaches the file in one transaction with them. Lengths, indexes and
@@ -56,11 +60,12 @@
 //
 // # Errors
 //
-// Every error is a *[kvault.Error] that names the call and the column. Match its cause: kvault.ErrNotFound, [ErrRange], *[TypeError]. An engine
-// without columns gives kvault.ErrUnsupported.
+// Every error is a *[kvault.Error] that names the call and the column. Match its cause:
+// kvault.ErrNotFound, [ErrRange], *[TypeError]. An engine without columns gives
+// kvault.ErrUnsupported.
 //
 // # Files of the Python package
 //
-// Columns are stored as the Python package KohakuVault stores them, and its columns are read and changed in place, those of its first
-// versions too. docs/format.md describes the layouts.
+// Columns are stored as the Python package KohakuVault stores them, and its columns are read and
+// changed in place, those of its first versions too. docs/format.md describes the layouts.
 package column

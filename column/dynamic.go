@@ -11,7 +11,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Dynamic is a column whose type is known only when the program runs. It is a *Column: switch on its type to use it.
+// Dynamic is a column whose type is known only when the program runs. It is a *Column: switch on
+// its type to use it.
 //
 //	switch c := d.(type) {
 //	case *column.Column[int64]:
@@ -131,8 +132,8 @@ func (n *typeName) numbers() *kind {
 	return kindOf(Int64)
 }
 
-// KnownType says whether typ is the name of a type that this package has a codec for: see Types. What the Python package would ignore
-// behind one is not.
+// KnownType says whether typ is the name of a type that this package has a codec for: see Types.
+// What the Python package would ignore behind one is not.
 func KnownType(typ string) bool {
 	_, err := kindNamed(typ)
 	return err == nil && len(split(typ)) <= len(split(canonical(typ)))
@@ -179,8 +180,8 @@ func OpenAny[S Scope](ctx context.Context, s S, name string) (Dynamic, error) {
 	return openKind(ctx, s, name, func(k *kind, v *kvault.Vault, tx *kvault.Tx) Dynamic { return k.column(v, tx, name) })
 }
 
-// CreateAny makes a new, empty column, as Create does, of a type by its name: see Types. ErrUnsupported if there is no such
-// type.
+// CreateAny makes a new, empty column, as Create does, of a type by its name: see Types.
+// ErrUnsupported if there is no such type.
 func CreateAny[S Scope](ctx context.Context, s S, name, typ string, o *Options) (Dynamic, error) {
 	v, tx := unscope(s)
 	var d Dynamic

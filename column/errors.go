@@ -11,7 +11,8 @@ import (
 // ErrRange: an index is not one of an element.
 var ErrRange = errors.New("index out of range")
 
-// TypeError says that a column holds elements of another type than the codec's. It matches kvault.ErrInvalid.
+// TypeError says that a column holds elements of another type than the codec's. It matches
+// kvault.ErrInvalid.
 type TypeError struct {
 	Column string
 	// Type is what the column holds, and Want what the codec is for.

@@ -7,7 +7,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// Where visits the numbers of the elements that keep reports true for, in order. Of changes made meanwhile it sees what All does.
+// Where visits the numbers of the elements that keep reports true for, in order. Of changes made
+// meanwhile it sees what All does.
 //
 //	for i, err := range sizes.Where(ctx, func(n int64) bool { return n > 1<<20 }) {
 func (c *Column[T]) Where(ctx context.Context, keep func(T) bool) iter.Seq2[int64, error] {
@@ -78,7 +79,8 @@ func (c *Column[T]) BlocksAt(ctx context.Context, numbers []int64) iter.Seq2[[]T
 	}
 }
 
-// pickPage appends elements to xs until it has read a page, and returns what is left of their numbers.
+// pickPage appends elements to xs until it has read a page, and returns what is left of their
+// numbers.
 func pickPage[T any](ctx context.Context, l layout, codec Codec[T], numbers []int64, xs []T, r *run) ([]T, []int64, error) {
 	for page := 0; len(numbers) > 0 && page < pageBytes; page += max(1, len(r.data)) {
 		list, err := pickRun(ctx, l, codec.Size(), numbers, r)

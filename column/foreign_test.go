@@ -41,8 +41,8 @@ func openColumn[T any](t *testing.T, v *kvault.Vault, name string, codec column.
 	return c
 }
 
-// A file of the package may end with a page of an index, close to the end of which SQLite reads further than the page. It must not take
-// the process with it.
+// A file of the package may end with a page of an index, close to the end of which SQLite reads
+// further than the page. It must not take the process with it.
 func TestLastPageIsOfAnIndex(t *testing.T) {
 	for _, readOnly := range []bool{false, true} {
 		path := newPath(t)
@@ -56,7 +56,8 @@ func TestLastPageIsOfAnIndex(t *testing.T) {
 	}
 }
 
-// Versions 0.2.1 to 0.3: elements that span chunks, and the index of ends. What 0.3 calls bytes, 0.2 calls bytes:1.
+// Versions 0.2.1 to 0.3: elements that span chunks, and the index of ends. What 0.3 calls bytes,
+// 0.2 calls bytes:1.
 func TestOldColumns(t *testing.T) {
 	path := newPath(t)
 	script(t, path, metaOf021, chunksOf021,
@@ -132,7 +133,8 @@ func TestOldestColumns(t *testing.T) {
 	modelOf(t, v, create(t, v, "blobs", column.Bytes, tiny), nil, 3, blobOf)
 }
 
-// What versions from 0.4 on leave behind: chunks of text class, longer than they say, longer than the limit, and behind the end.
+// What versions from 0.4 on leave behind: chunks of text class, longer than they say, longer than
+// the limit, and behind the end.
 func TestTrapsOfThePackage(t *testing.T) {
 	path := newPath(t)
 	script(t, path, metaOf021, chunksOf040,

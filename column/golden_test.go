@@ -18,7 +18,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// golden are columns that a version of the Python package has written: what testdata/golden/make.py prints.
+// golden are columns that a version of the Python package has written: what testdata/golden/make.py
+// prints.
 type golden struct {
 	Version string
 	Columns []*goldenColumn
@@ -256,7 +257,8 @@ func arrayOf(t *testing.T, path, name string) *goldenArray {
 	return a
 }
 
-// The columns that the package begins with chunk 1 are sound, and a chunk that is really lost is missed all the same.
+// The columns that the package begins with chunk 1 are sound, and a chunk that is really lost is
+// missed all the same.
 func TestGoldenCheck(t *testing.T) {
 	g, ctx := readGolden(t, "0.8.6"), t.Context()
 	path := g.file(t, chunksOf040)

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// All visits the elements in order. It reads a page at a time and holds nothing open between pages, so the loop body may call any
-// method; of changes made meanwhile it sees those behind the page it is at. Within one state of the column, use In and a
-// transaction. An error ends the loop.
+// All visits the elements in order. It reads a page at a time and holds nothing open between pages,
+// so the loop body may call any method; of changes made meanwhile it sees those behind the page it
+// is at. Within one state of the column, use In and a transaction. An error ends the loop.
 func (c *Column[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for block, err := range c.Blocks(ctx) {
@@ -27,14 +27,14 @@ func (c *Column[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// Blocks visits the elements in order, many at a time: about 1 MiB, or a chunk if that is less. It is the fastest way through a column, and else
-// like All. The slice is reused for the next block.
+// Blocks visits the elements in order, many at a time: about 1 MiB, or a chunk if that is less. It
+// is the fastest way through a column, and else like All. The slice is reused for the next block.
 func (c *Column[T]) Blocks(ctx context.Context) iter.Seq2[[]T, error] {
 	return c.BlocksOf(ctx, 0, math.MaxInt64)
 }
 
-// BlocksOf visits the elements from number from up to but not including number to, as Blocks does. Bounds are those of Slice; negative
-// ones count from the end that the column has at the beginning.
+// BlocksOf visits the elements from number from up to but not including number to, as Blocks does.
+// Bounds are those of Slice; negative ones count from the end that the column has at the beginning.
 func (c *Column[T]) BlocksOf(ctx context.Context, from, to int64) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		var block []T

@@ -8,8 +8,9 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// joined is the layout of the package's versions 0.2 and 0.3: all elements back to back, and an index of where each of them ends. There
-// are never holes, so a change of size moves all that lies behind.
+// joined is the layout of the package's versions 0.2 and 0.3: all elements back to back, and an
+// index of where each of them ends. There are never holes, so a change of size moves all that lies
+// behind.
 type joined struct {
 	data  stream
 	index fixed
@@ -17,8 +18,8 @@ type joined struct {
 
 func (j *joined) length() int64 { return j.index.length() }
 
-// ends reads where elements begin and end: the end of the one before from, then of those up to number to or as many as make a
-// page.
+// ends reads where elements begin and end: the end of the one before from, then of those up to
+// number to or as many as make a page.
 func (j *joined) ends(ctx context.Context, from, to int64) ([]int64, error) {
 	n := min(to-from, entriesAtOnce)
 	raw := make([]byte, 8*(n+1))
@@ -71,7 +72,8 @@ func (j *joined) append(ctx context.Context, r *run) error {
 	return j.index.append(ctx, list)
 }
 
-// lastEnd is where the last element ends. There may be more data: the package wrote them before the index, in a transaction of their own.
+// lastEnd is where the last element ends. There may be more data: the package wrote them before the
+// index, in a transaction of their own.
 func (j *joined) lastEnd(ctx context.Context) (int64, error) {
 	n := j.length()
 	if n == 0 {

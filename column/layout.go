@@ -12,10 +12,12 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// layout is how the elements of a column lie in its arrays, for the time of one call. Indexes have been checked.
+// layout is how the elements of a column lie in its arrays, for the time of one call. Indexes have
+// been checked.
 type layout interface {
 	length() int64
-	// read puts the elements from number from on into r: at least one and at most up to number to, as many as make a page.
+	// read puts the elements from number from on into r: at least one and at most up to number to,
+	// as many as make a page.
 	read(ctx context.Context, from, to int64, r *run) error
 	append(ctx context.Context, r *run) error
 	set(ctx context.Context, i int64, b []byte) error
@@ -29,8 +31,8 @@ type layout interface {
 // pageBytes is about how much is read at a time: what a processor keeps close at hand.
 const pageBytes = 1 << 20
 
-// The names of the two arrays of a column whose elements differ in size, and what the one that says where they lie is called in the
-// layout of version 0.4 of the Python package.
+// The names of the two arrays of a column whose elements differ in size, and what the one that says
+// where they lie is called in the layout of version 0.4 of the Python package.
 const (
 	dataSuffix  = "_data"
 	indexSuffix = "_idx"
@@ -95,7 +97,8 @@ func find(ctx context.Context, a engine.Arrays, name string, variable bool) (*pa
 	return nil, &worded{"there is no such column", kvault.ErrNotFound}
 }
 
-// findKind looks for the arrays of a column of elements of one size, or of several. It is nil if there are none.
+// findKind looks for the arrays of a column of elements of one size, or of several. It is nil if
+// there are none.
 func findKind(ctx context.Context, a engine.Arrays, name string, variable bool) (p *parts, err error) {
 	names := []string{name, name + validSuffix}
 	if variable {
@@ -131,7 +134,8 @@ func findFixed(ctx context.Context, a engine.Arrays, name string) (*parts, error
 	return fixedOf(ctx, a, &arr)
 }
 
-// fixedOf is the column that is one array, unless that is a part of another. It is nil if there is no array.
+// fixedOf is the column that is one array, unless that is a part of another. It is nil if there is
+// no array.
 func fixedOf(ctx context.Context, a engine.Arrays, arr *engine.Array) (*parts, error) {
 	if arr == nil {
 		return nil, nil
@@ -173,7 +177,8 @@ func findVariable(ctx context.Context, a engine.Arrays, name string) (*parts, er
 	return p, err
 }
 
-// variableOf is the column that is data and index. It is nil if one of them is missing, or if they are two columns.
+// variableOf is the column that is data and index. It is nil if one of them is missing, or if they
+// are two columns.
 func variableOf(data, index *engine.Array) (*parts, error) {
 	if data == nil || index == nil {
 		return nil, nil
@@ -187,8 +192,9 @@ func variableOf(data, index *engine.Array) (*parts, error) {
 	return p, errors.Join(check(data), check(index))
 }
 
-// pairType tells the two parts of a column from two columns that happen to have such names, and returns the type of the column's
-// elements, or nothing. Version 0.2 of the package called the type of the data bytes:1: to it they were single bytes.
+// pairType tells the two parts of a column from two columns that happen to have such names, and
+// returns the type of the column's elements, or nothing. Version 0.2 of the package called the type
+// of the data bytes:1: to it they were single bytes.
 func pairType(data, index *engine.Array) string {
 	joined := index.Type == Int64.Type() && index.ElemSize == 8
 	switch {
@@ -203,7 +209,8 @@ func pairType(data, index *engine.Array) string {
 	return data.Type
 }
 
-// alone refuses a column of elements of one size if it and another would be taken for the two parts of one.
+// alone refuses a column of elements of one size if it and another would be taken for the two parts
+// of one.
 func alone(ctx context.Context, a engine.Arrays, arr engine.Array) error {
 	for _, suffixes := range [][2]string{{dataSuffix, indexSuffix}, {indexSuffix, dataSuffix}} {
 		whole, cut := strings.CutSuffix(arr.Name, suffixes[0])

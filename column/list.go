@@ -16,13 +16,13 @@ type Info struct {
 	Len int64
 	// Size is the length of each element in bytes, or 0 if they differ.
 	Size int64
-	// Foreign says that the column can be listed only: it is kept in the layout of versions 1.x of the Python package, which is not known
-	// here. To open it fails with a *kvault.LayoutError.
+	// Foreign says that the column can be listed only: it is kept in the layout of versions 1.x of
+	// the Python package, which is not known here. To open it fails with a *kvault.LayoutError.
 	Foreign bool
 }
 
-// List describes all columns of the vault, those of types that this package has no codec for too, in the order they were made. Foreign ones come
-// last.
+// List describes all columns of the vault, those of types that this package has no codec for too,
+// in the order they were made. Foreign ones come last.
 func List[S Scope](ctx context.Context, s S) ([]Info, error) {
 	var list []Info
 	v, tx := unscope(s)
@@ -126,7 +126,8 @@ func describe(arrays []engine.Array) (list []Info, ids []int64) {
 	return list, ids
 }
 
-// Drop removes a column, whatever its type, with all its parts. ErrNotFound if there is none by that name.
+// Drop removes a column, whatever its type, with all its parts. ErrNotFound if there is none by
+// that name.
 func Drop[S Scope](ctx context.Context, s S, name string) error {
 	return fail("drop", name, update(ctx, s, func(a engine.Arrays) error {
 		p, err := find(ctx, a, name, false)
@@ -149,7 +150,8 @@ func (p *parts) drop(ctx context.Context, a engine.Arrays) error {
 	return nil
 }
 
-// Rename gives a column another name. ErrNotFound if there is no column from, ErrExists if to is taken.
+// Rename gives a column another name. ErrNotFound if there is no column from, ErrExists if to is
+// taken.
 func Rename[S Scope](ctx context.Context, s S, from, to string) error {
 	return fail("rename", from, update(ctx, s, func(a engine.Arrays) error {
 		p, err := find(ctx, a, from, false)

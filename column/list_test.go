@@ -40,8 +40,8 @@ func model[T any](t *testing.T, v *kvault.Vault, codec column.Codec[T], random f
 	}
 }
 
-// modelOf makes random changes to a column that holds want, and compares it with a slice that changes likewise. Some changes share a
-// transaction, and some of those fail.
+// modelOf makes random changes to a column that holds want, and compares it with a slice that
+// changes likewise. Some changes share a transaction, and some of those fail.
 func modelOf[T any](t *testing.T, v *kvault.Vault, c *column.Column[T], want []T, seed uint64, random func(*rand.Rand) T) {
 	t.Helper()
 	ctx, r := t.Context(), rand.New(rand.NewPCG(seed, 1))

@@ -6,10 +6,12 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// Migrate rewrites a column of elements of differing sizes that lies as versions 0.2 and 0.3 of the Python package lay it, in the
-// layout that this package and the package's later versions write. There elements can be replaced and removed without moving
-// those behind; the earlier versions cannot read it. It reports whether there was anything to do: a column of elements
-// of one size, or in the later layout, stays as it is. It takes one transaction, and holds a page of elements in memory.
+// Migrate rewrites a column of elements of differing sizes that lies as versions 0.2 and 0.3 of the
+// Python package lay it, in the layout that this package and the package's later versions write.
+// There elements can be replaced and removed without moving those behind; the earlier versions
+// cannot read it. It reports whether there was anything to do: a column of elements of one size, or
+// in the later layout, stays as it is. It takes one transaction, and holds a page of elements in
+// memory.
 func Migrate[S Scope](ctx context.Context, s S, name string) (migrated bool, err error) {
 	err = update(ctx, s, func(a engine.Arrays) error {
 		migrated = false

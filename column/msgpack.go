@@ -15,17 +15,17 @@ import (
 // nil, or a bool, int64, float64, string, []byte, time.Time, []any or map[string]any, or a uint64
 // if it is above all int64.
 //
-// The Python package reads all of this but []byte, time.Time, maps whose keys are no strings, and floating-point numbers that are
-// not finite, which it takes for None. The keys of maps and the fields of structs are written in order, so that values that are
-// equal are encoded alike.
+// The Python package reads all of this but []byte, time.Time, maps whose keys are no strings, and
+// floating-point numbers that are not finite, which it takes for None. The keys of maps and the
+// fields of structs are written in order, so that values that are equal are encoded alike.
 //
-// A value that cannot be encoded is ErrInvalid, and so is an element that does not fit T. A map with
-// two keys that are one text or number when they are read, such as int8(1) and int64(1), can neither
-// be encoded nor decoded. Values lie at most 1000 deep in one another.
+// A value that cannot be encoded is ErrInvalid, and so is an element that does not fit T. A map
+// with two keys that are one text or number when they are read, such as int8(1) and int64(1), can
+// neither be encoded nor decoded. Values lie at most 1000 deep in one another.
 func MessagePack[T any]() Codec[T] { return &packedCodec[T]{packed: newMsgpackFormat()} }
 
-// FixedMessagePack keeps values as MessagePack does, but in n bytes each, filled up with zeros: type msgpack:n. A value whose
-// encoded form is longer is ErrTooLarge. n must be above 0.
+// FixedMessagePack keeps values as MessagePack does, but in n bytes each, filled up with zeros:
+// type msgpack:n. A value whose encoded form is longer is ErrTooLarge. n must be above 0.
 func FixedMessagePack[T any](n int) Codec[T] {
 	return &packedCodec[T]{packed: newMsgpackFormat(), fixed: true, size: n}
 }

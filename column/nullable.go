@@ -30,7 +30,8 @@ func Nullable[T any](codec Codec[T]) Codec[Null[T]] {
 	return nullableCodec[T]{codec, bad}
 }
 
-// nullableCodec encodes an element as one byte, 0 for null and 1 else, and what the codec makes of it.
+// nullableCodec encodes an element as one byte, 0 for null and 1 else, and what the codec makes of
+// it.
 type nullableCodec[T any] struct {
 	codec Codec[T]
 	bad   error // why the codec was made of nonsense, or nil

@@ -208,7 +208,8 @@ func (m *nullModel[T]) compare(v *kvault.Vault) {
 	wantSlice(m.t, list, column.Info{Name: "x", Type: m.codec.Type(), Len: int64(len(want)), Size: size})
 }
 
-// All calls on names keep the parts of a nullable column together, and no other column comes between them.
+// All calls on names keep the parts of a nullable column together, and no other column comes
+// between them.
 func TestNamesOfNullableColumns(t *testing.T) {
 	onEngines(t, func(t *testing.T, v *kvault.Vault) {
 		ctx := t.Context()
@@ -487,7 +488,8 @@ func TestHostileValidity(t *testing.T) {
 	}
 }
 
-// The data of a longer validity is not lost: it can be had as that of a plain column, if nothing is null.
+// The data of a longer validity is not lost: it can be had as that of a plain column, if nothing is
+// null.
 func TestForbidNullsMendsALongerValidity(t *testing.T) {
 	path := newPath(t)
 	v, ctx := openFile(t, path), t.Context()

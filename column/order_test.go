@@ -13,8 +13,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// inOrder checks what the package relies on when it makes an element longer: those that share a chunk lie in it in the order of their
-// numbers, and before what is free.
+// inOrder checks what the package relies on when it makes an element longer: those that share a
+// chunk lie in it in the order of their numbers, and before what is free.
 func inOrder(t *testing.T, path, name string) {
 	t.Helper()
 	index, err := hex.DecodeString(strings.Join(raw(t, path, `SELECT hex(data) FROM col_chunks JOIN col_meta USING (col_id)

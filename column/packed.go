@@ -21,7 +21,8 @@ type packed struct {
 	marshal func(dst []byte, x any) ([]byte, error)
 	// head reads the beginning of a value, of those that marshal writes at least.
 	head func(b []byte) (head, bool)
-	// length is that of the value that b begins with. If it gives no error, unmarshal neither runs out of stack nor of memory.
+	// length is that of the value that b begins with. If it gives no error, unmarshal neither runs
+	// out of stack nor of memory.
 	length func(b []byte) (int, error)
 	// unmarshal reads b into the variable that p points to.
 	unmarshal func(b []byte, p any) error
@@ -101,8 +102,8 @@ var (
 	errText      = errors.New("it has text that is not valid UTF-8")
 )
 
-// walk goes through the value that b begins with and returns its length. If it is to sort, it puts the keys of all maps in
-// order, by their bytes, which is how the Python package writes them.
+// walk goes through the value that b begins with and returns its length. If it is to sort, it puts
+// the keys of all maps in order, by their bytes, which is how the Python package writes them.
 func (p *packed) walk(b []byte, depth int, sort bool) (int, error) {
 	if depth > p.depth {
 		return 0, fmt.Errorf("values lie more than %d deep in one another", p.depth)

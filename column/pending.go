@@ -117,7 +117,8 @@ func (d identity) bind(ctx context.Context, a engine.Arrays) (bound identity, st
 	return d, p.length(), lengthOf(mine), nil
 }
 
-// Join writes behind the receiver's elements, in the memory that they end in: who reads those does not look there.
+// Join writes behind the receiver's elements, in the memory that they end in: who reads those does
+// not look there.
 func (p *pending) Join(next engine.Append) engine.Append {
 	n := next.(*pending)
 	behind, before := n.run, p.run
@@ -227,8 +228,8 @@ func lengthOf(runs []*run) (n int64) {
 	return n
 }
 
-// extended is a column with elements of the cache behind those that are stored. It is only read: whoever writes has flushed the
-// cache.
+// extended is a column with elements of the cache behind those that are stored. It is only read:
+// whoever writes has flushed the cache.
 type extended struct {
 	layout
 	behind []*run

@@ -17,7 +17,8 @@ type tail struct {
 	first             int // of the bytes that are still to be written, which belong at from
 }
 
-// place writes elements behind the tail, and returns their index entries. An empty one lies where the next would.
+// place writes elements behind the tail, and returns their index entries. An empty one lies where
+// the next would.
 func (s *scattered) place(ctx context.Context, r *run, t tail) (*run, error) {
 	list := &run{size: entryBytes, data: make([]byte, 0, entryBytes*r.len())}
 	for i := range r.len() {
@@ -50,7 +51,8 @@ func (s *scattered) fresh(ctx context.Context) (tail, error) {
 	return tail{chunk: n, fresh: true}, err
 }
 
-// tail is the chunk of the last element. Others may be numbered higher: those of elements that were inserted or became longer.
+// tail is the chunk of the last element. Others may be numbered higher: those of elements that were
+// inserted or became longer.
 func (s *scattered) tail(ctx context.Context) (tail, error) {
 	if s.length() == 0 {
 		err := s.data.trim(ctx, 0) // the package leaves chunks behind
@@ -108,7 +110,8 @@ func (s *scattered) fill(ctx context.Context, chunk int64, b []byte) error {
 	return a.SetChunkUsed(ctx, id, chunk, n, false)
 }
 
-// fits says whether the chunk can take n more bytes, after it has grown perhaps. An empty one takes an element of any size.
+// fits says whether the chunk can take n more bytes, after it has grown perhaps. An empty one takes
+// an element of any size.
 func (s *scattered) fits(t *tail, n int64) bool {
 	return t.used+n <= max(t.size, s.data.arr.MaxChunk) || t.size == 0 && t.used == 0
 }

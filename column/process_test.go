@@ -13,7 +13,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// A run of the test binary with this variable appends to the columns of the file that it names, and does nothing else.
+// A run of the test binary with this variable appends to the columns of the file that it names, and
+// does nothing else.
 const appendTo = "KVAULT_TEST_APPEND_TO"
 
 const eachProcess = 40

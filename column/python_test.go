@@ -59,7 +59,8 @@ for name in sys.argv[2:]:
 print(json.dumps(read))
 `
 
-// The golden columns are what the package writes today. It reads what is written here, and what it then appends is read here.
+// The golden columns are what the package writes today. It reads what is written here, and what it
+// then appends is read here.
 func TestPython(t *testing.T) {
 	interpreter := python(t)
 	script, err := filepath.Abs(filepath.Join("testdata", "golden", "make.py"))

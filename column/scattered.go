@@ -11,11 +11,13 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// scattered is the layout of the package's version 0.4 and later: each entry of the index says in which chunk an element lies, and
-// where. No element spans two chunks. What was replaced or removed leaves a hole, unless it was the last of the column.
+// scattered is the layout of the package's version 0.4 and later: each entry of the index says in
+// which chunk an element lies, and where. No element spans two chunks. What was replaced or removed
+// leaves a hole, unless it was the last of the column.
 //
-// Those that share a chunk lie in it in the order of their numbers: the package moves all that lies behind an element which becomes longer,
-// and takes it for the elements of higher numbers. So one that is inserted, or becomes longer, has a chunk of its own.
+// Those that share a chunk lie in it in the order of their numbers: the package moves all that lies
+// behind an element which becomes longer, and takes it for the elements of higher numbers. So one
+// that is inserted, or becomes longer, has a chunk of its own.
 type scattered struct {
 	data  stream
 	index fixed
@@ -140,7 +142,8 @@ func (s *scattered) set(ctx context.Context, i int64, b []byte) error {
 	return errors.Join(s.index.set(ctx, i, e.appendTo(nil)), s.release(ctx, i, rest))
 }
 
-// lengthen writes b in the place of the shorter element i, which lies at e, and returns where it lies now.
+// lengthen writes b in the place of the shorter element i, which lies at e, and returns where it
+// lies now.
 func (s *scattered) lengthen(ctx context.Context, i int64, e entry, b []byte) (entry, error) {
 	if i == s.length()-1 { // all that is in its chunk lies before it
 		t, err := s.behind(ctx, e)
@@ -173,7 +176,8 @@ func (s *scattered) lengthen(ctx context.Context, i int64, e entry, b []byte) (e
 	return next, s.release(ctx, i, e)
 }
 
-// alone says whether element i, at e, has its chunk for itself. Empty ones before it do not count: they lie at the chunk's start.
+// alone says whether element i, at e, has its chunk for itself. Empty ones before it do not count:
+// they lie at the chunk's start.
 func (s *scattered) alone(ctx context.Context, i int64, e entry) (bool, error) {
 	if e.start > 0 || e.size() == 0 {
 		return false, nil
@@ -205,7 +209,8 @@ func (s *scattered) insert(ctx context.Context, i int64, b []byte) error {
 	return s.index.insert(ctx, i, e.appendTo(nil))
 }
 
-// placeBetween writes an element that is to become number i. An empty one lies at the bound of its neighbour.
+// placeBetween writes an element that is to become number i. An empty one lies at the bound of its
+// neighbour.
 func (s *scattered) placeBetween(ctx context.Context, i int64, b []byte) (entry, error) {
 	if len(b) > 0 {
 		return s.placeAlone(ctx, b)
@@ -241,7 +246,8 @@ func (s *scattered) clear(ctx context.Context) error {
 	return s.index.clear(ctx)
 }
 
-// release gives up the bytes at e, the end of element i. Its chunk stays, since empty elements may be said to lie there.
+// release gives up the bytes at e, the end of element i. Its chunk stays, since empty elements may
+// be said to lie there.
 func (s *scattered) release(ctx context.Context, i int64, e entry) error {
 	if e.size() == 0 {
 		return nil

@@ -36,7 +36,8 @@ func TestTwoVaultsAppendInTurn(t *testing.T) {
 	}
 }
 
-// Writers of several vaults on one file, several goroutines each, lose nothing and keep the order of each.
+// Writers of several vaults on one file, several goroutines each, lose nothing and keep the order
+// of each.
 func TestManyWriters(t *testing.T) {
 	path := newPath(t)
 	vaults := []*kvault.Vault{openFile(t, path), openFile(t, path)}

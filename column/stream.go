@@ -38,7 +38,8 @@ func (s *stream) read(ctx context.Context, off int64, p []byte) error {
 	})
 }
 
-// readRun reads n bytes into r. Memory for many is taken as they come: the numbers by which they are found may be damaged.
+// readRun reads n bytes into r. Memory for many is taken as they come: the numbers by which they
+// are found may be damaged.
 func (s *stream) readRun(ctx context.Context, off, n int64, r *run) error {
 	if n <= pageBytes {
 		return s.read(ctx, off, r.fill(n))
@@ -70,8 +71,8 @@ func (s *stream) damaged(err error) error {
 	return err
 }
 
-// holds refuses a chunk that is shorter than what is said to be in it. To make such a one longer would give its elements values that they
-// never had.
+// holds refuses a chunk that is shorter than what is said to be in it. To make such a one longer
+// would give its elements values that they never had.
 func (s *stream) holds(chunk, size, used int64) error {
 	if used <= size {
 		return nil
@@ -104,7 +105,8 @@ func (s *stream) extend(ctx context.Context, used, r int64) error {
 	return nil
 }
 
-// grow makes the last chunk, of which at bytes are in use, hold r more, or as many as it can, and returns how many it can hold.
+// grow makes the last chunk, of which at bytes are in use, hold r more, or as many as it can, and
+// returns how many it can hold.
 func (s *stream) grow(ctx context.Context, chunk, at, r int64) (room int64, err error) {
 	longest := s.arr.MaxChunk
 	if at == 0 {
@@ -127,7 +129,8 @@ func (s *stream) grow(ctx context.Context, chunk, at, r int64) (room int64, err 
 	return size - at, s.a.ResizeChunk(ctx, s.arr.ID, chunk, size)
 }
 
-// firstSize is the smallest of shortest, doubled any number of times, that holds n, but at most longest.
+// firstSize is the smallest of shortest, doubled any number of times, that holds n, but at most
+// longest.
 func firstSize(shortest, longest, n int64) int64 {
 	size := shortest
 	for size < n && size < longest {

@@ -10,24 +10,28 @@ import (
 	"github.com/kohakuvault/kvault/internal/stats"
 )
 
-// Summary is what a column of numbers comes to. NaN and the infinities are counted; all else is of the finite elements.
+// Summary is what a column of numbers comes to. NaN and the infinities are counted; all else is of
+// the finite elements.
 type Summary[T int64 | float64] struct {
 	// Count is the number of elements, NaN and Infinite how many of them are not finite.
 	Count, NaN, Infinite int64
-	// Nulls is how many elements of a nullable column are null. They are not in Count, and nothing else is of them.
+	// Nulls is how many elements of a nullable column are null. They are not in Count, and nothing
+	// else is of them.
 	Nulls int64
 	// Sum is the exact sum: of integers as it is, of floating-point numbers rounded once, and an
 	// infinity if it is beyond the largest of them. It is 0 if there are no finite elements.
 	Sum T
 	// Min and Max are the extremes, 0 if there are no finite elements.
 	Min, Max T
-	// Mean is the exact sum over the number of finite elements, rounded once, and not a number if there are none.
+	// Mean is the exact sum over the number of finite elements, rounded once, and not a number if
+	// there are none.
 	Mean float64
 
 	big *big.Int
 }
 
-// BigSum returns the sum of integers, which may need more than 64 bits, and nil for floating-point numbers.
+// BigSum returns the sum of integers, which may need more than 64 bits, and nil for floating-point
+// numbers.
 func (s Summary[T]) BigSum() *big.Int {
 	if s.big != nil {
 		return new(big.Int).Set(s.big)
@@ -38,8 +42,8 @@ func (s Summary[T]) BigSum() *big.Int {
 	return nil
 }
 
-// Summarize computes the summary of the elements that keep reports true for, or of all if keep is nil. It reads the column once,
-// in one state, and holds a page of it in memory.
+// Summarize computes the summary of the elements that keep reports true for, or of all if keep is
+// nil. It reads the column once, in one state, and holds a page of it in memory.
 //
 // If the sum of integers does not fit into 64 bits, the error is ErrTooLarge and Sum is 0; all else
 // is right, and BigSum has the sum.
@@ -47,7 +51,8 @@ func Summarize[T int64 | float64](ctx context.Context, c *Column[T], keep func(T
 	return summarize(ctx, c, func(block []T) ([]T, int64) { return block, 0 }, keep)
 }
 
-// SummarizeNullable is Summarize for a nullable column. It counts the nulls, which keep does not see.
+// SummarizeNullable is Summarize for a nullable column. It counts the nulls, which keep does not
+// see.
 func SummarizeNullable[T int64 | float64](ctx context.Context, c *Column[Null[T]], keep func(T) bool) (Summary[T], error) {
 	var there []T
 	return summarize(ctx, c, func(block []Null[T]) ([]T, int64) {

@@ -7,10 +7,12 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// Table sees columns of equal length as the fields of rows. R is the type of a row, a struct as a rule.
+// Table sees columns of equal length as the fields of rows. R is the type of a row, a struct as a
+// rule.
 //
-// Like a Column it holds nothing of their state, every call is a transaction of its own unless the table comes from In, and all
-// methods are safe for concurrent use. Columns of different lengths are ErrInvalid, with the lengths in the error's text.
+// Like a Column it holds nothing of their state, every call is a transaction of its own unless the
+// table comes from In, and all methods are safe for concurrent use. Columns of different lengths
+// are ErrInvalid, with the lengths in the error's text.
 type Table[R any] struct {
 	v      *kvault.Vault
 	tx     *kvault.Tx
@@ -29,7 +31,8 @@ type Field[R any] interface {
 type boundField[R any] interface {
 	name() string
 	length(ctx context.Context) (int64, error)
-	// read fills the field of rows with the elements from number from on, and returns of how many: at least one.
+	// read fills the field of rows with the elements from number from on, and returns of how many:
+	// at least one.
 	read(ctx context.Context, from int64, rows []R) (int, error)
 }
 
@@ -79,8 +82,8 @@ func (f *field[R, T]) pending(op string, rows []R) (*pending, error) {
 	return f.c.pending(r), nil
 }
 
-// NewTable makes a table of columns of one vault, or of one transaction, of which the table is a part then. There must be at least
-// one, and each must be there once.
+// NewTable makes a table of columns of one vault, or of one transaction, of which the table is a
+// part then. There must be at least one, and each must be there once.
 func NewTable[R any](fields ...Field[R]) (*Table[R], error) {
 	if len(fields) == 0 || slices.Contains(fields, nil) {
 		return nil, fail("table", "", errNoFields)
@@ -190,7 +193,8 @@ func (t *Table[R]) Get(ctx context.Context, i int64) (row R, err error) {
 	return rows[0], nil
 }
 
-// Pick returns the rows of those numbers, in that order, from one state of the table. Neighbours are read together.
+// Pick returns the rows of those numbers, in that order, from one state of the table. Neighbours
+// are read together.
 func (t *Table[R]) Pick(ctx context.Context, numbers []int64) ([]R, error) {
 	picked := make([]R, len(numbers))
 	err := t.view(ctx, "pick", func(fields []boundField[R], length int64) error {
@@ -212,7 +216,8 @@ func (t *Table[R]) Pick(ctx context.Context, numbers []int64) ([]R, error) {
 	return picked, nil
 }
 
-// named gives an error of the table itself, such as an index out of range, the name of its first column.
+// named gives an error of the table itself, such as an index out of range, the name of its first
+// column.
 func (t *Table[R]) named(op string, err error) error {
 	if _, plain := err.(*worded); plain {
 		_, _, name := t.fields[0].column()

@@ -99,7 +99,8 @@ func (t *Table[R]) cache(ctx context.Context, list []*pending) (cached bool, err
 	return cached, once("append", list[0].name, err)
 }
 
-// change runs do on each of the columns, which are of one length, with what was encoded for it, in one transaction.
+// change runs do on each of the columns, which are of one length, with what was encoded for it, in
+// one transaction.
 func (t *Table[R]) change(ctx context.Context, op string, list []*pending, do func(l layout, r *run) error) error {
 	var own error
 	err := within(ctx, t.tx, t.v.Update, func(a engine.Arrays) error {

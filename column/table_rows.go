@@ -8,7 +8,8 @@ import (
 // picksAtOnce bounds the rows that are held in memory when they are picked by number.
 const picksAtOnce = 256
 
-// Blocks visits the rows in order, many at a time, and else like All. The slice is reused for the next block.
+// Blocks visits the rows in order, many at a time, and else like All. The slice is reused for the
+// next block.
 func (t *Table[R]) Blocks(ctx context.Context) iter.Seq2[[]R, error] {
 	return func(yield func([]R, error) bool) {
 		buf := make([]R, rowsAtOnce)
@@ -32,7 +33,8 @@ func (t *Table[R]) Blocks(ctx context.Context) iter.Seq2[[]R, error] {
 	}
 }
 
-// All visits the rows in order. It reads a page at a time and holds nothing open between pages, as Column.All does.
+// All visits the rows in order. It reads a page at a time and holds nothing open between pages, as
+// Column.All does.
 func (t *Table[R]) All(ctx context.Context) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		for rows, err := range t.Blocks(ctx) {
@@ -49,9 +51,9 @@ func (t *Table[R]) All(ctx context.Context) iter.Seq2[R, error] {
 	}
 }
 
-// Rows visits the rows of the numbers that come in, such as those of Column.Where, in their order. It picks some hundred at a
-// time; each time it reads the state that the table has then, so numbers and rows belong together only while nothing but
-// appends is written, or in a transaction.
+// Rows visits the rows of the numbers that come in, such as those of Column.Where, in their order.
+// It picks some hundred at a time; each time it reads the state that the table has then, so numbers
+// and rows belong together only while nothing but appends is written, or in a transaction.
 //
 //	for row, err := range files.Rows(ctx, sizes.Where(ctx, isLarge)) {
 func (t *Table[R]) Rows(ctx context.Context, numbers iter.Seq2[int64, error]) iter.Seq2[R, error] {

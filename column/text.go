@@ -13,7 +13,8 @@ import (
 // Encoding is how the characters of text are kept.
 type Encoding string
 
-// The encodings. ASCII holds the characters below 128, and Latin1 those below 256, in one byte each; the others hold all.
+// The encodings. ASCII holds the characters below 128, and Latin1 those below 256, in one byte
+// each; the others hold all.
 const (
 	UTF8    Encoding = "utf8"
 	UTF16LE Encoding = "utf16le"
@@ -30,15 +31,17 @@ func (e Encoding) known() bool {
 	return false
 }
 
-// String keeps text of any length in UTF-8, type str:utf8. Text that is not valid UTF-8 is ErrInvalid. It is Text(UTF8).
+// String keeps text of any length in UTF-8, type str:utf8. Text that is not valid UTF-8 is
+// ErrInvalid. It is Text(UTF8).
 var String = Text(UTF8)
 
-// Text keeps text of any length, type str:e. Text that is not valid UTF-8, or has characters that e lacks, is ErrInvalid.
+// Text keeps text of any length, type str:e. Text that is not valid UTF-8, or has characters that e
+// lacks, is ErrInvalid.
 func Text(e Encoding) Codec[string] { return textCodec{enc: e} }
 
-// FixedText keeps text in n bytes each, type str:n:e. A text whose encoded form is longer is ErrTooLarge. A shorter one is filled up
-// with zeros, which are taken off when it is read, so one that ends in a NUL of its own is ErrInvalid; other errors are those
-// of Text. n must be above 0.
+// FixedText keeps text in n bytes each, type str:n:e. A text whose encoded form is longer is
+// ErrTooLarge. A shorter one is filled up with zeros, which are taken off when it is read, so one
+// that ends in a NUL of its own is ErrInvalid; other errors are those of Text. n must be above 0.
 func FixedText(n int, e Encoding) Codec[string] { return textCodec{enc: e, fixed: true, size: n} }
 
 type textCodec struct {

@@ -26,8 +26,8 @@ var Date Codec[time.Time] = dateCodec{}
 // year before 0 or after 9999, and one outside 1677 to 2262 for nanoseconds.
 func Timestamp(unit time.Duration) Codec[time.Time] { return timestampCodec{unit, false} }
 
-// TimestampUTC keeps instants, type i64:timestamp:us:utc. What comes out is the same instant in UTC.
-// Units and limits are those of Timestamp.
+// TimestampUTC keeps instants, type i64:timestamp:us:utc. What comes out is the same instant in
+// UTC. Units and limits are those of Timestamp.
 func TimestampUTC(unit time.Duration) Codec[time.Time] { return timestampCodec{unit, true} }
 
 type boolCodec struct{}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// typeName is the name of a type of elements, taken apart. The Python package keeps names as its caller wrote them, and knows
-// several for one type.
+// typeName is the name of a type of elements, taken apart. The Python package keeps names as its
+// caller wrote them, and knows several for one type.
 type typeName struct {
 	base string // i64, f64, bytes, str, vec, msgpack or cbor
 	size int    // of each element of bytes, str, msgpack and cbor, or 0 if they differ
@@ -79,7 +79,8 @@ func unalias[T ~string](alias map[T]T, name T) T {
 	return name
 }
 
-// parseType reports false if it does not know the type. What follows a type that takes no more is ignored, as the package ignores it.
+// parseType reports false if it does not know the type. What follows a type that takes no more is
+// ignored, as the package ignores it.
 func parseType(typ string) (*typeName, bool) {
 	parts := split(typ)
 	n, rest := &typeName{base: unalias(baseAlias, parts[0])}, parts[1:]

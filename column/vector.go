@@ -46,9 +46,10 @@ func elementOf[E Number]() (name string, code byte, size int) {
 	return name, elementCodes[name], binary.Size(x)
 }
 
-// Vector keeps vectors of one width, or arrays of one shape: type vec:f32:768, or vec:u8:28:28. The last dimension is the one that
-// varies fastest. Each takes one byte more than its numbers. One of another length is ErrInvalid. There must be at least one
-// dimension, each above 0. The vectors that come out share no memory.
+// Vector keeps vectors of one width, or arrays of one shape: type vec:f32:768, or vec:u8:28:28. The
+// last dimension is the one that varies fastest. Each takes one byte more than its numbers. One of
+// another length is ErrInvalid. There must be at least one dimension, each above 0. The vectors
+// that come out share no memory.
 //
 // For vectors of differing lengths, use Tensors.
 func Vector[E Number](dims ...int) Codec[[]E] {
@@ -130,15 +131,15 @@ func decodeNumbers[E Number](b []byte, n int) ([]E, error) {
 
 // Tensor is an array of numbers of any shape.
 type Tensor[E Number] struct {
-	// Shape are the lengths of its dimensions. Nil is one dimension, as long as Data; empty but not nil is none, a single number. Of
-	// what is read it is never nil.
+	// Shape are the lengths of its dimensions. Nil is one dimension, as long as Data; empty but not
+	// nil is none, a single number. Of what is read it is never nil.
 	Shape []int
 	// Data are the numbers, those of the last dimension side by side.
 	Data []E
 }
 
-// Tensors keeps arrays of numbers, each with a shape of its own: type vec:f32. One whose shape does not fit its data, or
-// has more than 255 dimensions, is ErrInvalid.
+// Tensors keeps arrays of numbers, each with a shape of its own: type vec:f32. One whose shape does
+// not fit its data, or has more than 255 dimensions, is ErrInvalid.
 func Tensors[E Number]() Codec[Tensor[E]] {
 	name, code, _ := elementOf[E]()
 	return &tensorCodec[E]{"vec:" + name, code}
@@ -172,7 +173,8 @@ func (c *tensorCodec[E]) Append(dst []byte, x Tensor[E]) ([]byte, error) {
 	return binary.Append(dst, binary.LittleEndian, x.Data)
 }
 
-// placeholder is what a null leaves in the data of a nullable column: an array of one dimension that holds nothing.
+// placeholder is what a null leaves in the data of a nullable column: an array of one dimension
+// that holds nothing.
 func (c *tensorCodec[E]) placeholder() []byte { return []byte{c.code, 1, 0, 0, 0, 0} }
 
 func (c *tensorCodec[E]) Decode(b []byte) (Tensor[E], error) {

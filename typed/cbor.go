@@ -8,7 +8,8 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// The library looks whether a value is well-formed, its lengths included, before it sets memory aside for it.
+// The library looks whether a value is well-formed, its lengths included, before it sets memory
+// aside for it.
 var (
 	cborDecoding = must(cbor.DecOptions{
 		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
@@ -36,7 +37,8 @@ func decodeCBOR(b []byte) (any, error) {
 	return plainCBOR(v)
 }
 
-// plainCBOR gives numbers the types that the other encodings have, and refuses what no program writes for plain data.
+// plainCBOR gives numbers the types that the other encodings have, and refuses what no program
+// writes for plain data.
 func plainCBOR(v any) (_ any, err error) {
 	switch v := v.(type) {
 	case uint64:

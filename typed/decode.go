@@ -21,11 +21,12 @@ type Value struct {
 	Payload []byte
 }
 
-// Pickled is a Python pickle. Nothing here looks into it: loading a pickle runs the program that it is.
+// Pickled is a Python pickle. Nothing here looks into it: loading a pickle runs the program that it
+// is.
 type Pickled []byte
 
-// Decode decodes a value as it is stored, with its header if it has one. Errors are an *Error and match ErrHeader or ErrPayload. Data
-// that is bytes shares memory with b.
+// Decode decodes a value as it is stored, with its header if it has one. Errors are an *Error and
+// match ErrHeader or ErrPayload. Data that is bytes shares memory with b.
 func Decode(b []byte) (Value, error) {
 	e, headed, err := ParseHeader(b)
 	if err != nil {
@@ -62,8 +63,8 @@ func decodePayload(e Encoding, b []byte) (any, error) {
 	return b, nil
 }
 
-// decodePacked tells an array from a number: eight bytes that the Python package takes for an integer are one, even where they
-// could be an array of two bytes.
+// decodePacked tells an array from a number: eight bytes that the Python package takes for an
+// integer are one, even where they could be an array of two bytes.
 func decodePacked(b []byte) (any, error) {
 	if len(b) == numberSize {
 		bits := binary.LittleEndian.Uint64(b)
@@ -83,7 +84,8 @@ func parsed(v Vector, err error) (any, error) {
 	return v, nil
 }
 
-// Kind names the type of Data: bytes, pickle, i64, f64, vec:f32 and so on, or json, msgpack, cbor, text.
+// Kind names the type of Data: bytes, pickle, i64, f64, vec:f32 and so on, or json, msgpack, cbor,
+// text.
 func (v Value) Kind() string {
 	switch data := v.Data.(type) {
 	case Vector:

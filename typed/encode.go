@@ -45,10 +45,12 @@ func Encode(v any) ([]byte, error) {
 	return EncodeAs(MessagePack, v)
 }
 
-// EncodeAs encodes v in an encoding of the caller's choice, header included. Raw and Pickle take bytes, Text takes a string, DataPacker
-// a number, a slice of numbers or a Vector, and JSON, MessagePack and CBOR whatever their libraries encode, as long as the result is made
-// of nil, booleans, numbers, text, lists, and maps with text for keys. Everything else is an error that matches ErrValue. JSON keeps by
-// encoding/json's rules: a float without a fraction comes back as an integer, and bytes inside a value as Base64 text.
+// EncodeAs encodes v in an encoding of the caller's choice, header included. Raw and Pickle take
+// bytes, Text takes a string, DataPacker a number, a slice of numbers or a Vector, and JSON,
+// MessagePack and CBOR whatever their libraries encode, as long as the result is made of nil,
+// booleans, numbers, text, lists, and maps with text for keys. Everything else is an error that
+// matches ErrValue. JSON keeps by encoding/json's rules: a float without a fraction comes back as
+// an integer, and bytes inside a value as Base64 text.
 func EncodeAs(e Encoding, v any) ([]byte, error) {
 	var payload []byte
 	var err error
@@ -79,7 +81,8 @@ func EncodeAs(e Encoding, v any) ([]byte, error) {
 	return append(AppendHeader(make([]byte, 0, HeaderSize+len(payload)), e), payload...), nil
 }
 
-// rawBytes takes types that are made of []byte too, such as json.RawMessage. A pickle has an encoding of its own.
+// rawBytes takes types that are made of []byte too, such as json.RawMessage. A pickle has an
+// encoding of its own.
 func rawBytes(v any) ([]byte, bool) {
 	r := reflect.ValueOf(v)
 	if _, pickle := v.(Pickled); pickle || !r.IsValid() || r.Kind() != reflect.Slice || r.Type().Elem() != reflect.TypeFor[byte]() {
@@ -109,8 +112,8 @@ func textBytes(v any) ([]byte, error) {
 	return []byte(s), nil
 }
 
-// encodeNumber returns the eight bytes of a number, or nil if v is none that has them. It reports false for those that would be taken
-// for another number.
+// encodeNumber returns the eight bytes of a number, or nil if v is none that has them. It reports
+// false for those that would be taken for another number.
 func encodeNumber(v any) (b []byte, exact bool) {
 	switch r := reflect.ValueOf(v); {
 	case r.IsValid() && r.CanInt():
@@ -154,7 +157,8 @@ func encodePacked(v any) ([]byte, error) {
 	return b, nil
 }
 
-// mixed says that the Python package would read numbers by way of floats, since no other type of numpy's holds all of them.
+// mixed says that the Python package would read numbers by way of floats, since no other type of
+// numpy's holds all of them.
 func mixed(data any) bool {
 	small, large := false, false
 	unsigned, slice := reflect.TypeFor[[]uint64](), reflect.ValueOf(data)
@@ -191,7 +195,8 @@ func encodeTree(e Encoding, v any) (b []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// What came out tells what went in: structs, pointers and methods of the caller's types have been resolved.
+	// What came out tells what went in: structs, pointers and methods of the caller's types have
+	// been resolved.
 	tree, err := decodePayload(e, b)
 	if err != nil {
 		return nil, err

@@ -2,13 +2,15 @@ package typed
 
 import "fmt"
 
-// Encoding says how the payload of a typed value is to be read. The numbers are those in the header.
+// Encoding says how the payload of a typed value is to be read. The numbers are those in the
+// header.
 type Encoding uint8
 
 const (
 	// Raw is bytes.
 	Raw Encoding = iota
-	// Pickle is a Python object in Python's own form, which only Python can read, and which is a program: whoever loads it runs it.
+	// Pickle is a Python object in Python's own form, which only Python can read, and which is a
+	// program: whoever loads it runs it.
 	Pickle
 	// DataPacker is a number of eight bytes, or an array of numbers.
 	DataPacker

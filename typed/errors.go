@@ -7,11 +7,13 @@ import (
 
 // The errors of this package, to be matched with errors.Is.
 var (
-	// ErrHeader: the bytes begin as a header does, but are none that is known. They may be raw bytes: the vault's own Get returns them.
+	// ErrHeader: the bytes begin as a header does, but are none that is known. They may be raw
+	// bytes: the vault's own Get returns them.
 	ErrHeader = errors.New("not a header of a typed value")
 	// ErrPayload: the payload is not what the header says. The vault's own Get returns the bytes.
 	ErrPayload = errors.New("payload cannot be decoded")
-	// ErrValue: the value cannot be stored in this encoding so that the Python package reads it back as the same.
+	// ErrValue: the value cannot be stored in this encoding so that the Python package reads it
+	// back as the same.
 	ErrValue = errors.New("value cannot be encoded")
 )
 

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Whatever the bytes, Decode returns; and what it returns can be encoded again, or is refused with a reason, and comes back as it was.
+// Whatever the bytes, Decode returns; and what it returns can be encoded again, or is refused with
+// a reason, and comes back as it was.
 func FuzzDecode(f *testing.F) {
 	for _, g := range goldens(f) {
 		f.Add(g.bytes(f))

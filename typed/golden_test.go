@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// golden is a value that the Python package stored. "python typed.py golden" in testdata makes the file anew.
+// golden is a value that the Python package stored. "python typed.py golden" in testdata makes the
+// file anew.
 type golden struct {
 	Name   string
 	Stored string
@@ -125,7 +126,8 @@ func TestKnownNumbers(t *testing.T) {
 	}
 }
 
-// Encoding what was decoded gives the bytes that Python stored, where the encoding has only one form.
+// Encoding what was decoded gives the bytes that Python stored, where the encoding has only one
+// form.
 func TestEncodeAsPythonDoes(t *testing.T) {
 	for _, g := range goldens(t) {
 		if !g.Exact || strings.HasPrefix(g.Name, "json") || strings.HasPrefix(g.Name, "cbor") || g.Name == "vec empty 2d" {

@@ -3,7 +3,8 @@ package typed
 // HeaderSize is the length of a header in bytes.
 const HeaderSize = 10
 
-// A header is 89 4B, the version, the encoding, flags, three bytes that are zero, and 56 4B. No version of the package sets a flag.
+// A header is 89 4B, the version, the encoding, flags, three bytes that are zero, and 56 4B. No
+// version of the package sets a flag.
 const (
 	magic0, magic1     = 0x89, 0x4B
 	version            = 1
@@ -15,8 +16,9 @@ func AppendHeader(b []byte, e Encoding) []byte {
 	return append(b, magic0, magic1, version, byte(e), 0, 0, 0, 0, closing0, closing1)
 }
 
-// ParseHeader looks for a header at the start of a value, of which the first HeaderSize bytes are enough. It reports false for bytes that
-// do not begin as a header does: the value is raw. Those that do, and are no header, are an error that matches ErrHeader.
+// ParseHeader looks for a header at the start of a value, of which the first HeaderSize bytes are
+// enough. It reports false for bytes that do not begin as a header does: the value is raw. Those
+// that do, and are no header, are an error that matches ErrHeader.
 func ParseHeader(b []byte) (e Encoding, headed bool, err error) {
 	if !looksHeaded(b) {
 		return Raw, false, nil

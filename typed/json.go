@@ -14,7 +14,8 @@ import (
 	"github.com/kohakuvault/kvault/internal/jsonform"
 )
 
-// maxDigits bounds an integer, whose conversion takes time in proportion to the square of its length. Python has the same limit.
+// maxDigits bounds an integer, whose conversion takes time in proportion to the square of its
+// length. Python has the same limit.
 const maxDigits = 4300
 
 func decodeJSON(b []byte) (any, error) {
@@ -72,13 +73,15 @@ func number(s string) (any, error) {
 	return n, nil
 }
 
-// word is one of the words that Python writes for floats that JSON does not have, and the number that it stands for.
+// word is one of the words that Python writes for floats that JSON does not have, and the number
+// that it stands for.
 type word struct {
 	at    int64
 	value float64
 }
 
-// plainWords replaces the words NaN, Infinity and -Infinity, where they are a value, by numbers of the same length.
+// plainWords replaces the words NaN, Infinity and -Infinity, where they are a value, by numbers of
+// the same length.
 func plainWords(b []byte) ([]byte, []word) {
 	const nan, infinity = "NaN", "Infinity"
 	if !bytes.Contains(b, []byte(nan)) && !bytes.Contains(b, []byte(infinity)) {
@@ -141,8 +144,8 @@ func encodeJSON(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-// replacedText says whether JSON that encoding/json wrote has text in the place of one that was not UTF-8. It writes the replacement
-// character so, as an escape, only then.
+// replacedText says whether JSON that encoding/json wrote has text in the place of one that was not
+// UTF-8. It writes the replacement character so, as an escape, only then.
 func replacedText(b []byte) bool {
 	const escape = "ufffd"
 	for {

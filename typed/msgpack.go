@@ -17,7 +17,8 @@ const maxDepth = 1024
 
 var errTooDeep = fmt.Errorf("it nests deeper than %d levels", maxDepth)
 
-// mpReader decodes MessagePack. The library's own way to decode any value would follow any depth, down to the end of the stack.
+// mpReader decodes MessagePack. The library's own way to decode any value would follow any depth,
+// down to the end of the stack.
 type mpReader struct {
 	in  *bytes.Reader
 	dec *msgpack.Decoder
@@ -75,8 +76,8 @@ func smallest(n uint64) any {
 	return n
 }
 
-// announced fails if a text, or bytes, are said to be longer than what is left. Where an int has 32 bits the library would take some lengths for
-// negative ones.
+// announced fails if a text, or bytes, are said to be longer than what is left. Where an int has 32
+// bits the library would take some lengths for negative ones.
 func (r mpReader) announced() error {
 	var head [5]byte
 	n, _ := r.in.ReadAt(head[:], r.in.Size()-int64(r.in.Len())) // one that is shorter has no such length

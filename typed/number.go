@@ -23,10 +23,12 @@ func pythonReadsInt(bits uint64) bool {
 	return n < 1e12
 }
 
-// tiny is a size of floats below which the bytes are more likely to be an integer, such as a time in nanoseconds.
+// tiny is a size of floats below which the bytes are more likely to be an integer, such as a time
+// in nanoseconds.
 const tiny = 1e-60
 
-// guessNumber returns an int64 or a float64. It differs from the Python package's guess where that is most likely wrong.
+// guessNumber returns an int64 or a float64. It differs from the Python package's guess where that
+// is most likely wrong.
 func guessNumber(bits uint64) any {
 	n, f := int64(bits), math.Float64frombits(bits)
 	switch {
@@ -43,14 +45,16 @@ func guessNumber(bits uint64) any {
 // plainNaN says that a NaN carries nothing, as those that computations make.
 func plainNaN(bits uint64) bool { return bits<<13 == 0 }
 
-// encodeInt returns the bytes of an integer. It reports false if here or in Python they would be taken for something else.
+// encodeInt returns the bytes of an integer. It reports false if here or in Python they would be
+// taken for something else.
 func encodeInt(n int64) (b []byte, exact bool) {
 	b = numberBytes(uint64(n))
 	return b, readBackAs[int64](b) && pythonReadsInt(uint64(n))
 }
 
-// encodeFloat returns the bytes of a float. It reports false if here or in Python they would be taken for something else: 0.0 is taken
-// for the integer 0, and a few for arrays of one or two numbers.
+// encodeFloat returns the bytes of a float. It reports false if here or in Python they would be
+// taken for something else: 0.0 is taken for the integer 0, and a few for arrays of one or two
+// numbers.
 func encodeFloat(f float64) (b []byte, exact bool) {
 	bits := math.Float64bits(f)
 	if math.IsNaN(f) {
@@ -66,13 +70,15 @@ func readBackAs[T any](b []byte) bool {
 	return err == nil && same
 }
 
-// Int64 returns the number of a DataPacker value whose writer is known to have stored an integer, and false for every other value.
+// Int64 returns the number of a DataPacker value whose writer is known to have stored an integer,
+// and false for every other value.
 func (v Value) Int64() (int64, bool) {
 	bits, ok := v.number()
 	return int64(bits), ok
 }
 
-// Float64 returns the number of a DataPacker value whose writer is known to have stored a float, and false for every other value.
+// Float64 returns the number of a DataPacker value whose writer is known to have stored a float,
+// and false for every other value.
 func (v Value) Float64() (float64, bool) {
 	bits, ok := v.number()
 	return math.Float64frombits(bits), ok

@@ -12,15 +12,16 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// Payload reads the payload of one value in parts, as it was when it was opened. Its methods are those of an io.SectionReader. Close it
-// when done.
+// Payload reads the payload of one value in parts, as it was when it was opened. Its methods are
+// those of an io.SectionReader. Close it when done.
 type Payload struct {
 	Info
 	*io.SectionReader
 	r *kvault.Reader
 }
 
-// Open opens the payload of key's value for reading in parts. It reads the header and no more. ctx bounds all reads.
+// Open opens the payload of key's value for reading in parts. It reads the header and no more. ctx
+// bounds all reads.
 func Open(ctx context.Context, r Reader, key string) (*Payload, error) {
 	in, err := r.NewReader(ctx, key)
 	if err != nil {
@@ -67,9 +68,10 @@ var (
 	_ StreamWriter = (*kvault.Tx)(nil)
 )
 
-// PutReader stores what r gives under key as the payload of a value in the encoding e, one chunk in memory at a time. Text that is
-// not UTF-8 is an error that matches ErrValue; payloads of other encodings are not looked into. Raw bytes get a header only if they need one.
-// PutOptions.Size counts the bytes that r gives.
+// PutReader stores what r gives under key as the payload of a value in the encoding e, one chunk in
+// memory at a time. Text that is not UTF-8 is an error that matches ErrValue; payloads of other
+// encodings are not looked into. Raw bytes get a header only if they need one. PutOptions.Size
+// counts the bytes that r gives.
 func PutReader(ctx context.Context, w StreamWriter, key string, e Encoding, r io.Reader, o *kvault.PutOptions) (kvault.Entry, error) {
 	if !e.known() {
 		return kvault.Entry{}, keyed("put", key, badValue(e, "there is no such encoding"))

@@ -18,7 +18,8 @@ import (
 	"github.com/kohakuvault/kvault/typed"
 )
 
-// The real package, installed by pip into an environment of its own. "go test -tags python ./typed" fails if it cannot be had.
+// The real package, installed by pip into an environment of its own. "go test -tags python ./typed"
+// fails if it cannot be had.
 var versions = []string{"0.7.1", "0.8.6", "1.1.0"}
 
 const exchanged = 2000
@@ -129,7 +130,8 @@ func (p python) theirs(t *testing.T) {
 	}
 }
 
-// What we write, they read as equal. The values are decoded from what they wrote, and each is written in every encoding that takes it.
+// What we write, they read as equal. The values are decoded from what they wrote, and each is
+// written in every encoding that takes it.
 func (p python) ours(t *testing.T) {
 	dir := t.TempDir()
 	seed := rand.Uint64()

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// tag brings a value into the form that comes out of json.Unmarshal for what typed.py prints of an equal one.
+// tag brings a value into the form that comes out of json.Unmarshal for what typed.py prints of an
+// equal one.
 func tag(t *testing.T, v any) any {
 	t.Helper()
 	b, err := json.Marshal(tagOf(v))

@@ -25,8 +25,9 @@ var (
 	_ Writer = (*kvault.Tx)(nil)
 )
 
-// Get returns the value of key, decoded. The value is in memory as a whole; Open reads large ones in parts. Errors are those of the
-// vault's Get, and those of Decode: they are a *kvault.Error with the key, too.
+// Get returns the value of key, decoded. The value is in memory as a whole; Open reads large ones
+// in parts. Errors are those of the vault's Get, and those of Decode: they are a *kvault.Error with
+// the key, too.
 func Get(ctx context.Context, r Reader, key string) (Value, error) {
 	b, err := r.Get(ctx, key)
 	if err != nil {
@@ -36,7 +37,8 @@ func Get(ctx context.Context, r Reader, key string) (Value, error) {
 	return v, keyed("get", key, err)
 }
 
-// Put encodes v as Encode does and stores it under key. The options are those of the vault; Size, if given, counts the stored bytes.
+// Put encodes v as Encode does and stores it under key. The options are those of the vault; Size,
+// if given, counts the stored bytes.
 func Put(ctx context.Context, w Writer, key string, v any, o *kvault.PutOptions) (kvault.Entry, error) {
 	b, err := Encode(v)
 	return put(ctx, w, key, b, o, err)
@@ -58,7 +60,8 @@ func put(ctx context.Context, w Writer, key string, b []byte, o *kvault.PutOptio
 	return w.PutWith(ctx, key, b, o)
 }
 
-// withType keeps the key's extension from naming a type that the bytes do not have, because of their header.
+// withType keeps the key's extension from naming a type that the bytes do not have, because of
+// their header.
 func withType(o *kvault.PutOptions) *kvault.PutOptions {
 	var c kvault.PutOptions
 	if o != nil {
@@ -81,7 +84,8 @@ type Info struct {
 	Entry kvault.Entry
 }
 
-// Stat returns what the header of key's value says. It reads those ten bytes and no more, however large the value is.
+// Stat returns what the header of key's value says. It reads those ten bytes and no more, however
+// large the value is.
 func Stat(ctx context.Context, r Reader, key string) (Info, error) {
 	p, err := Open(ctx, r, key)
 	if err != nil {

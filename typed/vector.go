@@ -12,8 +12,8 @@ import (
 type Vector struct {
 	// Shape is the length of each dimension. A single number has none.
 	Shape []int
-	// Data holds the numbers in row-major order: []float32, []float64, []int32, []int64, []uint8, []uint16, []uint32, []uint64,
-	// []int8 or []int16.
+	// Data holds the numbers in row-major order: []float32, []float64, []int32, []int64, []uint8,
+	// []uint16, []uint32, []uint64, []int8 or []int16.
 	Data any
 }
 
@@ -29,7 +29,8 @@ var elements = [...]struct {
 	9: {"i8", reflect.TypeFor[int8]()}, 10: {"i16", reflect.TypeFor[int16]()},
 }
 
-// ElementType is the name of the type of the numbers: f32, f64, i8 to i64, u8 to u64; empty if Data is none of those that can be stored.
+// ElementType is the name of the type of the numbers: f32, f64, i8 to i64, u8 to u64; empty if Data
+// is none of those that can be stored.
 func (v Vector) ElementType() string {
 	if i := v.element(); i > 0 {
 		return elements[i].name

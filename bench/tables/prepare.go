@@ -109,7 +109,8 @@ func (r *race) fillNumbers(ctx context.Context) error {
 	return nil
 }
 
-// measure runs a program to its end and returns how long it took, its peak memory and what it printed.
+// measure runs a program to its end and returns how long it took, its peak memory and what it
+// printed.
 func measure(ctx context.Context, program string, args ...string) (res result, stdout []byte, err error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	var out, complaint bytes.Buffer

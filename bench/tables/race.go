@@ -202,7 +202,8 @@ func (r *race) columns(ctx context.Context, vault string) (all []columnInfo, err
 	return all, err
 }
 
-// sameRows says whether two tables have as many rows and the same sum of distances, as DuckDB reads them.
+// sameRows says whether two tables have as many rows and the same sum of distances, as DuckDB reads
+// them.
 func (r *race) sameRows(ctx context.Context, ours, theirs string) error {
 	var got, want string
 	for path, answer := range map[string]*string{ours: &got, theirs: &want} {

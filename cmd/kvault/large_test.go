@@ -25,7 +25,8 @@ const (
 	memoryLimit = 300 << 20
 )
 
-// pattern is largeSize bytes that no two blocks have alike, without a known length: it is no file and has no Size.
+// pattern is largeSize bytes that no two blocks have alike, without a known length: it is no file
+// and has no Size.
 type pattern struct {
 	block [1 << 20]byte
 	off   int64
@@ -59,7 +60,8 @@ func (p *pattern) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// A 3 GiB value of unknown length goes in and comes out, and the command's memory stays below 300 MiB.
+// A 3 GiB value of unknown length goes in and comes out, and the command's memory stays below 300
+// MiB.
 //
 //	go test -tags large -run TestLargeValue -v ./cmd/kvault
 func TestLargeValue(t *testing.T) {

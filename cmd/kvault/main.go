@@ -1,4 +1,5 @@
-// Command kvault keeps files and other values in a vault, one SQLite file. Run "kvault help" for its commands.
+// Command kvault keeps files and other values in a vault, one SQLite file. Run "kvault help" for
+// its commands.
 package main
 
 import (

@@ -51,7 +51,8 @@ func checkMessage(b []byte) error {
 // largestSchema bounds the schema of a stream. It is enough for half a million columns.
 const largestSchema = 64 << 20
 
-// checkStream checks the schema that a stream begins with, and returns what reads the stream from its beginning.
+// checkStream checks the schema that a stream begins with, and returns what reads the stream from
+// its beginning.
 func checkStream(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReader(r)
 	start, err := b.Peek(8)
@@ -69,7 +70,8 @@ func checkStream(r io.Reader) (io.Reader, error) {
 	return long, checkMessage(start)
 }
 
-// checkFooter checks the schema in the footer of a file. What is wrong with the footer itself, the library says.
+// checkFooter checks the schema in the footer of a file. What is wrong with the footer itself, the
+// library says.
 func checkFooter(r io.ReaderAt, size int64) error {
 	end := make([]byte, 4+len("ARROW1"))
 	if _, err := r.ReadAt(end, size-int64(len(end))); err != nil {
@@ -118,7 +120,8 @@ func (c *claims) fields(t flatbuffers.Table, at flatbuffers.VOffsetT, depth int)
 	})
 }
 
-// vector checks the length of a vector of tables, and calls each, unless that is nil, with every table.
+// vector checks the length of a vector of tables, and calls each, unless that is nil, with every
+// table.
 func (c *claims) vector(t flatbuffers.Table, at flatbuffers.VOffsetT, each func(flatbuffers.Table) error) error {
 	o := flatbuffers.UOffsetT(t.Offset(at))
 	if o == 0 {

@@ -224,7 +224,8 @@ func listOf(a array.ListLike, i int) (any, error) {
 	return list, nil
 }
 
-// keptAs is the type of a column that keeps values of a type in Arrow which no type of columns stands for, or empty.
+// keptAs is the type of a column that keeps values of a type in Arrow which no type of columns
+// stands for, or empty.
 func keptAs(t arrow.DataType) string {
 	switch t := t.(type) {
 	case *arrow.DictionaryType:

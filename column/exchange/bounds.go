@@ -8,9 +8,11 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// A text says nowhere how long a row is, and one that never ends would take all memory. These are variables for tests.
+// A text says nowhere how long a row is, and one that never ends would take all memory. These are
+// variables for tests.
 var (
-	// longestRow is the longest row in bytes: it has room for the longest element, however it is written.
+	// longestRow is the longest row in bytes: it has room for the longest element, however it is
+	// written.
 	longestRow = int64(math.MaxInt32)
 	// mostColumns is the number of columns of the widest table.
 	mostColumns = 1 << 20

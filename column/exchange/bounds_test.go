@@ -20,7 +20,8 @@ func (a again) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// A row without an end is refused before it takes all memory, as a small file that gzip compressed can have one.
+// A row without an end is refused before it takes all memory, as a small file that gzip compressed
+// can have one.
 func TestRowWithoutEnd(t *testing.T) {
 	was := longestRow
 	longestRow = 1 << 20

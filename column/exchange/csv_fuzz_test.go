@@ -11,7 +11,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// texts is a column of texts and nulls that is written, and one that is read. What it does not have is not called.
+// texts is a column of texts and nulls that is written, and one that is read. What it does not have
+// is not called.
 type texts struct {
 	source
 	sink

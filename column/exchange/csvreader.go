@@ -72,7 +72,8 @@ func (c *csvReader) next() error {
 	}
 }
 
-// fill reads more behind buf[at:end], at least as much as lies there, so that a long record is not split too often.
+// fill reads more behind buf[at:end], at least as much as lies there, so that a long record is not
+// split too often.
 func (c *csvReader) fill() {
 	has := c.end - c.at
 	if has > len(c.buf)/2 {

@@ -1,7 +1,8 @@
-// Package exchange carries columns to other programs and back: as CSV, JSON lines, Arrow and Parquet.
+// Package exchange carries columns to other programs and back: as CSV, JSON lines, Arrow and
+// Parquet.
 //
-// Columns of equal length are the columns of a table there. Both directions stream: they hold some thousand rows in memory, or
-// some megabytes, whatever the length.
+// Columns of equal length are the columns of a table there. Both directions stream: they hold some
+// thousand rows in memory, or some megabytes, whatever the length.
 package exchange
 
 import (
@@ -17,10 +18,12 @@ type Format string
 
 // The formats. Elements of type bytes are base64 (RFC 4648, with padding) where a format is text.
 //
-// Vectors are lists in JSON, in one another if they have several dimensions, and lists of one length (FixedSizeList) in Arrow and Parquet. Arrays of
-// differing shapes, and values in MessagePack or CBOR, are JSON everywhere: in a field of its own in NDJSON, else as text. What JSON has no form
-// for becomes a string, bytes as base64, and a number that is not finite becomes null, so those do not come back as they were. A column does not
-// say which of its texts are JSON, so Import needs its type, or the column.
+// Vectors are lists in JSON, in one another if they have several dimensions, and lists of one
+// length (FixedSizeList) in Arrow and Parquet. Arrays of differing shapes, and values in
+// MessagePack or CBOR, are JSON everywhere: in a field of its own in NDJSON, else as text. What
+// JSON has no form for becomes a string, bytes as base64, and a number that is not finite becomes
+// null, so those do not come back as they were. A column does not say which of its texts are JSON,
+// so Import needs its type, or the column.
 const (
 	// CSV has a first line of names. Texts are in quotes and come back byte for byte, and
 	// floating-point numbers are as short as they can be and come back bit for bit, apart from
@@ -36,11 +39,12 @@ const (
 	CSV Format = "csv"
 	// TSV is CSV with tabs in the place of commas.
 	TSV Format = "tsv"
-	// NDJSON has one object a line, with the columns' names as its keys. Numbers that JSON cannot write are the strings "NaN", "+Inf" and
-	// "-Inf".
+	// NDJSON has one object a line, with the columns' names as its keys. Numbers that JSON cannot
+	// write are the strings "NaN", "+Inf" and "-Inf".
 	NDJSON Format = "ndjson"
-	// Lines has the elements of a row on one line, separated by tabs, without names. Tabs and line ends inside of texts are not
-	// marked, so it is for people, and for a single column of texts without line ends.
+	// Lines has the elements of a row on one line, separated by tabs, without names. Tabs and line
+	// ends inside of texts are not marked, so it is for people, and for a single column of texts
+	// without line ends.
 	Lines Format = "lines"
 	// Arrow is the Arrow IPC file format, also known as Feather version 2.
 	Arrow Format = "arrow"
@@ -56,7 +60,8 @@ const (
 	bytesAtOnce = 8 << 20
 )
 
-// open opens columns in a transaction, and checks that they are of one length. Their names are those with the prefix.
+// open opens columns in a transaction, and checks that they are of one length. Their names are
+// those with the prefix.
 func open(ctx context.Context, tx *kvault.Tx, prefix string, names []string) ([]column.Dynamic, int64, error) {
 	if len(names) == 0 {
 		return nil, 0, invalid("", "no columns: name at least one")

@@ -15,21 +15,24 @@ import (
 type ExportOptions struct {
 	// Prefix begins the names of all columns, as "flights/" does, and is left out in the file.
 	Prefix string
-	// From and To are the numbers of the first row, and of the one behind the last. Negative ones count from the end, and To 0 is
-	// the end. They are moved to the nearest row if there is none by that number.
+	// From and To are the numbers of the first row, and of the one behind the last. Negative ones
+	// count from the end, and To 0 is the end. They are moved to the nearest row if there is none
+	// by that number.
 	From, To int64
 	// Rows, if not nil, gives the numbers of the rows to export, in the order in which they are to
 	// be written; From and To do not count then. It is called with the transaction that reads the
 	// columns, and their length. An error ends the export.
 	Rows func(ctx context.Context, tx *kvault.Tx, length int64) iter.Seq2[int64, error]
-	// TypedNames writes name:type for each name in the first line of CSV, so that Import can make the columns anew.
+	// TypedNames writes name:type for each name in the first line of CSV, so that Import can make
+	// the columns anew.
 	TypedNames bool
 	// Delimiter and Null are as in ImportOptions.
 	Delimiter byte
 	Null      string
 	// Gzip compresses the formats that are text. Parquet is compressed as it is.
 	Gzip bool
-	// Progress, if not nil, is told the rows written and how many there are, or -1 with Rows, now and then.
+	// Progress, if not nil, is told the rows written and how many there are, or -1 with Rows, now
+	// and then.
 	Progress func(done, total int64)
 }
 
@@ -160,7 +163,8 @@ func (t *table) close() error {
 	return t.out.close()
 }
 
-// write writes the next n rows of the sources, and returns how many have been written with those before.
+// write writes the next n rows of the sources, and returns how many have been written with those
+// before.
 func (t *table) write(rows, n int64, progress func(done, total int64)) (int64, error) {
 	for end := rows + n; rows < end; {
 		n, err := t.some(end - rows)
@@ -193,7 +197,8 @@ func (t *table) some(most int64) (int64, error) {
 	return int64(n), nil
 }
 
-// rowsOfAGroup is how many rows chosen by number make a row group of Parquet. Their numbers take a megabyte.
+// rowsOfAGroup is how many rows chosen by number make a row group of Parquet. Their numbers take a
+// megabyte.
 const rowsOfAGroup = 128 << 10
 
 // writePicked writes the rows of those numbers, and returns how many have been written.

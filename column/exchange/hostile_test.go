@@ -77,7 +77,8 @@ func (newlines) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A compressed buffer says how long it is when it is not. To take so much memory would end the process.
+// A compressed buffer says how long it is when it is not. To take so much memory would end the
+// process.
 func TestArrowBufferOfAnyLength(t *testing.T) {
 	schema := arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}}, nil)
 	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)

@@ -18,8 +18,8 @@ type ImportOptions struct {
 	// Prefix goes before the names that the table, Columns and Types have for columns: with
 	// "flights/" the rows of "year" go to the column "flights/year".
 	Prefix string
-	// Columns are the names of those that Lines are for, in order. For the other formats, which name their columns, they are those to
-	// read if there are any: others are left out.
+	// Columns are the names of those that Lines are for, in order. For the other formats, which
+	// name their columns, they are those to read if there are any: others are left out.
 	Columns []string
 	// Types are those of columns that do not exist yet, by name. Arrow and Parquet say them
 	// themselves, as does CSV whose first line has name:type; Infer finds out the others. Without a
@@ -39,16 +39,19 @@ type ImportOptions struct {
 	Progress func(rows int64)
 }
 
-// Import appends the rows of a table to columns of equal length, and makes those that do not exist. It is one transaction: on an
-// error, nothing was written. Other writers wait while r is read, so copy a slow source to a file first. Arrow and Parquet need an r that is an io.ReaderAt and an io.Seeker too, as a file is.
+// Import appends the rows of a table to columns of equal length, and makes those that do not exist.
+// It is one transaction: on an error, nothing was written. Other writers wait while r is read, so
+// copy a slow source to a file first. Arrow and Parquet need an r that is an io.ReaderAt and an
+// io.Seeker too, as a file is.
 //
 // Formats that are text are UTF-8. They may begin with a byte order mark, and be compressed with
 // gzip. What is not of the format f, such as text in UTF-16 or a workbook, is an error that says
 // what it is. JSON is read strictly: a key that an object has twice, text that is not UTF-8 and
 // numbers that the column does not hold are errors with their line.
 //
-// Integers and floating-point numbers of other widths are taken if their value stays the same. A null is an
-// error if the column is not nullable, as is anything else that does not fit; the error names row, from 1, and column.
+// Integers and floating-point numbers of other widths are taken if their value stays the same. A
+// null is an error if the column is not nullable, as is anything else that does not fit; the error
+// names row, from 1, and column.
 func Import(ctx context.Context, v *kvault.Vault, r io.Reader, f Format, o *ImportOptions) (rows int64, err error) {
 	if o == nil {
 		o = &ImportOptions{}
@@ -86,8 +89,9 @@ type heading struct {
 // decoder reads rows of one of the formats.
 type decoder interface {
 	headings() []heading
-	// next appends some rows to the sinks, of which there is one for each heading, or nil if it is left out. It returns io.EOF when
-	// there are none left. After an error, rows is how many went well.
+	// next appends some rows to the sinks, of which there is one for each heading, or nil if it is
+	// left out. It returns io.EOF when there are none left. After an error, rows is how many went
+	// well.
 	next(sinks []sink) (rows int, err error)
 	close()
 }
@@ -192,7 +196,8 @@ func namesOf(headings []heading) string {
 	return strings.Join(names, ", ") + more
 }
 
-// checkHeadings refuses a table that does not have a column to read, or has one twice or without a name.
+// checkHeadings refuses a table that does not have a column to read, or has one twice or without a
+// name.
 func (o *ImportOptions) checkHeadings(headings []heading) error {
 	for _, name := range o.Columns {
 		if !slices.ContainsFunc(headings, func(h heading) bool { return h.name == name }) {

@@ -10,7 +10,8 @@ type InferOptions struct {
 	// ImportOptions are those that Import will be given: they say how the table is read. A type
 	// that they have for a column goes before what Infer finds.
 	ImportOptions
-	// Rows is how many to look at. 0 is 10,000, or as many as make 4 MiB of text; a negative number is all.
+	// Rows is how many to look at. 0 is 10,000, or as many as make 4 MiB of text; a negative number
+	// is all.
 	Rows int64
 }
 

@@ -45,7 +45,8 @@ func TestInferReadsNoValuesWithoutNulls(t *testing.T) {
 	}
 }
 
-// Where the footer counts nulls, Infer reads no values either, and finds what it finds by reading them.
+// Where the footer counts nulls, Infer reads no values either, and finds what it finds by reading
+// them.
 func TestInferBelievesCountsOfNulls(t *testing.T) {
 	b, err := os.ReadFile("testdata/types.parquet")
 	if err != nil {

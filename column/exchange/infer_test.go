@@ -207,7 +207,8 @@ func TestInferOptions(t *testing.T) {
 	}
 }
 
-// Arrow and Parquet say their types; a column can be null if a value is, and not because the schema would allow it.
+// Arrow and Parquet say their types; a column can be null if a value is, and not because the schema
+// would allow it.
 func TestInferSchema(t *testing.T) {
 	v := open(t)
 	in := "n:i64,f:f64:null,t:timestamp:ms:utc,s:str:null,b:bool:null\n" + strings.Repeat("1,0.5,2013-01-01T00:00:00Z,x,true\n", 20_000) +

@@ -30,8 +30,9 @@ func (g *textGuess) see(text string) {
 	}
 }
 
-// seeNumber looks at text without the spaces around it, as Import does. Text that begins with zeros, an integer with a
-// plus, as a telephone number has one, and an integer that is too large are no numbers: they would not come back.
+// seeNumber looks at text without the spaces around it, as Import does. Text that begins with
+// zeros, an integer with a plus, as a telephone number has one, and an integer that is too large
+// are no numbers: they would not come back.
 func (g *textGuess) seeNumber(text string) {
 	text = unpadded(text)
 	digits := strings.TrimLeft(text, "+-")

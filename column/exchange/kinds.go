@@ -13,7 +13,8 @@ type kind struct {
 	sink   func(d column.Dynamic, all *gathered) sink
 }
 
-// kindOf says what form elements of type T have. It makes neither a source nor a sink of a column of another type.
+// kindOf says what form elements of type T have. It makes neither a source nor a sink of a column
+// of another type.
 func kindOf[T any](formOf func(typ string) *form[T]) kind {
 	return kind{
 		source: func(ctx context.Context, d column.Dynamic, from, to int64) source {

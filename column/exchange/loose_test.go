@@ -11,7 +11,8 @@ import (
 	"github.com/kohakuvault/kvault/column/exchange"
 )
 
-// A table whose delimiter is another one is refused with it, and taken as it is with the one that was given.
+// A table whose delimiter is another one is refused with it, and taken as it is with the one that
+// was given.
 func TestOtherDelimiters(t *testing.T) {
 	const taken = ""
 	for _, tt := range []struct {

@@ -15,8 +15,8 @@ import (
 	"github.com/kohakuvault/kvault/internal/jsonform"
 )
 
-// appendNested appends an array of numbers in JSON: lists in one another, as many as it has dimensions. Numbers that JSON cannot write are
-// strings, as in columns of numbers.
+// appendNested appends an array of numbers in JSON: lists in one another, as many as it has
+// dimensions. Numbers that JSON cannot write are strings, as in columns of numbers.
 func appendNested[E column.Number](dst []byte, shape []int, data []E) []byte {
 	if len(shape) == 0 {
 		return appendNumber(dst, data[0])
@@ -183,7 +183,8 @@ func dimsOf(typ string) (dims []int) {
 	return dims
 }
 
-// fits says whether an array that was read is one of those dimensions, or all of its numbers in one list.
+// fits says whether an array that was read is one of those dimensions, or all of its numbers in one
+// list.
 func fits(shape, dims []int) bool {
 	n := 1
 	for _, d := range dims {

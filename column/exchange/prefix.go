@@ -17,7 +17,8 @@ type headed struct {
 
 func (h headed) name() string { return h.heading }
 
-// headingsBelow are the names, without the prefix, of the columns that begin with it, in the order they were made.
+// headingsBelow are the names, without the prefix, of the columns that begin with it, in the order
+// they were made.
 func headingsBelow(ctx context.Context, tx *kvault.Tx, prefix string) (names []string, err error) {
 	list, err := column.List(ctx, tx)
 	if err != nil {

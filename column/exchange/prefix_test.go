@@ -88,7 +88,8 @@ func TestPrefixErrors(t *testing.T) {
 	must(t, err) // the type that it has
 }
 
-// A table of many columns and few rows takes little space: 128 KiB for each column would be 190 MiB here.
+// A table of many columns and few rows takes little space: 128 KiB for each column would be 190 MiB
+// here.
 func TestWideTableIsSmall(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	v, err := kvault.Open(t.Context(), path, nil)

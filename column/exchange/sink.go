@@ -75,8 +75,8 @@ func (g *gathered) writeSinks() error {
 	return nil
 }
 
-// wait waits for the write that runs, if one does. Whoever called write must call it in the end: the
-// transaction is the writer's until then.
+// wait waits for the write that runs, if one does. Whoever called write must call it in the end:
+// the transaction is the writer's until then.
 func (g *gathered) wait() error {
 	if g.writing == nil {
 		return nil
@@ -115,7 +115,8 @@ func onLine(line int64, err error) error {
 	return fmt.Errorf("line %d: %w", line, err)
 }
 
-// inRow makes an error of one about a row of the table, from 1, that names the row, its line and its column.
+// inRow makes an error of one about a row of the table, from 1, that names the row, its line and
+// its column.
 func inRow(op string, row int64, err error) error {
 	m := (*misfit)(nil)
 	switch {

@@ -21,7 +21,8 @@ type source interface {
 	// bytes is about how much memory those take.
 	bytes() int
 	skip(n int)
-	// pick moves on to the elements of those numbers, which are to stay as they are while they are read.
+	// pick moves on to the elements of those numbers, which are to stay as they are while they are
+	// read.
 	pick(numbers []int64)
 
 	// appendText and appendJSON append element i of the window to dst.

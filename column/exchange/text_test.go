@@ -18,7 +18,8 @@ import (
 	"github.com/kohakuvault/kvault/column/exchange"
 )
 
-// Texts that readers of CSV change come back byte for byte, also where they are the only column, under every delimiter.
+// Texts that readers of CSV change come back byte for byte, also where they are the only column,
+// under every delimiter.
 func TestTextsSurviveCSV(t *testing.T) {
 	texts := []string{"", "a\r\nb", "\r", "\n", " a ", "\"", "\"\"", ",", "\t", ";", "NA", "\ufeff", "a\x00b", "1.0", "\n\n", "x:i64"}
 	for _, o := range []struct {

@@ -157,8 +157,8 @@ func (k timeKind) parse(text string) (time.Time, error) {
 	return x.UTC(), nil
 }
 
-// parseUsual takes what append writes for whole seconds, with a space for the T too, and refuses all
-// else, valid or not. It takes a quarter of the time of time.Parse.
+// parseUsual takes what append writes for whole seconds, with a space for the T too, and refuses
+// all else, valid or not. It takes a quarter of the time of time.Parse.
 func (k timeKind) parseUsual(text string) (x time.Time, ok bool) {
 	shape := "0000-00-00T00:00:00Z"
 	switch {

@@ -42,7 +42,8 @@ func inMemory(t *testing.T) *kvault.Vault {
 	return v
 }
 
-// carriedBeside is carried for nullable elements, some of them null, together with a column of numbers.
+// carriedBeside is carried for nullable elements, some of them null, together with a column of
+// numbers.
 func carriedBeside[T any](t *testing.T, f exchange.Format, codec column.Codec[T], xs ...T) {
 	t.Helper()
 	nullable := column.Nullable(codec)

@@ -43,7 +43,8 @@ func unreadable(f Format, err error) error {
 // arrowStream is what a stream begins with.
 const arrowStream = "\xff\xff\xff\xff"
 
-// newArrowDecoder reads the file format, and the stream format, which files with the same extension are in at times.
+// newArrowDecoder reads the file format, and the stream format, which files with the same extension
+// are in at times.
 func newArrowDecoder(r io.Reader) (_ decoder, err error) {
 	defer guard(Arrow, &err)
 	at, err := seekable(r, Arrow)
@@ -130,7 +131,8 @@ func headingOf(name string, t arrow.DataType, unsupported string) heading {
 // offsets of most types reach, or what a system of 32 bits may still have.
 const largestBuffer = min(2<<30, math.MaxInt/4)
 
-// bounded panics, for guard, instead of taking the memory that a damaged file claims: to run out of it cannot be recovered from.
+// bounded panics, for guard, instead of taking the memory that a damaged file claims: to run out of
+// it cannot be recovered from.
 type bounded struct{ memory.Allocator }
 
 func (b bounded) Allocate(size int) []byte {
@@ -151,7 +153,8 @@ func refuse(size int) {
 	}
 }
 
-// guard makes an error of a panic: the readers of these formats were not made for files that are damaged on purpose.
+// guard makes an error of a panic: the readers of these formats were not made for files that are
+// damaged on purpose.
 func guard(f Format, err *error) {
 	if r := recover(); r != nil {
 		*err = unreadable(f, fmt.Errorf("%v", r))
@@ -199,7 +202,8 @@ func typeOfTimestamp(t *arrow.TimestampType) string {
 	return typ
 }
 
-// typeOfLists is the type of a column for lists of numbers in one another: with dimensions if all of them have one.
+// typeOfLists is the type of a column for lists of numbers in one another: with dimensions if all
+// of them have one.
 func typeOfLists(t arrow.DataType) string {
 	dims, fixed := "", true
 	for {

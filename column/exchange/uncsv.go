@@ -72,7 +72,8 @@ func newCSVDecoder(r io.Reader, f Format, o *ImportOptions) (decoder, error) {
 	return d, nil
 }
 
-// delimiter is what separates the fields of a format. It must not be in the text that stands for null.
+// delimiter is what separates the fields of a format. It must not be in the text that stands for
+// null.
 func delimiter(f Format, given byte, null string) (byte, error) {
 	switch {
 	case given == 0 && f == TSV:

@@ -11,7 +11,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// lineDecoder reads elements that are separated by tabs, or one a line for a single column, which may hold tabs then.
+// lineDecoder reads elements that are separated by tabs, or one a line for a single column, which
+// may hold tabs then.
 type lineDecoder struct {
 	r     *bufio.Reader
 	heads []heading

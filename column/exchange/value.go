@@ -40,8 +40,9 @@ func newValueForm() *form[any] {
 	return f
 }
 
-// appendValue appends a value in JSON. Floating-point numbers have a point or an exponent, by which they come back as such; those that are not finite
-// are null, as in the Python package. What JSON has no form for is a string: bytes in base64, and what else there is as it prints.
+// appendValue appends a value in JSON. Floating-point numbers have a point or an exponent, by which
+// they come back as such; those that are not finite are null, as in the Python package. What JSON
+// has no form for is a string: bytes in base64, and what else there is as it prints.
 func appendValue(dst []byte, x any) []byte {
 	switch x := x.(type) {
 	case nil:

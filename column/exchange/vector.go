@@ -35,7 +35,8 @@ func vectorForm[E column.Number](typ string) *form[[]E] {
 	return f
 }
 
-// tensorForm is the form of arrays of any shape: lists in JSON, and JSON in Arrow, since its lists do not keep shapes that have no numbers.
+// tensorForm is the form of arrays of any shape: lists in JSON, and JSON in Arrow, since its lists
+// do not keep shapes that have no numbers.
 func tensorForm[E column.Number](string) *form[column.Tensor[E]] {
 	made := func(x nested[E], err error) (column.Tensor[E], error) {
 		if x.shape == nil {
@@ -63,7 +64,8 @@ func tensorForm[E column.Number](string) *form[column.Tensor[E]] {
 	return f
 }
 
-// refuseShape refuses an array without numbers that is a great many empty lists: its shape takes a few bytes, the lists any number.
+// refuseShape refuses an array without numbers that is a great many empty lists: its shape takes a
+// few bytes, the lists any number.
 func refuseShape(shape []int) error {
 	const most = 1 << 20
 	lists := 1
@@ -91,7 +93,8 @@ func nestedArrow[E column.Number](a arrow.Array, i int) (x nested[E], err error)
 	return x, err
 }
 
-// parsing makes a function that takes JSON in a text of one that takes what jsonform.Reader makes of it.
+// parsing makes a function that takes JSON in a text of one that takes what jsonform.Reader makes
+// of it.
 func parsing[T any](fromJSON func(any) (T, error)) func(string) (T, error) {
 	return func(text string) (x T, err error) {
 		v, err := parseJSON(text)

@@ -189,7 +189,8 @@ type readerAt struct {
 
 func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r.read(r.ctx, p, off) }
 
-// blobHolds checks the whole content of a blob, read in parts, and in order if it can be verified so.
+// blobHolds checks the whole content of a blob, read in parts, and in order if it can be verified
+// so.
 func blobHolds(t *testing.T, b engine.Blob, want []byte) {
 	t.Helper()
 	if size := b.Entry().Size; size != int64(len(want)) {

@@ -9,8 +9,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// SQLite puts rows whose value is not their last column together in memory, which has to have room for the longest beside a page cache that is
-// full.
+// SQLite puts rows whose value is not their last column together in memory, which has to have room
+// for the longest beside a page cache that is full.
 func TestLongestRowInMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	foreign(t, path, `CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, size INTEGER NOT NULL)`)

@@ -229,8 +229,8 @@ func (ses *session) chunkedIn(r engine.Range) ([]format.Reference, error) {
 	}
 }
 
-// rename moves a row to another key. A small row is updated in place; a large one is copied in pieces, since an update
-// of the key would take the whole row through memory.
+// rename moves a row to another key. A small row is updated in place; a large one is copied in
+// pieces, since an update of the key would take the whole row through memory.
 func (ses *session) rename(op *engine.Op, old *row, res *engine.Result) error {
 	if old == nil {
 		return engine.ErrNotFound

@@ -9,8 +9,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
-// chunkHandle is an open handle on one chunk. It must be closed before the row is changed by a statement, before a savepoint and
-// before the transaction commits.
+// chunkHandle is an open handle on one chunk. It must be closed before the row is changed by a
+// statement, before a savepoint and before the transaction commits.
 type chunkHandle struct {
 	blob      *driver.Blob // nil if there is none
 	id, chunk int64
@@ -25,7 +25,8 @@ func (ses *session) letChunkGo() {
 	}
 }
 
-// openChunk returns a handle on a chunk, for writing if the transaction may write. It stays the session's.
+// openChunk returns a handle on a chunk, for writing if the transaction may write. It stays the
+// session's.
 func (x *tx) openChunk(ses *session, id, chunk int64) (*driver.Blob, error) {
 	h := &ses.chunk
 	if h.blob != nil && h.id == id && h.chunk == chunk {
@@ -49,8 +50,8 @@ func (x *tx) openChunk(ses *session, id, chunk int64) (*driver.Blob, error) {
 
 // chunkRow finds a chunk: its row, and its length in bytes.
 func (ses *session) chunkRow(id, chunk int64) (row, size int64, err error) {
-	// actual_size lies behind the data, so reading it costs a walk through them. Only in a chunk that the package grew as a
-	// text it differs from the length.
+	// actual_size lies behind the data, so reading it costs a walk through them. Only in a chunk
+	// that the package grew as a text it differs from the length.
 	err = ses.one(`SELECT rowid, CASE WHEN typeof(data) = 'blob' THEN octet_length(data)
 		ELSE min(actual_size, octet_length(data)) END FROM `+format.ArrayChunkTable+` WHERE col_id = ?1 AND chunk_idx = ?2`,
 		func(st *driver.Stmt) { row, size = st.ColInt(0), st.ColInt(1) }, id, chunk)
@@ -63,8 +64,8 @@ func (x *tx) ChunkSize(ctx context.Context, id, chunk int64) (size int64, err er
 	return size, err
 }
 
-// ChunkUsed returns what SetChunkUsed stored. In a table from before 0.4 of the package, which has no place for it, all of a
-// chunk counts as used.
+// ChunkUsed returns what SetChunkUsed stored. In a table from before 0.4 of the package, which has
+// no place for it, all of a chunk counts as used.
 func (x *tx) ChunkUsed(ctx context.Context, id, chunk int64) (used int64, deleted bool, err error) {
 	err = x.reading(ctx, func(ses *session) error {
 		if !ses.arrays.usage {
@@ -77,8 +78,8 @@ func (x *tx) ChunkUsed(ctx context.Context, id, chunk int64) (used int64, delete
 	return used, deleted, err
 }
 
-// SetChunkUsed stores how much of a chunk is in use, unless the table is from before 0.4 of the package. SQLite reads the whole row for it,
-// but writes only those of its pages that change.
+// SetChunkUsed stores how much of a chunk is in use, unless the table is from before 0.4 of the
+// package. SQLite reads the whole row for it, but writes only those of its pages that change.
 func (x *tx) SetChunkUsed(ctx context.Context, id, chunk, used int64, deleted bool) error {
 	return x.changing(ctx, func(ses *session) error {
 		row, size, err := ses.chunkRow(id, chunk)
@@ -112,8 +113,8 @@ func (ses *session) countChunks(id int64) (n int64, err error) {
 	return n, err
 }
 
-// arrayPieceBytes is how much of a chunk passes through SQLite's memory at a time: it stays in the processor's cache between the two
-// copies.
+// arrayPieceBytes is how much of a chunk passes through SQLite's memory at a time: it stays in the
+// processor's cache between the two copies.
 const arrayPieceBytes = 512 << 10
 
 // ReadChunk reads a part of a chunk.

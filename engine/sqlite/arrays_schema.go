@@ -32,7 +32,8 @@ ALTER TABLE ` + format.ArrayChunkTable + ` ADD COLUMN end_elem_idx INTEGER DEFAU
 // arrayTables is what is known of the tables of arrays. The zero value has not looked yet.
 type arrayTables struct {
 	there bool
-	// bounded tables say how long chunks may be; those of the package's 0.2.0 have one fixed length instead.
+	// bounded tables say how long chunks may be; those of the package's 0.2.0 have one fixed length
+	// instead.
 	bounded bool
 	// usage says that chunks have columns for how much of them is in use, which came with 0.4.
 	usage bool
@@ -44,7 +45,8 @@ type knownArrays struct {
 	tables arrayTables
 }
 
-// findArrays says whether the file has the tables of arrays, and refuses such as are of another make.
+// findArrays says whether the file has the tables of arrays, and refuses such as are of another
+// make.
 func (ses *session) findArrays() (bool, error) {
 	if ses.arrays.there {
 		return true, nil
@@ -118,8 +120,8 @@ func firstMissing(there map[string]bool, want ...string) string {
 	return ""
 }
 
-// makeArrays makes the tables of arrays, or adds to old ones what newer arrays need; every version of the package can read
-// and write them then.
+// makeArrays makes the tables of arrays, or adds to old ones what newer arrays need; every version
+// of the package can read and write them then.
 func (ses *session) makeArrays() error {
 	there, err := ses.findArrays()
 	switch {

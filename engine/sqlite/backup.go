@@ -93,7 +93,8 @@ func (s *Store) refuseTarget(path string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, ioError("back up", err)
 	}
-	// What cannot be examined is no folder of the vault's, and has an error of its own when the copy is made.
+	// What cannot be examined is no folder of the vault's, and has an error of its own when the
+	// copy is made.
 	folder, _ := os.Stat(filepath.Dir(own))
 	target, _ := os.Stat(filepath.Dir(path))
 	if folder == nil || target == nil || !os.SameFile(folder, target) {
@@ -137,8 +138,8 @@ func (s *Store) copyTo(ctx context.Context, tmp string, progress func(done, tota
 }
 
 // Create lets fill make a database of the empty file tmp, in the folder of path, which it must have
-// closed when it returns. If it returns nil, the file gets the name path, durably; otherwise nothing
-// of it is left. engine.ErrExists if the name, or that of a log for it, is taken.
+// closed when it returns. If it returns nil, the file gets the name path, durably; otherwise
+// nothing of it is left. engine.ErrExists if the name, or that of a log for it, is taken.
 func Create(path string, fill func(tmp string) error) error {
 	return makeFile("create", path, nil, fill)
 }
@@ -256,7 +257,8 @@ func renameNew(tmp, path string) error {
 	return err
 }
 
-// syncFolder makes the names in a folder durable. Windows does so by itself, and opens no folder for it.
+// syncFolder makes the names in a folder durable. Windows does so by itself, and opens no folder
+// for it.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil

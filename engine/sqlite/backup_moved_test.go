@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// A vault that was removed while it was open can be backed up by way of a connection that is open. Without one the error says what happened.
+// A vault that was removed while it was open can be backed up by way of a connection that is open.
+// Without one the error says what happened.
 func TestBackupOfRemoved(t *testing.T) {
 	for _, connected := range []bool{false, true} {
 		path := filepath.Join(t.TempDir(), "v.kv")

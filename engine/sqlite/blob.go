@@ -14,9 +14,10 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
-// blob reads one version of a value: a small one from memory, a large one from a snapshot of its own. A snapshot that
-// holds up the write-ahead log is given up by evictReaders, for a newer one that has the same version or for a
-// temporary file. What is in memory or in a temporary file was compared with its checksum on the way there.
+// blob reads one version of a value: a small one from memory, a large one from a snapshot of its
+// own. A snapshot that holds up the write-ahead log is given up by evictReaders, for a newer one
+// that has the same version or for a temporary file. What is in memory or in a temporary file was
+// compared with its checksum on the way there.
 type blob struct {
 	s     *Store
 	entry engine.Entry
@@ -114,8 +115,8 @@ func (ses *session) openBlob(key string) (*blob, error) {
 // Entry describes the version that the blob reads.
 func (b *blob) Entry() engine.Entry { return b.entry }
 
-// ReadAt reads from the version that the blob was opened on. It compares the chunk rows that it reads
-// as a whole, and the value if that is all it reads.
+// ReadAt reads from the version that the blob was opened on. It compares the chunk rows that it
+// reads as a whole, and the value if that is all it reads.
 func (b *blob) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	return b.read(ctx, p, off, nil)
 }
@@ -214,9 +215,10 @@ type runningSum struct {
 	sum uint32
 }
 
-// read fills p from off, and compares what it reads with the checksums: each chunk row that it reads as
-// a whole, and the whole value if p is that. A caller who reads in order passes the same run each
-// time. Then it reads every chunk row as a whole, and compares the value once run has come to its end.
+// read fills p from off, and compares what it reads with the checksums: each chunk row that it
+// reads as a whole, and the whole value if p is that. A caller who reads in order passes the same
+// run each time. Then it reads every chunk row as a whole, and compares the value once run has come
+// to its end.
 func (cu *cursor) read(p []byte, off int64, run *runningSum) error {
 	size := cu.row.entry.Size
 	if run == nil && off == 0 && int64(len(p)) == size {
@@ -244,8 +246,8 @@ func (cu *cursor) read(p []byte, off int64, run *runningSum) error {
 	return err
 }
 
-// readSummed fills p with what follows the bytes that run has come past, and has it come past them. It
-// sums up each piece while that is in the processor's cache.
+// readSummed fills p with what follows the bytes that run has come past, and has it come past them.
+// It sums up each piece while that is in the processor's cache.
 func (cu *cursor) readSummed(p []byte, run *runningSum) error {
 	for len(p) > 0 {
 		piece := p
@@ -262,8 +264,8 @@ func (cu *cursor) readSummed(p []byte, run *runningSum) error {
 	return nil
 }
 
-// refuted has SQLite read again what does not match the checksum of the value: it alone reports damage.
-// If p, the bytes from off on, is the whole value, p may then be right.
+// refuted has SQLite read again what does not match the checksum of the value: it alone reports
+// damage. If p, the bytes from off on, is the whole value, p may then be right.
 func (cu *cursor) refuted(p []byte, off int64, run *runningSum) error {
 	first := run.sum
 	if off == 0 && cu.fast == nil {
@@ -335,8 +337,8 @@ func (cu *cursor) loadChunk(i, size int64, run *runningSum) error {
 	return err
 }
 
-// readChunk fills p with a whole chunk. With the last one the whole value is compared, if run has come
-// past all before.
+// readChunk fills p with a whole chunk. With the last one the whole value is compared, if run has
+// come past all before.
 func (cu *cursor) readChunk(p []byte, i int64, run *runningSum) error {
 	start := i * cu.row.ref.ChunkBytes
 	want, err := cu.chunkSum(i, int64(len(p)))

@@ -22,9 +22,9 @@ type checker struct {
 	found       []engine.Problem // in the part that runs; only part hands them to report
 }
 
-// Check runs SQLite's own integrity check, reads every value against its checksum, and then every array. Values that another
-// program wrote have no checksum, nor have arrays: they are only read. What cannot even be listed is a problem, and
-// the check goes on with what else there is.
+// Check runs SQLite's own integrity check, reads every value against its checksum, and then every
+// array. Values that another program wrote have no checksum, nor have arrays: they are only read.
+// What cannot even be listed is a problem, and the check goes on with what else there is.
 func (s *Store) Check(ctx context.Context, report func(engine.Problem), progress func(done, total int64)) (err error) {
 	c := &checker{Store: s, ctx: ctx, report: report, progress: progress}
 	if c.total, err = s.Count(ctx, engine.Range{}); err != nil && !errors.Is(err, engine.ErrCorrupt) {
@@ -147,7 +147,8 @@ func (c *checker) checkValues() error {
 	return nil
 }
 
-// keysFrom returns the first keys not below from: with an error, those before the damage. It reads the index of keys alone.
+// keysFrom returns the first keys not below from: with an error, those before the damage. It reads
+// the index of keys alone.
 func (ses *session) keysFrom(from string, limit int) (keys []string, err error) {
 	st, err := ses.c.Prepare(ses.t.sql.keys)
 	if err != nil {
@@ -164,7 +165,8 @@ func (ses *session) keysFrom(from string, limit int) (keys []string, err error) 
 	}
 }
 
-// checkValue reads one value. What is wrong with it is reported; an error means that the check cannot go on.
+// checkValue reads one value. What is wrong with it is reported; an error means that the check
+// cannot go on.
 func (c *checker) checkValue(ses *session, key string) error {
 	r, err := ses.find(key)
 	if err == nil && r == nil {

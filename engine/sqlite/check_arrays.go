@@ -85,8 +85,9 @@ func (c *checker) checkArray(ses *session, a *engine.Array) error {
 	return nil
 }
 
-// beginsLater says whether an array has no chunk 0, and never had one: so the Python package lays elements of differing sizes if the
-// first of them come many at once. Its index says that the first of them lies in a later chunk.
+// beginsLater says whether an array has no chunk 0, and never had one: so the Python package lays
+// elements of differing sizes if the first of them come many at once. Its index says that the first
+// of them lies in a later chunk.
 func (ses *session) beginsLater(a *engine.Array) (bool, error) {
 	base, isData := strings.CutSuffix(a.Name, "_data")
 	if !isData || a.ElemSize != 1 || a.Length != 0 {

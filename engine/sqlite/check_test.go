@@ -62,7 +62,8 @@ func TestCheckNamesColumns(t *testing.T) {
 	}
 }
 
-// Whatever page is gone, Check names every value that cannot be read, or says that it could not look at all.
+// Whatever page is gone, Check names every value that cannot be read, or says that it could not
+// look at all.
 func TestCheckNamesKeysOfLostPages(t *testing.T) {
 	v := makeOriginal(t, sqlite.Options{PageSize: 1024, OneRowLimit: 3000})
 	path := filepath.Join(t.TempDir(), "hurt.kv")

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// A write-ahead log of checkpointBytes or more is copied into the file: 1000 pages of 32 KiB, as in
-	// the Python package.
+	// A write-ahead log of checkpointBytes or more is copied into the file: 1000 pages of 32 KiB,
+	// as in the Python package.
 	checkpointBytes = 1000 * 32768
-	// A shorter log is copied once no commit has come for idleTime: reads are faster when they need not
-	// look into the log.
+	// A shorter log is copied once no commit has come for idleTime: reads are faster when they need
+	// not look into the log.
 	idleTime = 500 * time.Millisecond
 	// truncateWait is how long commits wait at most until no reader needs the log.
 	truncateWait = 100 * time.Millisecond
-	// backgroundPasses is the number of passes of a background checkpoint: each copies what was committed
-	// during the one before.
+	// backgroundPasses is the number of passes of a background checkpoint: each copies what was
+	// committed during the one before.
 	backgroundPasses = 4
 	// A pass that copied less than this part of the threshold is the last one: the writer copies
 	// the rest between two commits.
@@ -28,12 +28,12 @@ const (
 )
 
 // checkpointer copies the write-ahead log into the file: after commits that made the log long, and
-// once no commit has come for a while. Unless a comment says otherwise, its fields and methods are for
-// the goroutine that has the writer's turn.
+// once no commit has come for a while. Unless a comment says otherwise, its fields and methods are
+// for the goroutine that has the writer's turn.
 //
-// SQLite begins the log anew only when the file holds all of it, which cannot happen while commits go
-// on. So a background pass copies most of the log on its own connection while others commit, and the
-// writer copies the rest between two commits.
+// SQLite begins the log anew only when the file holds all of it, which cannot happen while commits
+// go on. So a background pass copies most of the log on its own connection while others commit, and
+// the writer copies the rest between two commits.
 type checkpointer struct {
 	w         *writer
 	threshold int // pages of log from which on it is copied
@@ -142,8 +142,8 @@ func (k *checkpointer) waitForIdle(d time.Duration) {
 	}
 }
 
-// whenIdle copies the log. The timer calls it without the turn. It tries again later if a reader keeps
-// it from copying all, or if another goroutine has the turn, which may be about to commit.
+// whenIdle copies the log. The timer calls it without the turn. It tries again later if a reader
+// keeps it from copying all, or if another goroutine has the turn, which may be about to commit.
 func (k *checkpointer) whenIdle() {
 	w := k.w
 	if w.s.enter() != nil {
@@ -249,8 +249,8 @@ func (k *checkpointer) close() error {
 // evictAfter is how old a blob's snapshot must be before evictReaders moves it.
 const evictAfter = time.Second
 
-// evictReaders moves blobs off old snapshots, which keep the write-ahead log from being copied to its
-// end. It skips blobs that another goroutine is reading; the next call tries them again.
+// evictReaders moves blobs off old snapshots, which keep the write-ahead log from being copied to
+// its end. It skips blobs that another goroutine is reading; the next call tries them again.
 func (s *Store) evictReaders() {
 	if s.enter() != nil {
 		return
@@ -288,8 +288,8 @@ func (s *Store) blobs() (list []*blob) {
 }
 
 // renew moves blobs to snapshots that need nothing of the log, so that the next commit begins it
-// anew. A snapshot needs nothing of the log if the file held all of it when the snapshot began, which
-// takes a moment without commits. The caller does not have the turn.
+// anew. A snapshot needs nothing of the log if the file held all of it when the snapshot began,
+// which takes a moment without commits. The caller does not have the turn.
 func (k *checkpointer) renew(blobs []*blob) {
 	w := k.w
 	if w.take(context.Background()) != nil {

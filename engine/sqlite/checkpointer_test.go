@@ -77,7 +77,8 @@ func TestLongLogIsCopied(t *testing.T) {
 	})
 }
 
-// Once nobody commits, a short log is copied, too; a reader that needs an earlier state only delays that.
+// Once nobody commits, a short log is copied, too; a reader that needs an earlier state only delays
+// that.
 func TestIdleLogIsCopied(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
 		t.Skip("the log's shared memory is not to be had there")
@@ -112,7 +113,8 @@ func TestIdleLogIsCopied(t *testing.T) {
 	eventually(t, "the log is copied", func() bool { return copied(t, s) })
 }
 
-// A long log that a reader kept from being copied is copied once the reader has ended, also if no commit follows.
+// A long log that a reader kept from being copied is copied once the reader has ended, also if no
+// commit follows.
 func TestLongLogIsCopiedAfterAReader(t *testing.T) {
 	s, _ := openShort(t, Options{})
 	early, err := s.Begin(t.Context(), false)
@@ -155,7 +157,8 @@ func TestLogStaysShort(t *testing.T) {
 	}
 }
 
-// Whoever wants the log emptied waits for the copying that goes on, and is not refused for its sake.
+// Whoever wants the log emptied waits for the copying that goes on, and is not refused for its
+// sake.
 func TestEmptyLogWhileItIsCopied(t *testing.T) {
 	s, path := openShort(t, Options{})
 	for i := range 20 {

@@ -45,7 +45,8 @@ func TestMain(m *testing.M) {
 
 var crashOptions = sqlite.Options{OneRowLimit: 1 << 20}
 
-// crashChild puts values for ever, saying so on standard output after each, beside a large value that never ends.
+// crashChild puts values for ever, saying so on standard output after each, beside a large value
+// that never ends.
 func crashChild(path string) error {
 	ctx := context.Background()
 	s, err := sqlite.Open(ctx, path, &crashOptions)
@@ -76,7 +77,8 @@ func crashChild(path string) error {
 	}
 }
 
-// A process that is killed loses nothing that it had acknowledged, and what it left half-written is swept at the next Open.
+// A process that is killed loses nothing that it had acknowledged, and what it left half-written is
+// swept at the next Open.
 func TestKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	for round := range 4 {
@@ -101,7 +103,8 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// killedAfter runs the child until it has acknowledged n puts, and returns the last number it acknowledged.
+// killedAfter runs the child until it has acknowledged n puts, and returns the last number it
+// acknowledged.
 func killedAfter(t *testing.T, path string, n int) int {
 	t.Helper()
 	exe, err := os.Executable()
@@ -151,10 +154,11 @@ func waitSwept(t *testing.T, s *sqlite.Store) {
 	}
 }
 
-// While a large value trickles in, other writers are not held up, and another process that opens the vault does not
-// take the value for abandoned.
+// While a large value trickles in, other writers are not held up, and another process that opens
+// the vault does not take the value for abandoned.
 func TestStageHoldsNoLock(t *testing.T) {
-	// Enough for the other handle's sweeper, which writes at times of its own; a stage that held the lock would hold it for good.
+	// Enough for the other handle's sweeper, which writes at times of its own; a stage that held
+	// the lock would hold it for good.
 	const patience = 20 * time.Second
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, &sqlite.Options{OneRowLimit: 1 << 20, BusyTimeout: patience})

@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// A file that was cut off, or whose bits were flipped, gives errors; it does not end the process by way of the memory map.
+// A file that was cut off, or whose bits were flipped, gives errors; it does not end the process by
+// way of the memory map.
 func TestDamagedFile(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, whole, &sqlite.Options{OneRowLimit: 1 << 20, PageSize: 4096})

@@ -82,8 +82,8 @@ func nextDescriptor(t *testing.T) int {
 	return fd + 1
 }
 
-// Every connection that a vault opens takes the descriptors of idle ones: that which writes, that which copies the log, and what looks at the
-// marks of commits.
+// Every connection that a vault opens takes the descriptors of idle ones: that which writes, that
+// which copies the log, and what looks at the marks of commits.
 func TestAllOpensSpareDescriptors(t *testing.T) {
 	var old syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// explain turns the driver's errors into the engine's, each with what happened, where, and the way out.
+// explain turns the driver's errors into the engine's, each with what happened, where, and the way
+// out.
 func (s *Store) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -121,7 +122,8 @@ func tempError(err error) error {
 	return &engine.IOError{Op: "write a temporary file in " + os.TempDir(), Err: err}
 }
 
-// rebuildError explains why the file could not be rebuilt. Which of the two places had no room, SQLite does not say.
+// rebuildError explains why the file could not be rebuilt. Which of the two places had no room,
+// SQLite does not say.
 func (s *Store) rebuildError(err error) error {
 	if !driver.NoRoom(err) {
 		return err

@@ -13,7 +13,8 @@ func SalvageThrough(ctx context.Context, src, dst string, o *SalvageOptions, thr
 	return salvageThrough(ctx, src, dst, o, through)
 }
 
-// On returns the options with the file system layer named vfs under SQLite, for tests outside of this package.
+// On returns the options with the file system layer named vfs under SQLite, for tests outside of
+// this package.
 func (o Options) On(vfs string) *Options {
 	o.vfs = vfs
 	return &o
@@ -25,7 +26,8 @@ func (o Options) WithLog(bytes int) Options {
 	return o
 }
 
-// Checkpoint copies what it can of the write-ahead log into the file, without waiting until the log is long.
+// Checkpoint copies what it can of the write-ahead log into the file, without waiting until the log
+// is long.
 func (s *Store) Checkpoint() error {
 	w := s.writer
 	if err := w.take(context.Background()); err != nil {

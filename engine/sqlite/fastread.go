@@ -42,9 +42,9 @@ type fastSnapshot struct {
 type fastSchema struct {
 	keys  uint32     // root page of the index of keys; 0 if there is none that can be read so
 	value fastColumn // of the key-value table
-	// sum and tag are columns of the key-value table if that has the metadata, else of the table beside;
-	// their root is 0 if nothing is to be compared. beside is the root page of that table, which is of
-	// rows, or of keys.
+	// sum and tag are columns of the key-value table if that has the metadata, else of the table
+	// beside; their root is 0 if nothing is to be compared. beside is the root page of that table,
+	// which is of rows, or of keys.
 	sum, tag fastColumn
 	beside   uint32
 	byKey    bool
@@ -234,7 +234,8 @@ func (r *fastReader) sumIn(row *fastread.Row) (sum uint32, has bool, err error) 
 	return uint32(v), !null, err
 }
 
-// fastGet appends a value to dst, or says that it is large. An error says that SQLite is to read it.
+// fastGet appends a value to dst, or says that it is large. An error says that SQLite is to read
+// it.
 func (ses *session) fastGet(dst []byte, key string) (value []byte, large, found bool, err error) {
 	r, ok := ses.fastReader()
 	if !ok || r.schema.keys == 0 {

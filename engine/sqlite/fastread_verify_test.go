@@ -31,8 +31,8 @@ func alterRaw(t *testing.T, path string, v stored) {
 	}
 }
 
-// SQLite alone reports damage. It has here in memory what fast reads find altered in the file, until
-// the store is opened again.
+// SQLite alone reports damage. It has here in memory what fast reads find altered in the file,
+// until the store is opened again.
 func TestMismatchIsReadAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	values := []stored{{size: 1000}, {size: oneRow}, {size: 1_200_000, chunk: 300_000}}

@@ -13,12 +13,14 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// faultCase is an operation on the store of fillForFaults. It returns what has changed in the contents if it succeeds.
+// faultCase is an operation on the store of fillForFaults. It returns what has changed in the
+// contents if it succeeds.
 type faultCase struct {
 	name string
 	run  func(t *testing.T, s *Store) error
 	then func(want map[string][]byte)
-	// churn has a value replaced and a large one removed beforehand, without faults, so that there is something to tidy up.
+	// churn has a value replaced and a large one removed beforehand, without faults, so that there
+	// is something to tidy up.
 	churn bool
 }
 

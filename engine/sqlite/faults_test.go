@@ -61,7 +61,8 @@ func exists(t *testing.T, s engine.Reader, key string) bool {
 	return err == nil
 }
 
-// countdown is a context that ends when it is asked for the nth time, so that a call can be cut off at each of its steps.
+// countdown is a context that ends when it is asked for the nth time, so that a call can be cut off
+// at each of its steps.
 type countdown struct {
 	context.Context
 	left atomic.Int64
@@ -108,8 +109,8 @@ func TestCancelledApplyInTx(t *testing.T) {
 	}
 }
 
-// SQLite rolls back the whole transaction when it has to stop in the middle of a write. What the caller does next must
-// not be committed by itself.
+// SQLite rolls back the whole transaction when it has to stop in the middle of a write. What the
+// caller does next must not be committed by itself.
 func TestInterruptedWriteEndsTx(t *testing.T) {
 	s := openVault(t, Memory, nil)
 	ops := make([]engine.Op, 3000)

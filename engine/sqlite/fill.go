@@ -6,11 +6,12 @@ import (
 )
 
 const (
-	// boundBytes is the largest new value that is always bound to a statement as a whole. It is copied twice before it reaches pages, each
-	// time to memory that no cache of the processor holds; for longer ones it costs less to make pages of zeros and fill them.
+	// boundBytes is the largest new value that is always bound to a statement as a whole. It is
+	// copied twice before it reaches pages, each time to memory that no cache of the processor
+	// holds; for longer ones it costs less to make pages of zeros and fill them.
 	boundBytes = 128 << 10
-	// copyBytes is how much of a value is copied to SQLite's memory at a time: little enough to stay in the processor's cache until it
-	// is in pages.
+	// copyBytes is how much of a value is copied to SQLite's memory at a time: little enough to
+	// stay in the processor's cache until it is in pages.
 	copyBytes = 64 << 10
 )
 
@@ -23,7 +24,8 @@ const (
 	inChunks               // in rows of its own
 )
 
-// wayOf chooses a way. Values that replace others are bound if they are small: SQLite writes no page of them that stays the same.
+// wayOf chooses a way. Values that replace others are bound if they are small: SQLite writes no
+// page of them that stays the same.
 func (ses *session) wayOf(src *source, user map[string]string, isNew bool) (way, error) {
 	if src.mustChunk || src.size > ses.t.rowLimit(ses.s.opt.OneRowLimit, user) {
 		return inChunks, nil
@@ -54,8 +56,8 @@ type plainTables struct {
 	known   map[string]bool
 }
 
-// plain says that no rule of a table looks at values, or is an index of them: it would see the zeros that are there at first. Other
-// programs may make such rules while the file is open.
+// plain says that no rule of a table looks at values, or is an index of them: it would see the
+// zeros that are there at first. Other programs may make such rules while the file is open.
 func (ses *session) plain(table string) (bool, error) {
 	if ses.remade || ses.s.writer == nil {
 		return ses.findPlain(table)

@@ -10,7 +10,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// Long values are zeros before they are what they are. Rules that another program has made for them see the values alone.
+// Long values are zeros before they are what they are. Rules that another program has made for them
+// see the values alone.
 func TestRulesForValues(t *testing.T) {
 	png := "\x89PNG"
 	long := func(head string, n int) []byte { return append([]byte(head), noise(n)...) }

@@ -48,8 +48,8 @@ var foreignStatements = []struct {
 		INSERT INTO kvault SELECT * FROM c; UPDATE c SET value = x''`},
 }
 
-// Whatever other programs do with plain SQL: metadata that they left behind is not believed, chunks are neither lost nor
-// left over, and nothing is taken for damage.
+// Whatever other programs do with plain SQL: metadata that they left behind is not believed, chunks
+// are neither lost nor left over, and nothing is taken for damage.
 func TestForeignStatements(t *testing.T) {
 	for _, c := range foreignStatements {
 		for _, key := range []string{"small", "chunked"} {
@@ -97,7 +97,8 @@ func TestForeignStatements(t *testing.T) {
 	}
 }
 
-// expectForeign expects a value of another program's at key; it may be ours, if the statement did nothing.
+// expectForeign expects a value of another program's at key; it may be ours, if the statement did
+// nothing.
 func expectForeign(t *testing.T, s *sqlite.Store, key string, want []byte, tag, name string) {
 	t.Helper()
 	if got := must[[]byte](t)(s.Get(t.Context(), key)); !bytes.Equal(got, want) {
@@ -155,7 +156,8 @@ func TestPutTakesNotedRowID(t *testing.T) {
 	}
 }
 
-// A streamed put of the Python package: an upsert of zeros, and then the value by incremental blob I/O.
+// A streamed put of the Python package: an upsert of zeros, and then the value by incremental blob
+// I/O.
 func TestForeignStream(t *testing.T) {
 	for _, key := range []string{"small", "chunked", "new"} {
 		path := filepath.Join(t.TempDir(), "v.kv")

@@ -43,7 +43,8 @@ func TestStagedValueThatLooksLikeReference(t *testing.T) {
 	}
 }
 
-// A stage that another process took for abandoned and began to sweep fails, rather than be published with chunks missing.
+// A stage that another process took for abandoned and began to sweep fails, rather than be
+// published with chunks missing.
 func TestStageThatIsBeingSwept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, tinyRows)
@@ -97,7 +98,8 @@ func TestTableNameInAnotherCase(t *testing.T) {
 	}
 }
 
-// A program that drops the table takes the triggers with it. Metadata of the old rows must not pass for that of new ones.
+// A program that drops the table takes the triggers with it. Metadata of the old rows must not pass
+// for that of new ones.
 func TestTableMadeAnew(t *testing.T) {
 	const python = `CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, size INTEGER NOT NULL)`
 	for name, sql := range map[string][]string{
@@ -192,7 +194,8 @@ func TestDamagedUserMetadata(t *testing.T) {
 	}
 }
 
-// REPLACE leaves the metadata of the row it removes. A large value that is renamed must not pick that up.
+// REPLACE leaves the metadata of the row it removes. A large value that is renamed must not pick
+// that up.
 func TestRenameTakesNoStaleMetadata(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, nil)
@@ -228,7 +231,8 @@ func TestImpossibleIDs(t *testing.T) {
 	}
 }
 
-// Values that are no blobs are read as SQLite would write them out; keys that are none are not seen.
+// Values that are no blobs are read as SQLite would write them out; keys that are none are not
+// seen.
 func TestForeignTypes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	foreign(t, path, `CREATE TABLE kvault(id INTEGER PRIMARY KEY, key, value)`,
@@ -326,7 +330,8 @@ func TestBackupBesideLeftoverLog(t *testing.T) {
 	}
 }
 
-// In a file without log a reader of a large value would keep every writer waiting, whoever opened it how.
+// In a file without log a reader of a large value would keep every writer waiting, whoever opened
+// it how.
 func TestReaderOfRollbackFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, &sqlite.Options{DisableWAL: true})
@@ -344,7 +349,8 @@ func TestReaderOfRollbackFile(t *testing.T) {
 	}
 }
 
-// A read-only vault reads what a crashed process left in the log, and leaves both files as they are.
+// A read-only vault reads what a crashed process left in the log, and leaves both files as they
+// are.
 func TestReadOnlyWithLeftoverLog(t *testing.T) {
 	dir := t.TempDir()
 	from := filepath.Join(dir, "from.kv")

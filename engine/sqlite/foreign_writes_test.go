@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// foreignSchemas are the key-value tables that versions of the Python package make, and that of layout 1.
+// foreignSchemas are the key-value tables that versions of the Python package make, and that of
+// layout 1.
 var foreignSchemas = []struct {
 	by  string
 	sql []string
@@ -104,7 +105,8 @@ func testForeignWrites(t *testing.T, layout string) {
 	}
 }
 
-// A program that copies the reference of a large value to another key gets an error there, not the reference as a value.
+// A program that copies the reference of a large value to another key gets an error there, not the
+// reference as a value.
 func TestCopiedReference(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, &sqlite.Options{OneRowLimit: 1 << 20})

@@ -24,8 +24,9 @@ func (ses *session) orphan(r *row) error {
 	return ses.orphanID(r.ref.ID, r.ref.Nonce)
 }
 
-// orphanID leaves a value to the sweeper. The nonce makes sure that it is the one meant: a reference may come from another
-// file, where its id is that of another value, and the id of a stage that was swept is used again.
+// orphanID leaves a value to the sweeper. The nonce makes sure that it is the one meant: a
+// reference may come from another file, where its id is that of another value, and the id of a
+// stage that was swept is used again.
 func (ses *session) orphanID(id, nonce int64) error {
 	ins, err := ses.c.Prepare(`INSERT OR IGNORE INTO ` + format.OrphansTable + ` SELECT id FROM ` + format.ValuesTable + ` WHERE id = ?1 AND nonce = ?2`)
 	if err != nil {
@@ -35,7 +36,8 @@ func (ses *session) orphanID(id, nonce int64) error {
 	return ins.Int(1, id).Int(2, nonce).Exec()
 }
 
-// startSweeping condemns the stages that dead processes left behind, and starts the goroutine that removes orphans.
+// startSweeping condemns the stages that dead processes left behind, and starts the goroutine that
+// removes orphans.
 func (w *writer) startSweeping(ctx context.Context) error {
 	work, err := w.hasLeftovers(ctx)
 	if err == nil && work {
@@ -89,7 +91,8 @@ func (w *writer) stopSweeping() {
 	}
 }
 
-// sweep removes orphans, a few rows at a time so that other writers get their turn, until there are none.
+// sweep removes orphans, a few rows at a time so that other writers get their turn, until there are
+// none.
 func (w *writer) sweep(ctx context.Context) error {
 	for more := true; more; {
 		err := w.do(&request{ctx: ctx, lazy: true, run: func(ses *session) (err error) {
@@ -131,7 +134,8 @@ func (ses *session) condemn() error {
 	return nil
 }
 
-// sweepStep removes some chunk rows of one orphan, or the orphan itself once it has none. It says whether there is more to do.
+// sweepStep removes some chunk rows of one orphan, or the orphan itself once it has none. It says
+// whether there is more to do.
 func (ses *session) sweepStep() (bool, error) {
 	sel, err := ses.c.Prepare(`SELECT id FROM ` + format.OrphansTable + ` LIMIT 1`)
 	if err != nil {
@@ -173,7 +177,8 @@ func (ses *session) run(sql string, args ...int64) error {
 	return st.Exec()
 }
 
-// referenced says whether a value is in use after all: another program may have written the same reference again.
+// referenced says whether a value is in use after all: another program may have written the same
+// reference again.
 func (ses *session) referenced(id int64) (bool, error) {
 	sel, err := ses.c.Prepare(`SELECT tbl, key FROM ` + format.ValuesTable + ` WHERE id = ?1 AND owner IS NULL AND tbl IS NOT NULL`)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// BenchmarkDurablePuts shows how puts that survive a power cut scale with the number of goroutines that put: they share commits, and so
-// the wait for the disk.
+// BenchmarkDurablePuts shows how puts that survive a power cut scale with the number of goroutines
+// that put: they share commits, and so the wait for the disk.
 //
 //	go test ./engine/sqlite -run '^$' -bench DurablePuts
 func BenchmarkDurablePuts(b *testing.B) {
@@ -43,8 +43,9 @@ func BenchmarkDurablePuts(b *testing.B) {
 	}
 }
 
-// window says how requests come to share a commit: how the one whose turn it is waits for more of them, and how much a commit takes. The
-// writer waits not at all, and takes groupRequests and groupBytes.
+// window says how requests come to share a commit: how the one whose turn it is waits for more of
+// them, and how much a commit takes. The writer waits not at all, and takes groupRequests and
+// groupBytes.
 type window struct {
 	name            string
 	wait            func(*window, *writer)
@@ -59,7 +60,8 @@ func yield(*window, *writer) { runtime.Gosched() }
 
 func sleep(d time.Duration) func(*window, *writer) { return func(*window, *writer) { time.Sleep(d) } }
 
-// spin waits without letting others have the processor, for a quarter of the time of the commit before, or until as many have come.
+// spin waits without letting others have the processor, for a quarter of the time of the commit
+// before, or until as many have come.
 func spin(w *window, wr *writer) {
 	for start := time.Now(); time.Since(start) < w.took/4; {
 		wr.mu.Lock()
@@ -71,8 +73,9 @@ func spin(w *window, wr *writer) {
 	}
 }
 
-// BenchmarkGroupWindow puts values from several goroutines, in alternating rounds over windows of several lengths, with and without other
-// goroutines that compute. It reports the median time of a round for each put, and the median wait of a caller.
+// BenchmarkGroupWindow puts values from several goroutines, in alternating rounds over windows of
+// several lengths, with and without other goroutines that compute. It reports the median time of a
+// round for each put, and the median wait of a caller.
 //
 //	go test ./engine/sqlite -run '^$' -bench 'GroupWindow/full=true/busy=0' -benchtime 40x
 //	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench 'GroupWindow/full=false/busy=0' -benchtime 40x

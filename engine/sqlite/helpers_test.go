@@ -55,7 +55,8 @@ func noise(n int) []byte {
 	return b
 }
 
-// foreign runs SQL as another program would: on a connection of its own, with triggers as SQLite has them by default.
+// foreign runs SQL as another program would: on a connection of its own, with triggers as SQLite
+// has them by default.
 func foreign(t testing.TB, path string, sql ...string) {
 	t.Helper()
 	c, err := sqlite3.Open(path)
@@ -73,7 +74,8 @@ func foreign(t testing.TB, path string, sql ...string) {
 	}
 }
 
-// unnoticed runs SQL with triggers switched off: it makes what only damage, or somebody's intention, can.
+// unnoticed runs SQL with triggers switched off: it makes what only damage, or somebody's
+// intention, can.
 func unnoticed(t testing.TB, path string, sql ...string) {
 	t.Helper()
 	c, err := sqlite3.Open(path)

@@ -68,7 +68,8 @@ func BenchmarkForeignCheckpoint(b *testing.B) {
 	}
 }
 
-// readOn calls what two calls of reader return again and again, each on a goroutine of its own, until stop is called.
+// readOn calls what two calls of reader return again and again, each on a goroutine of its own,
+// until stop is called.
 func readOn(reader func(i int) func() error) (stop func() error) {
 	if reader == nil {
 		return func() error { return nil }

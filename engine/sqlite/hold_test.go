@@ -124,8 +124,8 @@ func TestNoSnapshotIsKeptWithoutALog(t *testing.T) {
 	}
 }
 
-// A commit by another handle, which stands for another process since it shares nothing but the file, is seen by the very next read;
-// and so is one of the same handle.
+// A commit by another handle, which stands for another process since it shares nothing but the
+// file, is seen by the very next read; and so is one of the same handle.
 func TestKeptSnapshotIsNeverStale(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	a, b := openHeld(t, path, Options{}), openHeld(t, path, Options{})
@@ -181,7 +181,8 @@ func TestNobodyReadsTheStale(t *testing.T) {
 	readers.Wait()
 }
 
-// Two goroutines that never stop reading do not keep another handle from emptying the log, and the log from beginning anew.
+// Two goroutines that never stop reading do not keep another handle from emptying the log, and the
+// log from beginning anew.
 func TestReadersLeaveTheLogAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	reader, writer := openHeld(t, path, Options{}), openHeld(t, path, Options{})

@@ -15,7 +15,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// readOnlyFolder takes the right to write dir, and the files in it, from the calling goroutine until the test ends.
+// readOnlyFolder takes the right to write dir, and the files in it, from the calling goroutine
+// until the test ends.
 func readOnlyFolder(t *testing.T, dir string) {
 	t.Helper()
 	if os.Getuid() < 0 {

@@ -53,7 +53,8 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// SQLite may undo a whole transaction by itself. What is called then must not run, and commit, outside of it.
+// SQLite may undo a whole transaction by itself. What is called then must not run, and commit,
+// outside of it.
 func TestTransactionThatSQLiteUndid(t *testing.T) {
 	ctx := t.Context()
 	s, err := Open(ctx, Memory, nil)
@@ -102,8 +103,9 @@ func FuzzTableName(f *testing.F) {
 	})
 }
 
-// SQLite looks a little past the end of an index page, and at pages that a file which was cut off no longer has. Where the map
-// goes on behind the file, that ends the process; so no connection maps more than the file has.
+// SQLite looks a little past the end of an index page, and at pages that a file which was cut off
+// no longer has. Where the map goes on behind the file, that ends the process; so no connection
+// maps more than the file has.
 func TestMapEndsWithTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	for _, c := range []struct{ ask, atLeast int64 }{{0, 0}, {-1, 0}, {1 << 20, 1 << 20}, {256 << 20, 2 << 20}} {

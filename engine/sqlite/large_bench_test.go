@@ -12,9 +12,10 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// BenchmarkOneRow keeps values of several sizes as one row and as chunk rows, in alternating rounds. It reports the median times of a put
-// from memory, of a value that comes in bit by bit, of the longest wait of a small put meanwhile, of whole reads into memory and bit by bit, of
-// a read of 4 KiB at random, and of the removal; and how long the log became.
+// BenchmarkOneRow keeps values of several sizes as one row and as chunk rows, in alternating
+// rounds. It reports the median times of a put from memory, of a value that comes in bit by bit, of
+// the longest wait of a small put meanwhile, of whole reads into memory and bit by bit, of a read
+// of 4 KiB at random, and of the removal; and how long the log became.
 //
 //	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench OneRow -benchtime 5x
 func BenchmarkOneRow(b *testing.B) {
@@ -133,7 +134,8 @@ func settle(s *Store) error {
 	return s.emptyLog(context.Background())
 }
 
-// longestPut puts a small value each millisecond while fn runs, and notes how long the longest of these puts took.
+// longestPut puts a small value each millisecond while fn runs, and notes how long the longest of
+// these puts took.
 func (c *clock) longestPut(s *Store, fn func() error) {
 	done := make(chan error)
 	go func() { done <- fn() }()

@@ -16,8 +16,9 @@ import (
 // relayoutPage is how many keys are looked up at a time.
 const relayoutPage = 256
 
-// Relayout moves values into one row, or into chunk rows, as engine.Layouter says. A value that becomes one row passes through the
-// write-ahead log twice, in one transaction: the log takes twice its size for a while, and other writers wait for the copy.
+// Relayout moves values into one row, or into chunk rows, as engine.Layouter says. A value that
+// becomes one row passes through the write-ahead log twice, in one transaction: the log takes twice
+// its size for a while, and other writers wait for the copy.
 func (s *Store) Relayout(ctx context.Context, to engine.Layout, report func(engine.Relayout)) error {
 	if to != engine.OneRow && to != engine.Chunks {
 		return fmt.Errorf("layout %d: want OneRow or Chunks: %w", to, engine.ErrInvalid)
@@ -150,7 +151,8 @@ func (ses *session) toOneRow(ctx context.Context, old *row) error {
 	return ses.putMeta(rowid, old.entry, 0)
 }
 
-// storedSum is the checksum of a value in chunk rows: its own, or that of its chunks if another program dropped its metadata.
+// storedSum is the checksum of a value in chunk rows: its own, or that of its chunks if another
+// program dropped its metadata.
 func (ses *session) storedSum(r *row) (uint32, error) {
 	if r.entry.Meta.HasSum {
 		return r.entry.Meta.Sum, nil
@@ -164,7 +166,8 @@ func (ses *session) storedSum(r *row) (uint32, error) {
 	return uint32(st.ColInt(0)), err
 }
 
-// toChunks copies a value from its row into chunk rows. One of another program gets metadata of its own.
+// toChunks copies a value from its row into chunk rows. One of another program gets metadata of its
+// own.
 func (ses *session) toChunks(ctx context.Context, old *row) error {
 	e := old.entry
 	if old.damage != nil {
@@ -219,8 +222,9 @@ func wrongSum(sum, want uint32) error {
 	return fmt.Errorf("%w: checksum %08x, stored with %08x", engine.ErrCorrupt, sum, want)
 }
 
-// A vault may come from anybody. These refuse a schema that would run something of its author's whenever the vault is used:
-// a view or a virtual table in the place of a table, columns that are computed, indexes of expressions. Triggers are switched off.
+// A vault may come from anybody. These refuse a schema that would run something of its author's
+// whenever the vault is used: a view or a virtual table in the place of a table, columns that are
+// computed, indexes of expressions. Triggers are switched off.
 
 // ownColumns are the columns of the tables that only this package makes.
 var ownColumns = map[string]string{
@@ -275,7 +279,8 @@ func altered(name string) error {
 	return fmt.Errorf("%w: table %s is not as kvault makes it: somebody altered it", engine.ErrCorrupt, name)
 }
 
-// guardTable refuses what is no plain table, or computes something. That there is nothing by that name is no error.
+// guardTable refuses what is no plain table, or computes something. That there is nothing by that
+// name is no error.
 func guardTable(c *driver.Conn, name string) error {
 	quoted := literal(name)
 	// By itself, because asking for the columns of a virtual table would run its module.

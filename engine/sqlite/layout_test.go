@@ -95,7 +95,8 @@ func TestRelayoutThatCannotBe(t *testing.T) {
 	}
 }
 
-// Values of another program get metadata when they are put in chunks; those whose metadata it dropped become one row without.
+// Values of another program get metadata when they are put in chunks; those whose metadata it
+// dropped become one row without.
 func TestRelayoutWithoutMetadata(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, tinyRows)
@@ -154,7 +155,8 @@ func TestRelayoutReadOnly(t *testing.T) {
 	}
 }
 
-// A value above the default limit, in a table made here and in one whose rows SQLite builds in memory.
+// A value above the default limit, in a table made here and in one whose rows SQLite builds in
+// memory.
 func TestRelayoutLargeValue(t *testing.T) {
 	const size = 70 << 20
 	for name, sql := range map[string][]string{

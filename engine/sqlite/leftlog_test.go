@@ -96,7 +96,8 @@ func TestLogOfReplacedFileInUse(t *testing.T) {
 	}
 }
 
-// A log that any program made for a backup that it opened first is the backup's own, and what it holds is there.
+// A log that any program made for a backup that it opened first is the backup's own, and what it
+// holds is there.
 func TestLogOfBackupThatAnotherProgramWrote(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, filepath.Join(dir, "v.kv"), nil)

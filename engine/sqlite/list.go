@@ -130,7 +130,8 @@ func bindQuery(st *driver.Stmt, q engine.Query, small int64) {
 	}
 }
 
-// listed is the value of the row that st stands on: from the statement if it is small, else in parts.
+// listed is the value of the row that st stands on: from the statement if it is small, else in
+// parts.
 func (ses *session) listed(st *driver.Stmt, r *row) ([]byte, error) {
 	const valueColumn = 9
 	if r.chunked || st.IsNull(valueColumn) {
@@ -143,8 +144,9 @@ func (ses *session) listed(st *driver.Stmt, r *row) ([]byte, error) {
 	return value, compareSum(value, r.entry.Meta.Sum)
 }
 
-// rowTables are the tables in which the modules keep one row for each of theirs, by what follows the name. The virtual tables
-// themselves are never opened: that would run the module on what a stranger wrote.
+// rowTables are the tables in which the modules keep one row for each of theirs, by what follows
+// the name. The virtual tables themselves are never opened: that would run the module on what a
+// stranger wrote.
 var rowTables = map[string]string{"fts5": "_docsize", "vec0": "_rowids"}
 
 var (
@@ -153,7 +155,8 @@ var (
 	metricOption = regexp.MustCompile(`(?i)\bdistance_metric\s*=\s*(\w+)`)
 )
 
-// searchTables lists the tables of the Python package's TextVault and VectorKVault, and others of their modules.
+// searchTables lists the tables of the Python package's TextVault and VectorKVault, and others of
+// their modules.
 func (ses *session) searchTables(ctx context.Context) ([]engine.SearchTable, error) {
 	st, err := ses.c.Prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL%' ORDER BY name`)
 	if err != nil {
@@ -231,7 +234,8 @@ func parseSearchTable(name, sql string) (engine.SearchTable, bool) {
 	return t, true
 }
 
-// textColumn is the name of a column that is searched: neither an option nor a column that is only kept.
+// textColumn is the name of a column that is searched: neither an option nor a column that is only
+// kept.
 func textColumn(arg string) (string, bool) {
 	words := strings.Fields(arg)
 	if len(words) == 0 || strings.Contains(arg, "=") || len(words) > 1 && strings.EqualFold(words[len(words)-1], "UNINDEXED") {

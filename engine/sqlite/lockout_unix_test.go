@@ -13,8 +13,9 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// One who may read a vault but not write it makes nothing in its folder, even where that may be written: the files would be of another
-// user, and the vault's owner could not write while they are there.
+// One who may read a vault but not write it makes nothing in its folder, even where that may be
+// written: the files would be of another user, and the vault's owner could not write while they are
+// there.
 func TestReaderMakesNoLogOfItsOwn(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "v.kv")
@@ -64,7 +65,8 @@ func testReaderMakesNothing(t *testing.T, path string, beside map[string][]byte)
 	}
 }
 
-// asOwner runs fn as the user that the test is run by: only the goroutine of the test has become another.
+// asOwner runs fn as the user that the test is run by: only the goroutine of the test has become
+// another.
 func asOwner(t *testing.T, fn func() error) {
 	t.Helper()
 	done := make(chan error)

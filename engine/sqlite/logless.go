@@ -70,7 +70,8 @@ func (l *logless) look() (now fileState, err error) {
 	return now, err
 }
 
-// wait returns the state of the file once that is all that was committed, and any later change would show.
+// wait returns the state of the file once that is all that was committed, and any later change
+// would show.
 func (l *logless) wait(ctx context.Context) (fileState, error) {
 	for deadline := time.Now().Add(l.timeout); ; {
 		now, err := l.look()

@@ -180,7 +180,8 @@ func readPairs(t *testing.T) map[string]func(*sqlite.Store) (a, b uint32, err er
 	}
 }
 
-// A reader without a log sees each change that is complete, and says what is in the way of those that are not.
+// A reader without a log sees each change that is complete, and says what is in the way of those
+// that are not.
 func TestReaderWithoutLogFollows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	write := func(value string) *sqlite.Store {

@@ -25,11 +25,12 @@ type logStep struct {
 	grown, over []float64
 }
 
-// BenchmarkLogPreallocation puts small values, synced or not, into vaults whose logs are preallocated in
-// steps of several lengths; where they are not synced no step is longer than 32 KiB. The puts take turns, in an order that changes. A round begins with new
-// vaults; it measures some puts while the logs grow, and as many once they are overwritten. For each
-// step the benchmark reports the median of the rounds, and of their ratios to the first step, which
-// is none. A round's time is the mean without the slowest put of a hundred, which waits for the disk.
+// BenchmarkLogPreallocation puts small values, synced or not, into vaults whose logs are
+// preallocated in steps of several lengths; where they are not synced no step is longer than 32
+// KiB. The puts take turns, in an order that changes. A round begins with new vaults; it measures
+// some puts while the logs grow, and as many once they are overwritten. For each step the benchmark
+// reports the median of the rounds, and of their ratios to the first step, which is none. A round's
+// time is the mean without the slowest put of a hundred, which waits for the disk.
 //
 //	go test ./engine/sqlite -run '^$' -bench LogPreallocation -benchtime 6x
 func BenchmarkLogPreallocation(b *testing.B) {

@@ -18,7 +18,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/faultfs"
 )
 
-// onFailingDisk opens a vault whose syncs can be made to fail. cut opens what a power cut would leave of it.
+// onFailingDisk opens a vault whose syncs can be made to fail. cut opens what a power cut would
+// leave of it.
 func onFailingDisk(t *testing.T, o Options) (s *Store, failSync func(suffix string), cut func() *Store) {
 	path, name := filepath.Join(t.TempDir(), "v.kv"), t.Name()
 	disk := faultfs.NewDisk(name, nil, func(*faultfs.Still) {})
@@ -44,8 +45,8 @@ func wantKeys(t *testing.T, s *Store, n int) {
 	}
 }
 
-// A commit whose sync failed takes none with it that is acknowledged later: chunks before it, which need no sync of their own, are
-// synced with the commit that publishes them.
+// A commit whose sync failed takes none with it that is acknowledged later: chunks before it, which
+// need no sync of their own, are synced with the commit that publishes them.
 func TestSyncOfLogFails(t *testing.T) {
 	s, failSync, cut := onFailingDisk(t, Options{PageSize: 1024, OneRowLimit: 8000, Full: true})
 	apply(t, s, engine.Op{Kind: engine.Put, Key: "before", Value: filled('b', 2000)})
@@ -68,8 +69,9 @@ func TestSyncOfLogFails(t *testing.T) {
 	wantKeys(t, cut(), 3)
 }
 
-// What another program commits behind a sync that failed here, of which it knows nothing, is durable
-// once this store has written again. A store that refused to write would leave the gap before it.
+// What another program commits behind a sync that failed here, of which it knows nothing, is
+// durable once this store has written again. A store that refused to write would leave the gap
+// before it.
 func TestRepairCoversOtherPrograms(t *testing.T) {
 	path, name := filepath.Join(t.TempDir(), "v.kv"), t.Name()
 	disk := faultfs.NewDisk(name, nil, func(*faultfs.Still) {})
@@ -140,8 +142,9 @@ func TestRefusedCommitStaysAway(t *testing.T) {
 	}
 }
 
-// What a checkpoint could not sync of the log is synced before the next one changes the file. Otherwise a power cut would leave the
-// beginning of the log, whose pages are older than those of the file.
+// What a checkpoint could not sync of the log is synced before the next one changes the file.
+// Otherwise a power cut would leave the beginning of the log, whose pages are older than those of
+// the file.
 func TestSyncOfLogFailsInCheckpoint(t *testing.T) {
 	t.Run("between", func(t *testing.T) {
 		logFailsIn(t, func(t *testing.T, s *Store) {
@@ -163,7 +166,8 @@ func TestSyncOfLogFailsInCheckpoint(t *testing.T) {
 	})
 }
 
-// The last connection that closes leaves no gap in the log either: whoever opens it next could not know.
+// The last connection that closes leaves no gap in the log either: whoever opens it next could not
+// know.
 func TestSyncOfLogFailsAtClose(t *testing.T) {
 	logFailsIn(t, func(t *testing.T, s *Store) {
 		if err := s.Close(); err != nil {
@@ -206,8 +210,8 @@ func logFailsIn(t *testing.T, fail func(t *testing.T, s *Store)) {
 	wantKeys(t, cut(), 2)
 }
 
-// A power cut while a log is written again or a journal played back takes nothing that was durable before, even if it leaves anything in place of what was
-// being written.
+// A power cut while a log is written again or a journal played back takes nothing that was durable
+// before, even if it leaves anything in place of what was being written.
 func TestPowerCutWhileMending(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -118,7 +118,8 @@ func (s *Store) giveBack(ctx context.Context) (int64, error) {
 
 func (s *Store) rebuild(ctx context.Context) error {
 	return s.alone(ctx, func(c *driver.Conn) error {
-		// A file that another program made without it gets auto-vacuum here, so that Shrink works from now on.
+		// A file that another program made without it gets auto-vacuum here, so that Shrink works
+		// from now on.
 		for _, sql := range []string{`PRAGMA auto_vacuum=INCREMENTAL`, `VACUUM`, `PRAGMA optimize=0x10002`} {
 			if err := s.execWithTempFile(c, sql); err != nil {
 				return s.rebuildError(err)
@@ -128,7 +129,8 @@ func (s *Store) rebuild(ctx context.Context) error {
 	})
 }
 
-// execWithTempFile lets SQLite keep its copy of the whole database in a temporary file: memory may not hold it.
+// execWithTempFile lets SQLite keep its copy of the whole database in a temporary file: memory may
+// not hold it.
 func (s *Store) execWithTempFile(c *driver.Conn, sql string) error {
 	if s.conf.Memory {
 		return c.Exec(sql)
@@ -148,8 +150,9 @@ func (s *Store) emptyLog(ctx context.Context) error {
 	return s.alone(ctx, func(c *driver.Conn) error { return s.truncateLog(ctx, c) })
 }
 
-// truncateLog empties the log, unless a reader needs it; a later checkpoint does it then. Blobs are moved to snapshots that need nothing of
-// it. Snapshots that are kept between two reads are waited for, those of unknown length are not: no one can write meanwhile.
+// truncateLog empties the log, unless a reader needs it; a later checkpoint does it then. Blobs are
+// moved to snapshots that need nothing of it. Snapshots that are kept between two reads are waited
+// for, those of unknown length are not: no one can write meanwhile.
 func (s *Store) truncateLog(ctx context.Context, c *driver.Conn) error {
 	blobs := s.blobs()
 	advanceAll(blobs) // to the latest state, so that all of it can be copied
@@ -276,8 +279,8 @@ func pragma(c *driver.Conn, name string) (int64, error) {
 	return st.ColInt(0), nil
 }
 
-// Stats describes the file. Its Detail names the journal mode, the table in use, the layout version, the other tables of
-// the file, and the kind of vacuum.
+// Stats describes the file. Its Detail names the journal mode, the table in use, the layout
+// version, the other tables of the file, and the kind of vacuum.
 func (s *Store) Stats(ctx context.Context) (engine.Stats, error) {
 	stats := engine.Stats{Location: s.path, Detail: map[string]string{}}
 	p, err := s.freePages(ctx)

@@ -18,7 +18,8 @@ const (
 // Amount is how much of something there is.
 func Amount(_, many int) int { return many }
 
-// faultsAmong goes through every operation that can fail, without an end: their number is not always the same.
+// faultsAmong goes through every operation that can fail, without an end: their number is not
+// always the same.
 func faultsAmong(int64) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		for n := int64(1); yield(n); n++ {

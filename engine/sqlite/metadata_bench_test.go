@@ -12,8 +12,9 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// BenchmarkMetadata shows what the metadata of a value costs its put: the same puts with metadata in the row (layout 2), in
-// a table beside it (layout 1), and without, in alternating rounds over three vaults.
+// BenchmarkMetadata shows what the metadata of a value costs its put: the same puts with metadata
+// in the row (layout 2), in a table beside it (layout 1), and without, in alternating rounds over
+// three vaults.
 //
 //	go test ./engine/sqlite -run '^$' -bench Metadata -benchtime 3s
 func BenchmarkMetadata(b *testing.B) {
@@ -78,7 +79,8 @@ func openAt(b testing.TB, path string, o Options) *Store {
 	return s
 }
 
-// applyBare is Apply for new keys, without metadata and what makes it: the tag, the time and the checksum.
+// applyBare is Apply for new keys, without metadata and what makes it: the tag, the time and the
+// checksum.
 func (s *Store) applyBare(ops []engine.Op) error {
 	if err := checkOps(ops); err != nil {
 		return err

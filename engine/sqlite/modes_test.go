@@ -14,7 +14,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// SQLite's other files of a vault may be read and written by those who may do so with the vault, whatever the umask.
+// SQLite's other files of a vault may be read and written by those who may do so with the vault,
+// whatever the umask.
 func TestModesOfWhatLiesBeside(t *testing.T) {
 	old := syscall.Umask(0o022)
 	defer syscall.Umask(old)
@@ -72,7 +73,8 @@ func wantMode(t *testing.T, path string, want fs.FileMode) {
 	}
 }
 
-// A file that root makes for the vault of another user belongs to that user, who could not go on otherwise.
+// A file that root makes for the vault of another user belongs to that user, who could not go on
+// otherwise.
 func TestRootGivesTheLogToTheOwner(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can give files away")
@@ -108,7 +110,8 @@ func TestRootGivesTheLogToTheOwner(t *testing.T) {
 	}
 }
 
-// What a store for reading had to make it removes, unless another process uses it, or it was there before.
+// What a store for reading had to make it removes, unless another process uses it, or it was there
+// before.
 func TestReadingLeavesNoLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, nil)

@@ -30,7 +30,8 @@ func (s *Store) soleName(info fs.FileInfo) error {
 	return nil
 }
 
-// resolve follows links to the file itself, after which SQLite names the log. Both paths must go on leading there.
+// resolve follows links to the file itself, after which SQLite names the log. Both paths must go on
+// leading there.
 func (s *Store) resolve() error {
 	abs := s.conf.Path
 	real, err := filepath.EvalSymlinks(abs)
@@ -54,7 +55,8 @@ func (s *Store) resolve() error {
 	return nil
 }
 
-// besideVault returns an error if path is the name that SQLite gives to a file beside another database, which it would overwrite or play.
+// besideVault returns an error if path is the name that SQLite gives to a file beside another
+// database, which it would overwrite or play.
 func besideVault(path string) error {
 	for _, suffix := range databaseSuffixes[1:] {
 		of, is := strings.CutSuffix(path, suffix)

@@ -17,7 +17,8 @@ import (
 
 var faulty = faultfs.New("kvault-faulty")
 
-// Unsynced names a file system without faults that leaves syncs out, for tests that open thousands of files.
+// Unsynced names a file system without faults that leaves syncs out, for tests that open thousands
+// of files.
 const Unsynced = "kvault-Unsynced"
 
 var _ = faultfs.New(Unsynced)
@@ -72,7 +73,8 @@ func eachFault(t *testing.T, faulty *faultfs.FS, template func(t *testing.T, pat
 	}
 }
 
-// copyDatabase copies what would survive the process: not the shared memory, which whoever comes first makes anew.
+// copyDatabase copies what would survive the process: not the shared memory, which whoever comes
+// first makes anew.
 func copyDatabase(t *testing.T, from, to string) {
 	t.Helper()
 	for _, suffix := range []string{"", "-wal", "-journal"} {
@@ -89,10 +91,10 @@ func copyDatabase(t *testing.T, from, to string) {
 	}
 }
 
-// Whatever fails while a store works, what was acknowledged is there, what was refused is not, and nothing is damaged: on the
-// handle that met the fault as much as on the next one, and so it stays when that handle goes on. A process that
-// dies right after the fault leaves a refused change wholly there or not at all: SQLite may have written it to its log before
-// something else failed.
+// Whatever fails while a store works, what was acknowledged is there, what was refused is not, and
+// nothing is damaged: on the handle that met the fault as much as on the next one, and so it stays
+// when that handle goes on. A process that dies right after the fault leaves a refused change
+// wholly there or not at all: SQLite may have written it to its log before something else failed.
 func TestNthFault(t *testing.T) {
 	for _, c := range faultCases {
 		t.Run(c.name, func(t *testing.T) {
@@ -137,8 +139,8 @@ func TestNthFault(t *testing.T) {
 	}
 }
 
-// expectAfterDeath opens a copy of the files as they are now. They hold want, or what the refused call would have made of it; it
-// reports the second.
+// expectAfterDeath opens a copy of the files as they are now. They hold want, or what the refused
+// call would have made of it; it reports the second.
 func expectAfterDeath(t *testing.T, s *Store, path string, o Options, want, changed map[string][]byte) (cameBack bool) {
 	t.Helper()
 	dead := path + "-dead"
@@ -175,7 +177,8 @@ func expectFile(t *testing.T, path string, o Options, want map[string][]byte) {
 	}
 }
 
-// killedInTransaction is fillForFaults by a process that was killed: with a log or a journal that the next Open has to read.
+// killedInTransaction is fillForFaults by a process that was killed: with a log or a journal that
+// the next Open has to read.
 func killedInTransaction(t *testing.T, path string, o Options) map[string][]byte {
 	t.Helper()
 	work := path + "-work"

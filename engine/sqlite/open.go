@@ -22,10 +22,12 @@ import (
 // Memory is the path of a vault that lives in memory until it is closed.
 const Memory = ":memory:"
 
-// Open opens the vault file at path, or makes it. Values that a crash left half-written are swept away.
+// Open opens the vault file at path, or makes it. Values that a crash left half-written are swept
+// away.
 //
-// Errors: ErrInvalid for unusable options, ErrNoVault if there is no file and none is to be made, or no key-value table in a
-// file opened read-only; ErrCorrupt if the file is not an SQLite database; ErrBusy if another process holds its lock.
+// Errors: ErrInvalid for unusable options, ErrNoVault if there is no file and none is to be made,
+// or no key-value table in a file opened read-only; ErrCorrupt if the file is not an SQLite
+// database; ErrBusy if another process holds its lock.
 func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	opt, err := o.withDefaults()
 	if err != nil {
@@ -176,8 +178,8 @@ func (s *Store) findTable(conn *driver.Conn) (err error) {
 	return nil
 }
 
-// noteJournal finds out whether the file has a write-ahead log indeed: one that is opened for reading may not, and there are
-// file systems on which it cannot be had.
+// noteJournal finds out whether the file has a write-ahead log indeed: one that is opened for
+// reading may not, and there are file systems on which it cannot be had.
 func (s *Store) noteJournal(conn *driver.Conn) error {
 	if s.conf.Memory || s.conf.Immutable {
 		return nil
@@ -201,7 +203,8 @@ func (s *Store) connect(ctx context.Context, mmap int64, cacheKB int) (*driver.C
 	mmap = s.mappable(mmap)
 	conf.Mapped, conf.MaxMemory = mmap > 0, readerMemory(mmap, cacheKB)
 	return openSparing(ctx, conf, func(conn *driver.Conn) error {
-		// The first look at the file may play a journal back, which is to be durable before the journal is removed.
+		// The first look at the file may play a journal back, which is to be durable before the
+		// journal is removed.
 		return conn.Exec(fmt.Sprintf(`PRAGMA fullfsync=1; PRAGMA mmap_size=%d; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA query_only=1;
 			SELECT 1 FROM sqlite_schema LIMIT 1`, mmap, max(cacheKB, 1)))
 	})
@@ -253,7 +256,8 @@ func (s *Store) configureWriter(conn *driver.Conn) error {
 	return lookAtFile(conn)
 }
 
-// layOut chooses what counts only for a file that has no page yet, and must precede the journal mode.
+// layOut chooses what counts only for a file that has no page yet, and must precede the journal
+// mode.
 func (s *Store) layOut(conn *driver.Conn) error {
 	if pages, err := pragma(conn, "page_count"); err != nil || pages > 0 {
 		return err
@@ -261,8 +265,9 @@ func (s *Store) layOut(conn *driver.Conn) error {
 	return conn.Exec(fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL`, s.opt.PageSize))
 }
 
-// synchronous is the setting with which a power cut leaves the file sound, and lasting commits in it. With a rollback journal only
-// EXTRA does: whatever does not sync the journal's removal lets a truncation that comes after it reach the disk first.
+// synchronous is the setting with which a power cut leaves the file sound, and lasting commits in
+// it. With a rollback journal only EXTRA does: whatever does not sync the journal's removal lets a
+// truncation that comes after it reach the disk first.
 func synchronous(wal, lasting bool) string {
 	switch {
 	case !wal:
@@ -279,7 +284,8 @@ const (
 	DefaultCacheKB     = 100000
 	DefaultBusyTimeout = 5 * time.Second
 	DefaultOneRowLimit = 64 << 20
-	// MaxOneRowLimit leaves room for key and size under the 10^9 bytes that SQLite holds in one row as commonly compiled.
+	// MaxOneRowLimit leaves room for key and size under the 10^9 bytes that SQLite holds in one row
+	// as commonly compiled.
 	MaxOneRowLimit = 1_000_000_000 - 1<<20
 	// MaxKey is the longest key in bytes.
 	MaxKey = engine.MaxKey
@@ -287,20 +293,23 @@ const (
 
 // Options configure Open. The zero value is the default of each.
 type Options struct {
-	// Table is the key-value table; empty means kvault, or kv where a file of the Python package has only that.
+	// Table is the key-value table; empty means kvault, or kv where a file of the Python package
+	// has only that.
 	Table string
 	// PageSize is the page size in bytes of a file that is created: a power of two from 512 to 65536.
 	PageSize int
-	// MmapSize is how many bytes of the file are memory-mapped for reading, at most what the file holds when a connection
-	// opens, and 64 MiB on systems of 32 bits. 0 or less, the default, maps nothing. Do not map a file that anything may
-	// cut off while it is open, such as Shrink, Optimize or another program's VACUUM: reading behind its end would end the process.
+	// MmapSize is how many bytes of the file are memory-mapped for reading, at most what the file
+	// holds when a connection opens, and 64 MiB on systems of 32 bits. 0 or less, the default, maps
+	// nothing. Do not map a file that anything may cut off while it is open, such as Shrink,
+	// Optimize or another program's VACUUM: reading behind its end would end the process.
 	MmapSize int64
 	// CacheKB bounds the writer's page cache in KiB. Each reader gets at most an eighth of it, and
 	// so do the pages that all readers share.
 	CacheKB int
 	// BusyTimeout is how long one call waits for another process's lock; negative does not wait.
 	BusyTimeout time.Duration
-	// OneRowLimit is the largest value in bytes that is kept as one row, and so readable by other programs.
+	// OneRowLimit is the largest value in bytes that is kept as one row, and so readable by other
+	// programs.
 	OneRowLimit int64
 	// ReadOnly opens an existing vault without ever writing to it, but for undoing a transaction in
 	// whose middle a program with a rollback journal was killed. Where no log can be made, as on a
@@ -311,13 +320,15 @@ type Options struct {
 	ReadOnly bool
 	// MustExist refuses to create a file.
 	MustExist bool
-	// DisableWAL uses a rollback journal instead of the write-ahead log. Readers and writers then wait for each other: a
-	// read-only transaction keeps every writer from committing while it is open, and a blob of a large value reads
-	// from a temporary copy. Every commit is synced as with Full, since less would not keep the file sound in a power cut.
+	// DisableWAL uses a rollback journal instead of the write-ahead log. Readers and writers then
+	// wait for each other: a read-only transaction keeps every writer from committing while it is
+	// open, and a blob of a large value reads from a temporary copy. Every commit is synced as with
+	// Full, since less would not keep the file sound in a power cut.
 	DisableWAL bool
 	// Full syncs at every commit, so that an acknowledged write survives a power cut.
 	Full bool
-	// DisableVerification has reads return what the file holds, without comparing it with the checksums of values.
+	// DisableVerification has reads return what the file holds, without comparing it with the
+	// checksums of values.
 	DisableVerification bool
 	// vfs is the file system layer that tests put under SQLite.
 	vfs string

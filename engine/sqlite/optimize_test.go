@@ -17,8 +17,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// A value that is open for reading is read on from the rebuilt file. Nobody waits for one that was replaced: whoever calls Optimize may be
-// the one who holds it.
+// A value that is open for reading is read on from the rebuilt file. Nobody waits for one that was
+// replaced: whoever calls Optimize may be the one who holds it.
 func TestOptimizeBesideOpenBlobs(t *testing.T) {
 	for _, key := range []string{"row", "chunks"} {
 		for name, replaced := range map[string]bool{"still there": false, "replaced": true} {

@@ -11,8 +11,9 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// BenchmarkPageSize puts and reads values of several sizes in vaults of several page sizes, in alternating rounds: a put by itself, puts in
-// batches of 100, and a whole read. It reports the median time of each, and how many bytes of file a byte of value takes.
+// BenchmarkPageSize puts and reads values of several sizes in vaults of several page sizes, in
+// alternating rounds: a put by itself, puts in batches of 100, and a whole read. It reports the
+// median time of each, and how many bytes of file a byte of value takes.
 //
 //	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench 'PageSize$' -benchtime 1000x
 func BenchmarkPageSize(b *testing.B) {
@@ -67,8 +68,8 @@ func BenchmarkPageSize(b *testing.B) {
 
 func benchKey(i int) string { return fmt.Sprintf("photos/%08x.jpg", uint32(i)*2654435761) }
 
-// BenchmarkPageSizeStream writes and reads a value of 256 MiB in vaults of several page sizes, in alternating rounds, and reports the median
-// speeds.
+// BenchmarkPageSizeStream writes and reads a value of 256 MiB in vaults of several page sizes, in
+// alternating rounds, and reports the median speeds.
 //
 //	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench PageSizeStream -benchtime 5x
 func BenchmarkPageSizeStream(b *testing.B) {

@@ -15,7 +15,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// A file with two names has two logs. Neither is opened, be it for reading, before one name is gone.
+// A file with two names has two logs. Neither is opened, be it for reading, before one name is
+// gone.
 func TestTwoNamesAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	one, two := filepath.Join(dir, "one.kv"), filepath.Join(dir, "two.kv")
@@ -185,7 +186,8 @@ func TestReplacedWhileReading(t *testing.T) {
 	}
 }
 
-// What another program writes over the file, or cuts off, is told at the next commit, and no log is copied into it.
+// What another program writes over the file, or cuts off, is told at the next commit, and no log is
+// copied into it.
 func TestOverwrittenWhileOpen(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
 		t.Skip("the shared memory of the log is not looked at here")
@@ -269,7 +271,8 @@ func TestCutOffFile(t *testing.T) {
 	}
 }
 
-// SQLite itself looks whether a file is in its place before it makes a journal, and calls the file read-only.
+// SQLite itself looks whether a file is in its place before it makes a journal, and calls the file
+// read-only.
 func TestMovedWithoutLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, &sqlite.Options{DisableWAL: true})

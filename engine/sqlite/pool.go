@@ -14,11 +14,12 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
-// A connection's memory never shrinks. One whose page cache outgrew this is closed rather than kept.
+// A connection's memory never shrinks. One whose page cache outgrew this is closed rather than
+// kept.
 const retireBytes = 64 << 20
 
-// pool keeps idle connections. It has no upper bound: a goroutine that holds many readers open must still be able to get
-// one more connection.
+// pool keeps idle connections. It has no upper bound: a goroutine that holds many readers open must
+// still be able to get one more connection.
 type pool struct {
 	open func(ctx context.Context) (*driver.Conn, error)
 	keep int
@@ -28,7 +29,8 @@ type pool struct {
 	mu     sync.Mutex
 	idle   []*driver.Conn
 	closed bool
-	// paused counts the calls that need all snapshots gone, and sweeping says that the idle ones will be given up soon.
+	// paused counts the calls that need all snapshots gone, and sweeping says that the idle ones
+	// will be given up soon.
 	paused   int
 	sweeping bool
 }
@@ -145,7 +147,8 @@ func (p *pool) sweep() {
 	p.endIdle()
 }
 
-// endIdle ends the snapshots of idle connections. It is called with mu held: ending one takes a microsecond.
+// endIdle ends the snapshots of idle connections. It is called with mu held: ending one takes a
+// microsecond.
 func (p *pool) endIdle() {
 	p.idle = slices.DeleteFunc(p.idle, func(c *driver.Conn) bool {
 		fit := c.Rollback() == nil
@@ -189,7 +192,8 @@ func (p *pool) close() error {
 	return errors.Join(errs...)
 }
 
-// statements are the SQL texts for one key-value table. No text names the value column unless it needs the value.
+// statements are the SQL texts for one key-value table. No text names the value column unless it
+// needs the value.
 type statements struct {
 	get, getSummed         string // the value, and its checksum or NULL
 	find, rowOf            string
@@ -208,8 +212,8 @@ type statements struct {
 	countOdd, oddKeys      string // rows whose key is not a BLOB, which precede all others in the index
 }
 
-// ranged is a statement on the keys from ?1 on, or from ?1 up to but not including ?2. They are two texts because SQLite does not look for
-// an end in the index that may be NULL.
+// ranged is a statement on the keys from ?1 on, or from ?1 up to but not including ?2. They are two
+// texts because SQLite does not look for an end in the index that may be NULL.
 type ranged struct{ from, within string }
 
 func (s ranged) text(r engine.Range) string {
@@ -219,8 +223,8 @@ func (s ranged) text(r engine.Range) string {
 	return s.within
 }
 
-// findColumns are what readEntry scans: the row id, the length of the value, the value if it has the length of a
-// reference, and the metadata.
+// findColumns are what readEntry scans: the row id, the length of the value, the value if it has
+// the length of a reference, and the metadata.
 func (t *table) findColumns() string {
 	cols := `k.rowid, k.key, octet_length(k.value), CASE WHEN octet_length(k.value) = ` + strconv.Itoa(format.RefLen) + ` THEN k.value END`
 	switch {
@@ -252,8 +256,8 @@ func (t *table) from() string {
 }
 
 func newStatements(t *table) statements {
-	// The columns of a row beside key and value, and their parameters from ?3 on. Names and parameters are in the order
-	// of execRow.
+	// The columns of a row beside key and value, and their parameters from ?3 on. Names and
+	// parameters are in the order of execRow.
 	var names, params, sets string
 	add := func(name, param string) {
 		names, params, sets = names+name+", ", params+param+", ", sets+name+" = "+param+", "
@@ -303,7 +307,8 @@ func newStatements(t *table) statements {
 	return sql
 }
 
-// list is the text of a keyset page: ordered by key, from ?1 up to but not including ?2 where there is an end, at most ?3.
+// list is the text of a keyset page: ordered by key, from ?1 up to but not including ?2 where there
+// is an end, at most ?3.
 func (t *table) list(q engine.Query) string {
 	columns := t.findColumns()
 	if q.Values {

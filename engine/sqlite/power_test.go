@@ -22,8 +22,8 @@ var (
 	powerSeed = flag.Uint64("powerseed", 1, "seed of the first run of power cuts")
 )
 
-// A power cut leaves a sound vault with all that was acknowledged. Only with a write-ahead log and without Full the last
-// commits may be lost: the vault then holds the state after an earlier one.
+// A power cut leaves a sound vault with all that was acknowledged. Only with a write-ahead log and
+// without Full the last commits may be lost: the vault then holds the state after an earlier one.
 func TestPowerCut(t *testing.T) {
 	for _, rollback := range []bool{false, true} {
 		for _, full := range []bool{false, true} {
@@ -104,8 +104,8 @@ func (p *powerRun) findState(ctx context.Context, v *kvault.Vault) error {
 	return fmt.Errorf("the contents are those after none of the %d changes", len(p.states)-1)
 }
 
-// Of what several goroutines write at once, in commits that carry several of their requests, a power cut takes nothing
-// that was acknowledged.
+// Of what several goroutines write at once, in commits that carry several of their requests, a
+// power cut takes nothing that was acknowledged.
 func TestPowerCutConcurrent(t *testing.T) {
 	for _, rollback := range []bool{false, true} {
 		t.Run(fmt.Sprintf("rollback=%t", rollback), func(t *testing.T) {

@@ -12,8 +12,9 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/faultfs"
 )
 
-// Where syncs fail now and then, a power cut takes nothing either that was acknowledged. What was refused is not there, or, if the cut comes before
-// the next change that is acknowledged, may be there as a whole.
+// Where syncs fail now and then, a power cut takes nothing either that was acknowledged. What was
+// refused is not there, or, if the cut comes before the next change that is acknowledged, may be
+// there as a whole.
 func TestPowerCutFailingSyncs(t *testing.T) {
 	for _, o := range []sqlite.Options{powerOptions(false, false), powerOptions(false, true), powerOptions(true, true)} {
 		t.Run(fmt.Sprintf("rollback=%t,full=%t", o.DisableWAL, o.Full), func(t *testing.T) {
@@ -39,8 +40,8 @@ type failingRun struct {
 	// calm says that no more syncs are to fail.
 	calm               bool
 	failures, refusals int
-	// stored is what the file holds, seen what the vault holds with its cache. returned are what the file would hold after the calls that were
-	// refused since the last change.
+	// stored is what the file holds, seen what the vault holds with its cache. returned are what
+	// the file would hold after the calls that were refused since the last change.
 	stored, seen *image
 	returned     []*image
 }
@@ -152,7 +153,8 @@ func (f *failingRun) opened(ctx context.Context, v *vaultOn) error {
 	return nil
 }
 
-// begin notes what the file may hold while a call runs: the cache is written before the call's own change.
+// begin notes what the file may hold while a call runs: the cache is written before the call's own
+// change.
 func (f *failingRun) begin(after *image) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

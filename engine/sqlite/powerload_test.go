@@ -100,7 +100,8 @@ func openOn(ctx context.Context, path string, o *sqlite.Options) (*vaultOn, erro
 	return v, nil
 }
 
-// randomStep chooses one atomic change, makes it in m, and returns the call that makes it in a vault.
+// randomStep chooses one atomic change, makes it in m, and returns the call that makes it in a
+// vault.
 func randomStep(r *rand.Rand, m *image) func(ctx context.Context, v *vaultOn) error {
 	key := func() string { return fmt.Sprint("k", r.IntN(8)) }
 	value := func(most int) []byte {

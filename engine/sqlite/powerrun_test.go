@@ -26,14 +26,16 @@ type powerRun struct {
 	one  int // in how many changes there is a cut
 	left int
 
-	// verify says what is wrong with a vault that a cut left. before is called ahead of each change, if it is there.
+	// verify says what is wrong with a vault that a cut left. before is called ahead of each
+	// change, if it is there.
 	verify func(ctx context.Context, v *kvault.Vault) error
 	before func(*faultfs.Still)
 	disk   *faultfs.Disk
 
 	mu sync.Mutex
-	// states are the digests of the vault's contents after so many changes; acknowledged is the last that has returned.
-	// refused are those after calls that were refused, which are there in back cuts.
+	// states are the digests of the vault's contents after so many changes; acknowledged is the
+	// last that has returned. refused are those after calls that were refused, which are there in
+	// back cuts.
 	states           [][sha256.Size]byte
 	acknowledged     int
 	refused          [][sha256.Size]byte
@@ -86,7 +88,8 @@ func (p *powerRun) cut(s *faultfs.Still) {
 	}
 }
 
-// examine opens what a cut left. If there is to be another cut, it comes while the vault is being opened.
+// examine opens what a cut left. If there is to be another cut, it comes while the vault is being
+// opened.
 func (p *powerRun) examine(files map[string][]byte, another bool) error {
 	dir, err := os.MkdirTemp(p.dir, "cut")
 	if err != nil {
@@ -123,7 +126,8 @@ func (p *powerRun) examine(files map[string][]byte, another bool) error {
 	return errors.Join(err, p.verify(ctx, v), v.Put(ctx, "after", []byte("the cut")), v.Close())
 }
 
-// cutWhileOpening opens the vault and returns what a cut at some change leaves, or one after the last.
+// cutWhileOpening opens the vault and returns what a cut at some change leaves, or one after the
+// last.
 func (p *powerRun) cutWhileOpening(ctx context.Context, path string, files map[string][]byte) (left map[string][]byte, err error) {
 	c := faultfs.Cut{Keep: p.r.Float64(), Sector: 512}
 	changes := 1 + p.r.IntN(20)

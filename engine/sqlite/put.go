@@ -14,7 +14,8 @@ import (
 const (
 	// pieceBytes is how much of a value passes through SQLite's memory at a time.
 	pieceBytes = 1 << 20
-	// smallBytes is the largest value that is read as a whole, and the largest that is bound to a statement as a whole.
+	// smallBytes is the largest value that is read as a whole, and the largest that is bound to a
+	// statement as a whole.
 	smallBytes = 1 << 20
 	// sumBytes is how much is read at a time of what is summed up.
 	sumBytes = 256 << 10
@@ -28,8 +29,8 @@ func (t *table) inlineLimit(limit int64) int64 {
 	return limit
 }
 
-// rowLimit is inlineLimit for a value with the user's metadata, which takes room in a row of layout 2: as JSON, which
-// has at most six bytes for one.
+// rowLimit is inlineLimit for a value with the user's metadata, which takes room in a row of layout
+// 2: as JSON, which has at most six bytes for one.
 func (t *table) rowLimit(limit int64, user map[string]string) int64 {
 	most := int64(MaxOneRowLimit)
 	if t.inRow {
@@ -40,7 +41,8 @@ func (t *table) rowLimit(limit int64, user map[string]string) int64 {
 	return t.inlineLimit(min(limit, most))
 }
 
-// put stores a value whatever is there. Most keys are new, so it looks for the row only if inserting one fails.
+// put stores a value whatever is there. Most keys are new, so it looks for the row only if
+// inserting one fails.
 func (ses *session) put(op *engine.Op, res *engine.Result) error {
 	e, src, err := ses.entryOf(op)
 	if err != nil {
@@ -210,7 +212,8 @@ func (ses *session) putInline(e engine.Entry, src source, old *row, w way) (int6
 	return ses.writePieces(e, old, w, func(fn func(p []byte) error) error { return ses.eachPiece(src, fn) })
 }
 
-// writeRow inserts or updates a row with a value in memory, or a reference to the chunk rows of stage.
+// writeRow inserts or updates a row with a value in memory, or a reference to the chunk rows of
+// stage.
 func (ses *session) writeRow(e engine.Entry, stage int64, value []byte, old *row) (int64, error) {
 	return ses.writeRowWith(e, stage, old, func(st *driver.Stmt) { st.Blob(2, value) })
 }

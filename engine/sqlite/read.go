@@ -226,7 +226,8 @@ func (ses *session) appendAll(dst []byte, r *row) ([]byte, error) {
 	}
 }
 
-// Stat returns what is known about key. A value that another program wrote has neither tag nor time nor checksum.
+// Stat returns what is known about key. A value that another program wrote has neither tag nor time
+// nor checksum.
 func (s *Store) Stat(ctx context.Context, key string) (e engine.Entry, err error) {
 	if err := engine.CheckKey(key); err != nil {
 		return e, err
@@ -249,7 +250,8 @@ func (ses *session) stat(key string) (engine.Entry, error) {
 	return r.entry, r.damage
 }
 
-// Tag returns the version tag of key. That of a value which another program wrote is made from its content, which is read.
+// Tag returns the version tag of key. That of a value which another program wrote is made from its
+// content, which is read.
 func (s *Store) Tag(ctx context.Context, key string) (tag string, err error) {
 	if err := engine.CheckKey(key); err != nil {
 		return "", err

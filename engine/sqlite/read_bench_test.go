@@ -37,8 +37,8 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
-// BenchmarkKeptSnapshot reads values of 1 KiB at random, in alternating rounds with and without keeping the snapshot from one read to the
-// next, and reports the times and their ratio.
+// BenchmarkKeptSnapshot reads values of 1 KiB at random, in alternating rounds with and without
+// keeping the snapshot from one read to the next, and reports the times and their ratio.
 //
 //	go test ./engine/sqlite -run '^$' -bench KeptSnapshot
 func BenchmarkKeptSnapshot(b *testing.B) {

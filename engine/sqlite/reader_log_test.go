@@ -36,8 +36,8 @@ func testReaderAndLog(t *testing.T, kind, fate string) {
 	if fate == "replaced" {
 		put(t, s, "read", []byte("other"))
 	}
-	// While something pins it the log only grows. Once nothing does, the next writer starts it from its beginning and
-	// cuts the file to its limit.
+	// While something pins it the log only grows. Once nothing does, the next writer starts it from
+	// its beginning and cuts the file to its limit.
 	filler := noise(1 << 20)
 	other := rand.NewChaCha8([32]byte{})
 	deadline := time.Now().Add(time.Minute)

@@ -13,8 +13,8 @@ import (
 
 const plainColumns = `(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`
 
-// rebuilds are ways in which other programs take the triggers of a table with values away. {columns} are those of the
-// table, and {b} is the table beside it.
+// rebuilds are ways in which other programs take the triggers of a table with values away.
+// {columns} are those of the table, and {b} is the table beside it.
 var rebuilds = map[string][]string{
 	"in twelve steps": {`BEGIN IMMEDIATE; CREATE TABLE n{columns}; INSERT INTO n SELECT * FROM kvault; DROP TABLE kvault;
 		ALTER TABLE n RENAME TO kvault; COMMIT`},
@@ -115,7 +115,8 @@ func testTableRebuilt(t *testing.T, layout string, how []string) {
 	}
 }
 
-// A tag that was read after the table was made anew, but before anything was written, does not outlive an edit.
+// A tag that was read after the table was made anew, but before anything was written, does not
+// outlive an edit.
 func TestTagOfRebuiltTable(t *testing.T) {
 	ctx, path := t.Context(), filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, nil)

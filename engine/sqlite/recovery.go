@@ -25,7 +25,8 @@ func (s *Store) setLogAside(conn *driver.Conn) (err error) {
 	if foreign, err := walvfs.ForeignLog(path); err != nil || !foreign {
 		return err
 	}
-	// Under a lock that no other connection can have: another process may have just made the log of this file.
+	// Under a lock that no other connection can have: another process may have just made the log of
+	// this file.
 	if err := conn.Exec(`BEGIN EXCLUSIVE`); err != nil {
 		return err
 	}

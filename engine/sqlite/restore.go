@@ -22,7 +22,8 @@ type RestoreOptions struct {
 	Table string
 	// BusyTimeout is how long to wait for the vault to be closed, as in Options.
 	BusyTimeout time.Duration
-	// Progress is told how many of how many bytes are done. Each counts twice: it is copied, and then read again.
+	// Progress is told how many of how many bytes are done. Each counts twice: it is copied, and
+	// then read again.
 	Progress func(done, total int64)
 }
 
@@ -239,8 +240,8 @@ func (r *restore) replace(tmp string) error {
 }
 
 // removeOldLog removes the log of the file that the one at path replaced. Another program may have
-// opened the new file already and made a log for it, which stays. A kvault program has set the old log
-// aside then, or does so when it writes.
+// opened the new file already and made a log for it, which stays. A kvault program has set the old
+// log aside then, or does so when it writes.
 func removeOldLog(path string) error {
 	lock, err := driver.LockAlone(context.Background(), driver.Config{Path: path})
 	if driver.KindOf(err) == driver.Busy {

@@ -10,7 +10,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// A program may open the vault the moment that the restored file is there. The log that it makes, open or left by a crash, is not the old one.
+// A program may open the vault the moment that the restored file is there. The log that it makes,
+// open or left by a crash, is not the old one.
 func TestRestoreKeepsNewLog(t *testing.T) {
 	s, path, _, _ := backedUp(t)
 	for what, path := range map[string]string{"open": path, "killed": killed(t, path)} {

@@ -49,7 +49,8 @@ func TestSalvageWithoutHeader(t *testing.T) {
 	}
 }
 
-// A log may claim pages that there are not, up to the most that there can be. Nobody makes room for them or looks for them.
+// A log may claim pages that there are not, up to the most that there can be. Nobody makes room for
+// them or looks for them.
 func TestSalvageLogThatBoasts(t *testing.T) {
 	const pageSize, frame = 1024, 24 + 1024
 	path := filepath.Join(t.TempDir(), "v.kv")
@@ -91,7 +92,8 @@ func TestSalvageLogThatBoasts(t *testing.T) {
 	}
 }
 
-// The tables of all versions of the Python package, several tables in one file, and tables that are none of ours.
+// The tables of all versions of the Python package, several tables in one file, and tables that are
+// none of ours.
 func TestSalvageForeign(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	foreign(t, path,

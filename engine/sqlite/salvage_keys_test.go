@@ -97,7 +97,8 @@ func holds(t *testing.T, got map[string]string, keys ...string) {
 	}
 }
 
-// Where a page of the index of keys is lost, the keys that were on it are told doubtful, and no others. So an altered one is among them.
+// Where a page of the index of keys is lost, the keys that were on it are told doubtful, and no
+// others. So an altered one is among them.
 func TestSalvageUnconfirmedKeys(t *testing.T) {
 	keys := numbered(200)
 	data := madeOf(t, sqlite.Options{}, keys...)
@@ -139,7 +140,8 @@ func TestSalvageWithoutIndexOfKeys(t *testing.T) {
 	}
 }
 
-// A row that was altered to the key of another does not take its place, whether the index is whole or not.
+// A row that was altered to the key of another does not take its place, whether the index is whole
+// or not.
 func TestSalvageKeyOfAnother(t *testing.T) {
 	for _, whole := range []bool{true, false} {
 		keys := append(numbered(100), "key101", "key100")
@@ -267,7 +269,8 @@ func TestSalvageDamagedText(t *testing.T) {
 	}
 }
 
-// A page of a tree that does not say where one of the pages below it is hides no more than that one, and not in silence.
+// A page of a tree that does not say where one of the pages below it is hides no more than that
+// one, and not in silence.
 func TestSalvageLostPointer(t *testing.T) {
 	v := makeOriginal(t, sqlite.Options{PageSize: keyPage, OneRowLimit: 3000})
 	tried := 0

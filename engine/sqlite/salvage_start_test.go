@@ -15,7 +15,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// film is a vault that begins with a large value, so that no page of a tree is among the first megabytes but the roots.
+// film is a vault that begins with a large value, so that no page of a tree is among the first
+// megabytes but the roots.
 func film(t *testing.T, page int) (data []byte, keys []string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "v.kv")
@@ -57,7 +58,8 @@ func wantBack(t *testing.T, name string, data []byte, keys []string) {
 	}
 }
 
-// The start of the file is lost, with or without its first page: zeros or anything else stand there.
+// The start of the file is lost, with or without its first page: zeros or anything else stand
+// there.
 func TestSalvageStartLost(t *testing.T) {
 	for _, page := range []int{512, 8192, 65536} {
 		data, keys := film(t, page)

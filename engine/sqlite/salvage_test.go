@@ -98,7 +98,8 @@ func putArray(t *testing.T, s *sqlite.Store, name string, data []byte) {
 	}
 }
 
-// getArray reads an array; whole says that what is known of its chunks beside their bytes must be right, too.
+// getArray reads an array; whole says that what is known of its chunks beside their bytes must be
+// right, too.
 func getArray(t *testing.T, s *sqlite.Store, name string, whole bool) ([]byte, error) {
 	t.Helper()
 	x := must[engine.Tx](t)(s.Begin(t.Context(), false))
@@ -131,8 +132,8 @@ type outcome struct {
 	failed          error
 }
 
-// salvage damages a copy of the original by hurt, and holds what comes back against what was there. exact says that the
-// damage does not alter what no checksum covers.
+// salvage damages a copy of the original by hurt, and holds what comes back against what was there.
+// exact says that the damage does not alter what no checksum covers.
 func (v *original) salvage(t *testing.T, name string, exact bool, hurt func(data []byte) []byte) outcome {
 	t.Helper()
 	dir := t.TempDir()
@@ -291,7 +292,8 @@ func TestSalvageZeroedPage(t *testing.T) {
 	}
 }
 
-// stride leaves out some of n cases, unless all are asked for; the first two pages are among those that stay.
+// stride leaves out some of n cases, unless all are asked for; the first two pages are among those
+// that stay.
 func stride(n int) int {
 	return sqlite.Amount(1+n*sqlite.Slowdown/6, 1)
 }

@@ -27,15 +27,16 @@ CREATE TABLE IF NOT EXISTS ` + format.OrphansTable + `(id INTEGER PRIMARY KEY);
 // table is what is known of one key-value table in one file.
 type table struct {
 	name string
-	// rowID is the column that names a row in the metadata table: id, or key in tables without an id, whose row ids
-	// VACUUM may change.
+	// rowID is the column that names a row in the metadata table: id, or key in tables without an
+	// id, whose row ids VACUUM may change.
 	rowID string
 	// inRow says that the metadata lies in columns of the row itself, before the value: layout 2.
 	inRow bool
-	// sized tables have a size column. valueLast says that no column follows the value, so that a zeroblob
-	// takes no memory.
+	// sized tables have a size column. valueLast says that no column follows the value, so that a
+	// zeroblob takes no memory.
 	sized, valueLast bool
-	// tracked says that the table beside this one is there, and all triggers that keep the metadata true.
+	// tracked says that the table beside this one is there, and all triggers that keep the metadata
+	// true.
 	tracked bool
 	// version is that of the schema in which the table was like this.
 	version int64
@@ -47,8 +48,8 @@ var triggerSuffixes = []string{"_insert", "_update", "_delete"}
 
 func quoted(name string) string { return driver.Quote(name) }
 
-// beside is the table beside the key-value table: that of the metadata, or in layout 2 that of the ids of rows whose
-// metadata is not true.
+// beside is the table beside the key-value table: that of the metadata, or in layout 2 that of the
+// ids of rows whose metadata is not true.
 func (t *table) beside() string {
 	if t.inRow {
 		return t.name + format.ForeignSuffix
@@ -92,8 +93,9 @@ func (t *table) replacer(more ...string) *strings.Replacer {
 	return strings.NewReplacer(names...)
 }
 
-// createBeside is the SQL of the table beside and of the triggers. They fire for other programs alone, since our own
-// connections run with triggers switched off. They name no value, so that SQLite need not load any.
+// createBeside is the SQL of the table beside and of the triggers. They fire for other programs
+// alone, since our own connections run with triggers switched off. They name no value, so that
+// SQLite need not load any.
 func (t *table) createBeside() string {
 	if t.inRow {
 		return t.replacer().Replace(createForeign)
@@ -119,12 +121,14 @@ END;
 `)
 }
 
-// createForeign is createBeside for a table of layout 2, with which the file becomes one of version 2. A row that another program inserts has no metadata, unless the
-// program names those columns itself. One that it updates is noted. What its old version had in chunk rows is left to the
-// sweeper. That keeps whatever a row refers to, so it does no harm to name too much; but no stage, which no row refers to.
-// A REPLACE fires no trigger for the row that it removes, unless recursive_triggers is on. A trigger BEFORE INSERT could
-// look for that row, but has SQLite build the new value in memory. The conflict clause of the statement that fires a
-// trigger overrides those within it, so none is here.
+// createForeign is createBeside for a table of layout 2, with which the file becomes one of version
+// 2. A row that another program inserts has no metadata, unless the program names those columns
+// itself. One that it updates is noted. What its old version had in chunk rows is left to the
+// sweeper. That keeps whatever a row refers to, so it does no harm to name too much; but no stage,
+// which no row refers to. A REPLACE fires no trigger for the row that it removes, unless
+// recursive_triggers is on. A trigger BEFORE INSERT could look for that row, but has SQLite build
+// the new value in memory. The conflict clause of the statement that fires a trigger overrides
+// those within it, so none is here.
 const createForeign = `
 UPDATE ` + format.LayoutTable + ` SET value = '2' WHERE name = 'version';
 CREATE TABLE {b}(id INTEGER PRIMARY KEY);
@@ -205,8 +209,8 @@ func hasObject(c *driver.Conn, kind, name string) (bool, error) {
 	return s.Text(1, kind).Text(2, name).Step()
 }
 
-// spelling is the name of a table as the file has it, or empty if there is no such table. The rows of large values
-// name their table by it, whatever case a caller writes.
+// spelling is the name of a table as the file has it, or empty if there is no such table. The rows
+// of large values name their table by it, whatever case a caller writes.
 func spelling(c *driver.Conn, table string) (string, error) {
 	s, err := c.Prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE`)
 	if err != nil {
@@ -259,8 +263,8 @@ func describe(c *driver.Conn, name string) (*table, error) {
 	return t, t.dropInsertNew(c)
 }
 
-// scanColumns finds out from the columns of a table what kind it is. Metadata lies in the rows only if all columns for it
-// are as create makes them.
+// scanColumns finds out from the columns of a table what kind it is. Metadata lies in the rows only
+// if all columns for it are as create makes them.
 func (t *table) scanColumns(s *driver.Stmt) error {
 	columns := map[string]string{}
 	last, free := "", ""
@@ -359,8 +363,8 @@ func (t *table) findTracking(c *driver.Conn) error {
 	return nil
 }
 
-// track drops and makes the table beside and the triggers of a key-value table, and has nobody believe metadata that
-// is there. The transaction has changed the schema then.
+// track drops and makes the table beside and the triggers of a key-value table, and has nobody
+// believe metadata that is there. The transaction has changed the schema then.
 func (t *table) track(c *driver.Conn) error {
 	if err := t.dropBeside(c); err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// searchSchema is what the Python package's TextVault and VectorKVault make, 0.8.6 and 1.1.0 alike, with modules that need not be here:
-// the rows of the schema are written as such.
+// searchSchema is what the Python package's TextVault and VectorKVault make, 0.8.6 and 1.1.0 alike,
+// with modules that need not be here: the rows of the schema are written as such.
 var searchSchema = []string{
 	`CREATE TABLE kv(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`,
 	`CREATE TABLE docs_docsize(id INTEGER PRIMARY KEY, sz BLOB)`,

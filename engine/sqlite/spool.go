@@ -10,8 +10,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// A value that may still become one row is kept in a temporary file while it comes in. Chunk rows would be written to the log and
-// to the file, then copied into the row, and then removed again.
+// A value that may still become one row is kept in a temporary file while it comes in. Chunk rows
+// would be written to the log and to the file, then copied into the row, and then removed again.
 
 // spoolLimit is how many bytes of a stage may be kept so.
 func (s *Store) spoolLimit(o engine.StageOptions) int64 {
@@ -22,7 +22,8 @@ func (s *Store) spoolLimit(o engine.StageOptions) int64 {
 	return limit
 }
 
-// spooled adds p to the temporary file, and says whether it could: otherwise the bytes go to chunk rows.
+// spooled adds p to the temporary file, and says whether it could: otherwise the bytes go to chunk
+// rows.
 func (st *stage) spooled(p []byte) bool {
 	if st.id != 0 || st.size+int64(len(p)) > st.spoolLimit {
 		return false
@@ -41,7 +42,8 @@ func (st *stage) spooled(p []byte) bool {
 	return err == nil
 }
 
-// unspool moves the bytes of the temporary file to chunk rows. After an error it goes on from where it was.
+// unspool moves the bytes of the temporary file to chunk rows. After an error it goes on from where
+// it was.
 func (st *stage) unspool(ctx context.Context) error {
 	if st.temp == nil {
 		return nil
@@ -86,7 +88,8 @@ func (f *tempFile) each(size int64, fn func(p []byte) error) error {
 	return nil
 }
 
-// dropTemp removes the temporary file. Its bytes are elsewhere by now, or of no more use, so a failure does not matter.
+// dropTemp removes the temporary file. Its bytes are elsewhere by now, or of no more use, so a
+// failure does not matter.
 func (st *stage) dropTemp() {
 	if st.temp != nil {
 		_ = st.temp.Close()
@@ -95,8 +98,8 @@ func (st *stage) dropTemp() {
 	}
 }
 
-// tempFile holds bytes outside SQLite for a while. Where an open file can lose its name, it has none, so that a crash leaves
-// nothing behind.
+// tempFile holds bytes outside SQLite for a while. Where an open file can lose its name, it has
+// none, so that a crash leaves nothing behind.
 type tempFile struct {
 	*os.File
 	named bool

@@ -53,7 +53,8 @@ func spooled(t *testing.T) (names []string) {
 	return names
 }
 
-// A stream that fits in a row leaves no chunk rows, one that does not leaves no row, and neither a temporary file.
+// A stream that fits in a row leaves no chunk rows, one that does not leaves no row, and neither a
+// temporary file.
 func TestSpoolBecomesRowOrChunks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, &sqlite.Options{OneRowLimit: 3500})
@@ -150,7 +151,8 @@ func TestSpoolWithoutTempDir(t *testing.T) {
 	}
 }
 
-// A stage that cannot be moved to chunk rows, because another program has the lock, keeps all that it was given, and goes on later.
+// A stage that cannot be moved to chunk rows, because another program has the lock, keeps all that
+// it was given, and goes on later.
 func TestSpoolMovesLater(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, &sqlite.Options{OneRowLimit: 2500, BusyTimeout: -1})

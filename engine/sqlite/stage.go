@@ -14,11 +14,12 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
-// stage is a value that is being written, to a temporary file or as chunk rows, which nothing refers to yet.
+// stage is a value that is being written, to a temporary file or as chunk rows, which nothing
+// refers to yet.
 type stage struct {
 	s *Store
-	// run executes a change: through the writer's queue, or inside the transaction that the stage belongs to. ready fails if it
-	// would for certain.
+	// run executes a change: through the writer's queue, or inside the transaction that the stage
+	// belongs to. ready fails if it would for certain.
 	run        func(ctx context.Context, bytes int, fn func(*session) error) error
 	ready      func(ctx context.Context) error
 	chunkBytes int64
@@ -165,7 +166,8 @@ func (st *stage) Size() int64 { return st.size }
 // Sum is the CRC-32C of the bytes stored so far.
 func (st *stage) Sum() uint32 { return st.sum }
 
-// Abort leaves the chunks to the sweeper. It does not wait for a turn to write, which the caller itself may be holding.
+// Abort leaves the chunks to the sweeper. It does not wait for a turn to write, which the caller
+// itself may be holding.
 func (st *stage) Abort() error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -216,7 +218,8 @@ func (st *stage) settle() {
 	st.s.unregister(st)
 }
 
-// shut ends the stage when the store closes. Its chunks have no owner then, and the next Open sweeps them.
+// shut ends the stage when the store closes. Its chunks have no owner then, and the next Open
+// sweeps them.
 func (st *stage) shut() {
 	st.mu.Lock()
 	defer st.mu.Unlock()

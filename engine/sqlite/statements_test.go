@@ -37,7 +37,8 @@ func (t *table) texts() (texts []string) {
 	return texts
 }
 
-// No statement goes through a whole table, past the end of its range, or sorts, whatever SQLite knows of how the keys are spread.
+// No statement goes through a whole table, past the end of its range, or sorts, whatever SQLite
+// knows of how the keys are spread.
 func TestPlans(t *testing.T) {
 	const foreign = `CREATE TABLE kvault(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`
 	for _, tt := range []struct {

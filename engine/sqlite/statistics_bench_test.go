@@ -9,8 +9,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// BenchmarkStatistics replaces and describes values in a store that SQLite has statistics of, as after Optimize, and in one that it has none of,
-// in turn, and reports the ratio of the times.
+// BenchmarkStatistics replaces and describes values in a store that SQLite has statistics of, as
+// after Optimize, and in one that it has none of, in turn, and reports the ratio of the times.
 //
 //	go test ./engine/sqlite -run '^$' -bench Statistics
 func BenchmarkStatistics(b *testing.B) {

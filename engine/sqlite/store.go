@@ -1,10 +1,12 @@
 // Package sqlite keeps a vault in one SQLite 3 file.
 //
-// One connection writes, and concurrent calls of [Store.Apply] share its commits. Any number of connections read beside it. A value up
-// to the one-row limit is one row of the key-value table; a larger one is chunk rows, written in short
-// transactions and published by one small commit. docs/format.md describes the tables.
+// One connection writes, and concurrent calls of [Store.Apply] share its commits. Any number of
+// connections read beside it. A value up to the one-row limit is one row of the key-value table; a
+// larger one is chunk rows, written in short transactions and published by one small commit.
+// docs/format.md describes the tables.
 //
-// Its conformance is tested by package engine/enginetest. SQLite itself is reached through one internal package, driver.
+// Its conformance is tested by package engine/enginetest. SQLite itself is reached through one
+// internal package, driver.
 package sqlite
 
 import (
@@ -18,19 +20,20 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// Store is a vault file. It implements engine.Transactor, engine.Backuper, engine.Optimizer, engine.Checker,
-// engine.Statser and engine.Layouter, and is safe for concurrent use.
+// Store is a vault file. It implements engine.Transactor, engine.Backuper, engine.Optimizer,
+// engine.Checker, engine.Statser and engine.Layouter, and is safe for concurrent use.
 type Store struct {
 	path string
 	opt  Options
 	conf driver.Config
 
-	// reads are connections for values and listings, with the file mapped if that was asked for; streams never have a map, so
-	// that passing through a large value does not leave the whole of it resident.
+	// reads are connections for values and listings, with the file mapped if that was asked for;
+	// streams never have a map, so that passing through a large value does not leave the whole of
+	// it resident.
 	reads, streams *pool
 	writer         *writer // nil if read-only
-	// anchor is an idle connection of a read-only store: as long as there is one, nobody makes the shared memory of the log anew, whose
-	// marks would begin again with those that were.
+	// anchor is an idle connection of a read-only store: as long as there is one, nobody makes the
+	// shared memory of the log anew, whose marks would begin again with those that were.
 	anchor *driver.Conn
 	// noLog says that the file had no log when it was opened for reading.
 	noLog bool
@@ -120,7 +123,8 @@ func (s *Store) setLayout(t *table) {
 	s.table = t
 }
 
-// shutAll ends what the calls before left open: transactions first, since one of them may hold the writer's turn.
+// shutAll ends what the calls before left open: transactions first, since one of them may hold the
+// writer's turn.
 func (s *Store) shutAll() {
 	s.mu.Lock()
 	open := s.open
@@ -156,8 +160,9 @@ func (s *Store) removeLog() {
 	_ = conn.Close()
 }
 
-// removeBegunLog removes the empty log and the shared memory that SQLite made before it failed, as it
-// does on a full disk. No other process uses them while the database can be locked for one alone.
+// removeBegunLog removes the empty log and the shared memory that SQLite made before it failed, as
+// it does on a full disk. No other process uses them while the database can be locked for one
+// alone.
 func (s *Store) removeBegunLog(ctx context.Context) {
 	if !s.noLog {
 		return
@@ -172,7 +177,8 @@ func (s *Store) removeBegunLog(ctx context.Context) {
 	}
 }
 
-// Close waits for running calls, ends what is still open, checkpoints the write-ahead log and releases the file.
+// Close waits for running calls, ends what is still open, checkpoints the write-ahead log and
+// releases the file.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.isClosing() {

@@ -15,8 +15,9 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// storm calls what a vault can do at random, from many goroutines, with contexts that end at random. Each key has a twin
-// that is written with it in one step, and every value is one byte repeated.
+// storm calls what a vault can do at random, from many goroutines, with contexts that end at
+// random. Each key has a twin that is written with it in one step, and every value is one byte
+// repeated.
 type storm struct {
 	t *testing.T
 	s *Store
@@ -143,7 +144,8 @@ func (st storm) run(until time.Time) {
 	}
 }
 
-// Calls that are cut off at any moment leave the vault whole, usable, and without chunks that belong to nothing.
+// Calls that are cut off at any moment leave the vault whole, usable, and without chunks that
+// belong to nothing.
 func TestCancelledCalls(t *testing.T) {
 	for _, o := range []Options{{PageSize: 512, OneRowLimit: 5000}, {PageSize: 512, OneRowLimit: 5000, Full: true},
 		{PageSize: 512, OneRowLimit: 5000, logBytes: 100_000}} {
@@ -192,7 +194,8 @@ func noOrphans(t *testing.T, s *Store) {
 	}
 }
 
-// leaveOpen begins all that Close has to end, and ends some of it itself, until the vault is closed.
+// leaveOpen begins all that Close has to end, and ends some of it itself, until the vault is
+// closed.
 func leaveOpen(s *Store, seed int) (err error) {
 	ctx := context.Background()
 	for i := seed; err == nil; i++ {
@@ -228,7 +231,8 @@ func leaveOpen(s *Store, seed int) (err error) {
 	return err
 }
 
-// Close in the middle of everything ends it all, and leaves no stage behind that a later Open would take for a live one.
+// Close in the middle of everything ends it all, and leaves no stage behind that a later Open would
+// take for a live one.
 func TestCloseInTheMiddle(t *testing.T) {
 	for range 6 {
 		path := filepath.Join(t.TempDir(), "v.kv")
@@ -255,7 +259,8 @@ func TestCloseInTheMiddle(t *testing.T) {
 	}
 }
 
-// Readers that are moved to another snapshot, or to a file, while values are replaced, renamed and rebuilt, keep theirs.
+// Readers that are moved to another snapshot, or to a file, while values are replaced, renamed and
+// rebuilt, keep theirs.
 func TestUnpinWhileReading(t *testing.T) {
 	for _, limit := range []int64{5000, 64 << 20} {
 		s := openVault(t, filepath.Join(t.TempDir(), "v.kv"), &Options{OneRowLimit: limit})

@@ -57,7 +57,8 @@ func TestLivingWriterIsNotSwept(t *testing.T) {
 	}
 }
 
-// An upload that was lost to a sweep says so by an error of its own, which is no mistake of the caller's.
+// An upload that was lost to a sweep says so by an error of its own, which is no mistake of the
+// caller's.
 func TestSweptStageSaysSo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, tinyRows)

@@ -10,7 +10,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// tx is a transaction: on the writer's connection while it has the turn, or on one of the reading ones.
+// tx is a transaction: on the writer's connection while it has the turn, or on one of the reading
+// ones.
 type tx struct {
 	s        *Store
 	writable bool
@@ -131,8 +132,8 @@ func (x *tx) in(ctx context.Context, fn func(*session) error) error {
 	return err
 }
 
-// endIfLost ends a transaction that SQLite has rolled back, as it does after some failures. What came next would be a
-// transaction of its own, committed at once.
+// endIfLost ends a transaction that SQLite has rolled back, as it does after some failures. What
+// came next would be a transaction of its own, committed at once.
 func (x *tx) endIfLost() {
 	if x.done == nil && !x.ses.c.InTransaction() {
 		x.end(fmt.Errorf("%w: it was rolled back by an earlier failure", engine.ErrTxDone))
@@ -268,8 +269,8 @@ func (x *tx) Apply(ctx context.Context, ops []engine.Op) (results []engine.Resul
 	return results, nil
 }
 
-// allOrEnd runs fn without a savepoint, which costs as much as a small put. In the rare case that fn fails halfway, the whole
-// transaction ends, as it does after many failures anyway.
+// allOrEnd runs fn without a savepoint, which costs as much as a small put. In the rare case that
+// fn fails halfway, the whole transaction ends, as it does after many failures anyway.
 func (ses *session) allOrEnd(fn func() error) error {
 	before := ses.c.TotalChanges()
 	err := fn()

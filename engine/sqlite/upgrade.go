@@ -12,9 +12,9 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
-// upgrader brings a key-value table of layout 1 to layout 2. Short transactions copy its rows, with their ids, into
-// another table; the last one copies what others have changed since, and puts the copy in the place of the table. Until
-// then the table is one of layout 1 for every program.
+// upgrader brings a key-value table of layout 1 to layout 2. Short transactions copy its rows, with
+// their ids, into another table; the last one copies what others have changed since, and puts the
+// copy in the place of the table. Until then the table is one of layout 1 for every program.
 type upgrader struct {
 	ctx         context.Context
 	fit         bool  // there is something to do
@@ -23,14 +23,15 @@ type upgrader struct {
 	done, total int64
 }
 
-// upgradeRows is how many rows one transaction compares, and upgradeBytes how much of them it begins to copy.
+// upgradeRows is how many rows one transaction compares, and upgradeBytes how much of them it
+// begins to copy.
 const (
 	upgradeRows  = 1000
 	upgradeBytes = 4 << 20
 )
 
-// upgrade does nothing with a table that is no table of layout 1 as this package made it. A copy that an earlier call has
-// begun is taken up.
+// upgrade does nothing with a table that is no table of layout 1 as this package made it. A copy
+// that an earlier call has begun is taken up.
 func (s *Store) upgrade(ctx context.Context, progress func(done, total int64)) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -81,8 +82,8 @@ func (u *upgrader) begin(ses *session) error {
 	return err
 }
 
-// upgradable says whether the table is of layout 1 and as this package made it, and nothing of another program's depends
-// on it: no index, no trigger, no view and no foreign key.
+// upgradable says whether the table is of layout 1 and as this package made it, and nothing of
+// another program's depends on it: no index, no trigger, no view and no foreign key.
 func (ses *session) upgradable() (bool, error) {
 	if ses.t.inRow || ses.t.rowID != "id" {
 		return false, nil
@@ -99,7 +100,8 @@ func (ses *session) upgradable() (bool, error) {
 	for i, name := range own {
 		own[i] = literal(name)
 	}
-	// An older version of the Python package makes that index when it opens the table, and makes it again.
+	// An older version of the Python package makes that index when it opens the table, and makes it
+	// again.
 	own = append(own, literal(ses.t.name+"_key_idx"))
 	others, err := texts(ses.c, `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT IN (`+strings.Join(own, ", ")+`)`)
 	uses := regexp.MustCompile(`(?i)\b` + ses.t.name + `\b`)
@@ -108,8 +110,9 @@ func (ses *session) upgradable() (bool, error) {
 
 const layout1Columns = `id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`
 
-// A copy is the same only if nothing has written the row since: a put gives it another tag, a rename another key, and
-// whatever moves a value into or out of chunk rows another stage or reference. One without a tag is copied again.
+// A copy is the same only if nothing has written the row since: a put gives it another tag, a
+// rename another key, and whatever moves a value into or out of chunk rows another stage or
+// reference. One without a tag is copied again.
 const compareRows = `SELECT k.id, octet_length(k.value), typeof(k.value), n.key = k.key AND n.tag = m.tag AND n.stage IS m.stage
 	AND octet_length(n.value) = octet_length(k.value) AND CASE WHEN octet_length(k.value) = 42 THEN n.value = k.value ELSE 1 END
 	FROM {t} k LEFT JOIN {b} m ON m.id = k.id LEFT JOIN {n} n ON n.id = k.id WHERE k.id >= ?1 ORDER BY k.id LIMIT ?2`
@@ -197,8 +200,8 @@ func (u *upgrader) copy(ses *session, r changedRow) error {
 	})
 }
 
-// finish copies what has changed since it was copied, and puts the copy in the place of the table. Nobody writes
-// meanwhile.
+// finish copies what has changed since it was copied, and puts the copy in the place of the table.
+// Nobody writes meanwhile.
 func (u *upgrader) finish(ses *session) error {
 	fit, err := ses.upgradable()
 	if err != nil || !fit {

@@ -17,8 +17,9 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// golden1 copies a vault of layout 1 that the last version made which knew no other. Its values above 25,000 bytes are in
-// chunk rows; "foreign" was updated, and "inserted" inserted, by another program.
+// golden1 copies a vault of layout 1 that the last version made which knew no other. Its values
+// above 25,000 bytes are in chunk rows; "foreign" was updated, and "inserted" inserted, by another
+// program.
 func golden1(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	writeFile(t, path, must[[]byte](t)(os.ReadFile("testdata/layout1.db")))
@@ -53,8 +54,8 @@ func layoutOf(t *testing.T, s *sqlite.Store) string {
 	return must[engine.Stats](t)(s.Stats(t.Context())).Detail["layout version"]
 }
 
-// A file of layout 1 is read and written as it is, and Optimize makes it one of layout 2 with the same values, metadata,
-// row ids and columns.
+// A file of layout 1 is read and written as it is, and Optimize makes it one of layout 2 with the
+// same values, metadata, row ids and columns.
 func TestUpgradeGolden(t *testing.T) {
 	path := golden1(t)
 	s := open(t, path, &sqlite.Options{OneRowLimit: 25_000})
@@ -267,7 +268,8 @@ func TestUpgradeLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// Where there is no room for a copy, the file stays one of layout 1, with all values and without what was copied.
+// Where there is no room for a copy, the file stays one of layout 1, with all values and without
+// what was copied.
 func TestUpgradeOnFullDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := openLayout1(t, path, nil)

@@ -12,8 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// BenchmarkAutoVacuum puts, reads and removes values in vaults of each kind of auto-vacuum, in alternating rounds, and reads 4 KiB at random of
-// a row of 32 MiB. It reports the median times.
+// BenchmarkAutoVacuum puts, reads and removes values in vaults of each kind of auto-vacuum, in
+// alternating rounds, and reads 4 KiB at random of a row of 32 MiB. It reports the median times.
 //
 //	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench AutoVacuum -benchtime 200x
 func BenchmarkAutoVacuum(b *testing.B) {
@@ -89,8 +89,9 @@ func openVacuum(b *testing.B, mode string) *Store {
 	return s
 }
 
-// BenchmarkShrink gives back half of a vault of 128 MiB, every second value, in steps of several lengths and by Optimize, in alternating
-// rounds. It reports the median times of that, of the longest wait of a small put meanwhile, and of a read of a value before and after.
+// BenchmarkShrink gives back half of a vault of 128 MiB, every second value, in steps of several
+// lengths and by Optimize, in alternating rounds. It reports the median times of that, of the
+// longest wait of a small put meanwhile, and of a read of a value before and after.
 //
 //	TMPDIR=/dev/shm go test ./engine/sqlite -run '^$' -bench Shrink -benchtime 4x
 func BenchmarkShrink(b *testing.B) {

@@ -19,7 +19,8 @@ type cursor struct {
 	row  row
 	blob *driver.Blob
 	at   int64 // the row that blob is open on
-	// bytes is the whole of a short value: another program may have written a number, which no blob opens on.
+	// bytes is the whole of a short value: another program may have written a number, which no blob
+	// opens on.
 	bytes []byte
 	fast  *fastValueReader // nil if there is none
 	// verifies says that read compares with checksums; sum is that of the whole value, and chunk the
@@ -33,8 +34,8 @@ type cursor struct {
 // shortBytes is more than a number takes as text.
 const shortBytes = 64
 
-// cursor returns a cursor on the value of a row, which is to compare with checksums or not. A value of another program has
-// none.
+// cursor returns a cursor on the value of a row, which is to compare with checksums or not. A value
+// of another program has none.
 func (ses *session) cursor(r *row, verify bool) (*cursor, error) {
 	cu := &cursor{c: ses.c, t: ses.t, row: *r, sum: r.entry.Meta.Sum}
 	cu.verifies = verify && (r.chunked || r.entry.Meta.HasSum)
@@ -65,8 +66,9 @@ func (ses *session) cursor(r *row, verify bool) (*cursor, error) {
 	return cu, err
 }
 
-// findChunks makes sure that the chunks a reference names are there and belong to this key, and returns the checksum of
-// the value. They do not if another program copied the reference to another key or another file.
+// findChunks makes sure that the chunks a reference names are there and belong to this key, and
+// returns the checksum of the value. They do not if another program copied the reference to another
+// key or another file.
 func (ses *session) findChunks(key string, ref format.Reference) (sum uint32, err error) {
 	gone := fmt.Errorf("%w: the value of %q is a reference to chunk rows that this file does not hold for it", engine.ErrCorrupt, key)
 	if !ses.t.tracked { // the chunk tables may be there all the same, in a file whose key-value table was made anew
@@ -144,7 +146,8 @@ func (cu *cursor) readAt(p []byte, off int64) error {
 	return nil
 }
 
-// readFast is readAt of a piece for which a fast read is worth it, or says that SQLite is to read it.
+// readFast is readAt of a piece for which a fast read is worth it, or says that SQLite is to read
+// it.
 func (cu *cursor) readFast(p []byte, row, at int64) bool {
 	if cu.fast == nil || len(p) < fastPiece || cu.row.entry.Size < fastValue {
 		return false
@@ -288,7 +291,8 @@ func scanRow(st *driver.Stmt) (*row, error) {
 	return r, nil
 }
 
-// foreignTag names the content of a value that another program wrote, for want of anything that names the version.
+// foreignTag names the content of a value that another program wrote, for want of anything that
+// names the version.
 func (ses *session) foreignTag(r *row) (string, error) {
 	h := sha256.New()
 	err := ses.eachChunk(r, func(p []byte) error { _, err := h.Write(p); return err })
@@ -302,8 +306,8 @@ func (ses *session) tagOf(r *row) (string, error) {
 	return ses.foreignTag(r)
 }
 
-// putMeta stores the metadata of a row that was just written. In layout 2 it lies in the row already. An entry of another
-// program's has none, and what was left at the row's id goes.
+// putMeta stores the metadata of a row that was just written. In layout 2 it lies in the row
+// already. An entry of another program's has none, and what was left at the row's id goes.
 func (ses *session) putMeta(rowid int64, e engine.Entry, stage int64) error {
 	if ses.t.inRow || e.Meta.Tag == "" {
 		return ses.dropMeta(rowid, e.Key)
@@ -338,8 +342,8 @@ func (ses *session) bindMetaID(st *driver.Stmt, rowid int64, key string) *driver
 	return st.Int(1, rowid)
 }
 
-// anyBeside says whether the table beside can have a row that is to be removed. In layout 2 it is empty as a rule, and
-// only other programs add to it.
+// anyBeside says whether the table beside can have a row that is to be removed. In layout 2 it is
+// empty as a rule, and only other programs add to it.
 func (ses *session) anyBeside() (any bool, err error) {
 	if !ses.t.inRow {
 		return true, nil
@@ -357,8 +361,8 @@ func (ses *session) anyBeside() (any bool, err error) {
 	return any, err
 }
 
-// bindMeta binds metadata as parameters 4 to 9, or none if the entry has none. That of the user is JSON, whose text
-// cannot hold every string: bytes that are not UTF-8 are refused before.
+// bindMeta binds metadata as parameters 4 to 9, or none if the entry has none. That of the user is
+// JSON, whose text cannot hold every string: bytes that are not UTF-8 are refused before.
 func bindMeta(st *driver.Stmt, e engine.Entry, stage int64) error {
 	if e.Meta.Tag == "" {
 		for i := 4; i <= 7; i++ {

@@ -11,9 +11,9 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// BenchmarkVerify reads with verification and without it, in alternating rounds, and reports the median
-// times and their ratio: whole values at random, by fast reads and through SQLite, in tables of layout
-// 2 and 1; and values of 64 MiB as streams.
+// BenchmarkVerify reads with verification and without it, in alternating rounds, and reports the
+// median times and their ratio: whole values at random, by fast reads and through SQLite, in tables
+// of layout 2 and 1; and values of 64 MiB as streams.
 //
 //	go test ./engine/sqlite -run '^$' -bench Verify -benchtime 300x
 func BenchmarkVerify(b *testing.B) {

@@ -31,7 +31,8 @@ func foreignValue(key int, version uint64) []byte {
 	return append(fmt.Appendf(nil, "%d %d ", key, version), bytes.Repeat([]byte{byte('a' + version%26)}, n)...)
 }
 
-// isForeignValue says whether a value is one that was put, or the zeros that precede a streamed one.
+// isForeignValue says whether a value is one that was put, or the zeros that precede a streamed
+// one.
 func isForeignValue(key int, value []byte) bool {
 	var k int
 	var version uint64
@@ -42,7 +43,8 @@ func isForeignValue(key int, value []byte) bool {
 	return err == nil && k == key && bytes.Equal(value, foreignValue(key, version))
 }
 
-// What another program writes is never taken for damage, whatever statements it uses, while both go on.
+// What another program writes is never taken for damage, whatever statements it uses, while both go
+// on.
 func TestForeignWritesAreNoDamage(t *testing.T) {
 	for name, create := range map[string]string{"layout 2": "", "layout 1": readsOf["layout 1"].create, "Python 0.6": readsOf["Python 0.6"].create} {
 		t.Run(name, func(t *testing.T) {
@@ -90,8 +92,8 @@ func readForeign(t *testing.T, s *Store, key int) {
 	}
 }
 
-// foreignWrites are ways to write a value: the statements, in transactions of their own, and whether
-// incremental I/O follows.
+// foreignWrites are ways to write a value: the statements, in transactions of their own, and
+// whether incremental I/O follows.
 var foreignWrites = []struct {
 	sql  string
 	blob bool

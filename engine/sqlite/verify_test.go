@@ -316,8 +316,8 @@ var readsOf = map[string]struct {
 	"Python 0.6": {create: `CREATE TABLE kvault(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`},
 }
 
-// No way to read a whole value returns one that was altered, nor more of it than nothing refutes; and
-// each does where that is asked for.
+// No way to read a whole value returns one that was altered, nor more of it than nothing refutes;
+// and each does where that is asked for.
 func TestAlteredValues(t *testing.T) {
 	for name, reads := range readsOf {
 		t.Run(name, func(t *testing.T) {

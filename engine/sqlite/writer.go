@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// One commit carries at most so many requests, and starts no further one after so many bytes, to bound how long the
-	// first of them waits.
+	// One commit carries at most so many requests, and starts no further one after so many bytes,
+	// to bound how long the first of them waits.
 	groupRequests = 128
 	groupBytes    = 8 << 20
 )
 
-// writer owns the connection that writes. Whoever holds its turn may use it; concurrent requests that wait for the
-// turn are executed together, in one transaction, by the first that gets it.
+// writer owns the connection that writes. Whoever holds its turn may use it; concurrent requests
+// that wait for the turn are executed together, in one transaction, by the first that gets it.
 type writer struct {
 	s    *Store
 	conn *driver.Conn
@@ -42,12 +42,14 @@ type writer struct {
 	sweepDone chan struct{}
 }
 
-// request is one atomic change. run may be called again after a rollback, so it starts from nothing each time.
+// request is one atomic change. run may be called again after a rollback, so it starts from nothing
+// each time.
 type request struct {
 	ctx   context.Context
 	run   func(*session) error
 	bytes int
-	// lazy requests need not be durable when they return: the commit of a later request syncs the log before them too.
+	// lazy requests need not be durable when they return: the commit of a later request syncs the
+	// log before them too.
 	lazy bool
 	// since is what the writer had waited for locks when the request came.
 	since int64
@@ -55,7 +57,8 @@ type request struct {
 	done  chan struct{}
 }
 
-// lastCommit is what the latest commit of the writer's connection knew. It holds until anybody else commits.
+// lastCommit is what the latest commit of the writer's connection knew. It holds until anybody else
+// commits.
 type lastCommit struct {
 	version     uint32 // of the pager
 	table       *table // nil if nothing is known
@@ -71,12 +74,15 @@ type session struct {
 	noneForeign bool
 	// orphaned says that a value was left to the sweeper.
 	orphaned bool
-	// arrays is what a transaction knows of the tables of arrays, and chunk the chunk of one that it touched last.
+	// arrays is what a transaction knows of the tables of arrays, and chunk the chunk of one that
+	// it touched last.
 	arrays arrayTables
 	chunk  chunkHandle
-	// remade says that the transaction has changed the schema. A later one may give its version to another.
+	// remade says that the transaction has changed the schema. A later one may give its version to
+	// another.
 	remade bool
-	// found is the table if the transaction has looked at it again; that is true for others once it is committed.
+	// found is the table if the transaction has looked at it again; that is true for others once it
+	// is committed.
 	found *table
 }
 
@@ -114,7 +120,8 @@ func (w *writer) take(ctx context.Context) error {
 
 func (w *writer) release() { <-w.turn }
 
-// patience is how long a call may still wait for locks that came when the writer had waited for since.
+// patience is how long a call may still wait for locks that came when the writer had waited for
+// since.
 func (w *writer) patience(since int64) time.Duration {
 	return w.s.opt.BusyTimeout - time.Duration(w.waited.Load()-since)
 }
@@ -184,7 +191,8 @@ func (w *writer) nextGroup() []*request {
 	return group
 }
 
-// execute commits a group together. If that fails, each request gets a transaction and an error of its own.
+// execute commits a group together. If that fails, each request gets a transaction and an error of
+// its own.
 func (w *writer) execute(group []*request) {
 	defer func() {
 		for _, r := range group {
@@ -201,8 +209,8 @@ func (w *writer) execute(group []*request) {
 	}
 }
 
-// transact runs requests in one transaction. A request that fails without having changed anything keeps its error to
-// itself, unless it is alone; any other failure undoes them all.
+// transact runs requests in one transaction. A request that fails without having changed anything
+// keeps its error to itself, unless it is alone; any other failure undoes them all.
 func (w *writer) transact(ctx context.Context, group []*request) (err error) {
 	lazy, since := true, group[0].since // the first came first
 	for _, r := range group {

@@ -1,5 +1,6 @@
-// Media keeps a folder's files in a vault: the binaries as values, and what is known of them in columns beside. Then it answers questions
-// that would otherwise read every file, without reading one.
+// Media keeps a folder's files in a vault: the binaries as values, and what is known of them in
+// columns beside. Then it answers questions that would otherwise read every file, without reading
+// one.
 //
 //	go run ./examples/media media.kv ~/Pictures
 package main

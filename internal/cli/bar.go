@@ -28,7 +28,8 @@ const (
 	inKeys
 )
 
-// startBar begins a bar; a total below 0 is not known. It returns nil where nobody would see the bar.
+// startBar begins a bar; a total below 0 is not known. It returns nil where nobody would see the
+// bar.
 func (a *app) startBar(what string, unit barUnit, total int64) *bar {
 	if a.flags.quiet || a.flags.json || !a.terminal(a.sys.Err) {
 		return nil

@@ -1,7 +1,7 @@
 // Package cli is the kvault command: it turns a command line into calls of package kvault.
 //
-// There is one file for each command. A command writes its data to standard output and everything else to standard
-// error, and ends with one of the exit codes of exit.go.
+// There is one file for each command. A command writes its data to standard output and everything
+// else to standard error, and ends with one of the exit codes of exit.go.
 package cli
 
 import (
@@ -52,8 +52,8 @@ func System() IO {
 	}
 }
 
-// Main is Run for the program itself: an interrupt or a request to terminate cancels the context, and a second one ends
-// the process at once.
+// Main is Run for the program itself: an interrupt or a request to terminate cancels the context,
+// and a second one ends the process at once.
 func Main(ctx context.Context, args []string, sys IO) int {
 	// A closed output pipe shall reach the command as an error, so that it can tidy up before it ends.
 	signal.Ignore(syscall.SIGPIPE)
@@ -63,8 +63,8 @@ func Main(ctx context.Context, args []string, sys IO) int {
 	return Run(ctx, args, sys)
 }
 
-// Run carries out one command line, given without the name of the program, and returns its exit code. Cancelling ctx
-// is what an interrupt does: the command tidies up and the code is 130.
+// Run carries out one command line, given without the name of the program, and returns its exit
+// code. Cancelling ctx is what an interrupt does: the command tidies up and the code is 130.
 func Run(ctx context.Context, args []string, sys IO) int {
 	return newApp(sys).run(ctx, args)
 }

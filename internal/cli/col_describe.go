@@ -85,7 +85,8 @@ func (a *app) colDescribe(ctx context.Context, v *kvault.Vault, args []string) e
 	return a.printf("%s", table)
 }
 
-// printDescribed prints the figures of each column below one another, for a terminal that is too narrow.
+// printDescribed prints the figures of each column below one another, for a terminal that is too
+// narrow.
 func (a *app) printDescribed(rows [][]string) error {
 	for i, row := range rows[1:] {
 		if i > 0 {

@@ -34,7 +34,8 @@ func newColumns(flags []string) (map[string]string, error) {
 	return types, nil
 }
 
-// inferTypes adds the types of columns that do not exist, and prints them: as data if the run is dry.
+// inferTypes adds the types of columns that do not exist, and prints them: as data if the run is
+// dry.
 func (a *app) inferTypes(ctx context.Context, in *input, format exchange.Format, o *exchange.ImportOptions, dry bool) error {
 	found, err := exchange.Infer(ctx, in, format, &exchange.InferOptions{ImportOptions: *o})
 	if err := errors.Join(err, in.rewind()); err != nil {
@@ -119,8 +120,8 @@ func shellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// explainMisfit adds to an error about a value that does not fit a column which is to be made what the
-// whole table would fit. given are the types of --new.
+// explainMisfit adds to an error about a value that does not fit a column which is to be made what
+// the whole table would fit. given are the types of --new.
 func (a *app) explainMisfit(ctx context.Context, in *input, format exchange.Format, o *exchange.ImportOptions, given map[string]string, err error) error {
 	bad := (*kvault.Error)(nil)
 	misfit := errors.Is(err, kvault.ErrInvalid) || errors.Is(err, kvault.ErrTooLarge)

@@ -14,8 +14,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// refuseColumnTable refuses --table for the col commands, which it does not part. The variable is for
-// the keys of a script that may use columns as well.
+// refuseColumnTable refuses --table for the col commands, which it does not part. The variable is
+// for the keys of a script that may use columns as well.
 func (a *app) refuseColumnTable(cmd *cobra.Command) error {
 	f := cmd.Flags().Lookup("table")
 	if cmd.Parent() == nil || cmd.Parent().Name() != "col" || f.Value.String() == "" {

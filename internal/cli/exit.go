@@ -38,7 +38,8 @@ var exitMeaning = map[int]string{
 	exitInterrupted: "interrupted",
 }
 
-// exitHelp is the paragraph on exit codes in the help of a command that opens a vault; extra are those of its own.
+// exitHelp is the paragraph on exit codes in the help of a command that opens a vault; extra are
+// those of its own.
 func exitHelp(extra ...int) string {
 	codes := append([]int{exitFailure, exitUsage, exitNoVault, exitBusy, exitCorrupt}, extra...)
 	slices.Sort(codes)

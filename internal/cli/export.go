@@ -87,7 +87,8 @@ type exporter struct {
 	dirs      sync.Map // directories below root that are known to be real ones
 }
 
-// measure is how many bytes there are to export, if anyone is going to see it. It fails if there is no key at all.
+// measure is how many bytes there are to export, if anyone is going to see it. It fails if there is
+// no key at all.
 func (ex *exporter) measure(ctx context.Context, v *kvault.Vault) (total int64, err error) {
 	o := &kvault.ListOptions{Prefix: ex.prefix}
 	if !ex.terminal(ex.sys.Err) || ex.flags.quiet || ex.flags.json {

@@ -15,8 +15,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// longestName is the longest path in bytes that systems take. A key of single letters between slashes would else make tens of thousands
-// of directories, each in the other.
+// longestName is the longest path in bytes that systems take. A key of single letters between
+// slashes would else make tens of thousands of directories, each in the other.
 const longestName = 4096
 
 // localName is the file below a directory that a key belongs in, or an error if there can be none.
@@ -116,8 +116,8 @@ func (ex *exporter) refuse(ctx context.Context, e listed, name string, old fs.Fi
 	return nil
 }
 
-// isFolder reports whether there are keys below e. Those between it and them, such as "a-b" between "a" and "a/b", are
-// the only case where the next key does not tell.
+// isFolder reports whether there are keys below e. Those between it and them, such as "a-b" between
+// "a" and "a/b", are the only case where the next key does not tell.
 func (ex *exporter) isFolder(ctx context.Context, e listed) (bool, error) {
 	below := e.Key + "/"
 	if e.next == "" || e.next >= below {
@@ -132,7 +132,8 @@ func (ex *exporter) isFolder(ctx context.Context, e listed) (bool, error) {
 	return false, nil
 }
 
-// makeDir makes a directory below the root and those above it. None of them may be a link, wherever it leads.
+// makeDir makes a directory below the root and those above it. None of them may be a link, wherever
+// it leads.
 func (ex *exporter) makeDir(dir string) error {
 	if _, known := ex.dirs.Load(dir); known || dir == "." {
 		return nil

@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 )
 
-// vaultFiles knows the files of the vault in use, so that no command reads or replaces them as if they were data:
-// opening and closing the database behind SQLite's back drops its locks, and a foreign journal is taken for its own.
+// vaultFiles knows the files of the vault in use, so that no command reads or replaces them as if
+// they were data: opening and closing the database behind SQLite's back drops its locks, and a
+// foreign journal is taken for its own.
 type vaultFiles struct {
 	main, dir fs.FileInfo
 	folder    string

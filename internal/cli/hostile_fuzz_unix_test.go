@@ -63,7 +63,8 @@ func FuzzExportKeys(f *testing.F) {
 	})
 }
 
-// FuzzImportTree makes a tree as the input says and imports it: what is a file is stored, all else is named.
+// FuzzImportTree makes a tree as the input says and imports it: what is a file is stored, all else
+// is named.
 func FuzzImportTree(f *testing.F) {
 	for _, plan := range []string{"f:a\x00f:b/c\x00l:d>a", "p:pipe\x00f:\xff", "l:a>a\x00f:a/b", "l:up>..\x00f:x", "f:-rf\x00f:new\nline", "l:d>/dev\x00f:d/null"} {
 		f.Add(plan)

@@ -30,7 +30,8 @@ type treeOutcome struct {
 	text string
 }
 
-// runJSON runs a command on the vault at path. It fails the test if the command has not ended after a while.
+// runJSON runs a command on the vault at path. It fails the test if the command has not ended after
+// a while.
 func runJSON(t testing.TB, path string, args ...string) treeOutcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -84,7 +85,8 @@ func writeBelow(t testing.TB, dir, name, content string) {
 	}
 }
 
-// Every file of a tree is imported whatever its name, everything that is no file is named, nothing hangs, and what can be a file again is one.
+// Every file of a tree is imported whatever its name, everything that is no file is named, nothing
+// hangs, and what can be a file again is one.
 func TestHostileTree(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	vault := filepath.Join(t.TempDir(), "v.kv")
@@ -188,7 +190,8 @@ func TestUnreadableTree(t *testing.T) {
 	}
 }
 
-// What was a file when the folder was read, and is something else by the time it is opened, is named, and not waited for.
+// What was a file when the folder was read, and is something else by the time it is opened, is
+// named, and not waited for.
 func TestReplacedWhileImported(t *testing.T) {
 	outside := t.TempDir()
 	writeBelow(t, outside, "secret", "secret")
@@ -234,7 +237,8 @@ func TestReplacedWhileImported(t *testing.T) {
 	}
 }
 
-// Whatever the keys and whatever lies in the target already, an export writes below the target only, and says what it could not write.
+// Whatever the keys and whatever lies in the target already, an export writes below the target
+// only, and says what it could not write.
 func TestHostileKeys(t *testing.T) {
 	box, vault := t.TempDir(), filepath.Join(t.TempDir(), "v.kv")
 	target := filepath.Join(box, "target")
@@ -293,7 +297,8 @@ func TestHostileKeys(t *testing.T) {
 	}
 }
 
-// outsideUnchanged fails unless box holds its target, the folder outside, and in that the secret as it was.
+// outsideUnchanged fails unless box holds its target, the folder outside, and in that the secret as
+// it was.
 func outsideUnchanged(t testing.TB, box string) {
 	t.Helper()
 	var found []string

@@ -110,8 +110,8 @@ func (a *app) importTree(ctx context.Context, dir, prefix string, flags importFl
 	return a.finish(&im.tally, "imported")
 }
 
-// importer carries the files below root into a vault: a walk finds them, a few readers fetch the small ones, and one
-// writer stores them in batches and streams the large ones.
+// importer carries the files below root into a vault: a walk finds them, a few readers fetch the
+// small ones, and one writer stores them in batches and streams the large ones.
 type importer struct {
 	*app
 	importFlags

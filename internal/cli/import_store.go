@@ -137,15 +137,16 @@ func (w *batchWriter) stored(e kvault.Entry, it *item) error {
 	return w.did(&w.tally, "imported", e.Key, e.Size)
 }
 
-// giveUp throws away what is held, after a flush that failed: the vault would else try it again at each step of its closing, wait for
-// the same lock again, and report the same failure.
+// giveUp throws away what is held, after a flush that failed: the vault would else try it again at
+// each step of its closing, wait for the same lock again, and report the same failure.
 func (w *batchWriter) giveUp(ctx context.Context) {
 	w.pending, w.bytes = nil, 0
 	// If even this fails, closing the vault says what there is to say.
 	_, _ = w.vault.DiscardCache(ctx)
 }
 
-// itemsFault reports whether an error is due to one file or its key, so that the others can still be stored.
+// itemsFault reports whether an error is due to one file or its key, so that the others can still
+// be stored.
 func itemsFault(err error) bool {
 	var reading *kvault.IOError
 	switch {

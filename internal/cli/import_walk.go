@@ -9,7 +9,8 @@ import (
 	"slices"
 )
 
-// walk visits the regular files of a tree in the order of their keys. Functions that are nil are not called.
+// walk visits the regular files of a tree in the order of their keys. Functions that are nil are
+// not called.
 type walk struct {
 	root    *os.Root
 	own     vaultFiles // left out

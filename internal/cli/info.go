@@ -48,7 +48,8 @@ alone.
 	}
 }
 
-// sumOfSizes adds up the sizes of all values. It is nil if the listing meets damage: the rest of what info tells is still of use then.
+// sumOfSizes adds up the sizes of all values. It is nil if the listing meets damage: the rest of
+// what info tells is still of use then.
 func sumOfSizes(ctx context.Context, v *kvault.Vault) (*int64, error) {
 	sum := int64(0)
 	for e, err := range v.List(ctx, nil) {

@@ -5,15 +5,16 @@ import (
 	"path/filepath"
 )
 
-// lane is one worker's way into a tree. It keeps the directory of its last file open, because the next file is mostly
-// in the same one and need not be looked up from the root.
+// lane is one worker's way into a tree. It keeps the directory of its last file open, because the
+// next file is mostly in the same one and need not be looked up from the root.
 type lane struct {
 	root *os.Root
 	dir  string
 	open *os.Root
 }
 
-// at returns the directory of the named file and the file's name there. The directory is valid until the next call.
+// at returns the directory of the named file and the file's name there. The directory is valid
+// until the next call.
 func (l *lane) at(name string) (*os.Root, string, error) {
 	dir, base := filepath.Dir(name), filepath.Base(name)
 	if l.open != nil && l.dir == dir {

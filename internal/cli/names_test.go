@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzLocalName looks for a key whose file would lie outside the directory, or be another key's too.
+// FuzzLocalName looks for a key whose file would lie outside the directory, or be another key's
+// too.
 func FuzzLocalName(f *testing.F) {
 	for _, key := range []string{"a", "a/b", "../a", "a/../../b", "/etc/passwd", "a//b", ".", "a/.", "nul\x00", "C:\\x", "CON", "a\\..\\b", "\xff", strings.Repeat("a/", 3000) + "a"} {
 		f.Add(key)

@@ -90,8 +90,8 @@ func (a *app) options(acc access) *kvault.Options {
 	return o
 }
 
-// openError is why the vault could not be opened. The error of kvault.Open has the file in place of a key; this one has
-// none.
+// openError is why the vault could not be opened. The error of kvault.Open has the file in place of
+// a key; this one has none.
 type openError struct{ err error }
 
 func (e *openError) Error() string { return e.err.Error() }

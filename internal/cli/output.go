@@ -11,7 +11,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// keyJSON is a key in JSON, whose strings cannot hold all bytes: Base64 is there when Key alone would lose some.
+// keyJSON is a key in JSON, whose strings cannot hold all bytes: Base64 is there when Key alone
+// would lose some.
 type keyJSON struct {
 	Key    string `json:"key,omitempty"`
 	Base64 []byte `json:"key_base64,omitempty"`
@@ -71,7 +72,8 @@ func encodeLine(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// printf writes text to standard output. On a terminal nothing in it can control that, wherever it came from.
+// printf writes text to standard output. On a terminal nothing in it can control that, wherever it
+// came from.
 func (a *app) printf(format string, args ...any) error {
 	return a.print(a.tamed(a.out, a.sys.Out), format, args...)
 }
@@ -89,7 +91,8 @@ func (a *app) print(w io.Writer, format string, args ...any) error {
 	return a.out.Flush()
 }
 
-// note tells a person something on standard error; programs that read JSON and those who asked for quiet are spared.
+// note tells a person something on standard error; programs that read JSON and those who asked for
+// quiet are spared.
 func (a *app) note(format string, args ...any) {
 	if a.flags.quiet || a.flags.json {
 		return

@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/internal/process"
 )
 
-// A command that writes files removes what commands that were killed left in the same folders, and nothing else.
+// A command that writes files removes what commands that were killed left in the same folders, and
+// nothing else.
 func TestSweepsPartials(t *testing.T) {
 	s := newSession(t)
 	s.must("v", "put", "sub/k")
@@ -78,7 +79,8 @@ func TestAppendLeavesNoPartials(t *testing.T) {
 	}
 }
 
-// What standard input brings for 'col append' is kept in a file that a killed process does not leave behind.
+// What standard input brings for 'col append' is kept in a file that a killed process does not
+// leave behind.
 func TestSpoolHasNoName(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("an open file keeps its name")

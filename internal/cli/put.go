@@ -237,7 +237,8 @@ func putAs(ctx context.Context, v *kvault.Vault, key, as string, in io.Reader, o
 	return v.PutReader(ctx, key, in, &c)
 }
 
-// stdin is standard input, but reading it ends when ctx is cancelled even while there is nothing to read.
+// stdin is standard input, but reading it ends when ctx is cancelled even while there is nothing to
+// read.
 func (a *app) stdin(ctx context.Context) io.ReadCloser {
 	r, w := io.Pipe()
 	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })

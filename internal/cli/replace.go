@@ -20,8 +20,8 @@ type fileAttrs struct {
 	sync    bool      // the content is on disk before the file takes its place
 }
 
-// replaceFile puts what fill writes at name below root, by way of a temporary file beside it: on a failure name is
-// what it was.
+// replaceFile puts what fill writes at name below root, by way of a temporary file beside it: on a
+// failure name is what it was.
 func replaceFile(root *os.Root, name string, attrs fileAttrs, fill func(io.Writer) error) (err error) {
 	temp := path.Join(path.Dir(name), process.PartialName(".kvault-"))
 	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
@@ -44,7 +44,8 @@ func replaceFile(root *os.Root, name string, attrs fileAttrs, fill func(io.Write
 	return root.Rename(temp, name)
 }
 
-// sweepPartials removes the temporary files that processes left in a directory below root when they were killed.
+// sweepPartials removes the temporary files that processes left in a directory below root when they
+// were killed.
 func sweepPartials(root *os.Root, dir string) {
 	entries, _ := fs.ReadDir(root.FS(), filepath.ToSlash(dir)) // one that may not be listed can still take a file
 	process.SweepPartials(entries, func(name string) error { return root.Remove(filepath.Join(dir, name)) })

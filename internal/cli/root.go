@@ -110,7 +110,8 @@ func refuseEmpty(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// takes accepts between least and most arguments (any number if most is below 0). Keys, the first ones, are not empty.
+// takes accepts between least and most arguments (any number if most is below 0). Keys, the first
+// ones, are not empty.
 func takes(least, most, keys int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {

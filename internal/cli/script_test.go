@@ -115,7 +115,8 @@ func scriptWipe(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o666))
 }
 
-// scriptSQL changes a file as another program would: sql FILE STATEMENT, with texts in double quotes.
+// scriptSQL changes a file as another program would: sql FILE STATEMENT, with texts in double
+// quotes.
 func scriptSQL(ts *testscript.TestScript, _ bool, args []string) {
 	c, err := sqlite3.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
@@ -136,7 +137,8 @@ func scriptNoTemporaries(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// scriptMakeLines makes a table of a column n, with integers up to a count and one last text: mklines FILE COUNT LAST.
+// scriptMakeLines makes a table of a column n, with integers up to a count and one last text:
+// mklines FILE COUNT LAST.
 func scriptMakeLines(ts *testscript.TestScript, _ bool, args []string) {
 	count, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -176,7 +178,8 @@ func (f *fuse) Write(p []byte) (int, error) {
 	return f.w.Write(p)
 }
 
-// holdVault keeps a vault locked until it is told to let go: hold FILE makes FILE.held and waits for FILE.release.
+// holdVault keeps a vault locked until it is told to let go: hold FILE makes FILE.held and waits
+// for FILE.release.
 func holdVault() {
 	name := os.Args[1]
 	v, err := kvault.Open(context.Background(), name, nil)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// span is a part of a value: the bytes first to last, both included, or the last suffix ones if first is below 0.
-// A last below 0 is the end.
+// span is a part of a value: the bytes first to last, both included, or the last suffix ones if
+// first is below 0. A last below 0 is the end.
 type span struct {
 	first, last, suffix int64
 }
@@ -42,8 +42,8 @@ func parseSpan(s string) (span, error) {
 	return span{first: int64(first), last: int64(last)}, nil
 }
 
-// of is where the span lies in a value of size bytes. A span that ends past the value is cut; one that starts there is
-// an error, except for the whole of an empty value.
+// of is where the span lies in a value of size bytes. A span that ends past the value is cut; one
+// that starts there is an error, except for the whole of an empty value.
 func (s span) of(size int64) (off, n int64, err error) {
 	if s == wholeValue {
 		return 0, size, nil

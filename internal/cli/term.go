@@ -55,7 +55,8 @@ func plain(key string) bool {
 	return strings.IndexFunc(key, func(r rune) bool { return !strconv.IsPrint(r) }) < 0
 }
 
-// looksBinary reports whether the start of a value would do a terminal harm, or tell a person nothing.
+// looksBinary reports whether the start of a value would do a terminal harm, or tell a person
+// nothing.
 func looksBinary(start []byte) bool {
 	for len(start) > 0 {
 		r, n := utf8.DecodeRune(start)
@@ -82,8 +83,8 @@ func (a *app) tamed(w io.Writer, stream any) io.Writer {
 	return w
 }
 
-// harmless replaces what would control a terminal: the control characters of ASCII but tab and line feed, and those that
-// UTF-8 writes as C2 80 to C2 9F.
+// harmless replaces what would control a terminal: the control characters of ASCII but tab and line
+// feed, and those that UTF-8 writes as C2 80 to C2 9F.
 type harmless struct {
 	w io.Writer
 	// lead says that the last byte was C2.

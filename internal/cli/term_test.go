@@ -137,7 +137,8 @@ func TestKeysOnTerminal(t *testing.T) {
 	}
 }
 
-// What a vault or a directory from elsewhere holds must not control the terminal: not only keys are shown.
+// What a vault or a directory from elsewhere holds must not control the terminal: not only keys are
+// shown.
 func TestNothingControlsTheTerminal(t *testing.T) {
 	s := newSession(t)
 	dir := t.TempDir()

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// makeTree fills a directory with files of many sizes, names, modes and times. It makes the same tree every time.
+// makeTree fills a directory with files of many sizes, names, modes and times. It makes the same
+// tree every time.
 func makeTree(dir string) error {
 	names := []string{
 		"empty", "a.txt", "a-b", "a/b", "a/b.c", "a/c/d/e/f/deep", "a0", "with space", "new\nline", `quo"te`, "ünïcödé/日本",

@@ -19,7 +19,8 @@ import (
 // typedForms are the forms in which put --as takes a value, besides arrays.
 var typedForms = []string{"raw", "text", "json", "msgpack", "cbor", "i64", "f64", "vec:f32", "vec:f64", "vec:i64", "vec:u8"}
 
-// encodeInput makes a typed value of what a person or a program wrote: text as it is, everything else as JSON.
+// encodeInput makes a typed value of what a person or a program wrote: text as it is, everything
+// else as JSON.
 func encodeInput(form string, in io.Reader) ([]byte, error) {
 	b, err := io.ReadAll(in)
 	if err != nil {
@@ -110,7 +111,8 @@ func flatten(flat []json.RawMessage, b json.RawMessage, shape []int) ([]json.Raw
 	return flat, nil
 }
 
-// getTyped writes a value decoded: text, raw bytes and pickles as they are, everything else as JSON.
+// getTyped writes a value decoded: text, raw bytes and pickles as they are, everything else as
+// JSON.
 func (a *app) getTyped(ctx context.Context, v *kvault.Vault, key, to string, forceBinary bool) error {
 	p, err := typed.Open(ctx, v, key)
 	if err != nil {
@@ -174,7 +176,8 @@ type vectorJSON struct {
 	Data  any    `json:"data"`
 }
 
-// jsonValue is a decoded value as JSON has it: bytes as Base64, and floats that JSON does not have as text.
+// jsonValue is a decoded value as JSON has it: bytes as Base64, and floats that JSON does not have
+// as text.
 func jsonValue(v any) any {
 	switch v := v.(type) {
 	case typed.Pickled:
@@ -217,7 +220,8 @@ func jsonFloat(f float64, bits int) any {
 
 func isFinite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
 
-// encodingOf names the encoding of a value that has a header, by its first bytes; empty for all others.
+// encodingOf names the encoding of a value that has a header, by its first bytes; empty for all
+// others.
 func encodingOf(ctx context.Context, v *kvault.Vault, key string) (string, error) {
 	info, err := typed.Stat(ctx, v, key)
 	switch {

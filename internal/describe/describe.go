@@ -16,8 +16,8 @@ import (
 type Description struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
-	// Count is how many elements there are, and Nulls how many of them are null. All else is of the others, and
-	// of numbers only of the finite ones.
+	// Count is how many elements there are, and Nulls how many of them are null. All else is of the
+	// others, and of numbers only of the finite ones.
 	Count int64 `json:"count"`
 	Nulls int64 `json:"nulls"`
 	NaN   int64 `json:"nan,omitempty"`

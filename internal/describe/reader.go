@@ -1,5 +1,5 @@
-// Package describe computes statistics of the columns of a vault: sums, extremes, histograms, quartiles
-// and distinct values.
+// Package describe computes statistics of the columns of a vault: sums, extremes, histograms,
+// quartiles and distinct values.
 package describe
 
 import (
@@ -56,7 +56,8 @@ func readerOf[E any](d column.Dynamic) *reader[E] {
 			}
 			return nil
 		}
-		// The codec's encoding begins with a byte that says whether the element is there; the file has it without.
+		// The codec's encoding begins with a byte that says whether the element is there; the file
+		// has it without.
 		whole := encoder(c.Codec(), func(x E) column.Null[E] { return column.Null[E]{V: x, Valid: true} })
 		r.encode = func(dst []byte, x E) []byte {
 			b := whole(dst, x)

@@ -12,12 +12,13 @@ import (
 	"github.com/kohakuvault/kvault/internal/stats"
 )
 
-// Stats are the sum, extremes, mean and histogram of the numbers of a column. What has no value is nil:
-// the sum of times, for example, or all of them if there are no numbers.
+// Stats are the sum, extremes, mean and histogram of the numbers of a column. What has no value is
+// nil: the sum of times, for example, or all of them if there are no numbers.
 type Stats struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
-	// Of says what the numbers are: the elements (values, times, truths), numbers in them, or their lengths in bytes.
+	// Of says what the numbers are: the elements (values, times, truths), numbers in them, or their
+	// lengths in bytes.
 	Of string `json:"of"`
 	// Count is how many elements there are, Nulls how many of them are null, Numbers how many
 	// numbers there are in vectors.

@@ -113,7 +113,8 @@ func TestAppendFloat(t *testing.T) {
 	}
 }
 
-// What is read is what encoding/json reads, and what this package refuses alone is one of the things that it is for.
+// What is read is what encoding/json reads, and what this package refuses alone is one of the
+// things that it is for.
 func FuzzRead(f *testing.F) {
 	for _, in := range []string{`{"a":[1,2.5,null,true,"x"]}`, `"\ud83d\ude00"`, `"\ud800"`, "\"\xff\"", `{"a":1,"a":2}`, `[NaN]`, `-0.0e5`, "[\n1 ,2\n]", `{"a":{"b":{}}`} {
 		f.Add([]byte(in))

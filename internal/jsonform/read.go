@@ -1,6 +1,6 @@
-// Package jsonform reads JSON strictly, and writes floating-point numbers so that readers do not take
-// them for integers. What other readers silently replace is an error here, with its line and byte: text that is
-// not UTF-8, half a surrogate pair, and a key that an object has twice.
+// Package jsonform reads JSON strictly, and writes floating-point numbers so that readers do not
+// take them for integers. What other readers silently replace is an error here, with its line and
+// byte: text that is not UTF-8, half a surrogate pair, and a key that an object has twice.
 package jsonform
 
 import (
@@ -40,7 +40,8 @@ func (e *Error) Unwrap() error { return e.Err }
 type Reader struct {
 	dec *jsontext.Decoder
 	in  *lineCounter
-	// Number makes a value of a number, whose text begins at the byte at of all that is read. The text is the caller's.
+	// Number makes a value of a number, whose text begins at the byte at of all that is read. The
+	// text is the caller's.
 	Number func(text string, at int64) (any, error)
 	// MaxDepth is how deep values may be nested. 0 is the limit of package jsontext, 10,000.
 	MaxDepth int
@@ -70,7 +71,8 @@ func (r *Reader) Read() (any, error) {
 	return v, r.explain(err)
 }
 
-// Members reads the next value, which has to be an object, and calls each for its members, in order.
+// Members reads the next value, which has to be an object, and calls each for its members, in
+// order.
 func (r *Reader) Members(each func(name string, v any) error) error {
 	return r.explain(r.members(0, each))
 }

@@ -1,6 +1,7 @@
 // Package plain gives numbers that the libraries for MessagePack and CBOR decode into variables of
-// type any one Go type: int64 for integers, float64 for floating-point numbers. The libraries choose the type by the
-// width in which a number was encoded, which depends on its size and on the program that encoded it.
+// type any one Go type: int64 for integers, float64 for floating-point numbers. The libraries
+// choose the type by the width in which a number was encoded, which depends on its size and on the
+// program that encoded it.
 package plain
 
 import (

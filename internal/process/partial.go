@@ -12,15 +12,16 @@ import (
 	"time"
 )
 
-// A partial file is named after the file that it is to become, and after the process that writes it.
+// A partial file is named after the file that it is to become, and after the process that writes
+// it.
 var (
 	hostMark    = fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(Host)))
 	partialMark = fmt.Sprintf("%s-%08x", hostMark, crc32.ChecksumIEEE([]byte(Token)))
 	partialName = regexp.MustCompile(`\.(\d+)-([0-9a-f]{8})-([0-9a-f]{8})\.\w+\.partial(-wal|-shm|-journal)?$`)
 )
 
-// lostAfter is how long nothing is written to a partial file of another machine or container before it counts as left behind: whether its
-// process is still there cannot be seen.
+// lostAfter is how long nothing is written to a partial file of another machine or container before
+// it counts as left behind: whether its process is still there cannot be seen.
 const lostAfter = 24 * time.Hour
 
 // PartialName is a new name for a file that is to become base.
@@ -30,8 +31,8 @@ func PartialName(base string) string {
 	return fmt.Sprintf("%s.%d-%s.%s.partial", base, os.Getpid(), partialMark, rand.Text()[:13])
 }
 
-// SweepPartials removes those of a folder's files that are partial and whose process is gone. What cannot be removed is left for the next
-// sweep.
+// SweepPartials removes those of a folder's files that are partial and whose process is gone. What
+// cannot be removed is left for the next sweep.
 func SweepPartials(entries []fs.DirEntry, remove func(name string) error) {
 	for _, e := range entries {
 		if m := partialName.FindStringSubmatch(e.Name()); m != nil && e.Type().IsRegular() && leftBehind(e, m) {

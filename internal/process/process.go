@@ -1,5 +1,5 @@
-// Package process tells this process from others, and names temporary files after it, so that what a killed process left behind can be
-// told from what a living one still writes.
+// Package process tells this process from others, and names temporary files after it, so that what
+// a killed process left behind can be told from what a living one still writes.
 package process
 
 import (
@@ -20,7 +20,8 @@ var Host = func() string {
 	return strings.ReplaceAll(host+Scope, "|", "-")
 }()
 
-// Token is this process's own, since ids are used again. Where StartOf tells when the process started, the token ends with that.
+// Token is this process's own, since ids are used again. Where StartOf tells when the process
+// started, the token ends with that.
 var Token = func() string {
 	token := rand.Text()[:16]
 	if start := StartOf("self"); start != "" {

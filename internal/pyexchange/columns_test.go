@@ -20,7 +20,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// bounds are such as are met often, and the usual ones. The first two are whole entries of an index: for others the package's versions from
+// bounds are such as are met often, and the usual ones. The first two are whole entries of an
+// index: for others the package's versions from
 // 0.4 on lose elements by themselves, see TestFaultsOfTheIndex.
 var bounds = []column.Options{{MinChunk: 60, MaxChunk: 240}, {MinChunk: 120, MaxChunk: 960}, {}}
 
@@ -331,7 +332,8 @@ func (l *list) changeThere(t *testing.T, r source, v *version, d *driver, path s
 	l.sameThere(t, d)
 }
 
-// surplus says whether chunks are left behind the last element. The package leaves them after removing elements, and cannot append then.
+// surplus says whether chunks are left behind the last element. The package leaves them after
+// removing elements, and cannot append then.
 func (l *list) surplus(t *testing.T, path string, v *version) bool {
 	t.Helper()
 	names := fmt.Sprintf("'%s'", l.name)
@@ -353,16 +355,18 @@ func (l *list) number(t *testing.T, path, sql string, a ...any) int {
 	return n
 }
 
-// tooLong says whether an element is longer than a chunk may be. From 0.4 on extend cannot take such, though append can.
+// tooLong says whether an element is longer than a chunk may be. From 0.4 on extend cannot take
+// such, though append can.
 func (l *list) tooLong(t *testing.T, path string, items [][]byte) bool {
 	t.Helper()
 	most := l.number(t, path, `SELECT max_chunk_bytes FROM col_meta WHERE name = '%s_data'`, l.name)
 	return slices.ContainsFunc(items, func(b []byte) bool { return len(b) > most })
 }
 
-// canSet says whether the package can set an element of differing size. One that becomes longer than its chunk has room for makes it write all
-// elements of the chunk anew. That fails if they are more than twice what a chunk may be; and if they are more than one and a half times that,
-// it has destroyed them by then.
+// canSet says whether the package can set an element of differing size. One that becomes longer
+// than its chunk has room for makes it write all elements of the chunk anew. That fails if they are
+// more than twice what a chunk may be; and if they are more than one and a half times that, it has
+// destroyed them by then.
 func (l *list) canSet(t *testing.T, path string, i, size int) bool {
 	t.Helper()
 	most := l.number(t, path, `SELECT max_chunk_bytes FROM col_meta WHERE name = '%s_data'`, l.name)
@@ -388,7 +392,8 @@ func (l *list) canSet(t *testing.T, path string, i, size int) bool {
 	return total <= most*3/2
 }
 
-// full says whether the chunks have no room for one more element. 0.2 makes none when it inserts: it fails halfway.
+// full says whether the chunks have no room for one more element. 0.2 makes none when it inserts:
+// it fails halfway.
 func (l *list) full(t *testing.T, path string) bool {
 	t.Helper()
 	return query(t, path, fmt.Sprintf(`SELECT (length + 1) * elem_size > (SELECT sum(actual_size) FROM col_chunks WHERE col_id = col_meta.col_id)

@@ -12,8 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// What follows pins down faults of the package, on files that no other program has touched, or as two of its own handles show them. They are
-// why other tests leave something out.
+// What follows pins down faults of the package, on files that no other program has touched, or as
+// two of its own handles show them. They are why other tests leave something out.
 
 func i64(x int) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(x)) }
 
@@ -28,8 +28,9 @@ func eachOld(t *testing.T, test func(t *testing.T, v *version, d *driver, path s
 	})
 }
 
-// A handle of a column remembers its length. What others append after it has looked is overwritten by its next append: two handles of the
-// package do that to each other, and one does it to this package. A handle that is made anew loses nothing.
+// A handle of a column remembers its length. What others append after it has looked is overwritten
+// by its next append: two handles of the package do that to each other, and one does it to this
+// package. A handle that is made anew loses nothing.
 func TestRememberedLength(t *testing.T) {
 	eachOld(t, func(t *testing.T, v *version, d *driver, path string) {
 		other := v.start(t)
@@ -65,7 +66,8 @@ func TestRememberedLength(t *testing.T) {
 	})
 }
 
-// clear leaves the chunks. If there is more than one, the package cannot append any more; an append here takes them away.
+// clear leaves the chunks. If there is more than one, the package cannot append any more; an append
+// here takes them away.
 func TestAppendAfterClear(t *testing.T) {
 	eachOld(t, func(t *testing.T, v *version, d *driver, path string) {
 		d.do(t, "create", args{"name": "c", "dtype": "i64", "least": 80, "most": 80}, nil)
@@ -88,8 +90,9 @@ func TestAppendAfterClear(t *testing.T) {
 	})
 }
 
-// From 0.4 on, setting an element of differing size looks for its entry in the index by the bounds of the data, which are other ones unless
-// they happen to be whole entries: it changes the entry of nobody, or of another. With the usual bounds that concerns elements from number 1398101 on.
+// From 0.4 on, setting an element of differing size looks for its entry in the index by the bounds
+// of the data, which are other ones unless they happen to be whole entries: it changes the entry of
+// nobody, or of another. With the usual bounds that concerns elements from number 1398101 on.
 func TestFaultsOfTheIndex(t *testing.T) {
 	eachOld(t, func(t *testing.T, v *version, d *driver, path string) {
 		if v.joined {
@@ -111,7 +114,8 @@ func TestFaultsOfTheIndex(t *testing.T) {
 	})
 }
 
-// From 0.4 on, extend cannot take an element longer than a chunk may be, and leaves a chunk that it did not fill. Compact removes that.
+// From 0.4 on, extend cannot take an element longer than a chunk may be, and leaves a chunk that it
+// did not fill. Compact removes that.
 func TestLongElements(t *testing.T) {
 	eachOld(t, func(t *testing.T, v *version, d *driver, path string) {
 		if v.joined {
@@ -135,7 +139,8 @@ func TestLongElements(t *testing.T) {
 	})
 }
 
-// Before 1.0, a listing stops at 10000 keys and misses those of a prefix that go on with FF. All are here.
+// Before 1.0, a listing stops at 10000 keys and misses those of a prefix that go on with FF. All
+// are here.
 func TestListings(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v *version) {
 		d, path := v.start(t), newPath(t)
@@ -167,8 +172,8 @@ func TestListings(t *testing.T) {
 	})
 }
 
-// A file of ours with columns of differing element size is read wrongly by 0.2, which knows no other layout than its own: its own later
-// versions do that to it as well.
+// A file of ours with columns of differing element size is read wrongly by 0.2, which knows no
+// other layout than its own: its own later versions do that to it as well.
 func TestLaterLayoutIn02(t *testing.T) {
 	for _, maker := range []string{"ours", "0.5.0"} {
 		t.Run(maker, func(t *testing.T) {
@@ -196,8 +201,9 @@ func TestLaterLayoutIn02(t *testing.T) {
 	}
 }
 
-// From 0.4 on, setting an element writes all of its chunk anew if it has no room. If that is more than one and a half times what a chunk may hold,
-// the package has destroyed the chunk by the time it fails.
+// From 0.4 on, setting an element writes all of its chunk anew if it has no room. If that is more
+// than one and a half times what a chunk may hold, the package has destroyed the chunk by the time
+// it fails.
 func TestDestroyedChunk(t *testing.T) {
 	eachOld(t, func(t *testing.T, v *version, d *driver, path string) {
 		if v.joined {
@@ -216,7 +222,8 @@ func TestDestroyedChunk(t *testing.T) {
 	})
 }
 
-// An insert of 0.2 fails halfway where the last chunk is full, and has overwritten an element by then.
+// An insert of 0.2 fails halfway where the last chunk is full, and has overwritten an element by
+// then.
 func TestInsertOf02(t *testing.T) {
 	d, path := versions[0].start(t), newPath(t)
 	d.do(t, "open", args{"path": path}, nil)

@@ -35,7 +35,8 @@ func open(t *testing.T, path string, o *kvault.Options) *kvault.Vault {
 	return v
 }
 
-// check is this package's own check of a file, and the one of an SQLite that knows nothing of vaults.
+// check is this package's own check of a file, and the one of an SQLite that knows nothing of
+// vaults.
 func check(t *testing.T, v *kvault.Vault, path string) {
 	t.Helper()
 	if _, err := v.Check(t.Context(), nil); err != nil {

@@ -53,7 +53,8 @@ func eachGolden(t *testing.T, test func(t *testing.T, path string, g *golden)) {
 	}
 }
 
-// rawRows are the values of a table of a file, without the typed ones, whose bytes the package chose.
+// rawRows are the values of a table of a file, without the typed ones, whose bytes the package
+// chose.
 func rawRows(t *testing.T, v *kvault.Vault) map[string][]byte {
 	t.Helper()
 	rows := map[string][]byte{}
@@ -129,7 +130,8 @@ func (g *golden) same(t *testing.T, path string, o kvault.Options) {
 // ours are the tables that opening a file for writing adds.
 var ours = []string{"kvault_layout", "kvault_values", "kvault_chunks", "kvault_orphans", "kv_kvmeta", "kvault_kvmeta", "kvault_kvforeign"}
 
-// dump is the whole of a file but for what is ours and but for some tables: how each table was made, and its rows.
+// dump is the whole of a file but for what is ours and but for some tables: how each table was
+// made, and its rows.
 func dump(t *testing.T, path string, but ...string) map[string]string {
 	t.Helper()
 	tables := map[string]string{}
@@ -280,7 +282,8 @@ func TestForeignColumns(t *testing.T) {
 	})
 }
 
-// What the package wrote can be salvaged, but for its own tables of texts and vectors and its columns of 1.x: these are told.
+// What the package wrote can be salvaged, but for its own tables of texts and vectors and its
+// columns of 1.x: these are told.
 func TestSalvageGolden(t *testing.T) {
 	eachGolden(t, func(t *testing.T, path string, g *golden) {
 		saved, lost := newPath(t), []string{}

@@ -18,7 +18,8 @@ var (
 	python       = flag.String("python", "python3", "the Python that makes the environments")
 )
 
-// versions are those of the package that files are exchanged with, each the last of its way of keeping keys, values and columns.
+// versions are those of the package that files are exchanged with, each the last of its way of
+// keeping keys, values and columns.
 var versions = []*version{
 	{name: "0.2.2", sized: true, joined: true, noStreams: true},
 	{name: "0.5.0", sized: true},
@@ -34,8 +35,8 @@ type version struct {
 	sized bool
 	// typed versions tell encoded values by a header.
 	typed bool
-	// joined versions keep elements of differing size back to back, and cannot change them in place. Those with blocks keep columns in
-	// tables that are not known here.
+	// joined versions keep elements of differing size back to back, and cannot change them in
+	// place. Those with blocks keep columns in tables that are not known here.
 	joined, blocks bool
 	// noStreams versions fail on their own files when they stream a value in.
 	noStreams bool
@@ -70,8 +71,8 @@ func eachVersion(t *testing.T, test func(t *testing.T, v *version)) {
 	}
 }
 
-// install makes a virtual environment with the package in it, once for all tests. That it cannot be made fails the test: an exchange that
-// does not take place proves nothing.
+// install makes a virtual environment with the package in it, once for all tests. That it cannot be
+// made fails the test: an exchange that does not take place proves nothing.
 func (v *version) install(t *testing.T) {
 	t.Helper()
 	v.once.Do(func() {

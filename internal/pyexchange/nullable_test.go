@@ -108,7 +108,8 @@ func wantNulls[T any](t *testing.T, v *kvault.Vault, name string, codec column.C
 	}
 }
 
-// What the package appends to a column of truth values that is none is told with its number, and the others are read.
+// What the package appends to a column of truth values that is none is told with its number, and
+// the others are read.
 func TestTruthValuesThatAreNone(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v *version) {
 		if v.blocks {

@@ -55,7 +55,8 @@ func loadHere(ctx context.Context, v *kvault.Vault, name string) error {
 	return nil
 }
 
-// watchHere reads what the other side puts and appends, until its last key is there: only whole values, and numbers in their order.
+// watchHere reads what the other side puts and appends, until its last key is there: only whole
+// values, and numbers in their order.
 func watchHere(ctx context.Context, v *kvault.Vault, name string, columns bool) error {
 	ctx, cancel := context.WithTimeout(ctx, watchLimit)
 	defer cancel()
@@ -138,8 +139,9 @@ func numbersOf(t *testing.T, v *kvault.Vault, name string) {
 	}
 }
 
-// Two processes work on one file: the package puts, deletes and appends while this side does the same, or reads, or it reads what this side
-// does. Each appends to a column of its own: the package remembers a column's length, see TestRememberedLength.
+// Two processes work on one file: the package puts, deletes and appends while this side does the
+// same, or reads, or it reads what this side does. Each appends to a column of its own: the package
+// remembers a column's length, see TestRememberedLength.
 func TestBothAtOnce(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v *version) {
 		for maker, table := range map[string]string{"ours": "kvault", "theirs": "kv"} {

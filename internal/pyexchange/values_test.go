@@ -13,8 +13,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// A value in chunk rows is never an empty or a shortened value there: versions that know headers raise an error, and those before give
-// the 42 bytes of the reference, which is what the row holds.
+// A value in chunk rows is never an empty or a shortened value there: versions that know headers
+// raise an error, and those before give the 42 bytes of the reference, which is what the row holds.
 func TestChunkRows(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v *version) {
 		d, path := v.start(t), newPath(t)
@@ -62,7 +62,8 @@ func TestChunkRows(t *testing.T) {
 	})
 }
 
-// The reference in a row that the package copied to another key is reported, and never passes for the value.
+// The reference in a row that the package copied to another key is reported, and never passes for
+// the value.
 func TestCopiedReference(t *testing.T) {
 	v := versions[1]
 	d, path := v.start(t), newPath(t)
@@ -84,8 +85,9 @@ func TestCopiedReference(t *testing.T) {
 	}
 }
 
-// Bytes that begin like a header, or are one, come back as they are in both directions, from every version but those that know headers:
-// these take them for what they look like, unless their automatic packing is switched off.
+// Bytes that begin like a header, or are one, come back as they are in both directions, from every
+// version but those that know headers: these take them for what they look like, unless their
+// automatic packing is switched off.
 func TestMagic(t *testing.T) {
 	r := source{Rand: rand.New(rand.NewPCG(3, 3))}
 	header := []byte{0x89, 0x4B, 1, 0, 0, 0, 0, 0, 0x56, 0x4B}
@@ -151,8 +153,8 @@ func TestMagic(t *testing.T) {
 	})
 }
 
-// The versions do not write each other's files, and ours are written by all. Files with a column size, of 0.5 and before, are refused by later
-// ones, and the other way round, both with an error.
+// The versions do not write each other's files, and ours are written by all. Files with a column
+// size, of 0.5 and before, are refused by later ones, and the other way round, both with an error.
 func TestAcrossVersions(t *testing.T) {
 	sized, later := versions[1], versions[3]
 	for _, c := range []struct {
@@ -195,7 +197,8 @@ func TestAcrossVersions(t *testing.T) {
 	check(t, vault, path)
 }
 
-// The package takes an empty key, which is invalid here. Such a row is listed and counted, and goes with Clear.
+// The package takes an empty key, which is invalid here. Such a row is listed and counted, and goes
+// with Clear.
 func TestEmptyKey(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v *version) {
 		d, path := v.start(t), newPath(t)

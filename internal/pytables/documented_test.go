@@ -37,7 +37,8 @@ func stepsOf(page string) (steps []step) {
 	return steps
 }
 
-// TestDocumented runs the commands of docs/duckdb.md, in order and in one folder, and compares what they print.
+// TestDocumented runs the commands of docs/duckdb.md, in order and in one folder, and compares what
+// they print.
 func TestDocumented(t *testing.T) {
 	command, interp := programs(t)
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "duckdb.md"))

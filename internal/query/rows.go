@@ -13,8 +13,8 @@ import (
 // Selection says which rows to visit, and in which order. Its fields apply in the order in which
 // they are declared. The zero value visits all rows.
 type Selection struct {
-	// Prefix is tried first before the names of columns in Where and Sort: with "t/", "n" is the column
-	// "t/n" if there is one, and else "n".
+	// Prefix is tried first before the names of columns in Where and Sort: with "t/", "n" is the
+	// column "t/n" if there is one, and else "n".
 	Prefix string
 	// Where, if not nil, is a condition that the rows meet.
 	Where *Expr

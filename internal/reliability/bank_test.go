@@ -120,7 +120,8 @@ func audit(ctx context.Context, v *kvault.Vault) error {
 	return err
 }
 
-// bankChild is a process with several handles, each with several clerks and an auditor. It prints how often it met a busy vault.
+// bankChild is a process with several handles, each with several clerks and an auditor. It prints
+// how often it met a busy vault.
 func bankChild(ctx context.Context, path string, args []string, out io.Writer) error {
 	first, err1 := strconv.Atoi(args[0])
 	n, err2 := strconv.Atoi(args[1])
@@ -179,8 +180,9 @@ func auditUntil(ctx context.Context, v *kvault.Vault, done <-chan struct{}) erro
 	}
 }
 
-// Money moves between accounts in transactions of several goroutines, handles and processes: no snapshot ever shows another
-// sum, and in the end each transfer has been made exactly once, however often the vault was busy.
+// Money moves between accounts in transactions of several goroutines, handles and processes: no
+// snapshot ever shows another sum, and in the end each transfer has been made exactly once, however
+// often the vault was busy.
 func TestBank(t *testing.T) {
 	for _, rollback := range []bool{false, true} {
 		t.Run(fmt.Sprintf("rollback=%t", rollback), func(t *testing.T) {
@@ -231,7 +233,8 @@ func runBank(t *testing.T, v *kvault.Vault, path string, rollback bool) (busy in
 	return busy
 }
 
-// wantTransfers goes through the journal: every transfer is in it once, and together they make the balances.
+// wantTransfers goes through the journal: every transfer is in it once, and together they make the
+// balances.
 func wantTransfers(t *testing.T, v *kvault.Vault) {
 	t.Helper()
 	ctx := t.Context()

@@ -24,7 +24,8 @@ func init() {
 	}
 }
 
-// A process in another container, where this one's id is nobody's and the host has the same name, does not sweep away what this one is writing.
+// A process in another container, where this one's id is nobody's and the host has the same name,
+// does not sweep away what this one is writing.
 func TestStageAndContainers(t *testing.T) {
 	ctx, path := t.Context(), filepath.Join(t.TempDir(), "v.kv")
 	v := open(t, path, &kvault.Options{OneRowLimit: 1000, ChunkSize: 1000})

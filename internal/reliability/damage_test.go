@@ -39,8 +39,8 @@ func damageTemplate(t testing.TB) (data []byte, values map[string][]byte) {
 	return data, values
 }
 
-// damage changes a file as edits say: three bytes say where, and the fourth what is there instead, or that the file ends there. It
-// reports whether it did no more than change one byte.
+// damage changes a file as edits say: three bytes say where, and the fourth what is there instead,
+// or that the file ends there. It reports whether it did no more than change one byte.
 func damage(data, edits []byte) (hurt []byte, one bool) {
 	hurt = bytes.Clone(data)
 	changed := 0
@@ -63,8 +63,8 @@ func damage(data, edits []byte) (hurt []byte, one bool) {
 	return hurt, changed <= 1
 }
 
-// FuzzDamage makes every call on a damaged file. A change of one byte, if Check finds nothing wrong, has altered no value; several
-// may take a checksum away together with what it covers.
+// FuzzDamage makes every call on a damaged file. A change of one byte, if Check finds nothing
+// wrong, has altered no value; several may take a checksum away together with what it covers.
 func FuzzDamage(f *testing.F) {
 	data, values := damageTemplate(f)
 	for i := range byte(damageSeeds) {

@@ -72,7 +72,8 @@ func TestDamages(t *testing.T) {
 	}
 }
 
-// recovered is the second half of a row. That nothing came back at all is no count: the shell was ended by its limits.
+// recovered is the second half of a row. That nothing came back at all is no count: the shell was
+// ended by its limits.
 func (c came) recovered() string {
 	if c.right+c.wrongUntold == 0 {
 		return " no result | | |\n"

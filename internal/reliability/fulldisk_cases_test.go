@@ -221,7 +221,8 @@ type commandError struct {
 
 func (e *commandError) Error() string { return fmt.Sprintf("exit code %d: %s", e.code, e.text) }
 
-// command runs the command, with the vault closed meanwhile, and calls done with each item that it says is dealt with.
+// command runs the command, with the vault closed meanwhile, and calls done with each item that it
+// says is dealt with.
 func (r *fullRun) command(ctx context.Context, done func(key string) error, args ...string) error {
 	if err := r.close(); err != nil {
 		return err

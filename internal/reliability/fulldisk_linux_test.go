@@ -20,7 +20,8 @@ func init() {
 	children["small temporary folder"] = smallTempChild
 }
 
-// smallDisk is a file system in memory, which a ballast fills. It ends with the process that mounts it.
+// smallDisk is a file system in memory, which a ballast fills. It ends with the process that mounts
+// it.
 type smallDisk struct {
 	mount string
 	freed int
@@ -123,7 +124,8 @@ func ownMounts() *syscall.SysProcAttr {
 // As TestFullDiskByLimit, with a file system that is full.
 func TestFullDisk(t *testing.T) { runFullDisk(t, "small disk", fastDir(t), ownMounts()) }
 
-// Where the folder for temporary files is full, and the vault's disk is not, values are streamed all the same; what cannot do without that folder says so.
+// Where the folder for temporary files is full, and the vault's disk is not, values are streamed
+// all the same; what cannot do without that folder says so.
 func TestFullTemporaryFolder(t *testing.T) {
 	runFullDisk(t, "small temporary folder", fastDir(t), ownMounts())
 }

@@ -20,7 +20,8 @@ import (
 
 var room = flag.Int64("room", defaultRoom, "how fast the room on a disk that fills up grows from one attempt to the next, in blocks")
 
-// moreRoom is how much room a disk has after it had n bytes: some more blocks, and an eighth as often.
+// moreRoom is how much room a disk has after it had n bytes: some more blocks, and an eighth as
+// often.
 func moreRoom(step, n int64) int64 { return n + max(4096*step, n*step/8&^4095) }
 
 // fullDisk is a place for files that takes only so much more.
@@ -28,7 +29,8 @@ type fullDisk interface {
 	// leave lets about n further bytes be written, and free as many as anybody wants.
 	leave(n int64) error
 	free() error
-	// real says that a full disk is full for every file, so that everything that writes must fail on it.
+	// real says that a full disk is full for every file, so that everything that writes must fail
+	// on it.
 	real() bool
 }
 
@@ -44,7 +46,8 @@ type fullRun struct {
 
 func (r *fullRun) path() string { return filepath.Join(r.dir, "v.kv") }
 
-// fillDisk does each case again and again, with more and more room on the disk, until it is done without a fault. It reports each case to out.
+// fillDisk does each case again and again, with more and more room on the disk, until it is done
+// without a fault. It reports each case to out.
 func fillDisk(ctx context.Context, d fullDisk, dir, roomy string, step int64, out io.Writer) error {
 	for _, rollback := range []bool{false, true} {
 		opt := &kvault.Options{DisableWAL: rollback, PageSize: 4096, OneRowLimit: 20_000, ChunkSize: 8000, CacheKB: 64, Retries: 1}
@@ -275,7 +278,8 @@ func (r *fullRun) checks(ctx context.Context) error {
 	return err
 }
 
-// saysFull fails unless err is what a caller can match, and tells a person where there is no room and what to do.
+// saysFull fails unless err is what a caller can match, and tells a person where there is no room
+// and what to do.
 func saysFull(err error, words ...string) error {
 	var io *kvault.IOError
 	if !errors.As(err, &io) || !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EFBIG) {

@@ -17,8 +17,9 @@ import (
 
 func init() { children["longest file"] = longestFileChild }
 
-// longestFile is a disk on which no file may become longer than n bytes, or without a log n bytes longer than the vault, all of which must be
-// writable to undo a change. It needs no rights; unlike on a full disk, short files can still be written.
+// longestFile is a disk on which no file may become longer than n bytes, or without a log n bytes
+// longer than the vault, all of which must be writable to undo a change. It needs no rights; unlike
+// on a full disk, short files can still be written.
 type longestFile struct {
 	dir string
 	old syscall.Rlimit
@@ -52,11 +53,12 @@ func longestFileChild(ctx context.Context, path string, args []string, out io.Wr
 	return fillDisk(ctx, &d, args[0], path, step, out)
 }
 
-// Where files cannot become longer, what was acknowledged is there and what was refused is not; the error says why and what to do; and the vault
-// goes on when they can.
+// Where files cannot become longer, what was acknowledged is there and what was refused is not; the
+// error says why and what to do; and the vault goes on when they can.
 func TestFullDiskByLimit(t *testing.T) { runFullDisk(t, "longest file", fastDir(t), nil) }
 
-// runFullDisk does all cases in a process of its own, whose temporary files lie in a folder that has to be empty in the end.
+// runFullDisk does all cases in a process of its own, whose temporary files lie in a folder that
+// has to be empty in the end.
 func runFullDisk(t *testing.T, child, disk string, attr *syscall.SysProcAttr) {
 	t.Helper()
 	temp := fastDir(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// SQLite leaves out the page at 2^30 bytes, which its locks use. Values in one row, in chunks and small ones lie across it, and
-// stay whole when Shrink moves what is behind it to the front.
+// SQLite leaves out the page at 2^30 bytes, which its locks use. Values in one row, in chunks and
+// small ones lie across it, and stay whole when Shrink moves what is behind it to the front.
 func TestFileCrossesGibibyte(t *testing.T) {
 	for _, page := range []int{4096, 32768} {
 		t.Run(fmt.Sprint("page=", page), func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"github.com/kohakuvault/kvault/column"
 )
 
-// abuse makes every call there is on a file that may be anything. Errors are what it is for; they must be of the kinds that the
-// package documents.
+// abuse makes every call there is on a file that may be anything. Errors are what it is for; they
+// must be of the kinds that the package documents.
 type abuse struct {
 	ctx  context.Context
 	path string

@@ -30,7 +30,8 @@ const hostileMemory = 600 << 20
 // hostileTime bounds what all calls on one file take together.
 const hostileTime = slowdown * time.Minute
 
-// makeVictim makes a small vault with values of each kind and columns of each layout, for a hostile hand to change.
+// makeVictim makes a small vault with values of each kind and columns of each layout, for a hostile
+// hand to change.
 func makeVictim(ctx context.Context, path string) error {
 	v, err := kvault.Open(ctx, path, &kvault.Options{PageSize: 1024, OneRowLimit: 20_000, ChunkSize: 5000})
 	if err != nil {
@@ -55,7 +56,8 @@ func makeVictim(ctx context.Context, path string) error {
 	return errors.Join(append(errs, v.Close())...)
 }
 
-// alter runs SQL on a file as another program would: with triggers, and with the schema open to writing.
+// alter runs SQL on a file as another program would: with triggers, and with the schema open to
+// writing.
 func alter(path string, sql ...string) error {
 	c, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(context.Background(), min(2<<30, math.MaxInt/4)), path)
 	if err != nil {
@@ -104,8 +106,8 @@ func makeHostile(ctx context.Context, path string, h hostileFile) error {
 	return alter(path, h.sql...)
 }
 
-// Files that were made to do harm give errors, or work: no call panics, hangs, takes memory without bound, reports an error of no
-// kind, or touches anything outside.
+// Files that were made to do harm give errors, or work: no call panics, hangs, takes memory without
+// bound, reports an error of no kind, or touches anything outside.
 func TestHostileFiles(t *testing.T) {
 	dir := fastDir(t)
 	outside := filepath.Join(dir, "outside")

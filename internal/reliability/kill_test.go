@@ -101,7 +101,8 @@ func (w killWriter) last(ctx context.Context, v *kvault.Vault) (last int, err er
 	return last, w.wholeRing(got, last)
 }
 
-// wholeRing fails if a value before the last is not there. The one that is being replaced may be missing.
+// wholeRing fails if a value before the last is not there. The one that is being replaced may be
+// missing.
 func (w killWriter) wholeRing(got [ring]int, last int) error {
 	for n := max(1, last-ring+1); n <= last; n++ {
 		if removed := w.name == "replace" && n == last-ring+1; got[n%ring] != n && !removed {
@@ -111,7 +112,8 @@ func (w killWriter) wholeRing(got [ring]int, last int) error {
 	return nil
 }
 
-// killChild writes for ever, and prints the name of a writer and a number once that value is acknowledged.
+// killChild writes for ever, and prints the name of a writer and a number once that value is
+// acknowledged.
 func killChild(ctx context.Context, path string, args []string, out io.Writer) error {
 	rollback, err := strconv.ParseBool(args[0])
 	if err != nil {
@@ -163,7 +165,8 @@ func (w killWriter) forever(ctx context.Context, p *killProcess, acknowledge fun
 	}
 }
 
-// Processes with several writers are killed, again and again: whatever they had acknowledged is there, whole, and in order.
+// Processes with several writers are killed, again and again: whatever they had acknowledged is
+// there, whole, and in order.
 func TestKillLoop(t *testing.T) {
 	for _, rollback := range []bool{false, true} {
 		t.Run(fmt.Sprintf("rollback=%t", rollback), func(t *testing.T) {
@@ -171,7 +174,8 @@ func TestKillLoop(t *testing.T) {
 			acknowledged := map[string]int{}
 			writes, begun := 0, 0
 			for round := 0; round < *kills/2 && !t.Failed(); round++ {
-				// Every other time this process has the vault open too, with what it shares of the log in memory.
+				// Every other time this process has the vault open too, with what it shares of the
+				// log in memory.
 				var watching *kvault.Vault
 				if round%2 == 1 {
 					watching = open(t, path, killOptions(rollback))
@@ -197,7 +201,8 @@ func TestKillLoop(t *testing.T) {
 	}
 }
 
-// killOne kills a child after a number of acknowledged writes, or while it starts. It returns how many there were.
+// killOne kills a child after a number of acknowledged writes, or while it starts. It returns how
+// many there were.
 func killOne(t *testing.T, path string, rollback bool, acknowledged map[string]int) (n int) {
 	t.Helper()
 	c := startChild(t, "kill", path, rollback)

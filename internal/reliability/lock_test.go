@@ -64,8 +64,8 @@ func eachJournal(t *testing.T, test func(t *testing.T, path string, rollback boo
 	}
 }
 
-// While another process holds the write lock for longer than a call waits, writes fail with ErrBusy and change nothing, what
-// is cached stays, and reads go on. Afterwards everything can be written.
+// While another process holds the write lock for longer than a call waits, writes fail with ErrBusy
+// and change nothing, what is cached stays, and reads go on. Afterwards everything can be written.
 func TestBusyWhileLocked(t *testing.T) {
 	eachJournal(t, func(t *testing.T, path string, rollback bool) {
 		ctx := t.Context()
@@ -118,7 +118,8 @@ func TestBusyWhileLocked(t *testing.T) {
 	})
 }
 
-// Writers that have the patience to wait for another process's lock lose nothing, and fail with nothing.
+// Writers that have the patience to wait for another process's lock lose nothing, and fail with
+// nothing.
 func TestWaitForLock(t *testing.T) {
 	eachJournal(t, func(t *testing.T, path string, rollback bool) {
 		v := open(t, path, &kvault.Options{DisableWAL: rollback, BusyTimeout: *hold + time.Minute})

@@ -16,7 +16,8 @@ import (
 
 var logCuts = flag.Int("logcuts", defaultLogCuts, "at how many places a log is cut and overwritten")
 
-// crashed is a vault whose process died: its file, its log and its shared memory, and what it held when the log had each length.
+// crashed is a vault whose process died: its file, its log and its shared memory, and what it held
+// when the log had each length.
 type crashed struct {
 	file, log, shm []byte
 	lengths        []int
@@ -74,7 +75,8 @@ func framesEnd(log []byte, pageSize int) int {
 	return end
 }
 
-// reopens fails unless the vault with these files holds want, is sound, and can be written. Nil is no file.
+// reopens fails unless the vault with these files holds want, is sound, and can be written. Nil is
+// no file.
 func (c *crashed) reopens(t *testing.T, what string, log, shm []byte, want map[string]string) {
 	t.Helper()
 	dir := filepath.Join(fastDir(t), "crashed")
@@ -98,7 +100,8 @@ func (c *crashed) reopens(t *testing.T, what string, log, shm []byte, want map[s
 	}
 }
 
-// What becomes of the shared memory after a crash does not matter: whoever comes first makes it anew.
+// What becomes of the shared memory after a crash does not matter: whoever comes first makes it
+// anew.
 func TestDamagedSharedMemory(t *testing.T) {
 	t.Setenv("TMPDIR", fastDir(t))
 	c := crash(t)

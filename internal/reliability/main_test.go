@@ -16,10 +16,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// childEnv, if set, makes the test binary a child process: it names the part to play and holds its arguments.
+// childEnv, if set, makes the test binary a child process: it names the part to play and holds its
+// arguments.
 const childEnv = "KVAULT_TEST_CHILD"
 
-// children are the parts. A child works on the vault at path, and what it writes to out its parent reads.
+// children are the parts. A child works on the vault at path, and what it writes to out its parent
+// reads.
 var children = map[string]func(ctx context.Context, path string, args []string, out io.Writer) error{
 	"hostile": hostileChild,
 	"bank":    bankChild,
@@ -98,7 +100,8 @@ func check(t *testing.T, v *kvault.Vault) {
 	}
 }
 
-// fastDir is a folder in memory where there is one: a disk's syncs would take most of the time of tests that make many small vaults.
+// fastDir is a folder in memory where there is one: a disk's syncs would take most of the time of
+// tests that make many small vaults.
 func fastDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "kvault-test-*")

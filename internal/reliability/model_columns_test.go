@@ -78,7 +78,8 @@ func (c bytesAsText) Extend(ctx context.Context, xs []string) error {
 	return c.fixedColumn.Extend(ctx, all)
 }
 
-// changeColumn makes one call on a column; in finds what the model has for it, and some makes an element.
+// changeColumn makes one call on a column; in finds what the model has for it, and some makes an
+// element.
 func changeColumn[T any](m *model, h *handle, t *tape, c anyColumn[T], in func(*state) *[]T, some func() T) {
 	n := int64(len(*in(m.seen(h))))
 	change := func(do func(all []T) []T) func(*state) {

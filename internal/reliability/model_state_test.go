@@ -100,8 +100,8 @@ func (m *model) cached(h *handle, what string, err error, change func(*state)) {
 	m.noteFlushes(h)
 }
 
-// direct notes a change that goes to the file, and with it all that is pending. It reports false if the cache is locked, which
-// must make such calls fail.
+// direct notes a change that goes to the file, and with it all that is pending. It reports false if
+// the cache is locked, which must make such calls fail.
 func (m *model) direct(h *handle, what string, err, want error, change func(*state)) bool {
 	m.t.Helper()
 	if h.unlock != nil {

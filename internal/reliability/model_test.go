@@ -47,7 +47,8 @@ func (c modelConfig) String() string {
 	return fmt.Sprintf("rollback=%t,full=%t,page=%d,chunk=%d,row=%d,cache=%v,handles=%d,layout1=%t", c.rollback, c.full, c.page, c.chunk, c.row, c.cache, c.handles, c.layout1)
 }
 
-// The sizes that a configuration may have; each is on another side of some limit than its neighbours.
+// The sizes that a configuration may have; each is on another side of some limit than its
+// neighbours.
 var (
 	modelPages   = []int{512, 4096, 65536}
 	modelChunks  = []int{300, 5000}
@@ -79,7 +80,8 @@ func choose(t *tape) modelConfig {
 		cacheMode(t.next(int(cacheModes))), pick(t, modelHandles), false}
 }
 
-// tape is a string of choices. The same one always makes the same calls, and one that is at its end chooses 0.
+// tape is a string of choices. The same one always makes the same calls, and one that is at its end
+// chooses 0.
 type tape struct{ left []byte }
 
 // next chooses a number below n, which is at most 256.
@@ -96,7 +98,8 @@ func (t *tape) yes() bool { return t.next(2) == 1 }
 
 func pick[T any](t *tape, from []T) T { return from[t.next(len(from))] }
 
-// Random calls give what they would on a map and some slices, however the vault is kept, cached and shared.
+// Random calls give what they would on a map and some slices, however the vault is kept, cached and
+// shared.
 func TestModel(t *testing.T) {
 	const parts = 4
 	var calls, vaults atomic.Int64

@@ -8,8 +8,8 @@ import (
 	"math/rand/v2"
 )
 
-// pattern gives size bytes of which no two blocks are alike, and their hash. It is no file and has no length that a vault could
-// see beforehand.
+// pattern gives size bytes of which no two blocks are alike, and their hash. It is no file and has
+// no length that a vault could see beforehand.
 type pattern struct {
 	block     [1 << 20]byte
 	off, size int64

@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// peakMemory is the most memory in bytes that this process had resident, or 0 where that is not known. What the system tells of a
-// child that has ended will not do: on Linux that counts what its parent had when it started the child.
+// peakMemory is the most memory in bytes that this process had resident, or 0 where that is not
+// known. What the system tells of a child that has ended will not do: on Linux that counts what its
+// parent had when it started the child.
 func peakMemory() (peak int64) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -34,7 +35,8 @@ func tellPeak(out io.Writer) error {
 	return err
 }
 
-// wantPeak waits for a child to end, and logs what it says. Its memory must have stayed below a limit.
+// wantPeak waits for a child to end, and logs what it says. Its memory must have stayed below a
+// limit.
 func wantPeak(t *testing.T, c *child, limit int64) {
 	t.Helper()
 	wantPeakAnd(t, c, limit, func(line string) { t.Log(line) })

@@ -29,8 +29,8 @@ var shmLocks = []struct {
 	{"read 4", 127, 1}, {"dead man's switch", 128, 1}, {"all that recovery locks", 121, 7},
 }
 
-// lockShm locks n bytes of the vault's shared memory as another process would: the locks are those of the open file. It fails if
-// the vault itself has one of them locked in a way that forbids it.
+// lockShm locks n bytes of the vault's shared memory as another process would: the locks are those
+// of the open file. It fails if the vault itself has one of them locked in a way that forbids it.
 func lockShm(path string, at, n int64, exclusive bool) (release func() error, err error) {
 	const ofdSetLock = 37 // F_OFD_SETLK
 	f, err := os.OpenFile(path+"-shm", os.O_RDWR|os.O_CREATE, 0o600)
@@ -47,12 +47,12 @@ func lockShm(path string, at, n int64, exclusive bool) (release func() error, er
 	return f.Close, nil
 }
 
-// hangs is how long a call may take that waits for a lock at most as briefly as the options below say. SQLite itself tries for ten seconds before it
-// gives up where readers are kept out.
+// hangs is how long a call may take that waits for a lock at most as briefly as the options below
+// say. SQLite itself tries for ten seconds before it gives up where readers are kept out.
 const hangs = 40 * time.Second
 
-// Whichever lock in the shared memory another process holds, calls fail with ErrBusy or succeed, and nothing is lost; if it lets go in time, they
-// succeed.
+// Whichever lock in the shared memory another process holds, calls fail with ErrBusy or succeed,
+// and nothing is lost; if it lets go in time, they succeed.
 func TestSharedMemoryLocks(t *testing.T) {
 	t.Setenv("TMPDIR", fastDir(t))
 	dir, roomy := fastDir(t), fastDir(t)
@@ -90,7 +90,8 @@ func TestSharedMemoryLocks(t *testing.T) {
 	}
 }
 
-// whileLocked does a case on a new copy of the vault while n bytes are locked: until the call returns, or for a moment.
+// whileLocked does a case on a new copy of the vault while n bytes are locked: until the call
+// returns, or for a moment.
 func (r *fullRun) whileLocked(ctx context.Context, template string, at, n int64, exclusive, moment bool, c fullCase) (busy bool, err error) {
 	if err := errors.Join(copyFile(template, r.path()), r.open(ctx)); err != nil {
 		return false, err

@@ -18,7 +18,8 @@ import (
 
 var largest = flag.Int64("largest", defaultLargest, "size in bytes above which values are left out")
 
-// store puts a value of so many bytes as a stream, of known length or not, and reads it back: all of it, and parts at its edges.
+// store puts a value of so many bytes as a stream, of known length or not, and reads it back: all
+// of it, and parts at its edges.
 func store(ctx context.Context, v *kvault.Vault, size int64, known bool) error {
 	in, out := newPattern(size), sha256.New()
 	_, putErr := v.PutReader(ctx, "value", in, &kvault.PutOptions{Size: size * number(known), SizeKnown: known})
@@ -106,8 +107,8 @@ func sizeChild(ctx context.Context, path string, args []string, out io.Writer) e
 // memoryLimit is what a process may take for a value of any size, with the test binary itself.
 const memoryLimit = 160 << 20
 
-// Large values go in and out in memory that does not grow with them: in one row, in chunks, and around the numbers at which
-// SQLite's rows and 32-bit lengths end.
+// Large values go in and out in memory that does not grow with them: in one row, in chunks, and
+// around the numbers at which SQLite's rows and 32-bit lengths end.
 func TestLargeValues(t *testing.T) {
 	const mostInRow = 1_000_000_000 - 1<<20
 	for _, c := range []struct {

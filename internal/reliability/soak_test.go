@@ -143,7 +143,8 @@ func (u usage) String() string {
 		float64(u.heap)/(1<<20), float64(u.file)/(1<<20), float64(u.log)/(1<<20), u.handles, u.goroutines)
 }
 
-// A mixed load that goes on for long takes no more at its end than in its middle, and nothing once the vault is closed.
+// A mixed load that goes on for long takes no more at its end than in its middle, and nothing once
+// the vault is closed.
 func TestSoak(t *testing.T) {
 	before := usage{handles: openFiles(), goroutines: int64(runtime.NumGoroutine())}
 	v := open(t, filepath.Join(t.TempDir(), "v.kv"), &kvault.Options{ChunkSize: 20_000, OneRowLimit: 50_000, CacheKB: 4096})
@@ -202,7 +203,8 @@ func highest(samples []usage) (most usage) {
 	return most
 }
 
-// wantFlat fails if the end is above the middle by more than a quarter and slack, which is for what comes and goes.
+// wantFlat fails if the end is above the middle by more than a quarter and slack, which is for what
+// comes and goes.
 func wantFlat(t *testing.T, what string, middle, end, slack int64) {
 	t.Helper()
 	if end > middle+middle/4+slack {

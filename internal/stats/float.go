@@ -6,7 +6,8 @@ import (
 	"math/bits"
 )
 
-// Floats summarizes the finite ones of floating-point numbers, and counts the others. The zero value has seen none.
+// Floats summarizes the finite ones of floating-point numbers, and counts the others. The zero
+// value has seen none.
 type Floats struct {
 	// N counts the finite ones.
 	N             int64
@@ -119,13 +120,15 @@ func (s *Floats) extreme(key int64) float64 {
 // Rat returns the exact sum of the finite numbers.
 func (s *Floats) Rat() *big.Rat { return s.sum.rat() }
 
-// Sum returns that sum, rounded once; an infinity if it is beyond the largest floating-point number.
+// Sum returns that sum, rounded once; an infinity if it is beyond the largest floating-point
+// number.
 func (s *Floats) Sum() float64 {
 	sum, _ := s.Rat().Float64()
 	return sum
 }
 
-// Mean returns the exact sum over the count of the finite numbers, rounded once; it is not a number if there are none.
+// Mean returns the exact sum over the count of the finite numbers, rounded once; it is not a number
+// if there are none.
 func (s *Floats) Mean() float64 {
 	if s.N == 0 {
 		return math.NaN()

@@ -94,7 +94,8 @@ type FloatBins struct {
 	scale  float64
 }
 
-// NewFloatBins divides what lies from low to high. The edges are those of numpy.histogram, where that has any.
+// NewFloatBins divides what lies from low to high. The edges are those of numpy.histogram, where
+// that has any.
 func NewFloatBins(low, high float64) *FloatBins {
 	if low == high {
 		return &FloatBins{Edges: []float64{low, high}, Counts: make([]int64, 1)}

@@ -1,5 +1,6 @@
-// Package stats computes with the numbers of a column as they stream by: exact sums, deviations, ranges of a histogram,
-// quantiles and distinct values. It knows no columns and no vaults, and holds a bounded amount of memory.
+// Package stats computes with the numbers of a column as they stream by: exact sums, deviations,
+// ranges of a histogram, quantiles and distinct values. It knows no columns and no vaults, and
+// holds a bounded amount of memory.
 package stats
 
 import (

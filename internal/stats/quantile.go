@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// What a pass holds in memory: at most heldKeys numbers, or 2^rangeBits counters for each range that an
-// order statistic lies in.
+// What a pass holds in memory: at most heldKeys numbers, or 2^rangeBits counters for each range
+// that an order statistic lies in.
 const (
 	heldKeys  = 1 << 18
 	rangeBits = 14
@@ -54,7 +54,8 @@ func Ranks(n, low, high int64, ranks []int64, scan func(add func(block []int64))
 	return found, nil
 }
 
-// openSpans returns the different ranges that hold what is still to be found, and how many numbers are in them.
+// openSpans returns the different ranges that hold what is still to be found, and how many numbers
+// are in them.
 func openSpans(spans []span) (open []span, total int64) {
 	for _, s := range spans {
 		s.rank = 0

@@ -127,7 +127,8 @@ func TestFloats(t *testing.T) {
 	}
 }
 
-// The limbs of a long sum are carried before they overflow, also when all numbers are the largest of one sign.
+// The limbs of a long sum are carried before they overflow, also when all numbers are the largest
+// of one sign.
 func TestLongSums(t *testing.T) {
 	block := make([]float64, 1<<16)
 	for i := range block {

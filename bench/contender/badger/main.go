@@ -1,4 +1,5 @@
-// Badger with its default options, or with a low threshold above which values go to a log of their own (vlog).
+// Badger with its default options, or with a low threshold above which values go to a log of their
+// own (vlog).
 package main
 
 import (
@@ -42,7 +43,8 @@ func (s *store) Put(key string, value []byte) error {
 	return s.db.Update(func(tx *badger.Txn) error { return tx.Set([]byte(key), value) })
 }
 
-// PutBatch uses a WriteBatch, which is Badger's way for bulk writes but not atomic: its transactions are too small for large values.
+// PutBatch uses a WriteBatch, which is Badger's way for bulk writes but not atomic: its
+// transactions are too small for large values.
 func (s *store) PutBatch(pairs iter.Seq2[string, []byte]) error {
 	b := s.db.NewWriteBatch()
 	defer b.Cancel()

@@ -1,4 +1,5 @@
-// bbolt with its default options; without syncs (NoSync) in the class that survives a crash of the program only.
+// bbolt with its default options; without syncs (NoSync) in the class that survives a crash of the
+// program only.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Memory: what it costs to copy the bytes and nothing else. It keeps nothing; filling and running use the same memory.
+// Memory: what it costs to copy the bytes and nothing else. It keeps nothing; filling and running
+// use the same memory.
 package main
 
 import (

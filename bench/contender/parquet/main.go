@@ -1,5 +1,5 @@
-// Columns as a Parquet file, by the project's own library for Go. A Parquet file is written once: nothing is appended to it, and one
-// element costs a page at least.
+// Columns as a Parquet file, by the project's own library for Go. A Parquet file is written once:
+// nothing is appended to it, and one element costs a page at least.
 package main
 
 import (

@@ -11,10 +11,12 @@ import (
 	"slices"
 )
 
-// PoolBytes is the length of the pool: bytes that do not compress, made from the seed, that all values are cut from.
+// PoolBytes is the length of the pool: bytes that do not compress, made from the seed, that all
+// values are cut from.
 const PoolBytes = 8 << 20
 
-// stride is how far apart the values of neighbouring indexes begin; a prime larger than the largest value.
+// stride is how far apart the values of neighbouring indexes begin; a prime larger than the largest
+// value.
 const stride = 1_299_709
 
 // WritePool makes the pool.

@@ -1,7 +1,8 @@
 package contract
 
-// Within the measured section a contender folds what it reads into a checksum that is cheap in every language and yet
-// touches each page, so that nothing can be left unread. All of the bytes are compared after the section.
+// Within the measured section a contender folds what it reads into a checksum that is cheap in
+// every language and yet touches each page, so that nothing can be left unread. All of the bytes
+// are compared after the section.
 const (
 	foldStep   = 4096
 	streamStep = 65536

@@ -1,5 +1,6 @@
-// Package contract is what the harness and every contender agree on: the parameters of one measurement, the data that it
-// works on, and the result that comes back. Contenders in C and Python follow the same contract; README.md has it in words.
+// Package contract is what the harness and every contender agree on: the parameters of one
+// measurement, the data that it works on, and the result that comes back. Contenders in C and
+// Python follow the same contract; README.md has it in words.
 package contract
 
 import (
@@ -8,7 +9,8 @@ import (
 	"strconv"
 )
 
-// Params are one measurement, or one preparation of a measurement. A contender gets them as command-line flags.
+// Params are one measurement, or one preparation of a measurement. A contender gets them as
+// command-line flags.
 type Params struct {
 	// Workload is what to do: see README.md.
 	Workload string
@@ -22,10 +24,11 @@ type Params struct {
 	Seed uint64
 	// Warm is how many operations precede the measured section.
 	Warm int64
-	// Keys is how many keys or elements the store holds, or is to hold. Ops is how many operations to do.
+	// Keys is how many keys or elements the store holds, or is to hold. Ops is how many operations
+	// to do.
 	Keys, Ops int64
-	// Size of a value in bytes; Batch, how many operations make one transaction; Workers, how many write or read at once.
-	// Both are 1 if they are not given.
+	// Size of a value in bytes; Batch, how many operations make one transaction; Workers, how many
+	// write or read at once. Both are 1 if they are not given.
 	Size, Batch int64
 	Workers     int
 	// Ordered fills the store in the order of the keys.
@@ -75,7 +78,8 @@ func Parse(args []string) (Params, error) {
 	return p, nil
 }
 
-// Args is p as a command line: each flag is followed by its value, or by =true, and absent if it is zero.
+// Args is p as a command line: each flag is followed by its value, or by =true, and absent if it is
+// zero.
 func (p Params) Args() []string {
 	var args []string
 	add := func(name, value string) {

@@ -7,10 +7,12 @@ import (
 
 // Result is what a contender prints as one line of JSON.
 type Result struct {
-	// Error is why the workload failed, and Unsupported why the contender does not take part; all else is then empty.
+	// Error is why the workload failed, and Unsupported why the contender does not take part; all
+	// else is then empty.
 	Error       string `json:"error,omitempty"`
 	Unsupported string `json:"unsupported,omitempty"`
-	// ElapsedNS, UserNS and SysNS are of the measured section: by the clock, and by the system's account of the process.
+	// ElapsedNS, UserNS and SysNS are of the measured section: by the clock, and by the system's
+	// account of the process.
 	ElapsedNS int64 `json:"elapsed_ns"`
 	UserNS    int64 `json:"user_ns"`
 	SysNS     int64 `json:"sys_ns"`
@@ -19,7 +21,8 @@ type Result struct {
 	// Ops and Bytes are what was done in the section.
 	Ops   int64 `json:"ops"`
 	Bytes int64 `json:"bytes"`
-	// PeakBytes is the largest resident set of the process at the end of the section (VmHWM), its mapped files included.
+	// PeakBytes is the largest resident set of the process at the end of the section (VmHWM), its
+	// mapped files included.
 	PeakBytes int64 `json:"peak_bytes"`
 	// Checksum of what was read, or read back.
 	Checksum Checksum `json:"checksum"`

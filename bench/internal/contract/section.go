@@ -61,7 +61,8 @@ func usage() (user, sys int64) {
 	return u.Utime.Nano(), u.Stime.Nano()
 }
 
-// peak reads VmHWM. The maximum in rusage would do, were it not for the parent's, which a child starts out with.
+// peak reads VmHWM. The maximum in rusage would do, were it not for the parent's, which a child
+// starts out with.
 func peak() (int64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

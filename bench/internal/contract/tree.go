@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// Tree lists the regular files below a folder, as slash-separated relative paths. Empty files are left out: not every contender
-// takes an empty value.
+// Tree lists the regular files below a folder, as slash-separated relative paths. Empty files are
+// left out: not every contender takes an empty value.
 func Tree(dir string) ([]string, error) {
 	var files []string
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {

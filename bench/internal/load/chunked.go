@@ -13,11 +13,13 @@ type Peeker interface {
 	Peek(key string, fn func(value []byte) error) error
 }
 
-// Chunked makes streams of a store that has none, as its users have to: in values of 1 MiB, sixteen to a transaction.
+// Chunked makes streams of a store that has none, as its users have to: in values of 1 MiB, sixteen
+// to a transaction.
 type Chunked struct {
 	Batcher
 	Peeker
-	// Mapped says that what Peek lends lies in a mapped file, and has to be copied by whoever wants it in memory.
+	// Mapped says that what Peek lends lies in a mapped file, and has to be copied by whoever wants
+	// it in memory.
 	Mapped bool
 }
 

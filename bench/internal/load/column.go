@@ -6,7 +6,8 @@ import (
 	"github.com/kohakuvault/kvault/bench/internal/contract"
 )
 
-// blockElements is how many elements are appended at once when Batch does not say otherwise: as many as the pool has.
+// blockElements is how many elements are appended at once when Batch does not say otherwise: as
+// many as the pool has.
 const blockElements = contract.PoolBytes / 8
 
 func (r *run) columns() (Columns, error) {

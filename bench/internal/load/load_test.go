@@ -161,7 +161,8 @@ func smokeCases(t *testing.T) []plan.Case {
 	return plan.Cases(s)
 }
 
-// TestChecksums runs every case of the smoke scale and holds what it reads against what the plan computes on its own.
+// TestChecksums runs every case of the smoke scale and holds what it reads against what the plan
+// computes on its own.
 func TestChecksums(t *testing.T) {
 	w := newWorkbench(t)
 	for _, c := range smokeCases(t) {
@@ -191,7 +192,8 @@ func TestChecksums(t *testing.T) {
 	}
 }
 
-// TestDamageIsFound lets the store read one byte wrong, where the sampled checksum alone would not see it.
+// TestDamageIsFound lets the store read one byte wrong, where the sampled checksum alone would not
+// see it.
 func TestDamageIsFound(t *testing.T) {
 	w := newWorkbench(t)
 	for _, c := range smokeCases(t) {

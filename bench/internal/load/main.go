@@ -14,8 +14,8 @@ import (
 // ErrUnsupported is for what a contender cannot do.
 var ErrUnsupported = errors.New("not offered by this contender")
 
-// Main is the main function of a contender: it opens the store as the flags say, runs the workload, and prints the result. The
-// module names the contender's library, whose version is printed too.
+// Main is the main function of a contender: it opens the store as the flags say, runs the workload,
+// and prints the result. The module names the contender's library, whose version is printed too.
 func Main(module string, open func(contract.Params) (Store, error)) {
 	p, err := contract.Parse(os.Args[1:])
 	var res contract.Result

@@ -6,7 +6,8 @@ import (
 	"iter"
 )
 
-// Store is what a contender has to offer. It must be safe for as many goroutines as there are workers.
+// Store is what a contender has to offer. It must be safe for as many goroutines as there are
+// workers.
 type Store interface {
 	Put(key string, value []byte) error
 	// Get returns a value, which the next Get may overwrite unless there are several workers.

@@ -60,7 +60,8 @@ func (r *run) compareStream(s Streamer) error {
 	return nil
 }
 
-// streamOut reads the value into memory, piece by piece, or into Path, a file or a named pipe whose reader compares.
+// streamOut reads the value into memory, piece by piece, or into Path, a file or a named pipe whose
+// reader compares.
 func (r *run) streamOut() error {
 	s, err := r.streamer()
 	if err != nil {

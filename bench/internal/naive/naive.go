@@ -1,5 +1,6 @@
-// Package naive is a key-value table as most programs would write it with database/sql: no statements kept, the defaults of the
-// driver except for the write-ahead log and the class of durability.
+// Package naive is a key-value table as most programs would write it with database/sql: no
+// statements kept, the defaults of the driver except for the write-ahead log and the class of
+// durability.
 package naive
 
 import (

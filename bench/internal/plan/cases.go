@@ -9,7 +9,8 @@ import (
 
 var sizes = []int64{100, 1 << 10, 10 << 10, 100 << 10, 1 << 20}
 
-// What users would pick instead, for keys and values. Those in Python have no class that syncs each commit.
+// What users would pick instead, for keys and values. Those in Python have no class that syncs each
+// commit.
 var (
 	peers    = []Entrant{"files", "bbolt", "badger", "badger:vlog", "pebble", "mattn", "modernc"}
 	everyone = with(peers, "kohakuvault-0.8.6", "kohakuvault-0.2.2", "diskcache")

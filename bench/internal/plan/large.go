@@ -53,7 +53,8 @@ func columns(s Scale) []Case {
 	}
 }
 
-// growth has stores that were loaded in the order of the keys: in another order the largest would take too long.
+// growth has stores that were loaded in the order of the keys: in another order the largest would
+// take too long.
 func growth(s Scale) []Case {
 	var gets, puts []Case
 	for _, keys := range s.Growth {

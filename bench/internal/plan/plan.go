@@ -1,4 +1,5 @@
-// Package plan says what is measured: the cases, who takes part in each, and what a contender must have read.
+// Package plan says what is measured: the cases, who takes part in each, and what a contender must
+// have read.
 package plan
 
 import (
@@ -61,7 +62,8 @@ type Scale struct {
 	// Keys bounds the keys of a filled store, and StoreBytes what it holds.
 	Keys, StoreBytes int64
 	Listed           int64
-	// Stream is the length of the streamed value, and FewStream of the one that contenders in Python can take.
+	// Stream is the length of the streamed value, and FewStream of the one that contenders in
+	// Python can take.
 	Stream, FewStream int64
 	Ranges            int64
 	// Elements of a column, and of one that contenders in Python can read in good time.
@@ -69,10 +71,12 @@ type Scale struct {
 	Appends       int64
 	// Picks are how many elements are read at random, and FewPicks how many by those in Python.
 	Picks, FewPicks int64
-	// Growth are the numbers of keys; up to GrowthOfAll all who grow take part, beyond only the vault and the floor.
+	// Growth are the numbers of keys; up to GrowthOfAll all who grow take part, beyond only the
+	// vault and the floor.
 	Growth      []int64
 	GrowthOfAll int64
-	// Rounds is how many there are unless the time is up. All cases come up to MinRounds before any goes on, if there is time for that.
+	// Rounds is how many there are unless the time is up. All cases come up to MinRounds before any
+	// goes on, if there is time for that.
 	Rounds, MinRounds int
 	// Minutes is how long all may take. Every case has one round even so.
 	Minutes float64

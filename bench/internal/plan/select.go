@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// Select keeps the cases whose name matches, and of their entrants those that are wanted, in that order; all if none are named.
-// A case that the first of them does not take part in is left out, because there is nothing to compare with.
+// Select keeps the cases whose name matches, and of their entrants those that are wanted, in that
+// order; all if none are named. A case that the first of them does not take part in is left out,
+// because there is nothing to compare with.
 func Select(cases []Case, name *regexp.Regexp, wanted []Entrant) []Case {
 	var selected []Case
 	for _, c := range cases {

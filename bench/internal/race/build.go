@@ -21,7 +21,8 @@ const module = "github.com/kohakuvault/kvault/bench"
 
 // Programs are the contenders, built.
 type Programs struct {
-	// Source is the folder of this module, and Cache the one that keeps what takes long to build and is the same for all runs.
+	// Source is the folder of this module, and Cache the one that keeps what takes long to build
+	// and is the same for all runs.
 	Source, Cache string
 	// Bin is a folder for the programs of this run: another may be under way, of other sources.
 	Bin      string
@@ -84,7 +85,8 @@ func (p *Programs) build(ctx context.Context, program string) ([]string, error) 
 	return []string{bin}, err
 }
 
-// amalgamation is the module that carries SQLite's source in one file, and the version that the vault's driver has too.
+// amalgamation is the module that carries SQLite's source in one file, and the version that the
+// vault's driver has too.
 const amalgamation = "github.com/mattn/go-sqlite3"
 
 // floorFlags are those that SQLite's documentation recommends, for one connection a thread.
@@ -114,8 +116,8 @@ func (p *Programs) buildFloor(ctx context.Context) ([]string, error) {
 	return []string{bin}, err
 }
 
-// sqliteSource is the folder of the amalgamation. It asks for the package: go list downloads the module of a package, but says of a module that it
-// has not downloaded only that it has no folder.
+// sqliteSource is the folder of the amalgamation. It asks for the package: go list downloads the
+// module of a package, but says of a module that it has not downloaded only that it has no folder.
 func (p *Programs) sqliteSource(ctx context.Context) (string, error) {
 	return output(ctx, p.Source, "go", "list", "-f", "{{.Dir}}", amalgamation)
 }

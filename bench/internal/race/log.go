@@ -23,8 +23,8 @@ type logHeader struct {
 	Plan string `json:"plan"`
 }
 
-// OpenLog opens the log in the file at path, or makes it; an empty path is a log in memory. Records of another scale, or of one whose sizes
-// were others, are an error, since they cannot be compared.
+// OpenLog opens the log in the file at path, or makes it; an empty path is a log in memory. Records
+// of another scale, or of one whose sizes were others, are an error, since they cannot be compared.
 func OpenLog(path string, scale plan.Scale) (*Log, error) {
 	l := &Log{}
 	if path == "" {

@@ -21,7 +21,8 @@ type Record struct {
 	Entrant plan.Entrant    `json:"entrant"`
 	Round   int             `json:"round"`
 	Result  contract.Result `json:"result"`
-	// TookNS is how long the run kept the machine, with opening, warming and comparing. FillNS is what filling its store took before, if it was.
+	// TookNS is how long the run kept the machine, with opening, warming and comparing. FillNS is
+	// what filling its store took before, if it was.
 	TookNS int64 `json:"took_ns"`
 	FillNS int64 `json:"fill_ns,omitempty"`
 }
@@ -47,7 +48,8 @@ type Race struct {
 	refused map[string]contract.Result
 }
 
-// Run runs the cases within the scale's time; each of them once, even if that takes longer. The first entrant that fails ends it.
+// Run runs the cases within the scale's time; each of them once, even if that takes longer. The
+// first entrant that fails ends it.
 func (r *Race) Run(ctx context.Context, cases []plan.Case) error {
 	deadline := time.Now().Add(time.Duration(r.Scale.Minutes * float64(time.Minute)))
 	r.sums, r.refused = map[string]contract.Checksum{}, map[string]contract.Result{}
@@ -93,7 +95,8 @@ func (r *Race) build(ctx context.Context, cases []plan.Case) error {
 	return nil
 }
 
-// round lets each entrant run once, in random order, and returns how long that took, filling stores not included.
+// round lets each entrant run once, in random order, and returns how long that took, filling stores
+// not included.
 func (r *Race) round(ctx context.Context, c *plan.Case, round int) (took time.Duration, err error) {
 	want, err := r.expect(c)
 	if err != nil {
@@ -130,7 +133,8 @@ func (r *Race) expect(c *plan.Case) (contract.Checksum, error) {
 	return sum, err
 }
 
-// one is one entrant's run on a store of its own, which stays for the next round if it was filled. What a contender cannot do it is asked once.
+// one is one entrant's run on a store of its own, which stays for the next round if it was filled.
+// What a contender cannot do it is asked once.
 func (r *Race) one(ctx context.Context, c *plan.Case, rec *Record) error {
 	command, err := r.Programs.Command(ctx, rec.Entrant.Program())
 	if err != nil {
@@ -171,8 +175,9 @@ func (r *Race) one(ctx context.Context, c *plan.Case, rec *Record) error {
 func (r *Race) run(ctx context.Context, c *plan.Case, command []string, p contract.Params) (res contract.Result, err error) {
 	switch {
 	case c.Cold:
-		// Read first: a virtual machine may have given memory that nobody used back to its host, and whoever needs it next waits for the
-		// host. What was read and dropped just now is there for the taking, for every contender alike.
+		// Read first: a virtual machine may have given memory that nobody used back to its host,
+		// and whoever needs it next waits for the host. What was read and dropped just now is there
+		// for the taking, for every contender alike.
 		if err = heat(p.Dir); err == nil {
 			err = cool(p.Dir)
 		}

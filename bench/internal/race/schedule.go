@@ -12,7 +12,8 @@ type standing struct {
 	// done are the rounds that all entrants have finished, and spent is what these took.
 	done  map[int]bool
 	spent time.Duration
-	// refill is how long the stores take that were filled for an earlier run and have to be filled again.
+	// refill is how long the stores take that were filled for an earlier run and have to be filled
+	// again.
 	refill time.Duration
 }
 
@@ -69,9 +70,10 @@ func (s *standing) estimate() time.Duration {
 	return s.spent/time.Duration(len(s.done)) + s.refill
 }
 
-// next is the case that is to run its next round. First each has one, whatever time is left; then the cheapest come up to the least number of
-// rounds before the dearer ones; then the case that has had the least time goes on. A round that would end after the time is up does not
-// begin. Nil says that it is.
+// next is the case that is to run its next round. First each has one, whatever time is left; then
+// the cheapest come up to the least number of rounds before the dearer ones; then the case that has
+// had the least time goes on. A round that would end after the time is up does not begin. Nil says
+// that it is.
 func next(all []*standing, scale plan.Scale, left time.Duration) *standing {
 	var best *standing
 	for _, s := range all {

@@ -16,7 +16,8 @@ import (
 	"github.com/kohakuvault/kvault/bench/internal/plan"
 )
 
-// folder is where the entrant's store lies. Cases that only read, or write what is there already, share one that is filled alike.
+// folder is where the entrant's store lies. Cases that only read, or write what is there already,
+// share one that is filled alike.
 func (r *Race) folder(c *plan.Case, e plan.Entrant) string {
 	kind := c.Name
 	if c.Filled {
@@ -35,7 +36,8 @@ func (r *Race) folder(c *plan.Case, e plan.Entrant) string {
 	return filepath.Join(r.Dir, "stores", strings.NewReplacer("/", "-", ":", "-", " ", "-", ",", "").Replace(kind+" "+string(e)))
 }
 
-// fill fills the store in the folder, unless that was done before. What it returns is empty, or says why the contender cannot.
+// fill fills the store in the folder, unless that was done before. What it returns is empty, or
+// says why the contender cannot.
 func (r *Race) fill(ctx context.Context, command []string, p contract.Params) (res contract.Result, filled bool, err error) {
 	if _, err := os.Stat(p.Dir); err == nil {
 		return res, false, nil
@@ -54,7 +56,8 @@ func (r *Race) fill(ctx context.Context, command []string, p contract.Params) (r
 	return contract.Result{}, true, err
 }
 
-// large is a store for whose sake to wait for the whole file system. Below, its files are waited for one by one.
+// large is a store for whose sake to wait for the whole file system. Below, its files are waited
+// for one by one.
 const large = 16 << 20
 
 // flush writes out what the system holds back of a store.
@@ -86,7 +89,8 @@ func heat(dir string) error {
 	})
 }
 
-// cool drops the system's cached pages of all files below a folder, which must be on the disk for that.
+// cool drops the system's cached pages of all files below a folder, which must be on the disk for
+// that.
 func cool(dir string) error {
 	size, err := diskBytes(dir)
 	if err == nil {

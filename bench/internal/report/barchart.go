@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/bench/internal/plan"
 )
 
-// barChart draws the cases of a group side by side, each with a bar for every contender that took part.
+// barChart draws the cases of a group side by side, each with a bar for every contender that took
+// part.
 func barChart(path, title string, tables []Table) error {
 	p, legend := newPlot(title), newLegend()
 	p.Y.Label.Text, p.Y.Scale, p.Y.Tick.Marker = "MB/s, logarithmic", logFromLeast{}, plot.LogTicks{Prec: -1}
@@ -47,7 +48,8 @@ func speeds(e plan.Entrant, tables []Table) plotter.Values {
 	return values
 }
 
-// logFromLeast is a logarithmic scale on which bars, which begin at zero, begin at the least value that is shown.
+// logFromLeast is a logarithmic scale on which bars, which begin at zero, begin at the least value
+// that is shown.
 type logFromLeast struct{}
 
 func (logFromLeast) Normalize(low, high, x float64) float64 {

@@ -9,7 +9,8 @@ import (
 	"github.com/kohakuvault/kvault/bench/internal/plan"
 )
 
-// Bar is one aim of the project: in the cases whose names match, a figure of one entrant is at most so many times that of others.
+// Bar is one aim of the project: in the cases whose names match, a figure of one entrant is at most
+// so many times that of others.
 type Bar struct {
 	Aim   string
 	Cases *regexp.Regexp
@@ -58,12 +59,14 @@ type Verdict struct {
 // Comparison is the vault's figure over another's.
 type Comparison struct {
 	What string `json:"what"`
-	// Figure is of the time by the clock, or of memory. CPU is of the processors' time, and zero for memory.
+	// Figure is of the time by the clock, or of memory. CPU is of the processors' time, and zero
+	// for memory.
 	Figure float64 `json:"figure"`
 	CPU    float64 `json:"cpu,omitempty"`
 }
 
-// Met counts the comparisons within the limit, by the clock, or of memory, and by the processors' time.
+// Met counts the comparisons within the limit, by the clock, or of memory, and by the processors'
+// time.
 func (v Verdict) Met() (figure, cpu int) {
 	for _, c := range v.Comparisons {
 		if c.Figure <= v.Limit {

@@ -28,8 +28,9 @@ const (
 	plotWidth               = chartWidth - legendWidth
 )
 
-// Charts draws the groups whose cases differ in the size of values or the number of keys: the time of an operation, a line for each
-// contender; and those of streams: bytes in a second, a bar for each. It returns the names of the files by group.
+// Charts draws the groups whose cases differ in the size of values or the number of keys: the time
+// of an operation, a line for each contender; and those of streams: bytes in a second, a bar for
+// each. It returns the names of the files by group.
 func Charts(dir string, tables []Table) (map[string]string, error) {
 	groups := map[string][]Table{}
 	for _, t := range tables {
@@ -199,7 +200,8 @@ func lineOf(e plan.Entrant, i int, tables []Table) (*plotter.Line, *plotter.Scat
 	return line, dots, nil
 }
 
-// drawn are the entrants with a line: one interface of each contender, or the picture would be a tangle.
+// drawn are the entrants with a line: one interface of each contender, or the picture would be a
+// tangle.
 func drawn(tables []Table) []plan.Entrant {
 	var list []plan.Entrant
 	for _, t := range tables {

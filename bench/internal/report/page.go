@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault/bench/internal/plan"
 )
 
-// Page is the document of aims and losses, and Folder the one with everything that it is drawn from.
+// Page is the document of aims and losses, and Folder the one with everything that it is drawn
+// from.
 const (
 	Page   = "performance.md"
 	Folder = "performance"

@@ -34,7 +34,8 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// records are two rounds, in the second of which everything took ten times as long: ratios must not see that.
+// records are two rounds, in the second of which everything took ten times as long: ratios must not
+// see that.
 func records(name string, elapsed map[plan.Entrant]int64) []race.Record {
 	var list []race.Record
 	for round, slow := range []int64{1, 10} {

@@ -53,7 +53,8 @@ type Row struct {
 	Ratio Spread `json:"ratio"`
 	// CPURatio is the same of the processors' time, which other programs on the machine disturb less.
 	CPURatio Spread `json:"cpu_ratio"`
-	// PeakBytes is the resident memory less the pool, and DiskBytes the space on disk: the greatest of all rounds.
+	// PeakBytes is the resident memory less the pool, and DiskBytes the space on disk: the greatest
+	// of all rounds.
 	PeakBytes int64 `json:"peak_bytes"`
 	DiskBytes int64 `json:"disk_bytes"`
 
@@ -130,7 +131,8 @@ func rowOf(e plan.Entrant, rounds, first map[int]contract.Result) Row {
 	return row
 }
 
-// ratios are of the time by the clock, and of the processors' time, each in the rounds that both have.
+// ratios are of the time by the clock, and of the processors' time, each in the rounds that both
+// have.
 func ratios(own, other map[int]contract.Result) (clock, cpu Spread) {
 	var clocks, cpus []float64
 	for round, a := range own {

@@ -116,7 +116,8 @@ func expandLZ4(dst, src []byte) ([]byte, error) {
 	return dst, err
 }
 
-// expandHadoop reads the blocks of Hadoop's LZ4, each of which has its lengths before it. Some writers left those out.
+// expandHadoop reads the blocks of Hadoop's LZ4, each of which has its lengths before it. Some
+// writers left those out.
 func expandHadoop(dst, src []byte) ([]byte, error) {
 	out, in := dst, src
 	for len(in) >= 8 {

@@ -138,7 +138,8 @@ func (l *levels) addFlat(e *encoding, a arrow.Array, maxDef int) {
 	}
 }
 
-// add adds element i of an array, or the elements of a list. def is the definition level of one that is not null.
+// add adds element i of an array, or the elements of a list. def is the definition level of one
+// that is not null.
 func (l *levels) add(e *encoding, a arrow.Array, i int, rep, depth, def uint32) {
 	if a.IsNull(i) {
 		l.reps, l.defs = append(l.reps, rep), append(l.defs, def-1)
@@ -227,7 +228,8 @@ func newDictionary() *dictionary {
 	return &dictionary{numbers: map[uint64]uint32{}, texts: map[string]uint32{}}
 }
 
-// encode returns the indexes of n values in the encoding PLAIN, or false if the dictionary is not worth it.
+// encode returns the indexes of n values in the encoding PLAIN, or false if the dictionary is not
+// worth it.
 func (d *dictionary) encode(e *encoding, plain []byte, n int) ([]uint32, bool) {
 	const few = 1024
 	d.indexes = d.indexes[:0]

@@ -7,7 +7,8 @@ import (
 
 var errPageShort = errors.New("a page ends too early")
 
-// hybrid reads small numbers of a fixed number of bits: runs of equal ones, and packed ones, in turn.
+// hybrid reads small numbers of a fixed number of bits: runs of equal ones, and packed ones, in
+// turn.
 type hybrid struct {
 	data     []byte
 	bitWidth uint
@@ -107,7 +108,8 @@ func (h *hybrid) start() error {
 	return nil
 }
 
-// bitsAt returns width bits, at most 64, that begin at a bit of b, the lowest first. Behind b all are 0.
+// bitsAt returns width bits, at most 64, that begin at a bit of b, the lowest first. Behind b all
+// are 0.
 func bitsAt(b []byte, at uint64, width uint) uint64 {
 	b = b[min(at/8, uint64(len(b))):]
 	shift := uint(at % 8)

@@ -82,7 +82,8 @@ func (h *pageHeader) readOf(c *compact, kind int64, t byte) {
 	})
 }
 
-// pages reads the values of a column chunk, in the order in which they were written, a page at a time.
+// pages reads the values of a column chunk, in the order in which they were written, a page at a
+// time.
 type pages struct {
 	r     io.ReaderAt
 	chunk columnChunk

@@ -63,7 +63,8 @@ func (l *leaf) advance() (err error) {
 // elementBytes is about what an element takes in memory beside its bytes.
 const elementBytes = 24
 
-// mostOfARow bounds the memory that one row takes: a few bytes of a file can stand for any number of elements.
+// mostOfARow bounds the memory that one row takes: a few bytes of a file can stand for any number
+// of elements.
 const mostOfARow = 1 << 30
 
 // read appends the next element of the column, or of the part of it.

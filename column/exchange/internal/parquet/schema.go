@@ -200,7 +200,8 @@ func widthOf(e *schemaElement) int {
 	return 0
 }
 
-// arrowType is the type of an array of such columns, and names a part of a type that is not supported.
+// arrowType is the type of an array of such columns, and names a part of a type that is not
+// supported.
 func (n *node) arrowType() (t arrow.DataType, unsupported string) {
 	if n.kind == leafNode {
 		return n.leaf.typ, n.leaf.unsupported

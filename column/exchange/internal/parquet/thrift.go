@@ -116,7 +116,8 @@ func (c *compact) bytes(t byte) []byte {
 	return x
 }
 
-// fields calls field for each field of a struct. field returns false for those that it has not read.
+// fields calls field for each field of a struct. field returns false for those that it has not
+// read.
 func (c *compact) fields(t byte, field func(id int64, t byte) bool) {
 	if t != thriftStruct {
 		c.fail(errThrift)

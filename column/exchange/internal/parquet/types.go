@@ -25,7 +25,8 @@ type leafType struct {
 
 func cannot(what string) leafType { return leafType{typ: arrow.Null, unsupported: what} }
 
-// leafTypeOf prefers what the schema says of the meaning of values, and falls back on how they are stored.
+// leafTypeOf prefers what the schema says of the meaning of values, and falls back on how they are
+// stored.
 func leafTypeOf(e *schemaElement) leafType {
 	l := meaning(e)
 	if l.kind == logicalNull {

@@ -238,7 +238,8 @@ func (t *entryTable) entry(i uint32) ([]byte, error) {
 	return t.plain[at+4:][:binary.LittleEndian.Uint32(t.plain[at:])], nil
 }
 
-// gather fills dst with the entries of those numbers, and returns how many it found before an error.
+// gather fills dst with the entries of those numbers, and returns how many it found before an
+// error.
 func (t *entryTable) gather(dst []byte, numbers []uint32) (int, error) {
 	for done, i := range numbers {
 		if uint64(i) >= uint64(t.n) {

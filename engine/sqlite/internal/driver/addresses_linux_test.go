@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// limit lets the process have so many bytes more of a resource, of which it has what /proc says under name.
+// limit lets the process have so many bytes more of a resource, of which it has what /proc says
+// under name.
 func limit(t *testing.T, resource int, name string, more uint64) {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")
@@ -36,8 +37,8 @@ func limit(t *testing.T, resource int, name string, more uint64) {
 	}
 }
 
-// A connection sets addresses aside when it opens. Where there are none left it is an error, and memory that cannot be had later on is another:
-// in the driver both are panics.
+// A connection sets addresses aside when it opens. Where there are none left it is an error, and
+// memory that cannot be had later on is another: in the driver both are panics.
 func TestNoAddressesLeft(t *testing.T) {
 	conf := Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true, MaxMemory: 1 << 30}
 	c, err := Open(t.Context(), conf)

@@ -39,9 +39,9 @@ func (c *Conn) CanSyncBackfill() bool {
 }
 
 // SyncBackfill makes durable what Checkpoint has copied into the file. SQLite does so itself only
-// when it has copied the whole log, before it may begin the log anew. After an error no frame counts
-// as copied, and the next checkpoint copies all of them again: a later sync of the same pages may
-// succeed without writing them.
+// when it has copied the whole log, before it may begin the log anew. After an error no frame
+// counts as copied, and the next checkpoint copies all of them again: a later sync of the same
+// pages may succeed without writing them.
 func (c *Conn) SyncBackfill() (err error) {
 	defer guard(c, &err)
 	if !c.CanSyncBackfill() {

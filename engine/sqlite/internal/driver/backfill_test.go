@@ -79,7 +79,8 @@ func TestSyncBackfillFails(t *testing.T) {
 	}
 }
 
-// What a checkpoint could not sync is copied again, all of it: it may be what an earlier one left to be synced, for the sake of a reader.
+// What a checkpoint could not sync is copied again, all of it: it may be what an earlier one left
+// to be synced, for the sake of a reader.
 func TestCheckpointFails(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
 		t.Skip("the log's shared memory is not to be had")

@@ -10,7 +10,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Out of memory is a panic in the driver; it must come out as an error, and the connection must be closable.
+// Out of memory is a panic in the driver; it must come out as an error, and the connection must be
+// closable.
 func TestOutOfMemoryIsAnError(t *testing.T) {
 	c, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "v.db"), Create: true, MaxMemory: 8 << 20})
 	if err != nil {
@@ -90,8 +91,8 @@ func TestStatementsStayCompiled(t *testing.T) {
 	}
 }
 
-// A statement that ran out of memory repeats the error when it is released. The connection is closed all the same: the last
-// one to close removes the log.
+// A statement that ran out of memory repeats the error when it is released. The connection is
+// closed all the same: the last one to close removes the log.
 func TestCloseAfterOutOfMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
 	c, err := Open(t.Context(), Config{Path: path, Create: true})

@@ -6,9 +6,10 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
-// A reader pays for two file locks each time it begins and ends. A connection that reads again and again keeps its snapshot
-// instead, for as long as nobody has committed anything: before each use it looks at the mark that every commit, of this and of
-// other processes, leaves in the shared memory of the write-ahead log.
+// A reader pays for two file locks each time it begins and ends. A connection that reads again and
+// again keeps its snapshot instead, for as long as nobody has committed anything: before each use
+// it looks at the mark that every commit, of this and of other processes, leaves in the shared
+// memory of the write-ahead log.
 //
 // A snapshot that is kept stands in the way of a program that wants all of the log in the file and
 // the log begun anew, as SQLite's checkpoints FULL, RESTART and TRUNCATE do: they wait until each
@@ -20,7 +21,8 @@ import (
 // connections that often. To begin one costs some microseconds.
 const HoldTime = time.Millisecond
 
-// walState is the header of the shared memory: the length of the log, the checksum of its end, and a count of commits.
+// walState is the header of the shared memory: the length of the log, the checksum of its end, and
+// a count of commits.
 type walState [12]uint32
 
 // fileID tells the files of shared memory apart: two databases may be in states that look the same.
@@ -30,18 +32,20 @@ type fileID = walvfs.FileID
 type hold struct {
 	index *walIndex // nil if there is none
 	tried bool
-	// state was the latest when the transaction at hand began, or else when the connection was last used; zero if unknown.
+	// state was the latest when the transaction at hand began, or else when the connection was last
+	// used; zero if unknown.
 	state walState
 	// since is when the transaction at hand began.
 	since time.Time
-	// began was the latest before the transaction at hand began; zero if that is unknown, or one that writes. logless says that the
-	// file held all of it by then.
+	// began was the latest before the transaction at hand began; zero if that is unknown, or one
+	// that writes. logless says that the file held all of it by then.
 	began   walState
 	logless bool
 }
 
-// Resume makes ready to read the latest state: if the connection has kept a snapshot, it is still open afterwards, and of that
-// state. A connection that finds the state of its last use begins to keep one.
+// Resume makes ready to read the latest state: if the connection has kept a snapshot, it is still
+// open afterwards, and of that state. A connection that finds the state of its last use begins to
+// keep one.
 func (c *Conn) Resume() error {
 	state, ok := c.latest()
 	same := ok && state == c.hold.state
@@ -77,12 +81,14 @@ func (c *Conn) Keep() error {
 // mayKeep says whether the snapshot at hand may be kept: it is young, or in nobody's way.
 func (c *Conn) mayKeep() bool { return c.hold.logless || time.Since(c.hold.since) < HoldTime }
 
-// fileHolds says whether all of a state was copied from the log. More than that is said to have been only while the log begins anew.
+// fileHolds says whether all of a state was copied from the log. More than that is said to have
+// been only while the log begins anew.
 func (c *Conn) fileHolds(state walState) bool { return c.hold.index.copied() == state.frames() }
 
-// hasLog says whether the database has a write-ahead log that others may write: what lies beside one that has none is of no use, however
-// much it looks like the log's shared memory. As long as this connection is open nobody can take the log away. An error, such as that
-// of a context that has ended, is no answer.
+// hasLog says whether the database has a write-ahead log that others may write: what lies beside
+// one that has none is of no use, however much it looks like the log's shared memory. As long as
+// this connection is open nobody can take the log away. An error, such as that of a context that
+// has ended, is no answer.
 func (c *Conn) hasLog() (bool, error) {
 	if !c.shared {
 		return false, nil

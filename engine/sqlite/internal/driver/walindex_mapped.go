@@ -14,16 +14,17 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
-// walIndex is a look at the shared memory of a write-ahead log, where every commit of any process leaves its mark.
-// https://sqlite.org/walformat.html#the_wal_index_file_format says what is where.
+// walIndex is a look at the shared memory of a write-ahead log, where every commit of any process
+// leaves its mark. https://sqlite.org/walformat.html#the_wal_index_file_format says what is where.
 type walIndex struct {
 	mem  []byte
 	file fileID
 	open *os.File // the file, if it is kept open
 }
 
-// openWALIndex maps the shared memory of the database at path. There is none if the database has no log. The caller's connection
-// has the log open, and as long as it has, no SQLite removes the file or cuts it off. keep is for named.
+// openWALIndex maps the shared memory of the database at path. There is none if the database has no
+// log. The caller's connection has the log open, and as long as it has, no SQLite removes the file
+// or cuts it off. keep is for named.
 func openWALIndex(path string, keep bool) (_ *walIndex, err error) {
 	// SQLite does not trust shared memory that it may not write, and makes up its own.
 	f, err := os.OpenFile(path+"-shm", os.O_RDWR, 0)
@@ -73,7 +74,8 @@ func (w *walIndex) named() bool {
 	return !ok || state.Links > 0
 }
 
-// state returns what stands for the latest commit, or false while that cannot be told, as during a commit.
+// state returns what stands for the latest commit, or false while that cannot be told, as during a
+// commit.
 func (w *walIndex) state() (s walState, ok bool) {
 	words := unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(w.mem))), 2*len(s))
 	for i := range s {
@@ -109,8 +111,8 @@ func (w *walIndex) copying() (s walvfs.Backfill) {
 
 // forgetCopied has the next checkpoint copy the log from its beginning. Fewer pages than there are
 // may always count as copied: it is what a connection assumes that recovers the log, and the log
-// begins with none. It waits for a checkpoint that runs, of any process: SQLite stores its own count
-// at the end of one.
+// begins with none. It waits for a checkpoint that runs, of any process: SQLite stores its own
+// count at the end of one.
 func (w *walIndex) forgetCopied(path string) error {
 	f, err := os.OpenFile(path+"-shm", os.O_RDWR, 0)
 	if err != nil {

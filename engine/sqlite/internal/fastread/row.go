@@ -126,8 +126,8 @@ func (r *Reader) row(p *page, i int) (row Row, err error) {
 	return row, nil
 }
 
-// column finds a column of the row, counted from 0. Those that are asked for in order are found in one
-// go. One that the record does not have is ErrFallback.
+// column finds a column of the row, counted from 0. Those that are asked for in order are found in
+// one go. One that the record does not have is ErrFallback.
 func (w *Row) column(number int) (c fileformat.Column, err error) {
 	ok := true
 	if w.behind == 0 || w.behind > number {
@@ -144,8 +144,8 @@ func (w *Row) column(number int) (c fileformat.Column, err error) {
 	return c, nil
 }
 
-// Int returns an integer, or that it is null. Any other column is ErrFallback, and so is one that is
-// not on the row's page.
+// Int returns an integer, or that it is null. Any other column is ErrFallback, and so is one that
+// is not on the row's page.
 func (w *Row) Int(column int) (v int64, null bool, err error) {
 	c, err := w.column(column)
 	switch {

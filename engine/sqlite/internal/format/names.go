@@ -20,7 +20,8 @@ const (
 	OrphansTable = "kvault_orphans"
 )
 
-// DefaultTable is the key-value table when none is named; PythonTable is what the Python package's code defaults to.
+// DefaultTable is the key-value table when none is named; PythonTable is what the Python package's
+// code defaults to.
 const (
 	DefaultTable = "kvault"
 	PythonTable  = "kv"
@@ -32,7 +33,8 @@ const (
 	ArrayChunkTable = "col_chunks"
 )
 
-// The tables in which versions 1.x of the Python package keep columns. They share nothing with those of 0.x.
+// The tables in which versions 1.x of the Python package keep columns. They share nothing with
+// those of 0.x.
 const (
 	BlockFormatTable = "kvault_col_format"
 	BlockArrayTable  = "kvault_col_columns"
@@ -41,7 +43,8 @@ const (
 )
 
 var (
-	// OwnTables are those that only this package makes, and SharedTables those of the Python package that it can use.
+	// OwnTables are those that only this package makes, and SharedTables those of the Python
+	// package that it can use.
 	OwnTables    = []string{LayoutTable, ValuesTable, ChunksTable, OrphansTable}
 	SharedTables = []string{"kohakuvault_meta", ArrayTable, ArrayChunkTable}
 	// ReservedTables are all those that vault files hold besides key-value tables.
@@ -60,14 +63,15 @@ const (
 	// MetaSuffix appended and whose columns are MetaColumns.
 	MetaSuffix  = "_kvmeta"
 	MetaColumns = "id " + RowMetaColumns
-	// UpgradeSuffix is appended to the name of a table of layout 1 for the table of layout 2 into which
-	// its rows are copied, before that takes its name.
+	// UpgradeSuffix is appended to the name of a table of layout 1 for the table of layout 2 into
+	// which its rows are copied, before that takes its name.
 	UpgradeSuffix = "_kvlayout2"
 )
 
 var reservedSuffixes = [...]string{MetaSuffix, ForeignSuffix, UpgradeSuffix}
 
-// CheckTable refuses names that are no plain identifier or that belong to something else in the file.
+// CheckTable refuses names that are no plain identifier or that belong to something else in the
+// file.
 func CheckTable(name string) error {
 	bad := func(why string) error { return fmt.Errorf("table name %q %s: %w", name, why, engine.ErrInvalid) }
 	if name == "" || len(name) > 128 {

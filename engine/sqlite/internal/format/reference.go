@@ -6,9 +6,9 @@ import (
 )
 
 // A value that is kept as chunk rows has a reference in its place: the header by which the Python
-// package marks encoded values, with an encoding that the package does not know and so refuses, then
-// little-endian the id of the value, its size, its chunk size and a nonce, and last a CRC-32C of all
-// before.
+// package marks encoded values, with an encoding that the package does not know and so refuses,
+// then little-endian the id of the value, its size, its chunk size and a nonce, and last a CRC-32C
+// of all before.
 const (
 	// RefLen is the length of a reference in bytes.
 	RefLen      = 10 + 8 + 8 + 4 + 8 + 4
@@ -63,8 +63,8 @@ func (r Reference) Encode() []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, Castagnoli))
 }
 
-// ParseReference says whether value is a reference. A user's value that looks like one is never stored inline, so there
-// is nothing to confuse it with.
+// ParseReference says whether value is a reference. A user's value that looks like one is never
+// stored inline, so there is nothing to confuse it with.
 func ParseReference(value []byte) (Reference, bool) {
 	if len(value) != RefLen || [10]byte(value[:10]) != refHeader {
 		return Reference{}, false

@@ -61,8 +61,9 @@ type keyForm struct {
 	form
 }
 
-// The forms of key-value tables: that of layout 1, the old one of the Python package, its later one,
-// and that of layout 2, of which a table of layout 1 can have a copy while it is being converted.
+// The forms of key-value tables: that of layout 1, the old one of the Python package, its later
+// one, and that of layout 2, of which a table of layout 1 can have a copy while it is being
+// converted.
 var keyForms = [...]keyForm{
 	{"id key size value", 1, 3, 0, form{"nbib"}},
 	{"id key value size", 1, 2, 0, form{"nbbi"}},

@@ -129,7 +129,8 @@ func (sv *surveyor) indexed(o object, column string) bool {
 	return !sv.whole || o.name == "" || primary || o.says("UNIQUE") || sv.indexOf(o, column) != 0
 }
 
-// tableOf returns the name of the key-value table whose metadata a table is for, or the name itself.
+// tableOf returns the name of the key-value table whose metadata a table is for, or the name
+// itself.
 func tableOf(name string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(name, format.MetaSuffix), format.ForeignSuffix)
 }

@@ -54,8 +54,8 @@ func readableLog(flags vfs.OpenFlag) vfs.OpenFlag {
 }
 
 // systemFile is all that a file of the SQLite library can do where there is shared memory, and
-// mappedFile where files can be mapped, too. A wrapper that left one out would silently switch off a
-// feature of SQLite.
+// mappedFile where files can be mapped, too. A wrapper that left one out would silently switch off
+// a feature of SQLite.
 type systemFile interface {
 	vfs.FileLockState
 	vfs.FileHasMoved

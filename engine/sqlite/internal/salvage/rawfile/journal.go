@@ -49,9 +49,9 @@ type segment struct {
 	unsynced            bool // the header does not know the number of pages yet
 }
 
-// readSegment reads a header and the pages behind it, and returns where the next header is, if there
-// is more. It fails if the segment is damaged: SQLite zeroes the header of a journal that is done
-// with, and says how many pages there are once they are on the disk.
+// readSegment reads a header and the pages behind it, and returns where the next header is, if
+// there is more. It fails if the segment is damaged: SQLite zeroes the header of a journal that is
+// done with, and says how many pages there are once they are on the disk.
 func (f *File) readSegment(journal *os.File, at, size int64) (next int64, more bool, err error) {
 	s, err := f.segmentAt(journal, at, size)
 	if err != nil || s.count == 0 {

@@ -121,8 +121,8 @@ func (p *page) children(first, last int64) (list []leaf, ordered bool) {
 	return append(list, leaf{first: first, last: last, page: p.right}), ordered
 }
 
-// addLeaf notes a leaf, and a gap if it may have lost rows. Only a root, the page of an empty table,
-// has no row.
+// addLeaf notes a leaf, and a gap if it may have lost rows. Only a root, the page of an empty
+// table, has no row.
 func (t *Table) addLeaf(p *page, first, last int64, root bool) {
 	rows, rising := p.rows(first, last)
 	whole := rising && p.complete() && len(rows) == len(p.cells) && (len(rows) > 0 || root)
