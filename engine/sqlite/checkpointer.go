@@ -266,7 +266,12 @@ func (s *Store) evictReaders() {
 		case b.advance():
 			moved = append(moved, b)
 		default:
-			_ = b.spill() // where there is no room for a copy, the snapshot stays
+			// Where there is no room for a copy, the snapshot stays. A damaged value cannot be copied,
+			// and must not keep the log for ever.
+			if err := b.spill(); errors.Is(err, engine.ErrCorrupt) {
+				b.ended = err
+				b.letGo()
+			}
 		}
 		b.mu.Unlock()
 	}

@@ -81,7 +81,7 @@ func (ses *session) plain(table string) (bool, error) {
 }
 
 func (ses *session) findPlain(table string) (bool, error) {
-	st, err := ses.c.Prepare(`SELECT s.sql NOT LIKE '%check%' AND NOT EXISTS (SELECT 1 FROM pragma_foreign_key_list(s.name))
+	st, err := ses.c.Prepare(`SELECT NOT ` + checks + ` AND NOT EXISTS (SELECT 1 FROM pragma_foreign_key_list(s.name))
 		AND NOT EXISTS (SELECT 1 FROM pragma_index_list(s.name) l WHERE l.partial
 			OR EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) x WHERE x.key AND x.name IS NOT 'key'))
 		FROM sqlite_schema s WHERE s.type = 'table' AND s.name = ?1`)

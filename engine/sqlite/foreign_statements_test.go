@@ -187,3 +187,42 @@ func TestForeignStream(t *testing.T) {
 		expectNoLeftovers(t, path)
 	}
 }
+
+// What a call that failed within a transaction has undone counts for the calls after it: the note of
+// another program's update is back.
+func TestNoteComesBackWithSavepoint(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	s := open(t, path, nil)
+	put := func(key string) engine.Op { return engine.Op{Kind: engine.Put, Key: key, Value: []byte(key)} }
+	if _, err := s.Apply(t.Context(), []engine.Op{put("f"), put("y")}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sqlite3.Open(path)
+	if err == nil {
+		err = errors.Join(c.Exec(`UPDATE kvault SET value = x'00' WHERE key = CAST('f' AS BLOB)`), c.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := s.Begin(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Rollback()
+	refused := put("y")
+	refused.If = engine.Condition{Absent: true}
+	ops := []engine.Op{{Kind: engine.Delete, Key: "f"}, put("x"), refused}
+	if _, err := x.Apply(t.Context(), ops); !errors.Is(err, engine.ErrExists) {
+		t.Fatal(err)
+	}
+	res, err := x.Apply(t.Context(), []engine.Op{put("f")})
+	if err == nil {
+		err = x.Commit(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := s.Stat(t.Context(), "f"); err != nil || e.Meta.Tag != res[0].Entry.Meta.Tag {
+		t.Errorf("the tag is %q, not %q (%v)", e.Meta.Tag, res[0].Entry.Meta.Tag, err)
+	}
+}

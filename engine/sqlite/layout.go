@@ -254,6 +254,10 @@ func guardFile(c *driver.Conn) error {
 	return nil
 }
 
+// checks is the SQL that says whether a table may have a rule of its own. The name of the table,
+// which precedes the first bracket, does not count.
+const checks = `substr(sql, instr(sql, '(')) LIKE '%check%'`
+
 // guardOwn refuses a table that this package cannot have made so.
 func guardOwn(c *driver.Conn, name, columns string) error {
 	if err := guardTable(c, name); err != nil {
@@ -263,7 +267,7 @@ func guardOwn(c *driver.Conn, name, columns string) error {
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	active, err := texts(c, `SELECT name FROM sqlite_schema WHERE tbl_name = `+literal(name)+` COLLATE NOCASE AND (type = 'table' AND sql LIKE '%check%'
+	active, err := texts(c, `SELECT name FROM sqlite_schema WHERE tbl_name = `+literal(name)+` COLLATE NOCASE AND (type = 'table' AND `+checks+`
 		OR type = 'index' AND sql IS NOT NULL AND name <> '`+ownIndex+`')
 		UNION ALL SELECT name FROM pragma_table_xinfo(`+literal(name)+`) WHERE dflt_value IS NOT NULL`)
 	if err != nil {

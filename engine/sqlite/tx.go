@@ -293,7 +293,7 @@ func (ses *session) savepoint(fn func() error) error {
 	ses.c.SetContext(context.Background()) // neither the way back nor the end must be interrupted
 	if err != nil {
 		ses.letChunkGo()
-		ses.arrays = arrayTables{}
+		ses.arrays, ses.noneForeign = arrayTables{}, false
 		if undo := ses.run(`ROLLBACK TO op`); undo != nil {
 			return errors.Join(err, undo, ses.c.Rollback())
 		}
@@ -341,8 +341,8 @@ func (x *tx) Commit(ctx context.Context) error {
 			}
 			return err
 		}
-		ses.tellTable()
 		if w := x.s.writer; x.writable {
+			ses.tellTable()
 			if ses.orphaned {
 				w.wakeSweeper()
 			}

@@ -65,6 +65,9 @@ func (a *app) optimize(ctx context.Context, v *kvault.Vault, budget time.Duratio
 	if err != nil {
 		return err
 	}
+	if version := "layout version"; before.Detail[version] == after.Detail[version] {
+		upgraded = 0 // the copy was given up
+	}
 	if a.flags.json {
 		return a.emit(struct {
 			Before   int64 `json:"bytes_before"`
