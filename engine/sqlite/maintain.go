@@ -68,7 +68,6 @@ func (s *Store) Optimize(ctx context.Context, progress func(done, total int64)) 
 	}
 	if err := s.upgrade(ctx, progress); err != nil {
 		if driver.NoRoom(err) {
-			err = errors.Join(err, s.dropUpgrade(ctx))
 			_, _ = s.giveBack(ctx)
 		}
 		return err

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -26,5 +27,22 @@ func TestTableNamedLikeARule(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A table of layout 1 may be named like a column of this package's tables.
+func TestUpgradeOfTableNamedLikeAColumn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	foreign(t, path, strings.Replace(sqlite.Layout1, "kvault", "data", 1))
+	s := open(t, path, &sqlite.Options{Table: "data"})
+	op := engine.Op{Kind: engine.Put, Key: "k", Value: []byte("v")}
+	if _, err := s.Apply(t.Context(), []engine.Op{op}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Optimize(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := layoutOf(t, s); got != "2" {
+		t.Errorf("layout %s", got)
 	}
 }

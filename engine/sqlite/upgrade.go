@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
@@ -52,8 +53,11 @@ func (s *Store) upgrade(ctx context.Context, progress func(done, total int64)) e
 	if err == nil && u.fit {
 		err = s.writer.do(&request{ctx: ctx, bytes: groupBytes, run: u.finish})
 	}
-	if errors.Is(err, engine.ErrTooLarge) { // a row that has no room for its metadata: the table stays as it is
+	switch {
+	case errors.Is(err, engine.ErrTooLarge): // a row that has no room for its metadata: the table stays as it is
 		err = s.dropUpgrade(ctx)
+	case driver.NoRoom(err):
+		err = errors.Join(err, s.dropUpgrade(ctx))
 	}
 	return err
 }
@@ -96,14 +100,19 @@ func (ses *session) upgradable() (bool, error) {
 	if strings.Join(strings.Fields(columns), " ") != layout1Columns {
 		return false, nil
 	}
-	own := append(ses.t.triggers(), ses.t.name)
-	for i, name := range own {
-		own[i] = literal(name)
+	quotedAll := func(names ...string) string {
+		for i, name := range names {
+			names[i] = literal(name)
+		}
+		return strings.Join(names, ", ")
 	}
 	// An older version of the Python package makes that index when it opens the table, and makes it
 	// again.
-	own = append(own, literal(ses.t.name+"_key_idx"))
-	others, err := texts(ses.c, `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT IN (`+strings.Join(own, ", ")+`)`)
+	own := append(ses.t.triggers(), ses.t.name, ses.t.name+"_key_idx")
+	// The columns of these may be called as the table is.
+	reserved := append(slices.Clone(format.ReservedTables), ses.t.beside(), ses.t.name+format.UpgradeSuffix)
+	others, err := texts(ses.c, `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL
+		AND name NOT IN (`+quotedAll(own...)+`) AND tbl_name NOT IN (`+quotedAll(reserved...)+`)`)
 	uses := regexp.MustCompile(`(?i)\b` + ses.t.name + `\b`)
 	return err == nil && !slices.ContainsFunc(others, uses.MatchString), err
 }
