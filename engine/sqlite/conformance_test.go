@@ -32,7 +32,11 @@ func TestConformance(t *testing.T) {
 		t.Parallel()
 		enginetest.Run(t, func(t *testing.T) engine.Store { return open(t, sqlite.Memory, nil) })
 	})
-	for _, schema := range foreignSchemas {
+	schemas := foreignSchemas
+	if sqlite.Slowdown > 1 { // they differ in statements, not in what goes on side by side
+		schemas = schemas[:1]
+	}
+	for _, schema := range schemas {
 		t.Run("made by "+schema.by, func(t *testing.T) {
 			t.Parallel()
 			enginetest.Run(t, func(t *testing.T) engine.Store {

@@ -29,7 +29,7 @@ func TestDamagedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for round := range sqlite.Amount(1+15/sqlite.Slowdown, 400) {
+	for round := range sqlite.Amount(16, 400) {
 		hurt := append([]byte(nil), data...)
 		if round%2 == 0 {
 			hurt = hurt[:r.IntN(len(hurt))]
