@@ -286,8 +286,8 @@ func (cu *cursor) refuted(p []byte, off int64, run *runningSum) error {
 	if run.sum != cu.sum {
 		return wrongSum(run.sum, cu.sum)
 	}
-	return &engine.IOError{Op: "read", Err: fmt.Errorf("the value did not come out as it is stored (its checksum was %08x in place of %08x); "+
-		"read it again", first, cu.sum)}
+	return &engine.IOError{Op: "read", Err: fmt.Errorf("the value did not come out as it is stored "+
+		"(its checksum was %08x in place of %08x); read it again", first, cu.sum)}
 }
 
 // readChunks is read of a value in chunk rows.

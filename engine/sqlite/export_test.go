@@ -5,8 +5,11 @@ import (
 	"io"
 )
 
+// CreateTable is the SQL of a key-value table of layout 2.
+var CreateTable = create
+
 // Layout1 makes the key-value table of layout 1. Open makes what belongs beside it.
-const Layout1 = `CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`
+const Layout1 = `CREATE TABLE kvault(` + layout1Columns
 
 // SalvageThrough is Salvage of a file whose bytes are read through what through makes of it.
 func SalvageThrough(ctx context.Context, src, dst string, o *SalvageOptions, through func(io.ReaderAt) io.ReaderAt) (*SalvageReport, error) {

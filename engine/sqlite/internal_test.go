@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -141,5 +142,26 @@ func TestMapEndsWithTheFile(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// An upgrade copies a small row of another program once, not again with the lock held.
+func TestUpgradeComparesForeignRows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	makeWith(t, path, Layout1+`; INSERT INTO kvault(key, value) VALUES(x'61', x'01'), (x'62', 'text'), (x'63', x'')`)
+	s := openVault(t, path, nil)
+	u := &upgrader{ctx: t.Context(), next: math.MinInt64}
+	var changed []changedRow
+	for _, run := range []func(*session) error{u.begin, u.copyRows, func(ses *session) (err error) {
+		u.next, u.ended = math.MinInt64, false
+		changed, err = u.compare(ses)
+		return err
+	}} {
+		if err := s.writer.do(&request{ctx: t.Context(), run: run}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !u.fit || u.total != 3 || len(changed) > 0 {
+		t.Errorf("%d rows, of which %d are to be copied again", u.total, len(changed))
 	}
 }

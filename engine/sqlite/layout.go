@@ -267,7 +267,8 @@ func guardOwn(c *driver.Conn, name, columns string) error {
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	active, err := texts(c, `SELECT name FROM sqlite_schema WHERE tbl_name = `+literal(name)+` COLLATE NOCASE AND (type = 'table' AND `+checks+`
+	active, err := texts(c, `SELECT name FROM sqlite_schema
+		WHERE tbl_name = `+literal(name)+` COLLATE NOCASE AND (type = 'table' AND `+checks+`
 		OR type = 'index' AND sql IS NOT NULL AND name <> '`+ownIndex+`')
 		UNION ALL SELECT name FROM pragma_table_xinfo(`+literal(name)+`) WHERE dflt_value IS NOT NULL`)
 	if err != nil {
@@ -308,6 +309,30 @@ func refuse(name string, why []string, err error) error {
 
 // literal is a text in SQL.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+func hasObject(c *driver.Conn, kind, name string) (bool, error) {
+	s, err := c.Prepare(`SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2 COLLATE NOCASE`)
+	if err != nil {
+		return false, err
+	}
+	defer s.Reset()
+	return s.Text(1, kind).Text(2, name).Step()
+}
+
+// spelling is the name of a table as the file has it, or empty if there is no such table. The rows
+// of large values name their table by it, whatever case a caller writes.
+func spelling(c *driver.Conn, table string) (string, error) {
+	s, err := c.Prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE`)
+	if err != nil {
+		return "", err
+	}
+	defer s.Reset()
+	there, err := s.Text(1, table).Step()
+	if err != nil || !there {
+		return "", err
+	}
+	return s.ColString(0), nil
+}
 
 // guardArrays is guardTable for the tables of arrays.
 func guardArrays(c *driver.Conn) error {

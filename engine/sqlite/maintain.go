@@ -187,7 +187,8 @@ func (s *Store) collect(ctx context.Context) error {
 			return err
 		}
 		// The sweeper keeps those that are referenced.
-		return ses.run(`DELETE FROM ` + quoted(ses.t.beside()) + ` WHERE id NOT IN (SELECT ` + ses.t.rowID + ` FROM ` + quoted(ses.t.name) + `)`)
+		return ses.run(`DELETE FROM ` + quoted(ses.t.beside()) +
+			` WHERE id NOT IN (SELECT ` + ses.t.rowID + ` FROM ` + quoted(ses.t.name) + `)`)
 	}})
 	if err != nil {
 		return err

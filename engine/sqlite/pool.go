@@ -271,14 +271,17 @@ func newStatements(t *table) statements {
 		}
 	}
 	r := strings.NewReplacer("{t}", quoted(t.name), "{b}", quoted(t.beside()), "{id}", t.rowID,
-		"{names}", names, "{params}", params, "{sets}", sets, "{ref}", strconv.Itoa(format.RefLen), "{small}", strconv.Itoa(smallBytes))
+		"{names}", names, "{params}", params, "{sets}", sets,
+		"{ref}", strconv.Itoa(format.RefLen), "{small}", strconv.Itoa(smallBytes))
 	inRange := func(text string) ranged {
 		text = r.Replace(text)
 		return ranged{strings.ReplaceAll(text, "{range}", "key >= ?1"), strings.ReplaceAll(text, "{range}", "key >= ?1 AND key < ?2")}
 	}
 	sql := statements{
-		get:         r.Replace(`SELECT CASE WHEN octet_length(value) <= {small} THEN value END, NULL FROM {t} WHERE key = ?1`),
-		getSummed:   r.Replace(`SELECT CASE WHEN octet_length(k.value) <= {small} THEN k.value END, ` + t.sum() + t.from() + ` WHERE k.key = ?1`),
+		get: r.Replace(`SELECT CASE WHEN octet_length(value) <= {small} THEN value END, NULL
+			FROM {t} WHERE key = ?1`),
+		getSummed: r.Replace(`SELECT CASE WHEN octet_length(k.value) <= {small} THEN k.value END, ` +
+			t.sum() + t.from() + ` WHERE k.key = ?1`),
 		find:        `SELECT ` + t.findColumns() + t.from() + ` WHERE k.key = ?1`,
 		rowOf:       r.Replace(`SELECT rowid FROM {t} WHERE key = ?1`),
 		valueOf:     r.Replace(`SELECT value FROM {t} WHERE rowid = ?1`),
@@ -302,7 +305,8 @@ func newStatements(t *table) statements {
 		sql.foreign = r.Replace(`SELECT 1 FROM {b} LIMIT 1`)
 		return sql
 	}
-	sql.putMeta = r.Replace(`INSERT OR REPLACE INTO {b}(id, tag, mtime, sum, stage, type, user) VALUES(?1, ?4, ?5, ?6, ?7, ?8, ?9)`)
+	sql.putMeta = r.Replace(`INSERT OR REPLACE INTO {b}(id, tag, mtime, sum, stage, type, user)
+		VALUES(?1, ?4, ?5, ?6, ?7, ?8, ?9)`)
 	sql.moveMeta = r.Replace(`UPDATE {b} SET id = ?2 WHERE id = ?1`)
 	return sql
 }

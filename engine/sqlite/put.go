@@ -219,7 +219,9 @@ func (ses *session) writeRow(e engine.Entry, stage int64, value []byte, old *row
 }
 
 // writeRowWith inserts or updates a row whose value, parameter 2, is bound by bind.
-func (ses *session) writeRowWith(e engine.Entry, stage int64, old *row, bind func(*driver.Stmt)) (rowid int64, err error) {
+func (ses *session) writeRowWith(
+	e engine.Entry, stage int64, old *row, bind func(*driver.Stmt),
+) (rowid int64, err error) {
 	sql := ses.t.sql.insert
 	if old != nil {
 		sql = ses.t.sql.update

@@ -28,9 +28,6 @@ type original struct {
 	through func(io.ReaderAt) io.ReaderAt
 }
 
-// salvageLayout1 makes the key-value table of layout 1.
-const salvageLayout1 = `CREATE TABLE kvault` + plainColumns
-
 // makeOriginal makes a vault with values of all kinds, some replaced and removed since, and arrays.
 // The SQL, if any, makes its table before.
 func makeOriginal(t *testing.T, o sqlite.Options, sql ...string) *original {
@@ -275,7 +272,7 @@ func (s *tally) log(t *testing.T) {
 
 // Each page in turn is overwritten with zeros. Whatever page it is, only the rows on it are lost.
 func TestSalvageZeroedPage(t *testing.T) {
-	for _, tables := range [][]string{nil, {salvageLayout1}} {
+	for _, tables := range [][]string{nil, {sqlite.Layout1}} {
 		v := makeOriginal(t, sqlite.Options{PageSize: 1024, OneRowLimit: 3000}, tables...)
 		var sum tally
 		pages := len(v.data) / v.page
@@ -312,7 +309,7 @@ func TestSalvageTruncated(t *testing.T) {
 func TestSalvageFlippedBits(t *testing.T) {
 	rounds := sqlite.Amount(4, 500)
 	for _, page := range []int{512, 4096} {
-		v := makeOriginal(t, sqlite.Options{PageSize: page, OneRowLimit: 3000}, map[int][]string{512: {salvageLayout1}}[page]...)
+		v := makeOriginal(t, sqlite.Options{PageSize: page, OneRowLimit: 3000}, map[int][]string{512: {sqlite.Layout1}}[page]...)
 		for _, spread := range []bool{false, true} {
 			var sum tally
 			for round := range rounds {

@@ -63,7 +63,7 @@ func wantTold(t *testing.T, name string, data []byte) int {
 // that went astray, and each byte of the headers of pages is altered.
 func TestSalvageWrongAndUntold(t *testing.T) {
 	one := sqlite.Amount(200*sqlite.Slowdown, 5) // in so many cases is tried
-	for layout, sql := range map[string]string{"layout 2": "", "layout 1": salvageLayout1,
+	for layout, sql := range map[string]string{"layout 2": "", "layout 1": sqlite.Layout1,
 		"by key": `CREATE TABLE kvault(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`} {
 		t.Run(layout, func(t *testing.T) {
 			wrong := wrongVault(t, sql)
@@ -120,7 +120,7 @@ func kids(data []byte, no int) (pages []int, last []int64) {
 // The page of the metadata, and of the rows, is overwritten with an earlier one: the last row of it
 // is missed as all others are.
 func TestSalvageLastRowOfLeaf(t *testing.T) {
-	wrong := wrongVault(t, salvageLayout1)
+	wrong := wrongVault(t, sqlite.Layout1)
 	for no := 2; no <= len(wrong)/keyPage; no++ {
 		if wrong[(no-1)*keyPage] != tableInner {
 			continue

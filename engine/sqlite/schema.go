@@ -137,13 +137,16 @@ CREATE TRIGGER {insert} AFTER INSERT ON {t} BEGIN
   INSERT INTO {b} SELECT NEW.id WHERE NEW.tag IS NOT NULL;
 END;
 CREATE TRIGGER {update} AFTER UPDATE ON {t} BEGIN
-  UPDATE {values} SET key = NEW.key WHERE id = OLD.stage AND key = OLD.key AND tbl = {name} AND NEW.key IS NOT OLD.key;
-  INSERT INTO {orphans} SELECT id FROM {values} WHERE id = OLD.stage AND owner IS NULL AND id NOT IN (SELECT id FROM {orphans});
+  UPDATE {values} SET key = NEW.key
+    WHERE id = OLD.stage AND key = OLD.key AND tbl = {name} AND NEW.key IS NOT OLD.key;
+  INSERT INTO {orphans} SELECT id FROM {values}
+    WHERE id = OLD.stage AND owner IS NULL AND id NOT IN (SELECT id FROM {orphans});
   DELETE FROM {b} WHERE id IN (OLD.id, NEW.id);
   INSERT INTO {b} VALUES(NEW.id);
 END;
 CREATE TRIGGER {delete} AFTER DELETE ON {t} BEGIN
-  INSERT INTO {orphans} SELECT id FROM {values} WHERE id = OLD.stage AND owner IS NULL AND id NOT IN (SELECT id FROM {orphans});
+  INSERT INTO {orphans} SELECT id FROM {values}
+    WHERE id = OLD.stage AND owner IS NULL AND id NOT IN (SELECT id FROM {orphans});
   DELETE FROM {b} WHERE id = OLD.id;
 END;
 `
@@ -200,30 +203,6 @@ func checkLayout(c *driver.Conn) error {
 	return format.CheckVersion(v)
 }
 
-func hasObject(c *driver.Conn, kind, name string) (bool, error) {
-	s, err := c.Prepare(`SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2 COLLATE NOCASE`)
-	if err != nil {
-		return false, err
-	}
-	defer s.Reset()
-	return s.Text(1, kind).Text(2, name).Step()
-}
-
-// spelling is the name of a table as the file has it, or empty if there is no such table. The rows
-// of large values name their table by it, whatever case a caller writes.
-func spelling(c *driver.Conn, table string) (string, error) {
-	s, err := c.Prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE`)
-	if err != nil {
-		return "", err
-	}
-	defer s.Reset()
-	there, err := s.Text(1, table).Step()
-	if err != nil || !there {
-		return "", err
-	}
-	return s.ColString(0), nil
-}
-
 // describe reads the columns of a key-value table; nil if there is no such table.
 func describe(c *driver.Conn, name string) (*table, error) {
 	if err := guardTable(c, name); err != nil {
@@ -245,7 +224,9 @@ func describe(c *driver.Conn, name string) (*table, error) {
 	if err := checkColumns(t); err != nil {
 		return t, err
 	}
-	for suffix, columns := range map[string]string{format.MetaSuffix: format.MetaColumns, format.ForeignSuffix: format.ForeignColumns} {
+	for suffix, columns := range map[string]string{
+		format.MetaSuffix: format.MetaColumns, format.ForeignSuffix: format.ForeignColumns,
+	} {
 		if err := guardOwn(c, t.name+suffix, columns); err != nil {
 			return t, err
 		}

@@ -269,41 +269,6 @@ func (x *tx) Apply(ctx context.Context, ops []engine.Op) (results []engine.Resul
 	return results, nil
 }
 
-// allOrEnd runs fn without a savepoint, which costs as much as a small put. In the rare case that
-// fn fails halfway, the whole transaction ends, as it does after many failures anyway.
-func (ses *session) allOrEnd(fn func() error) error {
-	before := ses.c.TotalChanges()
-	err := fn()
-	if err != nil && ses.c.TotalChanges() != before && ses.c.InTransaction() {
-		err = errors.Join(err, ses.c.Rollback())
-	}
-	return err
-}
-
-// savepoint undoes what fn did if it fails.
-func (ses *session) savepoint(fn func() error) error {
-	ses.letChunkGo() // SQLite makes no savepoint while a handle for writing is open
-	if err := ses.run(`SAVEPOINT op`); err != nil {
-		return err
-	}
-	err := fn()
-	if !ses.c.InTransaction() {
-		return err // SQLite undid the whole transaction, as it does when a write is interrupted or the disk is full
-	}
-	ses.c.SetContext(context.Background()) // neither the way back nor the end must be interrupted
-	if err != nil {
-		ses.letChunkGo()
-		ses.arrays, ses.noneForeign = arrayTables{}, false
-		if undo := ses.run(`ROLLBACK TO op`); undo != nil {
-			return errors.Join(err, undo, ses.c.Rollback())
-		}
-	}
-	if end := ses.run(`RELEASE op`); err == nil {
-		err = end
-	}
-	return err
-}
-
 // Stage starts a value whose chunks are part of the transaction.
 func (x *tx) Stage(ctx context.Context, o engine.StageOptions) (engine.Stage, error) {
 	err := x.in(ctx, func(*session) error {

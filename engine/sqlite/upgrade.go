@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -62,24 +63,32 @@ func (s *Store) upgrade(ctx context.Context, progress func(done, total int64)) e
 	return err
 }
 
-// begin makes the copy, unless it is there.
-func (u *upgrader) begin(ses *session) error {
-	var err error
-	u.fit, err = ses.upgradable()
-	if u.ended = !u.fit; err != nil || !u.fit {
+// begin makes the copy, unless it is there. A copy that cannot take the place of the table any more
+// goes.
+func (u *upgrader) begin(ses *session) (err error) {
+	if u.fit, err = ses.upgradable(); err != nil {
 		return err
 	}
+	u.ended = !u.fit
 	copied := ses.t.name + format.UpgradeSuffix
-	there, err := texts(ses.c, `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND `+literal(copied)+` COLLATE NOCASE IN (name, tbl_name)`)
-	switch {
-	case err != nil:
+	there, err := texts(ses.c, `SELECT sql FROM sqlite_schema
+		WHERE sql IS NOT NULL AND `+literal(copied)+` COLLATE NOCASE IN (name, tbl_name)`)
+	if err != nil {
 		return err
+	}
+	begun := slices.Equal(there, []string{create(copied)})
+	switch {
+	case begun && !u.fit:
+		ses.remade = true
+		return ses.c.Exec(`DROP TABLE ` + quoted(copied))
+	case !u.fit:
+		return nil
 	case len(there) == 0:
 		ses.remade = true
 		if err := ses.c.Exec(create(copied)); err != nil {
 			return err
 		}
-	case !slices.Equal(there, []string{create(copied)}):
+	case !begun:
 		return altered(copied)
 	}
 	u.total, err = ses.countKeys(engine.Range{})
@@ -117,14 +126,20 @@ func (ses *session) upgradable() (bool, error) {
 	return err == nil && !slices.ContainsFunc(others, uses.MatchString), err
 }
 
-const layout1Columns = `id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`
+// layout1Columns are those of a table of layout 1.
+const layout1Columns = `id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, ` +
+	`size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`
 
-// A copy is the same only if nothing has written the row since: a put gives it another tag, a
+// A copy is the same only if no program has written the row since: a put gives it another tag, a
 // rename another key, and whatever moves a value into or out of chunk rows another stage or
-// reference. One without a tag is copied again.
-const compareRows = `SELECT k.id, octet_length(k.value), typeof(k.value), n.key = k.key AND n.tag = m.tag AND n.stage IS m.stage
-	AND octet_length(n.value) = octet_length(k.value) AND CASE WHEN octet_length(k.value) = 42 THEN n.value = k.value ELSE 1 END
-	FROM {t} k LEFT JOIN {b} m ON m.id = k.id LEFT JOIN {n} n ON n.id = k.id WHERE k.id >= ?1 ORDER BY k.id LIMIT ?2`
+// reference. The value of a row without a tag is compared itself; a large one is copied again.
+const compareRows = `SELECT k.id, octet_length(k.value), typeof(k.value),
+	n.key = k.key AND n.tag IS m.tag AND n.stage IS m.stage
+	AND octet_length(n.value) = octet_length(k.value) AND typeof(n.value) = typeof(k.value)
+	AND CASE WHEN octet_length(k.value) = 42 OR m.tag IS NULL AND octet_length(k.value) <= {small}
+		THEN n.value = k.value ELSE m.tag IS NOT NULL END
+	FROM {t} k LEFT JOIN {b} m ON m.id = k.id LEFT JOIN {n} n ON n.id = k.id
+	WHERE k.id >= ?1 ORDER BY k.id LIMIT ?2`
 
 const copyRow = `INSERT OR REPLACE INTO {n}(id, key, size, tag, mtime, sum, stage, type, user, value)
 	SELECT k.id, k.key, k.size, m.tag, m.mtime, m.sum, m.stage, m.type, m.user, {value}
@@ -132,7 +147,8 @@ const copyRow = `INSERT OR REPLACE INTO {n}(id, key, size, tag, mtime, sum, stag
 
 // upgradeSQL is SQL on a table and its copy.
 func (ses *session) upgradeSQL(sql string) string {
-	return ses.t.replacer("{n}", quoted(ses.t.name+format.UpgradeSuffix)).Replace(sql)
+	return ses.t.replacer("{n}", quoted(ses.t.name+format.UpgradeSuffix),
+		"{small}", strconv.Itoa(smallBytes)).Replace(sql)
 }
 
 // changedRow is a row that the copy does not have as it is.

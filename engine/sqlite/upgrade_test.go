@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -254,12 +255,15 @@ func TestUpgradeLeavesOthersAlone(t *testing.T) {
 			foreign(t, path, sql...)
 			s := open(t, path, nil)
 			put(t, s, "k", []byte("v"))
+			foreign(t, path, sqlite.CreateTable("kvault_kvlayout2")) // which was left behind
 			before := query(t, path, `SELECT * FROM sqlite_schema ORDER BY name`)
 			if err := s.Optimize(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
 			if got := query(t, path, `SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY name`); layoutOf(t, s) != "1" || len(got) > len(before) {
 				t.Errorf("%s", got)
+			} else if strings.Contains(got, "kvlayout2") {
+				t.Error("the copy that was left behind is still there")
 			}
 			if e := must[engine.Entry](t)(s.Stat(t.Context(), "k")); e.Meta.Tag == "" {
 				t.Errorf("%+v", e)

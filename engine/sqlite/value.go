@@ -78,7 +78,8 @@ func (ses *session) findChunks(key string, ref format.Reference) (sum uint32, er
 			return 0, gone
 		}
 	}
-	st, err := ses.c.Prepare(`SELECT size, chunk_bytes, sum FROM ` + format.ValuesTable + ` WHERE id = ?1 AND nonce = ?2 AND key = ?3 AND tbl = ?4`)
+	st, err := ses.c.Prepare(`SELECT size, chunk_bytes, sum FROM ` + format.ValuesTable +
+		` WHERE id = ?1 AND nonce = ?2 AND key = ?3 AND tbl = ?4`)
 	if err != nil {
 		return 0, err
 	}

@@ -309,8 +309,7 @@ var readsOf = map[string]struct {
 	"log":              {log: true, all: true},
 	"SQLite":           {o: Options{noFastReads: true}},
 	"rollback journal": {o: *Options{DisableWAL: true}.On(Unsynced)},
-	"layout 1": {create: `CREATE TABLE kvault(
-		id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`},
+	"layout 1":         {create: Layout1},
 	"Python 0.5": {create: `CREATE TABLE kvault(
 		id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, size INTEGER NOT NULL)`},
 	"Python 0.6": {create: `CREATE TABLE kvault(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`},
