@@ -35,7 +35,7 @@ func (a *arena) add(value []byte) (kept []byte, sum uint32) {
 		kept = copyOf(value)
 		return kept, crc32.Checksum(kept, castagnoli)
 	}
-	kept = a.take(len(value))
+	kept = a.alloc(len(value))
 	for at := 0; at < len(value); at += summedBytes {
 		piece := kept[at:min(at+summedBytes, len(kept))]
 		copy(piece, value[at:])
@@ -44,7 +44,7 @@ func (a *arena) add(value []byte) (kept []byte, sum uint32) {
 	return kept, sum
 }
 
-func (a *arena) take(n int) []byte {
+func (a *arena) alloc(n int) []byte {
 	if n > len(a.room) {
 		b := blocks.Get().(*[blockBytes]byte)
 		a.blocks, a.room = append(a.blocks, b), b[:]

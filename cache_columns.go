@@ -47,7 +47,7 @@ func (v *Vault) bindAppends(ctx context.Context, list []engine.Append, which []i
 // append caches elements. It first binds to its column each run that does not simply follow
 // another.
 func (c *cache) append(ctx context.Context, list []engine.Append, bind func([]engine.Append, []int) (bool, error)) (cached bool, err error) {
-	if b := (batch{appends: list}); !c.takes(b.own()) {
+	if b := (batch{appends: list}); !c.fits(b.own()) {
 		return false, nil
 	}
 	for {

@@ -142,8 +142,8 @@ func (c *cache) endDirect() {
 	}
 }
 
-// settle flushes the cache, so that the store is complete. It fails if the cache is locked.
-func (c *cache) settle(ctx context.Context) error {
+// flushExclusive flushes the cache, so that the store is complete. It fails if the cache is locked.
+func (c *cache) flushExclusive(ctx context.Context) error {
 	return c.exclusive(ctx, func() error { return nil })
 }
 

@@ -14,7 +14,7 @@ var errLocked error = &worded{"the cache is locked, and this call would have to 
 
 // put caches a copy of value. If cached is false, the value belongs in the store itself.
 func (c *cache) put(ctx context.Context, key string, value []byte, meta engine.Meta) (e writeback.Entry, cached bool, err error) {
-	if !c.takes(writeback.Size(key, len(value))) {
+	if !c.fits(writeback.Size(key, len(value))) {
 		return e, false, nil
 	}
 	e = writeback.Entry{Value: copyOf(value), Meta: meta} // the caller may reuse its own
@@ -22,9 +22,9 @@ func (c *cache) put(ctx context.Context, key string, value []byte, meta engine.M
 	return e, cached, err
 }
 
-// takes reports whether the cache may accept an entry of that size, so that copying it makes sense.
+// fits reports whether the cache may accept an entry of that size, so that copying it makes sense.
 // admit decides.
-func (c *cache) takes(size int64) bool {
+func (c *cache) fits(size int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	cfg := c.config()

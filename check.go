@@ -88,7 +88,7 @@ func (v *Vault) Check(ctx context.Context, o *CheckOptions) (*CheckReport, error
 		if !ok {
 			return ErrUnsupported
 		}
-		if err := v.cache.settle(ctx); err != nil {
+		if err := v.cache.flushExclusive(ctx); err != nil {
 			return err
 		}
 		return retryIf(ctx, &v.opt, again, func() error { return c.Check(ctx, report, progress) })

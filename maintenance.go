@@ -72,7 +72,7 @@ func (v *Vault) maintain(ctx context.Context, op string, supported bool, fn func
 		if !supported {
 			return ErrUnsupported
 		}
-		if err := v.cache.settle(ctx); err != nil {
+		if err := v.cache.flushExclusive(ctx); err != nil {
 			return err
 		}
 		return retry(ctx, &v.opt, fn)

@@ -61,7 +61,7 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 		return fail("put", "", err)
 	}
 	var ops []engine.Op
-	values := arena{lasts: v.cache.takes(0)}
+	values := arena{lasts: v.cache.fits(0)}
 	defer values.release()
 	for key, value := range items {
 		err := ctx.Err()
@@ -91,7 +91,7 @@ func copyOf(value []byte) []byte {
 
 // putAll stores a batch, in the cache if the cache may keep the values.
 func (v *Vault) putAll(ctx context.Context, ops []engine.Op, lasts bool) error {
-	if lasts && v.cache.takes(0) {
+	if lasts && v.cache.fits(0) {
 		pending := make([]writeback.Item, len(ops))
 		for i := range ops {
 			pending[i] = writeback.Item{Key: ops[i].Key, Entry: writeback.Entry{Value: ops[i].Value, Meta: ops[i].Meta}}

@@ -242,7 +242,7 @@ func (x *trial) layer(o Options, layer string) Options {
 func (x *trial) store(o Options, count, size int) *Store {
 	x.t.Helper()
 	s := fastBench(x.t, o, count, size)
-	if err := settle(s); err != nil {
+	if err := sweepAndEmptyLog(s); err != nil {
 		x.t.Fatal(err)
 	}
 	return s
@@ -295,7 +295,7 @@ func (x *trial) getsAfterPut(count int) func() error {
 }
 
 // insertAs puts a new value in one way.
-func insertAs(s *Store, w way, key string, value []byte) error {
+func insertAs(s *Store, w writeMode, key string, value []byte) error {
 	run := func(ses *session) error {
 		e := engine.Entry{Key: key, Size: int64(len(value))}
 		_, err := ses.insertNew(e, source{size: e.Size, bytes: value}, w)

@@ -79,7 +79,7 @@ func checkOps(ops []engine.Op) error {
 func markApplied(ops []engine.Op) {
 	for i := range ops {
 		if st, ok := ops[i].Staged.(*stage); ok {
-			st.settle()
+			st.endApplied()
 		}
 	}
 }
@@ -215,7 +215,7 @@ func (ses *session) deleteRange(r engine.Range) (int64, error) {
 		}
 	}
 	clear := []ranged{ses.t.sql.clearMeta, ses.t.sql.clearRows}
-	if any, err := ses.anyBeside(); err != nil {
+	if any, err := ses.anyAux(); err != nil {
 		return 0, err
 	} else if !any {
 		clear = clear[1:]

@@ -67,7 +67,7 @@ func (ses *session) findArrays() (bool, error) {
 }
 
 func (ses *session) lookForArrays() (bool, error) {
-	if err := guardArrays(ses.c); err != nil {
+	if err := checkArrayTables(ses.c); err != nil {
 		return false, err
 	}
 	meta, err := columnsOf(ses.c, format.ArrayTable)

@@ -110,8 +110,8 @@ func (s *Store) refuseTarget(path string) (fs.FileInfo, error) {
 }
 
 // copyTo copies from one snapshot into tmp: with it held, the online backup need not start again
-// when another connection writes. Only the copy is written, so noRoom explains a full disk.
-func (s *Store) copyTo(ctx context.Context, tmp string, progress func(done, total int64), noRoom func(error) error) error {
+// when another connection writes. Only the copy is written, so diskFull explains a full disk.
+func (s *Store) copyTo(ctx context.Context, tmp string, progress func(done, total int64), diskFull func(error) error) error {
 	abs, err := filepath.Abs(tmp)
 	if err != nil {
 		return &engine.IOError{Op: "back up", Err: err}
@@ -130,8 +130,8 @@ func (s *Store) copyTo(ctx context.Context, tmp string, progress func(done, tota
 			}
 			return ctx.Err()
 		})
-		if driver.NoRoom(err) {
-			return noRoom(err)
+		if driver.IsDiskFull(err) {
+			return diskFull(err)
 		}
 		return err
 	})

@@ -60,7 +60,7 @@ func (s *Store) Open(ctx context.Context, key string) (engine.Blob, error) {
 }
 
 func (s *Store) openBlob(ctx context.Context, key string) (*blob, error) {
-	conn, err := s.take(ctx, s.streams)
+	conn, err := s.getConn(ctx, s.streams)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +163,8 @@ func (b *blob) readAt(ctx context.Context, p []byte, off int64, run *runningSum)
 			b.ended = err
 		}
 		if err != nil && !b.cursor.c.InTransaction() {
-			// An I/O error may end the snapshot. The same rows may hold another value in the next one.
+			// An I/O error may end the snapshot. The same rows may hold another value in the next
+			// one.
 			b.ended = fmt.Errorf("the snapshot of %q was lost: %w", b.entry.Key, b.s.explain(ctx, err))
 			return b.ended
 		}

@@ -177,7 +177,7 @@ func (k *checkpointer) background() {
 		defer w.s.leave()
 		k.run(p)
 		close(p.done)
-		if w.take(context.Background()) == nil { // unless the store is closing, which copies the rest
+		if w.acquire(context.Background()) == nil { // unless the store is closing, which copies the rest
 			defer w.release()
 			if k.pass == p {
 				k.finish()
@@ -266,8 +266,8 @@ func (s *Store) evictReaders() {
 		case b.advance():
 			moved = append(moved, b)
 		default:
-			// Where there is no room for a copy, the snapshot stays. A damaged value cannot be copied,
-			// and must not keep the log for ever.
+			// Where there is no room for a copy, the snapshot stays. A damaged value cannot be
+			// copied, and must not keep the log for ever.
 			if err := b.spill(); errors.Is(err, engine.ErrCorrupt) {
 				b.ended = err
 				b.letGo()
@@ -297,7 +297,7 @@ func (s *Store) blobs() (list []*blob) {
 // which takes a moment without commits. The caller does not have the turn.
 func (k *checkpointer) renew(blobs []*blob) {
 	w := k.w
-	if w.take(context.Background()) != nil {
+	if w.acquire(context.Background()) != nil {
 		return
 	}
 	defer w.release()

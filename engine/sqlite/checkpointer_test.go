@@ -37,8 +37,8 @@ func fill(t *testing.T, s *Store, name string, n int) {
 	}
 }
 
-// copied says whether the file has all that is in the log.
-func copied(t *testing.T, s *Store) (all bool) {
+// backfilled says whether the file has all that is in the log.
+func backfilled(t *testing.T, s *Store) (all bool) {
 	t.Helper()
 	err := s.read(t.Context(), s.reads, true, func(ses *session) error {
 		all = ses.c.CheckpointedFile() != nil
@@ -54,7 +54,7 @@ func copied(t *testing.T, s *Store) (all bool) {
 func TestLongLogIsCopied(t *testing.T) {
 	s, _ := openShort(t, Options{})
 	fill(t, s, "a", 5)
-	if copied(t, s) {
+	if backfilled(t, s) {
 		t.Error("a short log was copied")
 	}
 	state := func() (begun, finished bool) {
@@ -73,7 +73,7 @@ func TestLongLogIsCopied(t *testing.T) {
 	}
 	eventually(t, "the log is copied, and the next commit will begin it anew", func() bool {
 		_, finished := state()
-		return finished && copied(t, s)
+		return finished && backfilled(t, s)
 	})
 }
 
@@ -85,7 +85,7 @@ func TestIdleLogIsCopied(t *testing.T) {
 	}
 	s := openHeld(t, filepath.Join(t.TempDir(), "v.kv"), Options{})
 	fill(t, s, "a", 1)
-	eventually(t, "the log is copied", func() bool { return copied(t, s) })
+	eventually(t, "the log is copied", func() bool { return backfilled(t, s) })
 	fill(t, s, "b", 1)
 	early, err := s.Begin(t.Context(), false)
 	if err != nil {
@@ -101,7 +101,7 @@ func TestIdleLogIsCopied(t *testing.T) {
 		defer w.release()
 		return w.ckpt.retry > 2*idleTime
 	})
-	if copied(t, s) {
+	if backfilled(t, s) {
 		t.Error("what an earlier snapshot needs was overwritten")
 	}
 	if _, err := early.Stat(t.Context(), "c0"); !errors.Is(err, engine.ErrNotFound) {
@@ -110,7 +110,7 @@ func TestIdleLogIsCopied(t *testing.T) {
 	if err := early.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the log is copied", func() bool { return copied(t, s) })
+	eventually(t, "the log is copied", func() bool { return backfilled(t, s) })
 }
 
 // A long log that a reader kept from being copied is copied once the reader has ended, also if no
@@ -131,13 +131,13 @@ func TestLongLogIsCopiedAfterAReader(t *testing.T) {
 		defer w.release()
 		return w.ckpt.pass == nil && w.ckpt.triedAt > 0
 	})
-	if copied(t, s) {
+	if backfilled(t, s) {
 		t.Error("what an earlier snapshot needs was overwritten")
 	}
 	if err := early.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the log is copied", func() bool { return copied(t, s) })
+	eventually(t, "the log is copied", func() bool { return backfilled(t, s) })
 }
 
 // What is copied beside the commits bounds the log, however fast they come.
@@ -272,7 +272,7 @@ func TestFaultsWhileLogIsCopied(t *testing.T) {
 			fs.Disarm()
 			s.writer.release()
 			fill(t, s, "b", 60)
-			if err := s.Checkpoint(); err != nil || !copied(t, s) {
+			if err := s.Checkpoint(); err != nil || !backfilled(t, s) {
 				t.Errorf("%v %d: the log is not copied (%v)", op, nth, err)
 			}
 			if keys, err := s.List(t.Context(), engine.Query{Limit: 1000}); err != nil || len(keys.Items) != 120 {

@@ -33,7 +33,7 @@ func (o Options) WithLog(bytes int) Options {
 // is long.
 func (s *Store) Checkpoint() error {
 	w := s.writer
-	if err := w.take(context.Background()); err != nil {
+	if err := w.acquire(context.Background()); err != nil {
 		return err
 	}
 	defer w.release()

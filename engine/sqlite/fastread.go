@@ -32,9 +32,9 @@ type fastSnapshot struct {
 	version driver.DataVersion
 	pages   *fastread.Pages
 	schema  *fastSchema
-	// noneBeside says that the table beside the key-value table is empty.
-	noneBeside bool
-	chunks     chunkPlaces
+	// auxEmpty says that the table beside the key-value table is empty.
+	auxEmpty bool
+	chunks   chunkPlaces
 }
 
 // fastReader reads one snapshot. Close it when done.
@@ -88,8 +88,8 @@ func (f *fastReads) refresh(ses *session, file *driver.CheckpointedFile) *fastSn
 	}
 	r := pages.Reader(file.ReaderAt)
 	defer r.Close()
-	if now.schema.beside != 0 {
-		if now.noneBeside, err = r.Empty(now.schema.beside); err != nil {
+	if now.schema.aux != 0 {
+		if now.auxEmpty, err = r.Empty(now.schema.aux); err != nil {
 			return nil
 		}
 	}
@@ -102,11 +102,11 @@ func (r *fastReader) findValue(key []byte, id int64) (v fastread.Value, sum uint
 	inRow, found := r.schema.sum.root == r.schema.value.root, false
 	var row fastread.Row
 	switch {
-	case r.noneBeside || r.schema.sum.root == 0:
+	case r.auxEmpty || r.schema.sum.root == 0:
 	case r.schema.byKey:
-		row, found, err = r.FindEntry(r.schema.beside, key)
+		row, found, err = r.FindEntry(r.schema.aux, key)
 	default:
-		row, found, err = r.FindRow(r.schema.beside, id)
+		row, found, err = r.FindRow(r.schema.aux, id)
 	}
 	if err == nil && found && !inRow {
 		sum, summed, err = r.sumIn(&row)
@@ -180,8 +180,8 @@ func (ses *session) fastKeys(dst []string, q engine.Query) (keys []string, more 
 }
 
 const (
-	// fastValue is the smallest value, and fastPiece the smallest piece of one, that is worth a fast
-	// read in pieces.
+	// fastValue is the smallest value, and fastPiece the smallest piece of one, that is worth a
+	// fast read in pieces.
 	fastValue = 256 << 10
 	fastPiece = 16 << 10
 	// Pieces shorter than aheadPiece come out of aheadBytes that are read at once.

@@ -70,7 +70,7 @@ func compareFast(b *testing.B, name string, reads, count, size int, read func(*S
 					b.Fatal(err)
 				}
 			}
-			if err := settle(stores[i]); err != nil {
+			if err := sweepAndEmptyLog(stores[i]); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -15,7 +15,7 @@ type fastSchema struct {
 	// beside; their root is 0 if nothing is to be compared. beside is the root page of that table,
 	// which is of rows, or of keys.
 	sum, tag fastColumn
-	beside   uint32
+	aux      uint32
 	byKey    bool
 
 	mu      sync.Mutex
@@ -41,12 +41,12 @@ func (ses *session) fastSchema() (s *fastSchema, err error) {
 		return s, nil
 	}
 	s.byKey = ses.t.rowID == "key"
-	id, err := s.column(ses.c, ses.t.beside(), "id")
+	id, err := s.column(ses.c, ses.t.auxTable(), "id")
 	if err != nil {
 		return nil, err
 	}
-	s.beside = id.root
-	in := ses.t.beside()
+	s.aux = id.root
+	in := ses.t.auxTable()
 	if ses.t.inRow {
 		in = ses.t.name
 	}

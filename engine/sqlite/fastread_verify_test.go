@@ -40,7 +40,7 @@ func TestMismatchIsReadAgain(t *testing.T) {
 	s := openFast(t, path, o)
 	storeValues(t, s, values...)
 	swept(t, s)
-	if err := settle(s); err != nil {
+	if err := sweepAndEmptyLog(s); err != nil {
 		t.Fatal(err)
 	}
 	if !canTell(s) {
@@ -76,7 +76,7 @@ func TestStreamThatWasReadWrong(t *testing.T) {
 	v := stored{size: 2 << 20}
 	storeValues(t, s, v)
 	swept(t, s)
-	if err := settle(s); err != nil {
+	if err := sweepAndEmptyLog(s); err != nil {
 		t.Fatal(err)
 	}
 	if !canTell(s) {

@@ -51,7 +51,7 @@ var faultCases = []faultCase{
 		delete(want, "large")
 	}, false},
 	{"checkpoint", func(t *testing.T, s *Store) error {
-		return s.alone(t.Context(), func(c *driver.Conn) error { _, _, err := c.Checkpoint(true); return err })
+		return s.onWriter(t.Context(), func(c *driver.Conn) error { _, _, err := c.Checkpoint(true); return err })
 	}, func(map[string][]byte) {}, true},
 	{"shrink", func(t *testing.T, s *Store) error { _, err := s.Shrink(t.Context(), time.Minute); return err }, func(map[string][]byte) {}, true},
 	{"vacuum", func(t *testing.T, s *Store) error { return s.Optimize(t.Context(), nil) }, func(map[string][]byte) {}, true},

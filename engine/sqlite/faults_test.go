@@ -145,7 +145,7 @@ func TestInterruptedWriteEndsTx(t *testing.T) {
 // limitPages makes the writer find the disk full.
 func limitPages(t *testing.T, s *Store, n int) {
 	t.Helper()
-	if err := s.alone(t.Context(), func(c *driver.Conn) error { return c.Exec(fmt.Sprintf(`PRAGMA max_page_count=%d`, n)) }); err != nil {
+	if err := s.onWriter(t.Context(), func(c *driver.Conn) error { return c.Exec(fmt.Sprintf(`PRAGMA max_page_count=%d`, n)) }); err != nil {
 		t.Fatal(err)
 	}
 }

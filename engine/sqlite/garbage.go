@@ -36,12 +36,12 @@ func (ses *session) orphanID(id, nonce int64) error {
 	return ins.Int(1, id).Int(2, nonce).Exec()
 }
 
-// startSweeping condemns the stages that dead processes left behind, and starts the goroutine that
+// startSweeping marks the stages that dead processes left behind, and starts the goroutine that
 // removes orphans.
 func (w *writer) startSweeping(ctx context.Context) error {
 	work, err := w.hasLeftovers(ctx)
 	if err == nil && work {
-		err = w.do(&request{ctx: ctx, run: (*session).condemn})
+		err = w.do(&request{ctx: ctx, run: (*session).markAbandoned})
 	}
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func (w *writer) startSweeping(ctx context.Context) error {
 	return nil
 }
 
-// hasLeftovers looks, without the write lock, whether there is anything to condemn or to sweep.
+// hasLeftovers looks, without the write lock, whether there is anything to mark or to sweep.
 func (w *writer) hasLeftovers(ctx context.Context) (bool, error) {
 	w.conn.SetContext(ctx)
 	defer w.conn.SetContext(context.Background())
@@ -106,8 +106,8 @@ func (w *writer) sweep(ctx context.Context) error {
 	return nil
 }
 
-// condemn makes orphans of abandoned stages.
-func (ses *session) condemn() error {
+// markAbandoned makes orphans of abandoned stages.
+func (ses *session) markAbandoned() error {
 	sel, err := ses.c.Prepare(`SELECT id, owner, beat, nonce FROM ` + format.ValuesTable + ` WHERE owner IS NOT NULL`)
 	if err != nil {
 		return err

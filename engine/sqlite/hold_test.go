@@ -78,7 +78,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 // Reads that follow each other share a snapshot, and let go of it when they stop.
-func TestReadsKeepTheirSnapshot(t *testing.T) {
+func TestReadsHoldTheirSnapshot(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
 		return // the log's shared memory is not to be had there
 	}
@@ -109,7 +109,7 @@ func TestReadsKeepTheirSnapshot(t *testing.T) {
 }
 
 // Where there is no log a snapshot would keep writers out, and in memory there is nothing to save.
-func TestNoSnapshotIsKeptWithoutALog(t *testing.T) {
+func TestNoSnapshotIsHeldWithoutALog(t *testing.T) {
 	for name, s := range map[string]*Store{
 		"rollback journal": openHeld(t, filepath.Join(t.TempDir(), "v.kv"), Options{DisableWAL: true}),
 		"memory":           openHeld(t, Memory, Options{}),
@@ -126,7 +126,7 @@ func TestNoSnapshotIsKeptWithoutALog(t *testing.T) {
 
 // A commit by another handle, which stands for another process since it shares nothing but the
 // file, is seen by the very next read; and so is one of the same handle.
-func TestKeptSnapshotIsNeverStale(t *testing.T) {
+func TestHeldSnapshotIsNeverStale(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	a, b := openHeld(t, path, Options{}), openHeld(t, path, Options{})
 	putNumber(t, a, "k", 0)
@@ -246,7 +246,7 @@ func TestUsedSnapshotEnds(t *testing.T) {
 	}
 	defer other.Close()
 	begin := func() {
-		if err := errors.Join(reader.Keep(), reader.Resume(), reader.TakeSnapshot()); err != nil {
+		if err := errors.Join(reader.Hold(), reader.Reuse(), reader.TakeSnapshot()); err != nil {
 			t.Fatal(err)
 		}
 	}

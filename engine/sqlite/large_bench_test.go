@@ -76,7 +76,7 @@ func (r *largeRun) round(s *Store, value, buf []byte, chunk int) error {
 	ctx, size := context.Background(), len(value)
 	piece := value[:min(size, chunk)]
 	stream := func() error { return streamIn(s, key, piece, size/len(piece)) }
-	if err := settle(s); err != nil {
+	if err := sweepAndEmptyLog(s); err != nil {
 		return err
 	}
 	r.in.time(stream)
@@ -86,7 +86,7 @@ func (r *largeRun) round(s *Store, value, buf []byte, chunk int) error {
 	}
 	r.log = max(r.log, info.Size())
 	r.stall.longestPut(s, stream)
-	if err := settle(s); err != nil {
+	if err := sweepAndEmptyLog(s); err != nil {
 		return err
 	}
 	for range 3 {
@@ -126,8 +126,8 @@ func readPart(s *Store, key string, at int64) error {
 	return errors.Join(err, blob.Close())
 }
 
-// settle ends the work that others have left, and empties the log.
-func settle(s *Store) error {
+// sweepAndEmptyLog ends the work that others have left, and empties the log.
+func sweepAndEmptyLog(s *Store) error {
 	if err := s.writer.sweep(context.Background()); err != nil {
 		return err
 	}

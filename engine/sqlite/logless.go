@@ -18,7 +18,8 @@ const (
 	// coarseStep than those of file systems that note every second one.
 	clockStep  = 30 * time.Millisecond
 	coarseStep = 2*time.Second + clockStep
-	// logPause is how long a read waits for the program that has the vault open before it looks again.
+	// logPause is how long a read waits for the program that has the vault open before it looks
+	// again.
 	logPause = 10 * time.Millisecond
 )
 
@@ -30,9 +31,9 @@ type logless struct {
 	path    string
 	timeout time.Duration
 
-	mu      sync.Mutex
-	file    *os.File // what was at path at the last look
-	settled fileState
+	mu        sync.Mutex
+	file      *os.File // what was at path at the last look
+	confirmed fileState
 }
 
 // fileState is what tells of a change of a file. Its zero value is the same as no other.
@@ -46,8 +47,8 @@ func (a fileState) same(b fileState) bool {
 		a.info.ModTime().Equal(b.info.ModTime()) && a.header == b.header
 }
 
-// look returns the state of the file.
-func (l *logless) look() (now fileState, err error) {
+// currentState returns the state of the file.
+func (l *logless) currentState() (now fileState, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.info, err = os.Stat(l.path); err != nil {
@@ -74,11 +75,11 @@ func (l *logless) look() (now fileState, err error) {
 // would show.
 func (l *logless) wait(ctx context.Context) (fileState, error) {
 	for deadline := time.Now().Add(l.timeout); ; {
-		now, err := l.look()
+		now, err := l.currentState()
 		if err != nil {
 			return now, err
 		}
-		need, why := l.settles(now), l.unfinished()
+		need, why := l.confirmTime(now), l.unfinished()
 		if why == nil && need == 0 {
 			return now, nil
 		}
@@ -89,7 +90,7 @@ func (l *logless) wait(ctx context.Context) (fileState, error) {
 			return now, err
 		}
 		if why == nil {
-			if why = l.settle(now); why == nil {
+			if why = l.confirm(now); why == nil {
 				return now, nil
 			}
 		}
@@ -99,13 +100,14 @@ func (l *logless) wait(ctx context.Context) (fileState, error) {
 	}
 }
 
-// settles is how long the file must stay as it is, so that a later change would have another time.
-func (l *logless) settles(now fileState) time.Duration {
+// confirmTime is how long the file must stay as it is, so that a later change would have another
+// time.
+func (l *logless) confirmTime(now fileState) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	changed := now.info.ModTime()
 	switch {
-	case now.same(l.settled), time.Since(changed) > coarseStep:
+	case now.same(l.confirmed), time.Since(changed) > coarseStep:
 		return 0
 	case changed.Nanosecond() == 0:
 		return coarseStep
@@ -113,14 +115,14 @@ func (l *logless) settles(now fileState) time.Duration {
 	return clockStep
 }
 
-// settle notes that the file has stayed as it is for long enough, if it has.
-func (l *logless) settle(then fileState) error {
+// confirm notes that the file has stayed as it is for long enough, if it has.
+func (l *logless) confirm(then fileState) error {
 	if err := l.unchanged(then); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.settled = then
+	l.confirmed = then
 	return l.unfinished()
 }
 
@@ -138,7 +140,7 @@ func (l *logless) unfinished() error {
 
 // unchanged returns an error, which errors.Is finds to be errAgain, if the file is not as it was.
 func (l *logless) unchanged(then fileState) error {
-	now, err := l.look()
+	now, err := l.currentState()
 	if err == nil && !now.same(then) {
 		err = fmt.Errorf("%w: another program changes %s, and this process can make no log beside it, in which one state of it would stay: "+
 			"try again, or read as a user who may write in that folder (%w)", engine.ErrBusy, l.path, errAgain)
@@ -166,10 +168,10 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// take gets a connection that reads. Without a log it is one that has read nothing but the state
+// getConn gets a connection that reads. Without a log it is one that has read nothing but the state
 // that the file is in: SQLite itself does not look then whether pages that it has in memory have
 // changed.
-func (s *Store) take(ctx context.Context, p *pool) (*driver.Conn, error) {
+func (s *Store) getConn(ctx context.Context, p *pool) (*driver.Conn, error) {
 	if s.logless == nil {
 		return p.get(ctx)
 	}

@@ -212,7 +212,7 @@ func logFailsIn(t *testing.T, fail func(t *testing.T, s *Store)) {
 
 // A power cut while a log is written again or a journal played back takes nothing that was durable
 // before, even if it leaves anything in place of what was being written.
-func TestPowerCutWhileMending(t *testing.T) {
+func TestPowerCutWhileRepairing(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		o    Options

@@ -14,8 +14,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
-// alone runs fn on the writer's connection outside any transaction.
-func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error {
+// onWriter runs fn on the writer's connection outside any transaction.
+func (s *Store) onWriter(ctx context.Context, fn func(c *driver.Conn) error) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (s *Store) alone(ctx context.Context, fn func(c *driver.Conn) error) error 
 	}
 	w := s.writer
 	since := w.waited.Load()
-	if err := w.take(ctx); err != nil {
+	if err := w.acquire(ctx); err != nil {
 		return err
 	}
 	defer w.release()
@@ -67,23 +67,23 @@ func (s *Store) Optimize(ctx context.Context, progress func(done, total int64)) 
 		return err
 	}
 	if err := s.upgrade(ctx, progress); err != nil {
-		if driver.NoRoom(err) {
+		if driver.IsDiskFull(err) {
 			_, _ = s.giveBack(ctx)
 		}
 		return err
 	}
 	err := s.rebuild(ctx)
-	if !driver.NoRoom(err) {
+	if !driver.IsDiskFull(err) {
 		return err
 	}
 	freed, failed := s.giveBack(ctx)
 	switch {
 	case freed <= 0:
 		return err
-	case failed != nil && !driver.NoRoom(failed):
+	case failed != nil && !driver.IsDiskFull(failed):
 		return failed
 	}
-	if again := s.rebuild(ctx); !driver.NoRoom(again) { // there may be room for it now
+	if again := s.rebuild(ctx); !driver.IsDiskFull(again) { // there may be room for it now
 		return again
 	}
 	return nil
@@ -116,7 +116,7 @@ func (s *Store) giveBack(ctx context.Context) (int64, error) {
 }
 
 func (s *Store) rebuild(ctx context.Context) error {
-	return s.alone(ctx, func(c *driver.Conn) error {
+	return s.onWriter(ctx, func(c *driver.Conn) error {
 		// A file that another program made without it gets auto-vacuum here, so that Shrink works
 		// from now on.
 		for _, sql := range []string{`PRAGMA auto_vacuum=INCREMENTAL`, `VACUUM`, `PRAGMA optimize=0x10002`} {
@@ -146,7 +146,7 @@ func (s *Store) execWithTempFile(c *driver.Conn, sql string) error {
 
 // emptyLog empties the log if it can.
 func (s *Store) emptyLog(ctx context.Context) error {
-	return s.alone(ctx, func(c *driver.Conn) error { return s.truncateLog(ctx, c) })
+	return s.onWriter(ctx, func(c *driver.Conn) error { return s.truncateLog(ctx, c) })
 }
 
 // truncateLog empties the log, unless a reader needs it; a later checkpoint does it then. Blobs are
@@ -179,7 +179,7 @@ func (s *Store) collect(ctx context.Context) error {
 		return s.readOnly()
 	}
 	err := s.writer.do(&request{ctx: ctx, run: func(ses *session) error {
-		if err := ses.condemn(); err != nil {
+		if err := ses.markAbandoned(); err != nil {
 			return err
 		}
 		ses.orphaned = true
@@ -187,7 +187,7 @@ func (s *Store) collect(ctx context.Context) error {
 			return err
 		}
 		// The sweeper keeps those that are referenced.
-		return ses.run(`DELETE FROM ` + quoted(ses.t.beside()) +
+		return ses.run(`DELETE FROM ` + quoted(ses.t.auxTable()) +
 			` WHERE id NOT IN (SELECT ` + ses.t.rowID + ` FROM ` + quoted(ses.t.name) + `)`)
 	}})
 	if err != nil {
@@ -231,7 +231,7 @@ func (s *Store) Shrink(ctx context.Context, budget time.Duration) (int64, error)
 
 // shrinkStep gives back so many pages, and returns how many are free still.
 func (s *Store) shrinkStep(ctx context.Context, pages int) (free int64, err error) {
-	err = s.alone(ctx, func(c *driver.Conn) error {
+	err = s.onWriter(ctx, func(c *driver.Conn) error {
 		if err := c.Exec(fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, pages)); err != nil {
 			return err
 		}
@@ -243,7 +243,7 @@ func (s *Store) shrinkStep(ctx context.Context, pages int) (free int64, err erro
 }
 
 func (s *Store) shrinkable(ctx context.Context) error {
-	return s.alone(ctx, func(c *driver.Conn) error {
+	return s.onWriter(ctx, func(c *driver.Conn) error {
 		mode, err := pragma(c, "auto_vacuum")
 		if err == nil && mode == 0 {
 			err = fmt.Errorf("%w: %s was made without auto-vacuum; run Optimize once, which changes that", engine.ErrUnsupported, s.path)

@@ -46,7 +46,7 @@ func (s *Store) resolve() error {
 	if err != nil {
 		return &engine.IOError{Op: "open", Err: err}
 	}
-	if err := besideVault(real); err != nil {
+	if err := checkSidecarName(real); err != nil {
 		return err
 	}
 	if real != abs {
@@ -55,9 +55,9 @@ func (s *Store) resolve() error {
 	return nil
 }
 
-// besideVault returns an error if path is the name that SQLite gives to a file beside another
+// checkSidecarName returns an error if path is the name that SQLite gives to a file beside another
 // database, which it would overwrite or play.
-func besideVault(path string) error {
+func checkSidecarName(path string) error {
 	for _, suffix := range databaseSuffixes[1:] {
 		of, is := strings.CutSuffix(path, suffix)
 		if !is {

@@ -189,7 +189,7 @@ func killedInTransaction(t *testing.T, path string, o Options) map[string][]byte
 	}
 	apply(t, s, engine.Op{Kind: engine.Put, Key: "k1", Value: filled('w', 9000)})
 	want["k1"] = filled('w', 9000)
-	err = s.alone(t.Context(), func(c *driver.Conn) error {
+	err = s.onWriter(t.Context(), func(c *driver.Conn) error {
 		defer c.Rollback()
 		err := errors.Join(c.Exec(`PRAGMA cache_size=1; PRAGMA cache_spill=1`), c.Begin(true), c.Exec(`UPDATE kvault SET value = zeroblob(5000)`))
 		copyDatabase(t, work, path)

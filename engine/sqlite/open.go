@@ -105,7 +105,8 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	s.conf.Create = false // the connections after the first are to this file, and make no other should it be moved away
-	// A vault that is complete is opened without the write lock, which another process may be holding.
+	// A vault that is complete is opened without the write lock, which another process may be
+	// holding.
 	if s.table, err = inspect(conn, s.opt.Table); err == nil && (s.table == nil || !s.table.tracked) {
 		s.table, err = establish(conn, s.opt.Table)
 	}
@@ -144,7 +145,7 @@ func (s *Store) startReading(ctx context.Context) error {
 }
 
 func (s *Store) startReadingOnce(ctx context.Context) error {
-	conn, err := s.take(ctx, s.reads)
+	conn, err := s.getConn(ctx, s.reads)
 	if err != nil {
 		return err
 	}
@@ -231,7 +232,7 @@ func (s *Store) configureWriter(conn *driver.Conn) error {
 	if err := conn.Exec(`PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1`); err != nil {
 		return err
 	}
-	if err := s.layOut(conn); err != nil {
+	if err := s.setPageSize(conn); err != nil {
 		return err
 	}
 	if err := s.setLogAside(conn); err != nil {
@@ -256,9 +257,9 @@ func (s *Store) configureWriter(conn *driver.Conn) error {
 	return lookAtFile(conn)
 }
 
-// layOut chooses what counts only for a file that has no page yet, and must precede the journal
-// mode.
-func (s *Store) layOut(conn *driver.Conn) error {
+// setPageSize chooses what counts only for a file that has no page yet, and must precede the
+// journal mode.
+func (s *Store) setPageSize(conn *driver.Conn) error {
 	if pages, err := pragma(conn, "page_count"); err != nil || pages > 0 {
 		return err
 	}
@@ -296,7 +297,8 @@ type Options struct {
 	// Table is the key-value table; empty means kvault, or kv where a file of the Python package
 	// has only that.
 	Table string
-	// PageSize is the page size in bytes of a file that is created: a power of two from 512 to 65536.
+	// PageSize is the page size in bytes of a file that is created: a power of two from 512 to
+	// 65536.
 	PageSize int
 	// MmapSize is how many bytes of the file are memory-mapped for reading, at most what the file
 	// holds when a connection opens, and 64 MiB on systems of 32 bits. 0 or less, the default, maps

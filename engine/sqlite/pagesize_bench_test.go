@@ -52,7 +52,7 @@ func BenchmarkPageSize(b *testing.B) {
 			}
 			for i, s := range stores {
 				t := &times[i]
-				if err := errors.Join(t.put.err, t.batch.err, t.get.err, settle(s)); err != nil {
+				if err := errors.Join(t.put.err, t.batch.err, t.get.err, sweepAndEmptyLog(s)); err != nil {
 					b.Fatal(err)
 				}
 				info, err := os.Stat(s.path)
@@ -84,7 +84,7 @@ func BenchmarkPageSizeStream(b *testing.B) {
 	for b.Loop() {
 		for i, s := range stores {
 			times[i].put.time(func() error { return streamIn(s, "k", piece, size/chunk) })
-			if err := settle(s); err != nil {
+			if err := sweepAndEmptyLog(s); err != nil {
 				b.Fatal(err)
 			}
 			times[i].get.time(func() error { return streamOut(s, "k", piece) })

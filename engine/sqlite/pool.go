@@ -32,7 +32,7 @@ type pool struct {
 	// paused counts the calls that need all snapshots gone, and sweeping says that the idle ones
 	// will be given up soon.
 	paused   int
-	sweeping bool
+	expiring bool
 }
 
 func newPool(keep int, open func(ctx context.Context) (*driver.Conn, error)) *pool {
@@ -99,7 +99,7 @@ func (p *pool) get(ctx context.Context) (*driver.Conn, error) {
 		p.mu.Unlock()
 		c.SetContext(ctx)
 		if hold {
-			if err := c.Resume(); err != nil {
+			if err := c.Reuse(); err != nil {
 				p.put(c)
 				return nil, err
 			}
@@ -115,14 +115,14 @@ func (p *pool) put(c *driver.Conn) {
 	if c == nil {
 		return
 	}
-	fit := p.settle(c) == nil && !c.Broken() && c.MemoryUsed() < retireBytes
+	fit := p.endUse(c) == nil && !c.Broken() && c.MemoryUsed() < retireBytes
 	c.SetContext(context.Background())
 	p.mu.Lock()
 	if fit && !p.closed && len(p.idle) < p.keep && (p.paused == 0 || !c.InTransaction()) {
 		p.idle = append(p.idle, c)
-		if c.InTransaction() && !p.sweeping {
-			p.sweeping = true
-			time.AfterFunc(driver.HoldTime, p.sweep)
+		if c.InTransaction() && !p.expiring {
+			p.expiring = true
+			time.AfterFunc(driver.HoldTime, p.expire)
 		}
 		c = nil
 	}
@@ -132,18 +132,18 @@ func (p *pool) put(c *driver.Conn) {
 	}
 }
 
-func (p *pool) settle(c *driver.Conn) error {
+func (p *pool) endUse(c *driver.Conn) error {
 	if p.hold {
-		return c.Keep()
+		return c.Hold()
 	}
 	return c.Rollback()
 }
 
-// sweep ends the snapshots of connections that nobody uses.
-func (p *pool) sweep() {
+// expire ends the snapshots of connections that nobody uses.
+func (p *pool) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sweeping = false
+	p.expiring = false
 	p.endIdle()
 }
 
@@ -250,7 +250,7 @@ func (t *table) sum() string {
 func (t *table) from() string {
 	from := ` FROM ` + quoted(t.name) + ` k`
 	if t.tracked {
-		from += ` LEFT JOIN ` + quoted(t.beside()) + ` m ON m.id = k.` + t.rowID
+		from += ` LEFT JOIN ` + quoted(t.auxTable()) + ` m ON m.id = k.` + t.rowID
 	}
 	return from
 }
@@ -270,7 +270,7 @@ func newStatements(t *table) statements {
 			add(name, "?"+strconv.Itoa(4+i))
 		}
 	}
-	r := strings.NewReplacer("{t}", quoted(t.name), "{b}", quoted(t.beside()), "{id}", t.rowID,
+	r := strings.NewReplacer("{t}", quoted(t.name), "{b}", quoted(t.auxTable()), "{id}", t.rowID,
 		"{names}", names, "{params}", params, "{sets}", sets,
 		"{ref}", strconv.Itoa(format.RefLen), "{small}", strconv.Itoa(smallBytes))
 	inRange := func(text string) ranged {

@@ -176,7 +176,7 @@ func (f *failingRun) end(ctx context.Context, v *vaultOn, after *image, failure 
 			return fmt.Errorf("what was refused is there: %w", failure)
 		}
 	}
-	if among(now, before[:1]) == nil { // the log was mended before
+	if among(now, before[:1]) == nil { // the log was repaired before
 		f.returned = nil
 	}
 	f.returned = append(f.returned, f.seen, after)
@@ -241,16 +241,16 @@ func (f *failingRun) note(stored, seen *image) {
 // close closes the vault, which writes what is in the cache.
 func (f *failingRun) close(v *vaultOn) error {
 	f.begin(f.seen)
-	mended := true
+	repaired := true
 	err := f.eventually(func() error {
 		err := v.Close()
-		mended = mended && (err == nil || v.CacheStats().Entries > 0)
+		repaired = repaired && (err == nil || v.CacheStats().Entries > 0)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("close: %w", err)
 	}
-	if mended || among(f.seen, []*image{f.stored}) == nil {
+	if repaired || among(f.seen, []*image{f.stored}) == nil {
 		f.returned = nil
 	}
 	f.note(f.seen, f.seen)

@@ -48,7 +48,7 @@ func (ses *session) put(op *engine.Op, res *engine.Result) error {
 	if err != nil {
 		return err
 	}
-	w, err := ses.wayOf(&src, e.Meta.User, true)
+	w, err := ses.writeModeOf(&src, e.Meta.User, true)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (ses *session) putOver(old *row, e engine.Entry, src source, res *engine.Re
 			return err
 		}
 	}
-	w, err := ses.wayOf(&src, e.Meta.User, old == nil)
+	w, err := ses.writeModeOf(&src, e.Meta.User, old == nil)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
 }
 
 // putInline writes the value into its row and returns the row id.
-func (ses *session) putInline(e engine.Entry, src source, old *row, w way) (int64, error) {
+func (ses *session) putInline(e engine.Entry, src source, old *row, w writeMode) (int64, error) {
 	if src.inMemory() && w == boundWhole {
 		return ses.writeRow(e, 0, src.bytes, old)
 	}
@@ -248,7 +248,7 @@ func (ses *session) writeRowWith(
 }
 
 // insertNew inserts a row and returns its id, or 0 if the key is there already.
-func (ses *session) insertNew(e engine.Entry, src source, w way) (int64, error) {
+func (ses *session) insertNew(e engine.Entry, src source, w writeMode) (int64, error) {
 	st, err := ses.c.Prepare(ses.t.sql.insertNew)
 	if err == nil {
 		err = ses.execRow(st.Key(1, e.Key), e, 0, func(st *driver.Stmt) {

@@ -31,7 +31,7 @@ func (s *Store) readEntered(ctx context.Context, p *pool, snapshot bool, fn func
 }
 
 func (s *Store) readOnce(ctx context.Context, p *pool, snapshot bool, fn func(*session) error) error {
-	conn, err := s.take(ctx, p)
+	conn, err := s.getConn(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (s *Store) readOnce(ctx context.Context, p *pool, snapshot bool, fn func(*s
 	if conn.InTransaction() {
 		err = s.readIn(conn, fn)
 	} else {
-		err = s.readAlone(conn, fn)
+		err = s.readWithoutSnapshot(conn, fn)
 	}
 	err = s.verified(conn, err)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
@@ -62,10 +62,10 @@ func (s *Store) readIn(conn *driver.Conn, fn func(*session) error) error {
 	return fn(&session{s: s, c: conn, t: t})
 }
 
-// readAlone reads without a snapshot, which costs less where one statement is all. Versions of the
-// schema only grow: one that is still the same afterwards was so before.
-func (s *Store) readAlone(conn *driver.Conn, fn func(*session) error) error {
-	t := s.layout()
+// readWithoutSnapshot reads without a snapshot, which costs less where one statement is all.
+// Versions of the schema only grow: one that is still the same afterwards was so before.
+func (s *Store) readWithoutSnapshot(conn *driver.Conn, fn func(*session) error) error {
+	t := s.currentTable()
 	err := fn(&session{s: s, c: conn, t: t})
 	version, failed := conn.SchemaVersion()
 	switch {
@@ -80,13 +80,13 @@ func (s *Store) readAlone(conn *driver.Conn, fn func(*session) error) error {
 // tableIn is the key-value table in the snapshot or transaction at hand. Other programs may have
 // changed the schema, or remade the table's metadata and triggers.
 func (s *Store) tableIn(c *driver.Conn) (*table, error) {
-	t := s.layout()
+	t := s.currentTable()
 	version, err := c.SchemaVersion()
 	if err != nil || version == t.version {
 		return t, err
 	}
 	if t, err = s.inspectAgain(c, t.name); err == nil {
-		s.setLayout(t)
+		s.setTable(t)
 	}
 	return t, err
 }

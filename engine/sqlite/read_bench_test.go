@@ -37,11 +37,11 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
-// BenchmarkKeptSnapshot reads values of 1 KiB at random, in alternating rounds with and without
+// BenchmarkHeldSnapshot reads values of 1 KiB at random, in alternating rounds with and without
 // keeping the snapshot from one read to the next, and reports the times and their ratio.
 //
 //	go test ./engine/sqlite -run '^$' -bench KeptSnapshot
-func BenchmarkKeptSnapshot(b *testing.B) {
+func BenchmarkHeldSnapshot(b *testing.B) {
 	s := openBench(b, Options{})
 	const n, round = 1000, 100
 	for i := range n {

@@ -132,7 +132,7 @@ func restoreTarget(path string) (string, fs.FileInfo, error) {
 	if err != nil {
 		return "", nil, &engine.IOError{Op: "restore", Err: err}
 	}
-	if err := besideVault(abs); err != nil {
+	if err := checkSidecarName(abs); err != nil {
 		return "", nil, err
 	}
 	if _, err := os.Lstat(abs); errors.Is(err, fs.ErrNotExist) {
@@ -158,8 +158,8 @@ func (r *restore) copy(backup, tmp string) error {
 	if err != nil {
 		return err
 	}
-	noRoom := func(err error) error { return ioError("restore "+r.path, err) }
-	return errors.Join(src.copyTo(r.ctx, tmp, func(done, total int64) { r.tell(done, 2*total) }, noRoom), src.Close())
+	diskFull := func(err error) error { return ioError("restore "+r.path, err) }
+	return errors.Join(src.copyTo(r.ctx, tmp, func(done, total int64) { r.tell(done, 2*total) }, diskFull), src.Close())
 }
 
 // verify checks the copy.
@@ -206,9 +206,9 @@ func (r *restore) replace(tmp string) error {
 	path := r.target
 	if r.old != nil {
 		_ = foldLog(path)
-		lock, err := driver.LockAlone(r.ctx, driver.Config{Path: path, BusyTimeout: r.opt.BusyTimeout})
+		lock, err := driver.LockExclusive(r.ctx, driver.Config{Path: path, BusyTimeout: r.opt.BusyTimeout})
 		if err != nil {
-			return notAlone(r.ctx, path, err)
+			return lockError(r.ctx, path, err)
 		}
 		if runtime.GOOS == "windows" { // which replaces no file that is open, in this process either
 			err = lock.Close()
@@ -243,7 +243,7 @@ func (r *restore) replace(tmp string) error {
 // opened the new file already and made a log for it, which stays. A kvault program has set the old
 // log aside then, or does so when it writes.
 func removeOldLog(path string) error {
-	lock, err := driver.LockAlone(context.Background(), driver.Config{Path: path})
+	lock, err := driver.LockExclusive(context.Background(), driver.Config{Path: path})
 	if driver.KindOf(err) == driver.Busy {
 		return nil
 	}
@@ -257,7 +257,7 @@ func removeOldLog(path string) error {
 	return errors.Join(err, lock.Close(), syncFolder(filepath.Dir(path)))
 }
 
-func notAlone(ctx context.Context, path string, err error) error {
+func lockError(ctx context.Context, path string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

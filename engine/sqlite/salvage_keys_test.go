@@ -70,8 +70,8 @@ func wipe(data []byte, at int) []byte {
 	return before
 }
 
-// rescued salvages data, and returns the values of the new vault and what was told.
-func rescued(t *testing.T, data []byte) (map[string]string, *sqlite.SalvageReport, []engine.Loss) {
+// salvageBytes salvages data, and returns the values of the new vault and what was told.
+func salvageBytes(t *testing.T, data []byte) (map[string]string, *sqlite.SalvageReport, []engine.Loss) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "hurt.kv")
 	write(t, path, data)
@@ -109,7 +109,7 @@ func TestSalvageUnconfirmedKeys(t *testing.T) {
 	for _, key := range keys {
 		want[key] = want[key] || bytes.Contains(page, []byte(key))
 	}
-	got, report, losses := rescued(t, data)
+	got, report, losses := salvageBytes(t, data)
 	if got["key10@"] != string(valueOf("key100")) || len(got) != 200 {
 		t.Errorf("%d values, key10@ is %q", len(got), got["key10@"])
 	}
@@ -130,7 +130,7 @@ func TestSalvageWithoutIndexOfKeys(t *testing.T) {
 	keys := numbered(20)
 	data := madeOf(t, sqlite.Options{}, keys...)
 	wipe(data, place(t, data, indexLeaf, "key010"))
-	got, report, losses := rescued(t, data)
+	got, report, losses := salvageBytes(t, data)
 	holds(t, got, keys...)
 	if len(losses) != 1 || !losses[0].Copied || losses[0].Key != "" || !strings.Contains(losses[0].String(), "nothing confirms 20 of its keys") {
 		t.Errorf("told: %v", losses)
@@ -150,7 +150,7 @@ func TestSalvageKeyOfAnother(t *testing.T) {
 		if !whole {
 			wipe(data, place(t, data, indexLeaf, "key101"))
 		}
-		got, _, losses := rescued(t, data)
+		got, _, losses := salvageBytes(t, data)
 		if !whole { // which of the two is right cannot be told if both are unconfirmed, but that is told
 			if !slices.ContainsFunc(losses, func(l engine.Loss) bool { return l.Key == "key100" && l.Copied }) {
 				t.Errorf("told: %v", losses)
@@ -176,7 +176,7 @@ func TestSalvageClassOfKey(t *testing.T) {
 		if !whole {
 			wipe(data, place(t, data, indexLeaf, "key1"))
 		}
-		got, report, _ := rescued(t, data)
+		got, report, _ := salvageBytes(t, data)
 		holds(t, got, "key1", "key2")
 		if (report.Losses == 0) != whole || report.Unconfirmed != 2*report.Losses {
 			t.Errorf("%+v", report)
@@ -205,7 +205,7 @@ func TestSalvageKeyOfLarge(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			data := madeOf(t, sqlite.Options{OneRowLimit: 1000}, key)
 			c.damage(t, data)
-			got, report, losses := rescued(t, data)
+			got, report, losses := salvageBytes(t, data)
 			holds(t, got, key)
 			if c.told == "" && len(losses) > 0 || c.told != "" && (len(losses) == 0 || !losses[0].Copied || !strings.Contains(losses[0].String(), c.told)) {
 				t.Errorf("told: %v, %+v", losses, report)
@@ -226,7 +226,7 @@ func TestSalvageNameOfArray(t *testing.T) {
 	}
 	data := must[[]byte](t)(os.ReadFile(path))
 	data[place(t, data, tableLeaf, "array2")+5] = '3'
-	_, _, losses := rescued(t, data)
+	_, _, losses := salvageBytes(t, data)
 	if len(losses) != 1 || losses[0].Column != "array3" || !losses[0].Copied || !strings.Contains(losses[0].String(), `under "array2"`) {
 		t.Errorf("told: %v", losses)
 	}
@@ -238,7 +238,7 @@ func TestSalvageNameOfArray(t *testing.T) {
 		}
 		wipe(data, at)
 	}
-	_, _, losses = rescued(t, data)
+	_, _, losses = salvageBytes(t, data)
 	if len(losses) != 2 || losses[0].Column != "array0" || !losses[0].Copied || !strings.Contains(losses[0].String(), "no entry of the index of names") {
 		t.Errorf("without the index: told: %v", losses)
 	}

@@ -135,7 +135,7 @@ func TestSalvageLastRowOfLeaf(t *testing.T) {
 			name := fmt.Sprintf("page %d, up to row %d", pages[i], last[i])
 			wantTold(t, name, data)
 			// Nothing is lost in silence either.
-			_, _, losses := rescued(t, data)
+			_, _, losses := salvageBytes(t, data)
 			lastKey := fmt.Sprintf("key%03d", last[i]-1)
 			named := false
 			for _, l := range losses {

@@ -43,14 +43,14 @@ type table struct {
 	sql     statements
 }
 
-// triggerSuffixes follow the name of the table beside.
+// triggerSuffixes follow the name of the auxiliary table.
 var triggerSuffixes = []string{"_insert", "_update", "_delete"}
 
 func quoted(name string) string { return driver.Quote(name) }
 
-// beside is the table beside the key-value table: that of the metadata, or in layout 2 that of the
-// ids of rows whose metadata is not true.
-func (t *table) beside() string {
+// auxTable is the table beside the key-value table: that of the metadata, or in layout 2 that of
+// the ids of rows whose metadata is not true.
+func (t *table) auxTable() string {
 	if t.inRow {
 		return t.name + format.ForeignSuffix
 	}
@@ -60,7 +60,7 @@ func (t *table) beside() string {
 // triggers are the names of the triggers by which other programs keep the metadata true.
 func (t *table) triggers() (names []string) {
 	for _, suffix := range triggerSuffixes {
-		names = append(names, t.beside()+suffix)
+		names = append(names, t.auxTable()+suffix)
 	}
 	return names
 }
@@ -85,18 +85,18 @@ func create(name string) string {
 
 // replacer puts the names of the table, of the one beside it and of the triggers into SQL.
 func (t *table) replacer(more ...string) *strings.Replacer {
-	names := append(more, "{t}", quoted(t.name), "{name}", literal(t.name), "{b}", quoted(t.beside()),
+	names := append(more, "{t}", quoted(t.name), "{name}", literal(t.name), "{b}", quoted(t.auxTable()),
 		"{orphans}", format.OrphansTable, "{values}", format.ValuesTable)
 	for _, trigger := range t.triggers() {
-		names = append(names, "{"+strings.TrimPrefix(trigger, t.beside()+"_")+"}", quoted(trigger))
+		names = append(names, "{"+strings.TrimPrefix(trigger, t.auxTable()+"_")+"}", quoted(trigger))
 	}
 	return strings.NewReplacer(names...)
 }
 
-// createBeside is the SQL of the table beside and of the triggers. They fire for other programs
+// createAux is the SQL of the auxiliary table and of the triggers. They fire for other programs
 // alone, since our own connections run with triggers switched off. They name no value, so that
 // SQLite need not load any.
-func (t *table) createBeside() string {
+func (t *table) createAux() string {
 	if t.inRow {
 		return t.replacer().Replace(createForeign)
 	}
@@ -165,10 +165,10 @@ func inspect(c *driver.Conn, name string) (*table, error) {
 }
 
 func find(c *driver.Conn, name string) (*table, error) {
-	if err := guardFile(c); err != nil {
+	if err := checkFileSchema(c); err != nil {
 		return nil, err
 	}
-	if err := checkLayout(c); err != nil {
+	if err := checkLayoutVersion(c); err != nil {
 		return nil, err
 	}
 	if name != "" {
@@ -184,8 +184,8 @@ func find(c *driver.Conn, name string) (*table, error) {
 	return t, err
 }
 
-// checkLayout refuses files of a later version of this package.
-func checkLayout(c *driver.Conn) error {
+// checkLayoutVersion refuses files of a later version of this package.
+func checkLayoutVersion(c *driver.Conn) error {
 	there, err := hasObject(c, "table", format.LayoutTable)
 	if err != nil || !there {
 		return err
@@ -205,7 +205,7 @@ func checkLayout(c *driver.Conn) error {
 
 // describe reads the columns of a key-value table; nil if there is no such table.
 func describe(c *driver.Conn, name string) (*table, error) {
-	if err := guardTable(c, name); err != nil {
+	if err := checkTableSchema(c, name); err != nil {
 		return nil, err
 	}
 	name, err := spelling(c, name)
@@ -227,7 +227,7 @@ func describe(c *driver.Conn, name string) (*table, error) {
 	for suffix, columns := range map[string]string{
 		format.MetaSuffix: format.MetaColumns, format.ForeignSuffix: format.ForeignColumns,
 	} {
-		if err := guardOwn(c, t.name+suffix, columns); err != nil {
+		if err := checkOwnTable(c, t.name+suffix, columns); err != nil {
 			return t, err
 		}
 	}
@@ -324,7 +324,7 @@ func establish(c *driver.Conn, name string) (*table, error) {
 // program has changed rows without it, or has dropped the table, or renamed it, and made it anew:
 // its row ids name other rows now. Metadata is not believed then.
 func (t *table) findTracking(c *driver.Conn) error {
-	beside, err := hasObject(c, "table", t.beside())
+	beside, err := hasObject(c, "table", t.auxTable())
 	if err != nil || !beside {
 		return err
 	}
@@ -347,10 +347,10 @@ func (t *table) findTracking(c *driver.Conn) error {
 // track drops and makes the table beside and the triggers of a key-value table, and has nobody
 // believe metadata that is there. The transaction has changed the schema then.
 func (t *table) track(c *driver.Conn) error {
-	if err := t.dropBeside(c); err != nil {
+	if err := t.dropAux(c); err != nil {
 		return err
 	}
-	sql := t.createBeside()
+	sql := t.createAux()
 	if t.inRow {
 		sql += t.replacer().Replace(`INSERT INTO {b} SELECT id FROM {t}`)
 	}
@@ -366,11 +366,11 @@ func (t *table) track(c *driver.Conn) error {
 	return t.dropInsertNew(c)
 }
 
-// dropBeside drops what may be left of the tables beside and the triggers, of either layout.
-func (t *table) dropBeside(c *driver.Conn) error {
+// dropAux drops what may be left of the auxiliary tables and the triggers, of either layout.
+func (t *table) dropAux(c *driver.Conn) error {
 	sql := createShared
 	for _, of := range []*table{{name: t.name}, {name: t.name, inRow: true}} {
-		there, err := hasObject(c, "table", of.beside())
+		there, err := hasObject(c, "table", of.auxTable())
 		if err != nil {
 			return err
 		}

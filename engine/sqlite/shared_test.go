@@ -39,7 +39,7 @@ func putFast(t testing.TB, s *Store, key string, value []byte) {
 
 // passive copies what it can of the log into the file.
 func (w *writer) passive() error {
-	if err := w.take(context.Background()); err != nil {
+	if err := w.acquire(context.Background()); err != nil {
 		return err
 	}
 	defer w.release()

@@ -15,7 +15,7 @@ import (
 
 // spoolLimit is how many bytes of a stage may be kept so.
 func (s *Store) spoolLimit(o engine.StageOptions) int64 {
-	limit := s.layout().inlineLimit(s.opt.OneRowLimit)
+	limit := s.currentTable().inlineLimit(s.opt.OneRowLimit)
 	if s.conf.Memory || o.Size > limit {
 		return 0
 	}

@@ -195,7 +195,7 @@ func (st *stage) Abort() error {
 
 func (st *stage) orphan(ses *session) error { return ses.orphanID(st.id, st.nonce) }
 
-// orphanLater condemns an aborted stage when the writer has time. If that fails, Close does it.
+// orphanLater marks an aborted stage when the writer has time. If that fails, Close does it.
 func (st *stage) orphanLater() {
 	if st.run(context.Background(), 0, st.orphan) != nil {
 		return
@@ -206,8 +206,8 @@ func (st *stage) orphanLater() {
 	st.s.unregister(st)
 }
 
-// settle ends a stage whose chunks belong to a value now.
-func (st *stage) settle() {
+// endApplied ends a stage whose chunks belong to a value now.
+func (st *stage) endApplied() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.applied = true

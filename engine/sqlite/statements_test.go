@@ -63,7 +63,7 @@ func TestPlans(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, text := range s.layout().texts() {
+			for _, text := range s.currentTable().texts() {
 				plan := planOf(t, s, text)
 				for _, bad := range []string{"SCAN", "TEMP B-TREE"} {
 					if strings.Contains(plan, bad) {

@@ -110,14 +110,14 @@ func (s *Store) unregister(c closer) {
 	delete(s.open, c)
 }
 
-// layout is the key-value table as it was last seen.
-func (s *Store) layout() *table {
+// currentTable is the key-value table as it was last seen.
+func (s *Store) currentTable() *table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.table
 }
 
-func (s *Store) setLayout(t *table) {
+func (s *Store) setTable(t *table) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.table = t
@@ -167,7 +167,7 @@ func (s *Store) removeBegunLog(ctx context.Context) {
 	if !s.noLog {
 		return
 	}
-	lock, err := driver.LockAlone(ctx, driver.Config{Path: s.conf.Path})
+	lock, err := driver.LockExclusive(ctx, driver.Config{Path: s.conf.Path})
 	if err != nil {
 		return // others use the log, or the process may not write the file and made nothing
 	}

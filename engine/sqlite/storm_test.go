@@ -261,7 +261,7 @@ func TestCloseInTheMiddle(t *testing.T) {
 
 // Readers that are moved to another snapshot, or to a file, while values are replaced, renamed and
 // rebuilt, keep theirs.
-func TestUnpinWhileReading(t *testing.T) {
+func TestEvictReadersWhileReading(t *testing.T) {
 	for _, limit := range []int64{5000, 64 << 20} {
 		s := openVault(t, filepath.Join(t.TempDir(), "v.kv"), &Options{OneRowLimit: limit})
 		until := time.Now().Add(Storm)

@@ -42,7 +42,7 @@ func TestUpgradeOfTableNamedLikeAColumn(t *testing.T) {
 	if err := s.Optimize(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if got := layoutOf(t, s); got != "2" {
+	if got := layoutVersionOf(t, s); got != "2" {
 		t.Errorf("layout %s", got)
 	}
 }

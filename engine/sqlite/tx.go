@@ -49,7 +49,7 @@ func (s *Store) beginWrite(ctx context.Context) (*session, error) {
 	}
 	w := s.writer
 	since := w.waited.Load()
-	if err := w.take(ctx); err != nil {
+	if err := w.acquire(ctx); err != nil {
 		return nil, err
 	}
 	w.conn.SetContext(ctx)
@@ -79,7 +79,7 @@ func (s *Store) beginRead(ctx context.Context) (ses *session, err error) {
 }
 
 func (s *Store) beginReadOnce(ctx context.Context) (*session, error) {
-	conn, err := s.take(ctx, s.reads)
+	conn, err := s.getConn(ctx, s.reads)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +207,8 @@ func (x *tx) Open(ctx context.Context, key string) (engine.Blob, error) {
 			return err
 		}
 		if x.writable && b.cursor != nil && !b.cursor.row.chunked {
-			// The transaction may yet overwrite the row, which would take the value from under the blob.
+			// The transaction may yet overwrite the row, which would take the value from under the
+			// blob.
 			if err := b.spill(); err != nil {
 				b.letGo()
 				return err
@@ -343,7 +344,7 @@ func (x *tx) endBlobs() {
 func (x *tx) dropStages() {
 	for _, st := range x.stages {
 		if !st.mu.TryLock() {
-			go st.settle() // whoever writes a chunk now is waiting for the transaction
+			go st.endApplied() // whoever writes a chunk now is waiting for the transaction
 			continue
 		}
 		st.applied = true

@@ -57,7 +57,7 @@ func (s *Store) upgrade(ctx context.Context, progress func(done, total int64)) e
 	switch {
 	case errors.Is(err, engine.ErrTooLarge): // a row that has no room for its metadata: the table stays as it is
 		err = s.dropUpgrade(ctx)
-	case driver.NoRoom(err):
+	case driver.IsDiskFull(err):
 		err = errors.Join(err, s.dropUpgrade(ctx))
 	}
 	return err
@@ -119,7 +119,7 @@ func (ses *session) upgradable() (bool, error) {
 	// again.
 	own := append(ses.t.triggers(), ses.t.name, ses.t.name+"_key_idx")
 	// The columns of these may be called as the table is.
-	reserved := append(slices.Clone(format.ReservedTables), ses.t.beside(), ses.t.name+format.UpgradeSuffix)
+	reserved := append(slices.Clone(format.ReservedTables), ses.t.auxTable(), ses.t.name+format.UpgradeSuffix)
 	others, err := texts(ses.c, `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL
 		AND name NOT IN (`+quotedAll(own...)+`) AND tbl_name NOT IN (`+quotedAll(reserved...)+`)`)
 	uses := regexp.MustCompile(`(?i)\b` + ses.t.name + `\b`)
@@ -239,10 +239,11 @@ func (u *upgrader) finish(ses *session) error {
 	if err != nil {
 		return err
 	}
-	// The new form of ALTER TABLE would look at all views and triggers, some of which may be broken.
+	// The new form of ALTER TABLE would look at all views and triggers, some of which may be
+	// broken.
 	now := &table{name: ses.t.name, inRow: true}
 	err = ses.c.Exec(ses.upgradeSQL(`DELETE FROM {n} WHERE id NOT IN (SELECT id FROM {t}); DROP TABLE {t}; DROP TABLE {b};
-		PRAGMA legacy_alter_table=1; ALTER TABLE {n} RENAME TO {t}; PRAGMA legacy_alter_table=0;`) + now.createBeside())
+		PRAGMA legacy_alter_table=1; ALTER TABLE {n} RENAME TO {t}; PRAGMA legacy_alter_table=0;`) + now.createAux())
 	if err != nil {
 		return err
 	}

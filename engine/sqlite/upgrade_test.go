@@ -50,7 +50,7 @@ func sameEntries(t *testing.T, s engine.Reader, want map[string]engine.Item) {
 	}
 }
 
-func layoutOf(t *testing.T, s *sqlite.Store) string {
+func layoutVersionOf(t *testing.T, s *sqlite.Store) string {
 	t.Helper()
 	return must[engine.Stats](t)(s.Stats(t.Context())).Detail["layout version"]
 }
@@ -60,7 +60,7 @@ func layoutOf(t *testing.T, s *sqlite.Store) string {
 func TestUpgradeGolden(t *testing.T) {
 	path := golden1(t)
 	s := open(t, path, &sqlite.Options{OneRowLimit: 25_000})
-	if got := layoutOf(t, s); got != "1" {
+	if got := layoutVersionOf(t, s); got != "1" {
 		t.Errorf("layout %s", got)
 	}
 	want := entries(t, s)
@@ -90,7 +90,7 @@ func TestUpgradeGolden(t *testing.T) {
 	if !slices.Equal(told, []string{"6 of 6"}) {
 		t.Errorf("progress: %q", told)
 	}
-	if got := layoutOf(t, s); got != "2" {
+	if got := layoutVersionOf(t, s); got != "2" {
 		t.Errorf("layout %s after Optimize", got)
 	}
 	sameEntries(t, s, want)
@@ -177,7 +177,7 @@ func TestUpgradeWhileOthersWrite(t *testing.T) {
 		t.Fatal(err, len(changes))
 	}
 	for who, s := range map[string]*sqlite.Store{"this": s, "other": other} {
-		if got := layoutOf(t, s); got != "2" {
+		if got := layoutVersionOf(t, s); got != "2" {
 			t.Errorf("%s: layout %s", who, got)
 		}
 		sameEntries(t, s, want)
@@ -212,8 +212,8 @@ func TestUpgradeBrokenOff(t *testing.T) {
 			cancel()
 		}
 	})
-	if !errors.Is(err, context.Canceled) || layoutOf(t, s) != "1" {
-		t.Fatalf("%v, layout %s", err, layoutOf(t, s))
+	if !errors.Is(err, context.Canceled) || layoutVersionOf(t, s) != "1" {
+		t.Fatalf("%v, layout %s", err, layoutVersionOf(t, s))
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -232,7 +232,7 @@ func TestUpgradeBrokenOff(t *testing.T) {
 	if err := s.Optimize(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if got := layoutOf(t, s); got != "2" {
+	if got := layoutVersionOf(t, s); got != "2" {
 		t.Errorf("layout %s", got)
 	}
 	sameEntries(t, s, want)
@@ -260,7 +260,7 @@ func TestUpgradeLeavesOthersAlone(t *testing.T) {
 			if err := s.Optimize(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
-			if got := query(t, path, `SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY name`); layoutOf(t, s) != "1" || len(got) > len(before) {
+			if got := query(t, path, `SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY name`); layoutVersionOf(t, s) != "1" || len(got) > len(before) {
 				t.Errorf("%s", got)
 			} else if strings.Contains(got, "kvlayout2") {
 				t.Error("the copy that was left behind is still there")
@@ -288,8 +288,8 @@ func TestUpgradeOnFullDisk(t *testing.T) {
 	if err := s.Optimize(t.Context(), nil); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("%v", err)
 	}
-	if got := query(t, path, `SELECT count(*) FROM sqlite_schema WHERE name LIKE '%kvlayout2%'`); got != "0" || layoutOf(t, s) != "1" {
-		t.Errorf("layout %s, %s objects of the copy", layoutOf(t, s), got)
+	if got := query(t, path, `SELECT count(*) FROM sqlite_schema WHERE name LIKE '%kvlayout2%'`); got != "0" || layoutVersionOf(t, s) != "1" {
+		t.Errorf("layout %s, %s objects of the copy", layoutVersionOf(t, s), got)
 	}
 	sameEntries(t, s, want)
 	checked(t, s)

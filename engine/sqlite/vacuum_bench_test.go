@@ -128,12 +128,12 @@ func (r *shrinkRun) round(s *Store, step int) (err error) {
 	for i := range count {
 		err = errors.Join(err, putKey(s, benchKey(i), value))
 	}
-	err = errors.Join(err, settle(s))
+	err = errors.Join(err, sweepAndEmptyLog(s))
 	for i := 0; i < count; i += 2 {
 		r.before.time(func() error { _, err := s.AppendValue(ctx, value[:0], benchKey(i+1)); return err })
 		err = errors.Join(err, deleteKey(s, benchKey(i)))
 	}
-	if err = errors.Join(err, settle(s)); err != nil {
+	if err = errors.Join(err, sweepAndEmptyLog(s)); err != nil {
 		return err
 	}
 	before, err := s.Stats(ctx)

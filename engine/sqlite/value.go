@@ -23,8 +23,8 @@ type cursor struct {
 	// opens on.
 	bytes []byte
 	fast  *fastValueReader // nil if there is none
-	// verifies says that read compares with checksums; sum is that of the whole value, and chunk the
-	// whole of chunk number chunkNo, which matches its own.
+	// verifies says that read compares with checksums; sum is that of the whole value, and chunk
+	// the whole of chunk number chunkNo, which matches its own.
 	verifies bool
 	sum      uint32
 	chunk    []byte
@@ -325,7 +325,7 @@ func (ses *session) putMeta(rowid int64, e engine.Entry, stage int64) error {
 
 // dropMeta removes what the table beside says of a row.
 func (ses *session) dropMeta(rowid int64, key string) error {
-	if any, err := ses.anyBeside(); err != nil || !any {
+	if any, err := ses.anyAux(); err != nil || !any {
 		return err
 	}
 	st, err := ses.c.Prepare(ses.t.sql.deleteMeta)
@@ -343,9 +343,9 @@ func (ses *session) bindMetaID(st *driver.Stmt, rowid int64, key string) *driver
 	return st.Int(1, rowid)
 }
 
-// anyBeside says whether the table beside can have a row that is to be removed. In layout 2 it is
+// anyAux says whether the auxiliary table can have a row that is to be removed. In layout 2 it is
 // empty as a rule, and only other programs add to it.
-func (ses *session) anyBeside() (any bool, err error) {
+func (ses *session) anyAux() (any bool, err error) {
 	if !ses.t.inRow {
 		return true, nil
 	}

@@ -74,7 +74,7 @@ func compareVerified(b *testing.B, name, layout string, throughSQLite bool, fill
 		}
 		err := fill(stores[0])
 		if err == nil {
-			err = settle(stores[0])
+			err = sweepAndEmptyLog(stores[0])
 		}
 		if err == nil && throughSQLite {
 			stores[0].fast, stores[1].fast = nil, nil

@@ -103,8 +103,8 @@ func newWriter(s *Store, conn *driver.Conn) *writer {
 	return w
 }
 
-// take waits for the turn.
-func (w *writer) take(ctx context.Context) error {
+// acquire waits for the turn.
+func (w *writer) acquire(ctx context.Context) error {
 	if err := engine.ContextErr(ctx); err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func (w *writer) transact(ctx context.Context, group []*request) (err error) {
 // findTable finds the table of a transaction that writes. If another program has changed the schema
 // since, metadata that nothing keeps true any more is dropped, and what does so is made anew.
 func (ses *session) findTable() error {
-	ses.t = ses.s.layout()
+	ses.t = ses.s.currentTable()
 	if last := ses.s.writer.last; last.table == ses.t {
 		if v, err := ses.c.PagerVersion(); err == nil && v == last.version {
 			ses.noneForeign = last.noneForeign
@@ -286,7 +286,7 @@ func (ses *session) findTable() error {
 // tellTable tells other transactions what findTable found, once it is committed.
 func (ses *session) tellTable() {
 	if ses.found != nil {
-		ses.s.setLayout(ses.found)
+		ses.s.setTable(ses.found)
 	}
 	if w := ses.s.writer; w != nil && w.conn == ses.c {
 		w.last = lastCommit{}

@@ -58,5 +58,5 @@ func (c *Conn) forgetBackfill() error {
 	if !c.CanSyncBackfill() {
 		return nil
 	}
-	return c.hold.index.forgetCopied(c.c.Filename("main").String())
+	return c.hold.index.forgetBackfill(c.c.Filename("main").String())
 }

@@ -33,7 +33,7 @@ func (f openFiles) Backfill() (walvfs.Backfill, bool) {
 	if _, ok := f.c.latest(); !ok {
 		return walvfs.Backfill{}, false
 	}
-	return f.c.hold.index.copying(), true
+	return f.c.hold.index.backfillState(), true
 }
 
 // mainFile returns the file of the database, or nil if there is none.
@@ -91,9 +91,9 @@ func OutOfFiles(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// NoRoom says whether err is of a disk that is full, a quota that is used up, or a file that is as
-// long as it may become.
-func NoRoom(err error) bool { return KindOf(err) == Full || walvfs.NoRoom(err) }
+// IsDiskFull says whether err is of a disk that is full, a quota that is used up, or a file that is
+// as long as it may become.
+func IsDiskFull(err error) bool { return KindOf(err) == Full || walvfs.IsDiskFull(err) }
 
 // vfsName is the file system layer of the connection.
 func (cfg Config) vfsName() string {

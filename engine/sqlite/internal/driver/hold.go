@@ -43,14 +43,14 @@ type hold struct {
 	logless bool
 }
 
-// Resume makes ready to read the latest state: if the connection has kept a snapshot, it is still
+// Reuse makes ready to read the latest state: if the connection has kept a snapshot, it is still
 // open afterwards, and of that state. A connection that finds the state of its last use begins to
 // keep one.
-func (c *Conn) Resume() error {
+func (c *Conn) Reuse() error {
 	state, ok := c.latest()
 	same := ok && state == c.hold.state
 	if c.InTransaction() {
-		if same && c.mayKeep() {
+		if same && c.mayHold() {
 			return nil
 		}
 		if err := c.Rollback(); err != nil {
@@ -68,22 +68,22 @@ func (c *Conn) Resume() error {
 	return c.Begin(false)
 }
 
-// Keep ends the transaction, unless it reads the latest state and may be kept for the next Resume.
-func (c *Conn) Keep() error {
+// Hold ends the transaction, unless it reads the latest state and may be kept for the next Reuse.
+func (c *Conn) Hold() error {
 	if c.InTransaction() {
-		if state, ok := c.latest(); ok && state == c.hold.state && c.mayKeep() {
+		if state, ok := c.latest(); ok && state == c.hold.state && c.mayHold() {
 			return nil
 		}
 	}
 	return c.Rollback()
 }
 
-// mayKeep says whether the snapshot at hand may be kept: it is young, or in nobody's way.
-func (c *Conn) mayKeep() bool { return c.hold.logless || time.Since(c.hold.since) < HoldTime }
+// mayHold says whether the snapshot at hand may be kept: it is young, or in nobody's way.
+func (c *Conn) mayHold() bool { return c.hold.logless || time.Since(c.hold.since) < HoldTime }
 
 // fileHolds says whether all of a state was copied from the log. More than that is said to have
 // been only while the log begins anew.
-func (c *Conn) fileHolds(state walState) bool { return c.hold.index.copied() == state.frames() }
+func (c *Conn) fileHolds(state walState) bool { return c.hold.index.backfill() == state.frames() }
 
 // hasLog says whether the database has a write-ahead log that others may write: what lies beside
 // one that has none is of no use, however much it looks like the log's shared memory. As long as

@@ -7,9 +7,9 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/walvfs"
 )
 
-// LockAlone locks the database at path against all other connections until the Conn is closed. It
-// does not look at what the file holds, which may be damaged. The Conn is good for nothing else.
-func LockAlone(ctx context.Context, cfg Config) (*Conn, error) {
+// LockExclusive locks the database at path against all other connections until the Conn is closed.
+// It does not look at what the file holds, which may be damaged. The Conn is good for nothing else.
+func LockExclusive(ctx context.Context, cfg Config) (*Conn, error) {
 	cfg.VFS = walvfs.BlankName
 	c, err := Open(ctx, cfg)
 	if err != nil {

@@ -14,7 +14,7 @@ func (c *Conn) Begin(write bool) error {
 	c.writes = write
 	c.hold.began, c.hold.logless = walState{}, false
 	if write {
-		err := c.settled("BEGIN IMMEDIATE")
+		err := c.runToEnd("BEGIN IMMEDIATE")
 		if err == nil {
 			err = c.repairLog()
 		}
@@ -66,7 +66,7 @@ func (c *Conn) SchemaVersion() (int64, error) {
 // afterwards, and the next one tells.
 func (c *Conn) Commit() error {
 	if !c.writes {
-		return c.settled("COMMIT")
+		return c.runToEnd("COMMIT")
 	}
 	if err := c.Whole(); err != nil {
 		return err
@@ -75,17 +75,17 @@ func (c *Conn) Commit() error {
 		log.Begin()
 		defer log.End()
 	}
-	if err := c.settled("COMMIT"); err != nil {
+	if err := c.runToEnd("COMMIT"); err != nil {
 		return err
 	}
 	c.place.Note(openFiles{c})
 	return nil
 }
 
-// settled runs a statement that is not interrupted once it has begun. SQLite looks whether it is to
-// be interrupted when a transaction has begun or ended already, and would say that it has not.
+// runToEnd runs a statement that is not interrupted once it has begun. SQLite looks whether it is
+// to be interrupted when a transaction has begun or ended already, and would say that it has not.
 // Waiting for a lock of another connection ends with the context all the same.
-func (c *Conn) settled(sql string) error {
+func (c *Conn) runToEnd(sql string) error {
 	ctx := c.c.SetInterrupt(context.Background())
 	defer c.c.SetInterrupt(ctx)
 	if ctx.Err() != nil {

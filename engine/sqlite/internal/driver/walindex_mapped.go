@@ -90,36 +90,36 @@ func (w *walIndex) state() (s walState, ok bool) {
 }
 
 // copiedAt is where nBackfill is, which follows both copies of the header.
-const copiedAt = 2 * unsafe.Sizeof(walState{})
+const backfillAt = 2 * unsafe.Sizeof(walState{})
 
-// copied is how many pages of the log are in the database file, too.
-func (w *walIndex) copied() uint32 {
-	return atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[copiedAt])))
+// backfill is how many pages of the log are in the database file, too.
+func (w *walIndex) backfill() uint32 {
+	return atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[backfillAt])))
 }
 
 // attemptedAt is where nBackfillAttempted is, behind the marks of readers and the locks.
-const attemptedAt = copiedAt + 32
+const attemptedAt = backfillAt + 32
 
-// copying is how far checkpoints have come.
-func (w *walIndex) copying() (s walvfs.Backfill) {
+// backfillState is how far checkpoints have come.
+func (w *walIndex) backfillState() (s walvfs.Backfill) {
 	s.Salts[0] = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[32])))
 	s.Salts[1] = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[36])))
 	s.Attempted = atomic.LoadUint32((*uint32)(unsafe.Pointer(&w.mem[attemptedAt])))
-	s.Done = w.copied()
+	s.Done = w.backfill()
 	return s
 }
 
-// forgetCopied has the next checkpoint copy the log from its beginning. Fewer pages than there are
-// may always count as copied: it is what a connection assumes that recovers the log, and the log
-// begins with none. It waits for a checkpoint that runs, of any process: SQLite stores its own
+// forgetBackfill has the next checkpoint copy the log from its beginning. Fewer pages than there
+// are may always count as copied: it is what a connection assumes that recovers the log, and the
+// log begins with none. It waits for a checkpoint that runs, of any process: SQLite stores its own
 // count at the end of one.
-func (w *walIndex) forgetCopied(path string) error {
+func (w *walIndex) forgetBackfill(path string) error {
 	f, err := os.OpenFile(path+"-shm", os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	lockCheckpoints(f)
-	_, err = f.WriteAt(make([]byte, 4), int64(copiedAt))
+	_, err = f.WriteAt(make([]byte, 4), int64(backfillAt))
 	return errors.Join(err, f.Close()) // which unlocks
 }
 

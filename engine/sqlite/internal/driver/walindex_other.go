@@ -17,10 +17,10 @@ func (*walIndex) close() error { return nil }
 
 func (*walIndex) state() (s walState, ok bool) { return s, false }
 
-func (*walIndex) copied() uint32 { return 0 }
+func (*walIndex) backfill() uint32 { return 0 }
 
 func (*walIndex) named() bool { return true }
 
-func (*walIndex) copying() walvfs.Backfill { return walvfs.Backfill{} }
+func (*walIndex) backfillState() walvfs.Backfill { return walvfs.Backfill{} }
 
-func (*walIndex) forgetCopied(string) error { return errors.ErrUnsupported }
+func (*walIndex) forgetBackfill(string) error { return errors.ErrUnsupported }

@@ -114,7 +114,7 @@ func (w *keyWalk) step() error {
 			w.path = w.path[:len(w.path)-1]
 			return nil
 		}
-		if last, err = w.take(&p, cell, last); err != nil || w.done {
+		if last, err = w.addCell(&p, cell, last); err != nil || w.done {
 			return err
 		}
 		if at.i = next; !p.kind.Leaf() {
@@ -127,8 +127,9 @@ func (w *keyWalk) step() error {
 	}
 }
 
-// take adds the key of a cell to those that were found, and returns it. last is the one before it.
-func (w *keyWalk) take(p *page, i int, last []byte) (key []byte, err error) {
+// addCell adds the key of a cell to those that were found, and returns it. last is the one before
+// it.
+func (w *keyWalk) addCell(p *page, i int, last []byte) (key []byte, err error) {
 	at, err := p.cell(i)
 	if err != nil {
 		return nil, err

@@ -14,18 +14,18 @@ import (
 type form []string
 
 var (
-	schemaForm     = form{"tttiT"}
-	layoutForm     = form{"tt"}
-	valueForm      = form{"niiiinnti", "niiiitbni"} // being written, or abandoned; complete
-	chunkForm      = form{"nib"}
-	idForm         = form{"n"} // of tables that have ids only
-	metaForm       = form{"niiiITT"}
-	metaByKeyForm  = form{"biiiITT"}
-	keyEntryForm   = form{"bi"}
-	arrayForm      = form{"nttiii", "nttiiiii"}
-	arrayChunkForm = form{"ii*i+"}
-	chunkEntryForm = form{"iii"}
-	nameEntryForm  = form{"ti"}
+	schemaForm        = form{"tttiT"}
+	layoutVersionForm = form{"tt"}
+	valueForm         = form{"niiiinnti", "niiiitbni"} // being written, or abandoned; complete
+	chunkForm         = form{"nib"}
+	idForm            = form{"n"} // of tables that have ids only
+	metaForm          = form{"niiiITT"}
+	metaByKeyForm     = form{"biiiITT"}
+	keyEntryForm      = form{"bi"}
+	arrayForm         = form{"nttiii", "nttiiiii"}
+	arrayChunkForm    = form{"ii*i+"}
+	chunkEntryForm    = form{"iii"}
+	nameEntryForm     = form{"ti"}
 )
 
 var classes = map[byte]fileformat.Class{'n': fileformat.Null, 'i': fileformat.Int,

@@ -55,7 +55,7 @@ func (s *Salvage) survey() (*plan, error) {
 	sv.made = !sv.whole || slices.ContainsFunc(sv.objects, func(o object) bool {
 		return ownTable(o.name)
 	})
-	p := &plan{newer: sv.newerLayout()}
+	p := &plan{newer: sv.newerLayoutVersion()}
 	p.values = sv.table(format.ValuesTable, sv.made, valueForm)
 	p.chunks = sv.table(format.ChunksTable, sv.made, chunkForm)
 	p.orphans = sv.table(format.OrphansTable, sv.made, idForm)

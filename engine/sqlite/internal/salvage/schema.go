@@ -181,13 +181,13 @@ func (sv *surveyor) foreign(o object, p *plan) bool {
 	})
 }
 
-// newerLayout says that the file is of a later version of this package, or nil.
-func (sv *surveyor) newerLayout() error {
+// newerLayoutVersion says that the file is of a later version of this package, or nil.
+func (sv *surveyor) newerLayoutVersion() error {
 	o, there := sv.find(format.LayoutTable)
 	if !there {
 		return nil
 	}
-	x := rawfile.NewScan(sv.file).Index(o.root, layoutForm.fits) // walkRest goes there, too
+	x := rawfile.NewScan(sv.file).Index(o.root, layoutVersionForm.fits) // walkRest goes there, too
 	for r := range x.Entries() {
 		name, err := r.Bytes(0, engine.MaxKey)
 		version, versionErr := r.Bytes(1, engine.MaxKey)

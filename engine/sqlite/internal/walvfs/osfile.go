@@ -98,14 +98,14 @@ func (f osMappedFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
 
 // diskFullError makes SQLite see that the disk is full.
 func diskFullError(err error) error {
-	if NoRoom(err) {
+	if IsDiskFull(err) {
 		return vfs.SystemError(err, sqlite3.FULL)
 	}
 	return err
 }
 
-// NoRoom says whether err is of a disk that is full, a quota that is used up, or a file that is as
-// long as it may become.
-func NoRoom(err error) bool {
+// IsDiskFull says whether err is of a disk that is full, a quota that is used up, or a file that is
+// as long as it may become.
+func IsDiskFull(err error) bool {
 	return slices.ContainsFunc(diskFull, func(why syscall.Errno) bool { return errors.Is(err, why) })
 }

@@ -68,7 +68,7 @@ func (f *Log) sync(flags vfs.SyncFlag) error {
 // rewrite writes the log over itself, except what is known to be durable: a power cut may leave
 // anything in place of what is being written.
 func (f *Log) rewrite(pending *pendingSync) error {
-	if !f.committing && !f.alone() {
+	if !f.committing && !f.exclusive() {
 		return sqlite3.IOERR_FSYNC
 	}
 	head := make([]byte, logHeader)
@@ -98,15 +98,15 @@ func rewrite(file vfs.File, from int64) error {
 // repairLast repairs a log that SQLite could not sync when the last connection closed: the process
 // that opens it next knows nothing of the failure.
 func (f *Log) repairLast() error {
-	if !f.NeedsRepair() || !f.alone() {
+	if !f.NeedsRepair() || !f.exclusive() {
 		return nil
 	}
 	return f.sync(vfs.SYNC_FULL)
 }
 
-// alone says whether the connection has the database for itself, as the last one has while it
+// exclusive says whether the connection has the database for itself, as the last one has while it
 // closes.
-func (f *Log) alone() bool {
+func (f *Log) exclusive() bool {
 	file := f.database
 	// The SQLite library wraps the file of a database, and its wrapper tells nothing of locks.
 	if wrapper, ok := file.(vfs.FileUnwrap); ok {

@@ -38,7 +38,7 @@ func (s *Scan) Carve(tables []Lost, indexes []*Index) {
 		}
 	}
 	for _, t := range tables {
-		t.settle()
+		t.arrange()
 	}
 }
 

@@ -2,9 +2,9 @@ package rawfile
 
 import "github.com/kohakuvault/kvault/engine/sqlite/internal/fileformat"
 
-// layout is a page size, and how much of each page SQLite uses: extensions can reserve up to 255
+// pageSizes is a page size, and how much of each page SQLite uses: extensions can reserve up to 255
 // bytes at its end.
-type layout struct{ size, usable int }
+type pageSizes struct{ size, usable int }
 
 const (
 	// sampleBlock is the largest page: a block of it holds whole pages of every size.
@@ -23,10 +23,10 @@ const (
 func (f *File) findPageSize(header []byte, size int64) {
 	logged := f.pages
 	h, ok := fileformat.ParseHeader(header)
-	claim := layout{h.PageSize, h.Usable}
+	claim := pageSizes{h.PageSize, h.Usable}
 	switch {
 	case f.pageSize == 0:
-		l := f.chooseLayout(claim, size)
+		l := f.choosePageSizes(claim, size)
 		f.pageSize, f.usable = l.size, l.usable
 	case ok && claim.size == f.pageSize:
 		f.usable = claim.usable
@@ -50,9 +50,9 @@ func (f *File) findPageSize(header []byte, size int64) {
 
 func pagesOf(size int64, pageSize int) uint32 { return uint32(min(size/int64(pageSize), maxPages)) }
 
-// chooseLayout returns the claim of the header, or what most pages of a sample say if that is far
-// from it; zeros if there is no claim, and no page says anything.
-func (f *File) chooseLayout(claim layout, size int64) (best layout) {
+// choosePageSizes returns the claim of the header, or what most pages of a sample say if that is
+// far from it; zeros if there is no claim, and no page says anything.
+func (f *File) choosePageSizes(claim pageSizes, size int64) (best pageSizes) {
 	found := f.sample(size)
 	for l, bytes := range found {
 		if most := found[best]; bytes > most || bytes == most && l.size > best.size {
@@ -69,8 +69,8 @@ func (f *File) chooseLayout(claim layout, size int64) (best layout) {
 // sample looks for B-tree pages of every size in blocks from all over the file, and returns how
 // many bytes of pages there are of each layout. It ends when it has seen enough. Where there is
 // little to see it comes to read the whole file.
-func (f *File) sample(size int64) map[layout]int64 {
-	found, pages := map[layout]int64{}, 0
+func (f *File) sample(size int64) map[pageSizes]int64 {
+	found, pages := map[pageSizes]int64{}, 0
 	block := make([]byte, sampleBlock)
 	step := (size/sampleBlock/sampleRound + 1) * sampleBlock
 	for start := int64(0); start < step; start += sampleBlock {
@@ -80,7 +80,7 @@ func (f *File) sample(size int64) map[layout]int64 {
 				probe := &File{usable: pageSize, pages: pagesOf(size, pageSize)}
 				for off := 0; off+pageSize <= n; off += pageSize {
 					first := at == 0 && off == 0
-					if l, ok := probe.layoutOf(first, block[off:off+pageSize]); ok {
+					if l, ok := probe.pageSizesOf(first, block[off:off+pageSize]); ok {
 						found[l] += int64(pageSize)
 						pages++
 					}
@@ -94,24 +94,24 @@ func (f *File) sample(size int64) map[layout]int64 {
 	return found
 }
 
-// layoutOf returns the layout of a page if it is a sound B-tree page: its cells end where what
+// pageSizesOf returns the sizes of a page if it is a sound B-tree page: its cells end where what
 // SQLite uses of it does.
-func (f *File) layoutOf(first bool, data []byte) (layout, bool) {
+func (f *File) pageSizesOf(first bool, data []byte) (pageSizes, bool) {
 	no := uint32(2)
 	if first {
 		no = 1
 	}
 	p, err := f.parse(no, data)
 	if err != nil || len(p.cells) == 0 {
-		return layout{}, false
+		return pageSizes{}, false
 	}
 	end := 0
 	for i := range p.cells {
 		c, err := p.cell(i)
 		if err != nil {
-			return layout{}, false
+			return pageSizes{}, false
 		}
 		end = max(end, c.end)
 	}
-	return layout{len(data), end}, end >= max(minUsable, len(data)-maxReserved) && p.filled(end)
+	return pageSizes{len(data), end}, end >= max(minUsable, len(data)-maxReserved) && p.filled(end)
 }

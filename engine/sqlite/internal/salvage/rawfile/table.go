@@ -55,7 +55,7 @@ func (s *Scan) Table(root uint32) *Table {
 	default:
 		s.walkTable(t, root, math.MinInt64, math.MaxInt64, 0)
 	}
-	t.settle()
+	t.arrange()
 	return t
 }
 
@@ -162,8 +162,8 @@ func (p *page) rows(first, last int64) (list []row, rising bool) {
 	return list, rising
 }
 
-// settle puts leaves and gaps in order, and takes out of the gaps what whole leaves have.
-func (t *Table) settle() {
+// arrange puts leaves and gaps in order, and takes out of the gaps what whole leaves have.
+func (t *Table) arrange() {
 	slices.SortStableFunc(t.leaves, func(a, b leaf) int { return cmp.Compare(a.first, b.first) })
 	before := uint64(0)
 	for i := range t.leaves {

@@ -15,18 +15,18 @@ const (
 	copyBytes = 64 << 10
 )
 
-// way is how a value is stored.
-type way uint8
+// writeMode is how a value is stored.
+type writeMode uint8
 
 const (
-	boundWhole  way = iota // bound to a statement
-	filledLater            // zeros at first, which take no memory, then written over piece by piece
-	inChunks               // in rows of its own
+	boundWhole  writeMode = iota // bound to a statement
+	filledLater                  // zeros at first, which take no memory, then written over piece by piece
+	inChunks                     // in rows of its own
 )
 
-// wayOf chooses a way. Values that replace others are bound if they are small: SQLite writes no
-// page of them that stays the same.
-func (ses *session) wayOf(src *source, user map[string]string, isNew bool) (way, error) {
+// writeModeOf chooses the mode. Values that replace others are bound if they are small: SQLite
+// writes no page of them that stays the same.
+func (ses *session) writeModeOf(src *source, user map[string]string, isNew bool) (writeMode, error) {
 	if src.mustChunk || src.size > ses.t.rowLimit(ses.s.opt.OneRowLimit, user) {
 		return inChunks, nil
 	}
@@ -81,7 +81,7 @@ func (ses *session) plain(table string) (bool, error) {
 }
 
 func (ses *session) findPlain(table string) (bool, error) {
-	st, err := ses.c.Prepare(`SELECT NOT ` + checks + ` AND NOT EXISTS (SELECT 1 FROM pragma_foreign_key_list(s.name))
+	st, err := ses.c.Prepare(`SELECT NOT ` + hasCheck + ` AND NOT EXISTS (SELECT 1 FROM pragma_foreign_key_list(s.name))
 		AND NOT EXISTS (SELECT 1 FROM pragma_index_list(s.name) l WHERE l.partial
 			OR EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) x WHERE x.key AND x.name IS NOT 'key'))
 		FROM sqlite_schema s WHERE s.type = 'table' AND s.name = ?1`)
@@ -94,7 +94,7 @@ func (ses *session) findPlain(table string) (bool, error) {
 }
 
 // writePieces inserts or updates a row whose value comes in pieces.
-func (ses *session) writePieces(e engine.Entry, old *row, w way, each func(func(p []byte) error) error) (int64, error) {
+func (ses *session) writePieces(e engine.Entry, old *row, w writeMode, each func(func(p []byte) error) error) (int64, error) {
 	if w == boundWhole {
 		var value []byte
 		if err := each(func(p []byte) error { value = append(value, p...); return nil }); err != nil {

@@ -237,8 +237,8 @@ var ownColumns = map[string]string{
 // ownIndex is the only index of these that is more than a part of its table.
 const ownIndex = "kvault_values_owner"
 
-// guardFile looks at what belongs to no key-value table in particular.
-func guardFile(c *driver.Conn) error {
+// checkFileSchema looks at what belongs to no key-value table in particular.
+func checkFileSchema(c *driver.Conn) error {
 	encoding, err := texts(c, `PRAGMA encoding`)
 	if err != nil {
 		return err
@@ -247,7 +247,7 @@ func guardFile(c *driver.Conn) error {
 		return fmt.Errorf("the file keeps text as %s; a vault needs UTF-8: copy the table into a new file: %w", strings.Join(encoding, ""), engine.ErrUnsupported)
 	}
 	for name, columns := range ownColumns {
-		if err := guardOwn(c, name, columns); err != nil {
+		if err := checkOwnTable(c, name, columns); err != nil {
 			return err
 		}
 	}
@@ -256,11 +256,11 @@ func guardFile(c *driver.Conn) error {
 
 // checks is the SQL that says whether a table may have a rule of its own. The name of the table,
 // which precedes the first bracket, does not count.
-const checks = `substr(sql, instr(sql, '(')) LIKE '%check%'`
+const hasCheck = `substr(sql, instr(sql, '(')) LIKE '%check%'`
 
-// guardOwn refuses a table that this package cannot have made so.
-func guardOwn(c *driver.Conn, name, columns string) error {
-	if err := guardTable(c, name); err != nil {
+// checkOwnTable refuses a table that this package cannot have made so.
+func checkOwnTable(c *driver.Conn, name, columns string) error {
+	if err := checkTableSchema(c, name); err != nil {
 		return err
 	}
 	found, err := texts(c, `SELECT group_concat(lower(name), ' ') FROM pragma_table_xinfo(`+literal(name)+`) HAVING count(*) > 0`)
@@ -268,7 +268,7 @@ func guardOwn(c *driver.Conn, name, columns string) error {
 		return err
 	}
 	active, err := texts(c, `SELECT name FROM sqlite_schema
-		WHERE tbl_name = `+literal(name)+` COLLATE NOCASE AND (type = 'table' AND `+checks+`
+		WHERE tbl_name = `+literal(name)+` COLLATE NOCASE AND (type = 'table' AND `+hasCheck+`
 		OR type = 'index' AND sql IS NOT NULL AND name <> '`+ownIndex+`')
 		UNION ALL SELECT name FROM pragma_table_xinfo(`+literal(name)+`) WHERE dflt_value IS NOT NULL`)
 	if err != nil {
@@ -284,9 +284,9 @@ func altered(name string) error {
 	return fmt.Errorf("%w: table %s is not as kvault makes it: somebody altered it", engine.ErrCorrupt, name)
 }
 
-// guardTable refuses what is no plain table, or computes something. That there is nothing by that
-// name is no error.
-func guardTable(c *driver.Conn, name string) error {
+// checkTableSchema refuses what is no plain table, or computes something. That there is nothing by
+// that name is no error.
+func checkTableSchema(c *driver.Conn, name string) error {
 	quoted := literal(name)
 	// By itself, because asking for the columns of a virtual table would run its module.
 	found, err := texts(c, `SELECT CASE WHEN type <> 'table' THEN 'it is of type ' || type ELSE 'it is a virtual table' END
@@ -334,10 +334,10 @@ func spelling(c *driver.Conn, table string) (string, error) {
 	return s.ColString(0), nil
 }
 
-// guardArrays is guardTable for the tables of arrays.
-func guardArrays(c *driver.Conn) error {
+// checkArrayTables is checkTableSchema for the tables of arrays.
+func checkArrayTables(c *driver.Conn) error {
 	for _, name := range []string{format.ArrayTable, format.ArrayChunkTable} {
-		if err := guardTable(c, name); err != nil {
+		if err := checkTableSchema(c, name); err != nil {
 			return err
 		}
 	}
