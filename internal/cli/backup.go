@@ -53,7 +53,7 @@ func (a *app) backup(ctx context.Context, v *kvault.Vault, to string, unchecked 
 	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(err, fmt.Errorf("%s exists already; name a new file", to))
 	}
-	b := a.startBar("backup", inBytes, 0)
+	b := a.startProgress("backup", inBytes, 0)
 	defer b.finish()
 	if err := v.Backup(ctx, to, b.set); err != nil {
 		return err
@@ -77,7 +77,7 @@ func (a *app) backupToOutput(ctx context.Context, v *kvault.Vault, unchecked boo
 	if a.terminal(a.sys.Out) {
 		return usagef("backup: standard output is a terminal; name a file, or pipe it to a program")
 	}
-	b := a.startBar("backup", inBytes, 0)
+	b := a.startProgress("backup", inBytes, 0)
 	defer b.finish()
 	if err := v.BackupTo(ctx, a.sys.Out, b.set); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (a *app) emitBackup(file string, bytes int64) error {
 
 // checkBackup tells damage on standard error: standard output may be the copy itself.
 func (a *app) checkBackup(ctx context.Context, v *kvault.Vault) error {
-	b := a.startBar("check", inKeys, 0)
+	b := a.startProgress("check", inKeys, 0)
 	defer b.finish()
 	report, err := v.Check(ctx, &kvault.CheckOptions{
 		Progress: b.set,

@@ -35,7 +35,7 @@ or column, a tab and what is wrong. If there are any the exit code is 12;
 }
 
 func (a *app) check(ctx context.Context, v *kvault.Vault) error {
-	b := a.startBar("check", inKeys, 0)
+	b := a.startProgress("check", inKeys, 0)
 	defer b.finish()
 	var printing error
 	report, err := v.Check(ctx, &kvault.CheckOptions{

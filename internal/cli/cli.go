@@ -80,9 +80,9 @@ type app struct {
 	batch   batchLimits
 	cacheKB int // of the vault, or 0
 
-	mu  sync.Mutex // guards what follows and writes to sys.Err
-	out *bufio.Writer
-	bar *bar
+	mu       sync.Mutex // guards what follows and writes to sys.Err
+	out      *bufio.Writer
+	progress *progress
 }
 
 func newApp(sys IO) *app {

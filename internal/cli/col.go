@@ -66,8 +66,8 @@ func (a *app) completeColumns(n int) completer {
 		if n >= 0 && len(args) >= n || a.applyEnv(cmd) != nil {
 			return nil, directive
 		}
-		a.flags.busyTimeout = min(a.flags.busyTimeout, completionPatience/4)
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+		a.flags.busyTimeout = min(a.flags.busyTimeout, completionTimeout/4)
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
 		var found []cobra.Completion
 		err := a.withVault(ctx, reading, func(v *kvault.Vault) error {

@@ -143,7 +143,7 @@ func (a *app) appendRows(ctx context.Context, in *input, format exchange.Format,
 	var rows int64
 	a.cacheKB = appendCacheKB
 	err := a.withColumns(ctx, in, o, func(v *kvault.Vault) (err error) {
-		b := a.startBar("append", inKeys, -1)
+		b := a.startProgress("append", inKeys, -1)
 		defer b.finish()
 		o.Progress = func(rows int64) { b.set(rows, -1) }
 		rows, err = exchange.Import(ctx, v, in, format, o)

@@ -45,7 +45,7 @@ func (a *app) colDrop(ctx context.Context, v *kvault.Vault, args []string, yes b
 		return err
 	}
 	if !yes {
-		if err := a.confirm(ctx, "drop", fmt.Sprintf("Delete %s?", strings.Join(what, " and "))); err != nil {
+		if err := a.confirmDelete(ctx, "drop", fmt.Sprintf("Delete %s?", strings.Join(what, " and "))); err != nil {
 			return err
 		}
 	}

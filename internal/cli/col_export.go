@@ -82,7 +82,7 @@ func (a *app) colExport(ctx context.Context, args []string, flags colExportFlags
 		rows := int64(0)
 		write := func(w io.Writer) (err error) {
 			if !a.terminal(a.sys.Out) || w != a.out {
-				b := a.startBar("export", inKeys, -1)
+				b := a.startProgress("export", inKeys, -1)
 				defer b.finish()
 				o.Progress = b.set
 			}

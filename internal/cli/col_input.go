@@ -30,7 +30,7 @@ func (a *app) wholeInput(ctx context.Context, name string) (*input, error) {
 			return nil, err
 		case info.IsDir():
 			return nil, fmt.Errorf("%s is a directory", name)
-		case a.vaultFiles().own(info):
+		case a.vaultFiles().isMain(info):
 			return nil, fmt.Errorf("%s is the vault itself", name)
 		}
 		f, err := os.Open(name)

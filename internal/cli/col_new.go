@@ -52,7 +52,7 @@ With :null at its end, as in i64:null, a type is that of a nullable column.
 				return unknownType("new", args[1])
 			}
 			if a.missing() {
-				if err := a.rehearse(ctx, func(v *kvault.Vault) error {
+				if err := a.tryInMemory(ctx, func(v *kvault.Vault) error {
 					_, err := column.CreateAny(ctx, v, args[0], args[1], nil)
 					return err
 				}); err != nil {

@@ -49,7 +49,7 @@ characters that would control it are shown as "?".
 					return err
 				}
 				o.Prefix = prefix
-				out := a.tamed(a.out, a.sys.Out)
+				out := a.sanitized(a.out, a.sys.Out)
 				if format == exchange.Lines && a.terminal(a.sys.Out) {
 					out = &headedWriter{out, heading(names, prefix, o.Delimiter)}
 				}

@@ -46,12 +46,12 @@ func TestDropAsks(t *testing.T) {
 }
 
 // A writer that splits its text anywhere is cleaned as one that does not.
-func TestHarmlessInPieces(t *testing.T) {
+func TestSanitizerInPieces(t *testing.T) {
 	text := "a\u009b\u00c2\u0085\x00b\n\tc\xc2"
 	want := "a\u00bf\u00c2\u00bf?b\n\tc\xc2"
 	for cut := range len(text) {
 		var got strings.Builder
-		h := &harmless{w: &got}
+		h := &sanitizer{w: &got}
 		for _, part := range []string{text[:cut], text[cut:]} {
 			if n, err := h.Write([]byte(part)); n != len(part) || err != nil {
 				t.Fatal(n, err)

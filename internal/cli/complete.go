@@ -13,8 +13,8 @@ import (
 const (
 	// completionLimit is the most keys offered at once.
 	completionLimit = 200
-	// completionPatience bounds how long a press of Tab may take.
-	completionPatience = time.Second
+	// completionTimeout bounds how long a press of Tab may take.
+	completionTimeout = time.Second
 )
 
 type completer = func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective)
@@ -63,8 +63,8 @@ func (a *app) complete(cmd *cobra.Command, start string, want func(kvault.Entry)
 	if err := a.applyEnv(cmd); err != nil {
 		return nil, directive
 	}
-	a.flags.busyTimeout = min(a.flags.busyTimeout, completionPatience/4)
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+	a.flags.busyTimeout = min(a.flags.busyTimeout, completionTimeout/4)
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
 	var found []cobra.Completion
 	err := a.withVault(ctx, reading, func(v *kvault.Vault) error {

@@ -63,15 +63,15 @@ func (a *app) exportTree(ctx context.Context, prefix, dir string, overwrite bool
 		}
 		defer ex.root.Close()
 		sweepPartials(ex.root, ".")
-		ex.vault, ex.own = v, a.vaultFiles()
-		ex.progress = a.startBar("export", inBytes, total)
+		ex.vault, ex.ownFiles = v, a.vaultFiles()
+		ex.progress = a.startProgress("export", inBytes, total)
 		defer ex.progress.finish()
 		return ex.run(ctx)
 	})
 	if err != nil {
 		return err
 	}
-	return a.finish(&ex.tally, "exported")
+	return a.finish(&ex.summary, "exported")
 }
 
 // exporter carries the values below prefix to files below root, a few at a time.
@@ -81,9 +81,9 @@ type exporter struct {
 	root      *os.Root
 	prefix    string
 	overwrite bool
-	own       vaultFiles
-	progress  *bar
-	tally     tally
+	ownFiles  vaultFiles
+	progress  *progress
+	summary   summary
 	dirs      sync.Map // directories below root that are known to be real ones
 }
 
@@ -118,10 +118,10 @@ func (ex *exporter) run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	for range treeWorkers {
 		workers.Go(func() {
-			l := &lane{root: ex.root}
-			defer l.close()
+			dirs := &dirCache{root: ex.root}
+			defer dirs.close()
 			for e := range entries {
-				if err := ex.export(ctx, l, e); err != nil {
+				if err := ex.export(ctx, dirs, e); err != nil {
 					stop(err)
 				}
 			}
@@ -161,7 +161,7 @@ func (ex *exporter) list(ctx context.Context, to chan<- listed) error {
 			if err := send(listed{held.Entry, held.Key}); err != nil {
 				return err
 			}
-			return ex.listRest(ctx, held.Key, send)
+			return ex.listDamaged(ctx, held.Key, send)
 		}
 		if err == nil {
 			held.next = e.Key
@@ -177,25 +177,25 @@ func (ex *exporter) list(ctx context.Context, to chan<- listed) error {
 }
 
 // export writes one value. Its error is one that ends the whole export.
-func (ex *exporter) export(ctx context.Context, l *lane, e listed) error {
+func (ex *exporter) export(ctx context.Context, dirs *dirCache, e listed) error {
 	name, err := localName(e.Key[len(ex.prefix):])
 	if err == nil {
 		var wrote bool
-		wrote, err = ex.write(ctx, l, e, name)
+		wrote, err = ex.write(ctx, dirs, e, name)
 		switch {
 		case err == nil && wrote:
-			return ex.did(&ex.tally, "exported", e.Key, e.Size)
+			return ex.addDone(&ex.summary, "exported", e.Key, e.Size)
 		case err == nil:
 			ex.progress.add(e.Size)
-			return ex.leftAlone(&ex.tally, e.Key, e.Size)
+			return ex.addUnchanged(&ex.summary, e.Key, e.Size)
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case stopsAll(err):
+		case isFatal(err):
 			return err
 		case errors.Is(err, kvault.ErrNotFound): // deleted since it was listed
 			return nil
 		}
 	}
-	ex.failedItem(&ex.tally, "export", e.Key, err)
+	ex.addFailed(&ex.summary, "export", e.Key, err)
 	return nil
 }

@@ -77,7 +77,7 @@ func TestGetOfDamagedValue(t *testing.T) {
 	}
 }
 
-func TestLaneReopens(t *testing.T) {
+func TestDirCacheReopens(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a/x", "a/y", "b/x", "top"} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o777); err != nil {
@@ -92,9 +92,9 @@ func TestLaneReopens(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	l := &lane{root: root}
+	dirs := &dirCache{root: root}
 	for _, name := range []string{"a/x", "a/y", "b/x", "top", "a/x"} {
-		d, base, err := l.at(name)
+		d, base, err := dirs.at(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,13 +102,13 @@ func TestLaneReopens(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
-	if _, _, err := l.at("none/x"); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := dirs.at("none/x"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no such directory: %v", err)
 	}
-	if err := l.close(); err != nil {
+	if err := dirs.close(); err != nil {
 		t.Error(err)
 	}
-	if err := l.close(); err != nil {
+	if err := dirs.close(); err != nil {
 		t.Errorf("closed twice: %v", err)
 	}
 }

@@ -46,11 +46,11 @@ func localName(key string) (string, error) {
 }
 
 // write puts the value of e at name, and reports whether that was needed.
-func (ex *exporter) write(ctx context.Context, l *lane, e listed, name string) (bool, error) {
+func (ex *exporter) write(ctx context.Context, dirs *dirCache, e listed, name string) (bool, error) {
 	if err := ex.makeDir(filepath.Dir(name)); err != nil {
 		return false, err
 	}
-	dir, base, err := l.at(name)
+	dir, base, err := dirs.at(name)
 	if err != nil {
 		return false, err
 	}
@@ -75,7 +75,7 @@ func (ex *exporter) write(ctx context.Context, l *lane, e listed, name string) (
 	// The version that is read decides, not the one that was listed.
 	mode, hasMode := fileMode(r.Entry())
 	attrs := fileAttrs{mode: mode, hasMode: hasMode, modTime: r.Entry().ModTime}
-	return true, replaceFile(dir, base, attrs, func(w io.Writer) error {
+	return true, writeAtomically(dir, base, attrs, func(w io.Writer) error {
 		_, err := r.WriteTo(ex.progress.writer(w))
 		return err
 	})
@@ -91,14 +91,14 @@ func restoreMode(dir *os.Root, base string, e kvault.Entry, old fs.FileInfo) err
 
 // ownFile reports whether a file is one of the vault, or would be.
 func (ex *exporter) ownFile(dir *os.Root, base string, old fs.FileInfo) bool {
-	if ex.own.own(old) {
+	if ex.ownFiles.isMain(old) {
 		return true
 	}
-	if !ex.own.names[base] {
+	if !ex.ownFiles.names[base] {
 		return false
 	}
 	info, err := dir.Stat(".")
-	return err != nil || ex.own.claim(info, base)
+	return err != nil || ex.ownFiles.has(info, base)
 }
 
 // refuse fails if name must be a directory, because there are keys below it, or is one already.

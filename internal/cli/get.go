@@ -11,7 +11,7 @@ import (
 )
 
 type getFlags struct {
-	span        string
+	byteRange   string
 	forceBinary bool
 	typed       bool
 }
@@ -55,7 +55,7 @@ is. With --json it writes one object with the encoding and the value.
 			return a.get(ctx, args[0], to, flags)
 		}),
 	}
-	cmd.Flags().StringVar(&flags.span, "range", "", "write only these bytes: `A-B`, A- or -N")
+	cmd.Flags().StringVar(&flags.byteRange, "range", "", "write only these bytes: `A-B`, A- or -N")
 	cmd.Flags().BoolVar(&flags.forceBinary, "force-binary", false, "write a binary value even to a terminal")
 	cmd.Flags().BoolVar(&flags.typed, "typed", false, "decode a typed value of the Python package")
 	return cmd
@@ -63,15 +63,15 @@ is. With --json it writes one object with the encoding and the value.
 
 func (a *app) get(ctx context.Context, key, to string, flags getFlags) error {
 	if flags.typed {
-		if flags.span != "" {
+		if flags.byteRange != "" {
 			return usagef("--typed and --range exclude each other")
 		}
 		return a.withVault(ctx, reading, func(v *kvault.Vault) error { return a.getTyped(ctx, v, key, to, flags.forceBinary) })
 	}
 	part := wholeValue
-	if flags.span != "" {
+	if flags.byteRange != "" {
 		var err error
-		if part, err = parseSpan(flags.span); err != nil {
+		if part, err = parseByteRange(flags.byteRange); err != nil {
 			return err
 		}
 	}
@@ -124,9 +124,9 @@ var errBinary = errors.New(`the value is binary: name a FILE, or pass "-" to wri
 
 // copyOut copies the next n bytes of r, with a bar if there is room for one.
 func (a *app) copyOut(w io.Writer, r *kvault.Reader, n int64) error {
-	var b *bar
+	var b *progress
 	if !a.terminal(a.sys.Out) || w != a.out {
-		b = a.startBar("get", inBytes, n)
+		b = a.startProgress("get", inBytes, n)
 		defer b.finish()
 	}
 	w = b.writer(w)

@@ -111,8 +111,8 @@ func FuzzImportTree(f *testing.F) {
 		}
 		defer v.Close()
 		im := &importer{app: a, root: root, vault: v}
-		if err := im.run(t.Context()); err != nil || im.tally.done != int64(len(files)) || im.tally.failed != int64(others) {
-			t.Errorf("%v: %d of %d files, %d of %d others: %s", err, im.tally.done, len(files), im.tally.failed, others, errs)
+		if err := im.run(t.Context()); err != nil || im.summary.done != int64(len(files)) || im.summary.failed != int64(others) {
+			t.Errorf("%v: %d of %d files, %d of %d others: %s", err, im.summary.done, len(files), im.summary.failed, others, errs)
 		}
 		for name := range files {
 			if got, err := v.Get(t.Context(), name); err != nil || string(got) != name {

@@ -165,7 +165,7 @@ func TestHostileTree(t *testing.T) {
 // Files and folders that may not be read are named, and the others are stored.
 func TestUnreadableTree(t *testing.T) {
 	if os.Getuid() == 0 {
-		asNobody(t, "TestUnreadableTree")
+		asUnprivileged(t, "TestUnreadableTree")
 		return
 	}
 	dir := t.TempDir()
@@ -221,10 +221,10 @@ func TestReplacedWhileImported(t *testing.T) {
 			if err := errors.Join(err, os.Remove(path), replace(path)); err != nil {
 				t.Fatal(err)
 			}
-			l := &lane{root: root}
-			defer l.close()
+			dirs := &dirCache{root: root}
+			defer dirs.close()
 			loaded := make(chan *item, 1)
-			go func() { loaded <- im.fetch(t.Context(), l, source{name: "f", info: info}) }()
+			go func() { loaded <- im.fetch(t.Context(), dirs, source{name: "f", info: info}) }()
 			select {
 			case it := <-loaded:
 				if it.close(); it.err == nil || it.fatal {

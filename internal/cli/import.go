@@ -101,13 +101,13 @@ func (a *app) importTree(ctx context.Context, dir, prefix string, flags importFl
 	err = a.withVault(ctx, creating, func(v *kvault.Vault) error {
 		im.vault = v
 		// Only now the vault's files are sure to be there and can be told from the others.
-		im.own = a.vaultFiles()
+		im.ownFiles = a.vaultFiles()
 		return im.run(ctx)
 	})
 	if err != nil {
 		return err
 	}
-	return a.finish(&im.tally, "imported")
+	return a.finish(&im.summary, "imported")
 }
 
 // importer carries the files below root into a vault: a walk finds them, a few readers fetch the
@@ -118,9 +118,9 @@ type importer struct {
 	vault    *kvault.Vault
 	root     *os.Root
 	prefix   string
-	own      vaultFiles
-	progress *bar
-	tally    tally
+	ownFiles vaultFiles
+	progress *progress
+	summary  summary
 }
 
 // source is a regular file that the walk found.
@@ -132,7 +132,7 @@ type source struct {
 func (im *importer) key(s source) string { return im.prefix + s.name }
 
 func (im *importer) run(ctx context.Context) error {
-	im.progress = im.startBar("import", inBytes, im.measure(ctx))
+	im.progress = im.startProgress("import", inBytes, im.measure(ctx))
 	defer im.progress.finish()
 	// What was read before an interrupt is still stored, so that the next run need not read it again.
 	ctx, cancel := context.WithCancel(ctx)
@@ -161,7 +161,7 @@ func (im *importer) measure(ctx context.Context) (total int64) {
 	if !im.terminal(im.sys.Err) || im.flags.quiet || im.flags.json {
 		return 0
 	}
-	w := walk{root: im.root, own: im.own, file: func(s source) error {
+	w := walk{root: im.root, ownFiles: im.ownFiles, file: func(s source) error {
 		total += s.info.Size()
 		return ctx.Err()
 	}}
@@ -174,8 +174,8 @@ func (im *importer) measure(ctx context.Context) (total int64) {
 func (im *importer) find(ctx context.Context) <-chan source {
 	found := make(chan source)
 	w := walk{
-		root: im.root,
-		own:  im.own,
+		root:     im.root,
+		ownFiles: im.ownFiles,
 		file: func(s source) error {
 			select {
 			case found <- s:
@@ -184,10 +184,10 @@ func (im *importer) find(ctx context.Context) <-chan source {
 				return ctx.Err()
 			}
 		},
-		failed: func(name string, err error) { im.failedItem(&im.tally, "import", im.prefix+name, err) },
+		failed: func(name string, err error) { im.addFailed(&im.summary, "import", im.prefix+name, err) },
 		special: func(name string, mode fs.FileMode) {
 			if !im.skipSpecial {
-				im.failedItem(&im.tally, "import", im.prefix+name, fmt.Errorf("%s is %s, not a file", name, kindInWords(mode)))
+				im.addFailed(&im.summary, "import", im.prefix+name, fmt.Errorf("%s is %s, not a file", name, kindInWords(mode)))
 			}
 		},
 	}

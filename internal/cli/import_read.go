@@ -29,12 +29,12 @@ const modeMeta = "mode"
 type item struct {
 	source
 	value     []byte
-	content   *momentReader // what follows value, to be streamed; nil if value is all
-	file      *os.File      // what content reads
-	unchanged bool          // is in the vault already
-	grew      bool          // while it was read
-	err       error         // why the file could not be read
-	fatal     bool          // err is of the vault, not of the file
+	content   *sizedReader // what follows value, to be streamed; nil if value is all
+	file      *os.File     // what content reads
+	unchanged bool         // is in the vault already
+	grew      bool         // while it was read
+	err       error        // why the file could not be read
+	fatal     bool         // err is of the vault, not of the file
 }
 
 func (it *item) close() {
@@ -49,10 +49,10 @@ func (im *importer) read(ctx context.Context, found <-chan source) <-chan *item 
 	var readers sync.WaitGroup
 	for range treeWorkers {
 		readers.Go(func() {
-			l := &lane{root: im.root}
-			defer l.close()
+			dirs := &dirCache{root: im.root}
+			defer dirs.close()
 			for s := range found {
-				it := im.fetch(ctx, l, s)
+				it := im.fetch(ctx, dirs, s)
 				select {
 				case items <- it:
 				case <-ctx.Done():
@@ -70,7 +70,7 @@ func (im *importer) read(ctx context.Context, found <-chan source) <-chan *item 
 }
 
 // fetch reads one file, unless it is large or the vault has it.
-func (im *importer) fetch(ctx context.Context, l *lane, s source) *item {
+func (im *importer) fetch(ctx context.Context, dirs *dirCache, s source) *item {
 	it := &item{source: s}
 	known := false
 	if !im.overwrite {
@@ -80,7 +80,7 @@ func (im *importer) fetch(ctx context.Context, l *lane, s source) *item {
 			known = sameFile(e, s.info)
 		case errors.Is(err, kvault.ErrNotFound), im.checksum && errors.Is(err, kvault.ErrCorrupt):
 		default:
-			it.err, it.fatal = err, !itemsFault(err)
+			it.err, it.fatal = err, !isItemError(err)
 			return it
 		}
 	}
@@ -89,7 +89,7 @@ func (im *importer) fetch(ctx context.Context, l *lane, s source) *item {
 		it.unchanged = true
 		return it
 	}
-	if it.err = it.load(l); it.err != nil || !known {
+	if it.err = it.load(dirs); it.err != nil || !known {
 		return it
 	}
 	if it.unchanged = !im.checksum && it.content == nil && len(it.value) == 0; it.unchanged || !im.checksum {
@@ -105,7 +105,7 @@ func (it *item) same(ctx context.Context, v *kvault.Vault, key string) (bool, er
 	r, err := v.NewReader(ctx, key)
 	if err == nil {
 		defer r.Close()
-		want := &matcher{r: bytes.NewReader(it.value)}
+		want := &compareWriter{r: bytes.NewReader(it.value)}
 		if it.content != nil {
 			want.r = io.MultiReader(want.r, it.content)
 		}
@@ -121,21 +121,21 @@ func (it *item) same(ctx context.Context, v *kvault.Vault, key string) (bool, er
 		if _, err := it.file.Seek(int64(len(it.value)), io.SeekStart); err != nil {
 			return false, err
 		}
-		it.content = readMoment(it.file, it.info)
+		it.content = newSizedReader(it.file, it.info)
 		it.content.left = max(it.content.left-int64(len(it.value)), 0) // value may be longer than stated
 	}
 	return false, ctx.Err()
 }
 
-// matcher is a writer that fails unless it is given what r reads.
-type matcher struct {
+// compareWriter is a writer that fails unless it is given what r reads.
+type compareWriter struct {
 	r   io.Reader
 	buf []byte
 }
 
 var errDiffers = errors.New("the contents differ")
 
-func (m *matcher) Write(p []byte) (int, error) {
+func (m *compareWriter) Write(p []byte) (int, error) {
 	m.buf = slices.Grow(m.buf[:0], len(p))[:len(p)]
 	if _, err := io.ReadFull(m.r, m.buf); err != nil || !bytes.Equal(m.buf, p) {
 		return 0, errors.Join(errDiffers, err)
@@ -144,7 +144,7 @@ func (m *matcher) Write(p []byte) (int, error) {
 }
 
 // end fails if there is more to read.
-func (m *matcher) end() error {
+func (m *compareWriter) end() error {
 	if n, err := io.ReadFull(m.r, make([]byte, 1)); n > 0 || err != io.EOF {
 		return errors.Join(errDiffers, err)
 	}
@@ -159,12 +159,12 @@ func sameFile(e kvault.Entry, info fs.FileInfo) bool {
 func modeOf(info fs.FileInfo) string { return fmt.Sprintf("%04o", info.Mode().Perm()) }
 
 // load reads the file, or opens it if it is large.
-func (it *item) load(l *lane) (err error) {
-	dir, base, err := l.at(it.name)
+func (it *item) load(dirs *dirCache) (err error) {
+	dir, base, err := dirs.at(it.name)
 	if err != nil {
 		return err
 	}
-	f, err := dir.OpenFile(base, os.O_RDONLY|dontWait, 0)
+	f, err := dir.OpenFile(base, os.O_RDONLY|openNonblock, 0)
 	if err != nil {
 		return err
 	}
@@ -180,7 +180,7 @@ func (it *item) load(l *lane) (err error) {
 	if !it.info.Mode().IsRegular() {
 		return fmt.Errorf("%s is %s, not a file", it.name, kindInWords(it.info.Mode()))
 	}
-	content := readMoment(f, it.info)
+	content := newSizedReader(f, it.info)
 	if it.info.Size() <= smallFile {
 		if it.value, err = readSmall(content); err != nil || content.done {
 			it.grew = content.grew
@@ -192,7 +192,7 @@ func (it *item) load(l *lane) (err error) {
 }
 
 // readSmall reads all of a small file, or the start of one that only said it was small.
-func readSmall(m *momentReader) ([]byte, error) {
+func readSmall(m *sizedReader) ([]byte, error) {
 	value := make([]byte, 0, m.info.Size()+512) // room to see the end
 	for !m.done && len(value) <= smallFile {
 		value = slices.Grow(value, 512)

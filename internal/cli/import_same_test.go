@@ -31,7 +31,7 @@ func TestSameWithUntrueSize(t *testing.T) {
 	}
 	defer f.Close()
 	info := madeInfo{size: 4096}
-	it := &item{source: source{info: info}, value: content[:smallFile], file: f, content: readMoment(f, info)}
+	it := &item{source: source{info: info}, value: content[:smallFile], file: f, content: newSizedReader(f, info)}
 	if same, err := it.same(t.Context(), v, "k"); same || err != nil {
 		t.Errorf("same: %v, %v", same, err)
 	}

@@ -39,11 +39,11 @@ func (w *batchWriter) store(ctx context.Context, it *item) error {
 	case it.err != nil && it.fatal:
 		return it.err
 	case it.err != nil:
-		w.failedItem(&w.tally, "import", key, it.err)
+		w.addFailed(&w.summary, "import", key, it.err)
 		return nil
 	case it.unchanged:
 		w.progress.add(it.info.Size())
-		return w.leftAlone(&w.tally, key, it.info.Size())
+		return w.addUnchanged(&w.summary, key, it.info.Size())
 	}
 	var err error
 	if it.content != nil {
@@ -51,8 +51,8 @@ func (w *batchWriter) store(ctx context.Context, it *item) error {
 	} else {
 		err = w.hold(ctx, key, it)
 	}
-	if err != nil && ctx.Err() == nil && itemsFault(err) {
-		w.failedItem(&w.tally, "import", key, err)
+	if err != nil && ctx.Err() == nil && isItemError(err) {
+		w.addFailed(&w.summary, "import", key, err)
 		return nil
 	}
 	return err
@@ -112,7 +112,7 @@ func (w *batchWriter) flush(ctx context.Context) error {
 	}
 	if _, err := w.vault.FlushCache(ctx); err != nil {
 		if ctx.Err() == nil {
-			w.giveUp(ctx)
+			w.discard(ctx)
 		}
 		return err
 	}
@@ -131,23 +131,23 @@ func (w *batchWriter) stored(e kvault.Entry, it *item) error {
 		w.note("%s", grewNote(w.shown(e.Key), e.Size))
 	}
 	if was := it.info.ModTime(); !e.ModTime.Equal(was) {
-		w.tally.addTimes(1)
+		w.summary.addTimes(1)
 		w.note("%s", timeNote(w.shown(e.Key), was, e.ModTime))
 	}
-	return w.did(&w.tally, "imported", e.Key, e.Size)
+	return w.addDone(&w.summary, "imported", e.Key, e.Size)
 }
 
-// giveUp throws away what is held, after a flush that failed: the vault would else try it again at
+// discard throws away what is held, after a flush that failed: the vault would else try it again at
 // each step of its closing, wait for the same lock again, and report the same failure.
-func (w *batchWriter) giveUp(ctx context.Context) {
+func (w *batchWriter) discard(ctx context.Context) {
 	w.pending, w.bytes = nil, 0
 	// If even this fails, closing the vault says what there is to say.
 	_, _ = w.vault.DiscardCache(ctx)
 }
 
-// itemsFault reports whether an error is due to one file or its key, so that the others can still
+// isItemError reports whether an error is due to one file or its key, so that the others can still
 // be stored.
-func itemsFault(err error) bool {
+func isItemError(err error) bool {
 	var reading *kvault.IOError
 	switch {
 	case errors.Is(err, kvault.ErrInvalid), errors.Is(err, kvault.ErrTooLarge):

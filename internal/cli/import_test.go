@@ -46,7 +46,7 @@ func (f *faulty) Stage(ctx context.Context, o engine.StageOptions) (engine.Stage
 
 // memApp is an app whose vault is in memory, and what it prints on standard error.
 func memApp(store engine.Store) (*app, *strings.Builder) {
-	a, _ := barApp(false)
+	a, _ := progressApp(false)
 	errs := &strings.Builder{}
 	a.sys.Err = errs
 	a.open = func(context.Context, string, *kvault.Options) (*kvault.Vault, error) {
@@ -129,10 +129,10 @@ func TestSourceThatChanges(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer root.Close()
-			l := &lane{root: root}
-			defer l.close()
+			dirs := &dirCache{root: root}
+			defer dirs.close()
 			it := &item{source: source{name: "f"}}
-			if err := it.load(l); err != nil || it.content == nil {
+			if err := it.load(dirs); err != nil || it.content == nil {
 				t.Fatalf("large file: %v, %v", it.content, err)
 			}
 			change(t, file)
@@ -151,13 +151,13 @@ func TestSourceThatChanges(t *testing.T) {
 			}
 			if name == "grows" {
 				e, err := v.Stat(t.Context(), "f")
-				if err != nil || e.Size != smallFile+1 || w.tally.done != 1 || !strings.Contains(errs.String(), "its first 1,048,577 bytes are stored") {
-					t.Errorf("stored %+v, %v, done %d: %q", e, err, w.tally.done, errs)
+				if err != nil || e.Size != smallFile+1 || w.summary.done != 1 || !strings.Contains(errs.String(), "its first 1,048,577 bytes are stored") {
+					t.Errorf("stored %+v, %v, done %d: %q", e, err, w.summary.done, errs)
 				}
 				return
 			}
-			if w.tally.failed != 1 || w.tally.done != 0 || errs.Len() == 0 {
-				t.Errorf("failed %d, done %d: %q", w.tally.failed, w.tally.done, errs)
+			if w.summary.failed != 1 || w.summary.done != 0 || errs.Len() == 0 {
+				t.Errorf("failed %d, done %d: %q", w.summary.failed, w.summary.done, errs)
 			}
 			if got, err := v.Get(t.Context(), "f"); string(got) != "old" {
 				t.Errorf("it was stored all the same: %d bytes, %v", len(got), err)
@@ -207,11 +207,11 @@ func TestItemLoadFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	l := &lane{root: root}
-	defer l.close()
+	dirs := &dirCache{root: root}
+	defer dirs.close()
 	for _, name := range []string{"gone", "gone/f", "loop", "../f"} {
 		it := &item{source: source{name: name}}
-		if err := it.load(l); err == nil {
+		if err := it.load(dirs); err == nil {
 			t.Errorf("load(%q) found something", name)
 		}
 	}
@@ -219,7 +219,7 @@ func TestItemLoadFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	it := &item{source: source{name: "sub"}}
-	if err := it.load(l); err == nil {
+	if err := it.load(dirs); err == nil {
 		t.Error("a directory was read")
 	}
 }

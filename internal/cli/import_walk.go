@@ -12,11 +12,11 @@ import (
 // walk visits the regular files of a tree in the order of their keys. Functions that are nil are
 // not called.
 type walk struct {
-	root    *os.Root
-	own     vaultFiles // left out
-	file    func(source) error
-	failed  func(name string, err error)
-	special func(name string, mode fs.FileMode)
+	root     *os.Root
+	ownFiles vaultFiles // left out
+	file     func(source) error
+	failed   func(name string, err error)
+	special  func(name string, mode fs.FileMode)
 }
 
 // dir visits the directory name; the error is the one that a call of file returned.
@@ -26,7 +26,7 @@ func (w *walk) dir(name string) error {
 		w.failed(name, err)
 	}
 	for _, e := range entries {
-		if w.own.claim(info, e.Name()) {
+		if w.ownFiles.has(info, e.Name()) {
 			continue
 		}
 		if err := w.visit(path.Join(name, e.Name()), e); err != nil {
@@ -78,7 +78,7 @@ func (w *walk) visit(name string, e fs.DirEntry) error {
 			w.failed(name, err)
 		}
 		return nil
-	case w.own.own(info):
+	case w.ownFiles.isMain(info):
 		return nil
 	}
 	return w.file(source{name: name, info: info})

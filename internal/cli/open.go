@@ -49,19 +49,19 @@ func (a *app) checkTable(ctx context.Context) error {
 	if a.flags.table == "" {
 		return nil
 	}
-	err := a.rehearse(ctx, func(*kvault.Vault) error { return nil })
+	err := a.tryInMemory(ctx, func(*kvault.Vault) error { return nil })
 	if keyed := (*kvault.Error)(nil); errors.As(err, &keyed) && errors.Is(err, kvault.ErrInvalid) {
 		return usagef("--table: %w", keyed.Err)
 	}
 	return err
 }
 
-// rehearse runs fn on an empty vault in memory, to learn whether a command is refused.
-func (a *app) rehearse(ctx context.Context, fn func(*kvault.Vault) error) error {
-	return a.rehearseIn(ctx, ":memory:", fn)
+// tryInMemory runs fn on an empty vault in memory, to learn whether a command is refused.
+func (a *app) tryInMemory(ctx context.Context, fn func(*kvault.Vault) error) error {
+	return a.tryInFile(ctx, ":memory:", fn)
 }
 
-func (a *app) rehearseIn(ctx context.Context, file string, fn func(*kvault.Vault) error) error {
+func (a *app) tryInFile(ctx context.Context, file string, fn func(*kvault.Vault) error) error {
 	v, err := kvault.Open(ctx, file, a.options(creating))
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func (a *app) optimize(ctx context.Context, v *kvault.Vault, budget time.Duratio
 	if budget > 0 {
 		_, err = v.Shrink(ctx, budget)
 	} else {
-		b := a.startBar("copy", inKeys, 0)
+		b := a.startProgress("copy", inKeys, 0)
 		defer b.finish()
 		err = v.Optimize(ctx, func(done, total int64) {
 			b.set(done, total)

@@ -75,7 +75,7 @@ func encodeLine(w io.Writer, v any) error {
 // printf writes text to standard output. On a terminal nothing in it can control that, wherever it
 // came from.
 func (a *app) printf(format string, args ...any) error {
-	return a.print(a.tamed(a.out, a.sys.Out), format, args...)
+	return a.print(a.sanitized(a.out, a.sys.Out), format, args...)
 }
 
 // printRaw is printf for what may control a terminal.
@@ -84,10 +84,10 @@ func (a *app) printRaw(format string, args ...any) error { return a.print(a.out,
 func (a *app) print(w io.Writer, format string, args ...any) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, err := fmt.Fprintf(w, format, args...); err != nil || a.bar == nil {
+	if _, err := fmt.Fprintf(w, format, args...); err != nil || a.progress == nil {
 		return err
 	}
-	a.bar.clear()
+	a.progress.clear()
 	return a.out.Flush()
 }
 
@@ -127,6 +127,6 @@ func named(op, key string, err error) error {
 func (a *app) tell(format string, args ...any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.bar.clear()
-	fmt.Fprintf(a.tamed(a.sys.Err, a.sys.Err), format, args...)
+	a.progress.clear()
+	fmt.Fprintf(a.sanitized(a.sys.Err, a.sys.Err), format, args...)
 }

@@ -90,7 +90,7 @@ func (a *app) put(ctx context.Context, key, from string, flags putFlags) error {
 	}
 	var entry kvault.Entry
 	err = a.withVault(ctx, acc, func(v *kvault.Vault) (err error) {
-		b := a.startBar("put", inBytes, src.total)
+		b := a.startProgress("put", inBytes, src.total)
 		defer b.finish()
 		entry, err = putAs(ctx, v, key, flags.as.value, b.reader(in), o)
 		return err
@@ -128,9 +128,9 @@ func (f putFlags) options() (*kvault.PutOptions, error) {
 // putSource is where a value comes from.
 type putSource struct {
 	io.ReadCloser
-	name  string        // of the file, or empty
-	total int64         // below 0 if it is not known
-	file  *momentReader // nil if it is no regular file
+	name  string       // of the file, or empty
+	total int64        // below 0 if it is not known
+	file  *sizedReader // nil if it is no regular file
 }
 
 // openSource opens standard input, or the named file. That is done before the vault is, since a
@@ -149,7 +149,7 @@ func (a *app) openSource(ctx context.Context, name string) (*putSource, error) {
 		return nil, err
 	case info.IsDir():
 		return nil, fmt.Errorf("%s is a directory: 'kvault import' stores those", name)
-	case a.vaultFiles().own(info):
+	case a.vaultFiles().isMain(info):
 		return nil, fmt.Errorf("%s is the vault itself", name)
 	}
 	f, err := os.Open(name)
@@ -161,7 +161,7 @@ func (a *app) openSource(ctx context.Context, name string) (*putSource, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	if info.Mode().IsRegular() {
-		src.file = readMoment(f, info)
+		src.file = newSizedReader(f, info)
 		if src.total = info.Size(); src.total == 0 {
 			src.total = -1
 		}
@@ -213,7 +213,7 @@ func (a *app) prepare(ctx context.Context, key, as string, src io.Reader, o *kva
 		return in, nil
 	}
 	trial := kvault.PutOptions{ContentType: o.ContentType, ModTime: o.ModTime, User: o.User}
-	return in, a.rehearse(ctx, func(v *kvault.Vault) error {
+	return in, a.tryInMemory(ctx, func(v *kvault.Vault) error {
 		_, err := v.PutWith(ctx, key, nil, &trial)
 		return err
 	})

@@ -53,7 +53,7 @@ func (a *app) restore(ctx context.Context, from string, yes bool) error {
 	if o.BusyTimeout == 0 {
 		o.BusyTimeout = -1
 	}
-	b := a.startBar("restore", inBytes, 0)
+	b := a.startProgress("restore", inBytes, 0)
 	defer b.finish()
 	o.Progress = b.set
 	var err error
@@ -99,5 +99,5 @@ func (a *app) confirmReplacing(ctx context.Context, from string, yes bool) error
 	if from == "-" {
 		return usagef("restore: standard input is the backup; pass --yes to replace %s", a.flags.file)
 	}
-	return a.ask(ctx, "restore", question, "replace it", "nothing was replaced")
+	return a.confirm(ctx, "restore", question, "replace it", "nothing was replaced")
 }

@@ -106,7 +106,7 @@ func (a *app) rmPrefix(ctx context.Context, v *kvault.Vault, flags rmFlags) erro
 			return err
 		}
 		if n > 0 {
-			if err := a.confirm(ctx, "rm", fmt.Sprintf("Delete %s?", prefixInWords(n, flags.prefix))); err != nil {
+			if err := a.confirmDelete(ctx, "rm", fmt.Sprintf("Delete %s?", prefixInWords(n, flags.prefix))); err != nil {
 				return err
 			}
 		}
@@ -144,7 +144,7 @@ func prefixInWords(n int64, prefix string) string {
 	return fmt.Sprintf("%s starting with %q", keys, prefix)
 }
 
-// confirm asks whether to delete.
-func (a *app) confirm(ctx context.Context, command, question string) error {
-	return a.ask(ctx, command, question, "delete", "nothing was deleted")
+// confirmDelete asks whether to delete.
+func (a *app) confirmDelete(ctx context.Context, command, question string) error {
+	return a.confirm(ctx, command, question, "delete", "nothing was deleted")
 }

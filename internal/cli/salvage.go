@@ -42,7 +42,7 @@ no checksums, so that bytes altered within a column go unseen.
 }
 
 func (a *app) salvage(ctx context.Context, src, dst string) error {
-	b := a.startBar("salvage", inKeys, 0)
+	b := a.startProgress("salvage", inKeys, 0)
 	defer b.finish()
 	var printing error
 	report, err := kvault.Salvage(ctx, src, dst, &kvault.SalvageOptions{

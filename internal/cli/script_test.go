@@ -157,25 +157,25 @@ func runInterrupted() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	sys := System()
-	sys.Out = &fuse{w: os.Stdout, lines: lines, blow: cancel}
+	sys.Out = &lineLimit{w: os.Stdout, lines: lines, reached: cancel}
 	a := newApp(sys)
 	a.batch = batchLimits{items: 4, bytes: 64 << 10}
 	a.out = bufio.NewWriterSize(sys.Out, 1) // a line is longer and so goes through at once
 	os.Exit(a.run(ctx, os.Args[2:]))
 }
 
-// fuse blows when some lines went through it.
-type fuse struct {
-	w     io.Writer
-	lines int
-	blow  func()
+// lineLimit calls reached once it has passed on a number of lines.
+type lineLimit struct {
+	w       io.Writer
+	lines   int
+	reached func()
 }
 
-func (f *fuse) Write(p []byte) (int, error) {
-	if f.lines -= bytes.Count(p, []byte("\n")); f.lines <= 0 {
-		f.blow()
+func (l *lineLimit) Write(p []byte) (int, error) {
+	if l.lines -= bytes.Count(p, []byte("\n")); l.lines <= 0 {
+		l.reached()
 	}
-	return f.w.Write(p)
+	return l.w.Write(p)
 }
 
 // holdVault keeps a vault locked until it is told to let go: hold FILE makes FILE.held and waits

@@ -32,9 +32,9 @@ func (a *app) writeFile(name string, fill func(io.Writer) error) error {
 	case info.IsDir():
 		return fmt.Errorf("%s is a directory: name a file in it", name)
 	case !info.Mode().IsRegular():
-		return writeThrough(name, os.O_WRONLY, fill)
+		return writeInPlace(name, os.O_WRONLY, fill)
 	case strings.HasPrefix(resolved, procFiles): // a file that another process has open
-		return writeThrough(name, os.O_WRONLY|os.O_APPEND, fill)
+		return writeInPlace(name, os.O_WRONLY|os.O_APPEND, fill)
 	}
 	dir, base := filepath.Split(filepath.Clean(resolved))
 	root, err := os.OpenRoot(filepath.Join(dir, "."))
@@ -42,7 +42,7 @@ func (a *app) writeFile(name string, fill func(io.Writer) error) error {
 		return err
 	}
 	defer root.Close()
-	if dirInfo, err := root.Stat("."); err != nil || a.vaultFiles().claim(dirInfo, base) || a.vaultFiles().own(info) {
+	if dirInfo, err := root.Stat("."); err != nil || a.vaultFiles().has(dirInfo, base) || a.vaultFiles().isMain(info) {
 		return errors.Join(err, fmt.Errorf("%s is a file of the vault itself", name))
 	}
 	attrs := fileAttrs{sync: true}
@@ -50,7 +50,7 @@ func (a *app) writeFile(name string, fill func(io.Writer) error) error {
 		attrs.mode, attrs.hasMode = info.Mode().Perm(), true
 	}
 	sweepPartials(root, ".")
-	return replaceFile(root, base, attrs, fill)
+	return writeAtomically(root, base, attrs, fill)
 }
 
 // procFiles is where Linux has the files that are open, under names that lead to them without being
@@ -101,14 +101,14 @@ func (a *app) writeOpen(name, number string, fill func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	if a.vaultFiles().opened(info) {
+	if a.vaultFiles().hasOpen(info) {
 		return fmt.Errorf("%s is a file of the vault itself", name)
 	}
 	return errors.Join(fill(f), f.Close())
 }
 
-// writeThrough has fill write to a file that stays the same one.
-func writeThrough(name string, flags int, fill func(io.Writer) error) error {
+// writeInPlace has fill write to a file that stays the same one.
+func writeInPlace(name string, flags int, fill func(io.Writer) error) error {
 	f, err := os.OpenFile(name, flags, 0)
 	if err != nil {
 		return err

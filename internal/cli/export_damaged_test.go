@@ -45,7 +45,7 @@ func TestExportGoesPastDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			out := filepath.Join(t.TempDir(), "out")
-			a, _ := barApp(false)
+			a, _ := progressApp(false)
 			errs := &strings.Builder{}
 			a.sys.Err = errs
 			if code := a.run(t.Context(), []string{"-f", bad, "export", "", out}); code != exitSome {

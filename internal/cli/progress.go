@@ -8,111 +8,111 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// barDelay is how long a command runs before it shows a bar: short ones need none.
-const barDelay = 400 * time.Millisecond
+// progressDelay is how long a command runs before it shows a bar: short ones need none.
+const progressDelay = 400 * time.Millisecond
 
-// bar shows on standard error how far a command has come. A nil bar shows nothing.
-type bar struct {
+// progress shows on standard error how far a command has come. A nil progress shows nothing.
+type progress struct {
 	a           *app
 	what        string
-	unit        barUnit
+	unit        progressUnit
 	done, total int64
 	started     time.Time
 	shown       *progressbar.ProgressBar
 }
 
-type barUnit int
+type progressUnit int
 
 const (
-	inBytes barUnit = iota
+	inBytes progressUnit = iota
 	inKeys
 )
 
-// startBar begins a bar; a total below 0 is not known. It returns nil where nobody would see the
-// bar.
-func (a *app) startBar(what string, unit barUnit, total int64) *bar {
+// startProgress begins to show progress; a total below 0 is not known. It returns nil unless
+// standard error is a terminal, and with --quiet and --json.
+func (a *app) startProgress(what string, unit progressUnit, total int64) *progress {
 	if a.flags.quiet || a.flags.json || !a.terminal(a.sys.Err) {
 		return nil
 	}
-	b := &bar{a: a, what: what, unit: unit, total: total, started: time.Now()}
+	p := &progress{a: a, what: what, unit: unit, total: total, started: time.Now()}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.bar = b
-	return b
+	a.progress = p
+	return p
 }
 
 // add counts n more as done.
-func (b *bar) add(n int64) {
-	if b == nil {
+func (p *progress) add(n int64) {
+	if p == nil {
 		return
 	}
-	b.a.mu.Lock()
-	defer b.a.mu.Unlock()
-	b.done += n
-	b.draw()
+	p.a.mu.Lock()
+	defer p.a.mu.Unlock()
+	p.done += n
+	p.draw()
 }
 
 // set says how much is done of how much.
-func (b *bar) set(done, total int64) {
-	if b == nil {
+func (p *progress) set(done, total int64) {
+	if p == nil {
 		return
 	}
-	b.a.mu.Lock()
-	defer b.a.mu.Unlock()
-	b.done, b.total = done, total
-	b.draw()
+	p.a.mu.Lock()
+	defer p.a.mu.Unlock()
+	p.done, p.total = done, total
+	p.draw()
 }
 
 // finish takes the bar away.
-func (b *bar) finish() {
-	if b == nil {
+func (p *progress) finish() {
+	if p == nil {
 		return
 	}
-	b.a.mu.Lock()
-	defer b.a.mu.Unlock()
-	b.clear()
-	b.a.bar = nil
+	p.a.mu.Lock()
+	defer p.a.mu.Unlock()
+	p.clear()
+	p.a.progress = nil
 }
 
 // clear removes the bar from the screen until it is next drawn. The caller holds the app's lock.
-func (b *bar) clear() {
-	if b != nil && b.shown != nil {
-		_ = b.shown.Clear()
+func (p *progress) clear() {
+	if p != nil && p.shown != nil {
+		_ = p.shown.Clear()
 	}
 }
 
-func (b *bar) draw() {
-	if b.shown == nil {
-		if time.Since(b.started) < barDelay {
+func (p *progress) draw() {
+	if p.shown == nil {
+		if time.Since(p.started) < progressDelay {
 			return
 		}
-		b.shown = b.create()
+		p.shown = p.create()
 	}
-	if b.total >= 0 {
-		b.grow()
+	if p.total >= 0 {
+		p.grow()
 	}
 	// A bar that cannot be drawn must not stop the work.
-	_ = b.shown.Set64(b.done)
+	_ = p.shown.Set64(p.done)
 }
 
 // grow keeps the end ahead of what is done: a bar that reached its end would never be drawn again.
-func (b *bar) grow() {
-	if end := max(b.total, b.done+1); end != b.shown.GetMax64() {
-		b.shown.ChangeMax64(end)
+func (p *progress) grow() {
+	if end := max(p.total, p.done+1); end != p.shown.GetMax64() {
+		p.shown.ChangeMax64(end)
 	}
 }
 
-func (b *bar) create() *progressbar.ProgressBar {
+func (p *progress) create() *progressbar.ProgressBar {
 	end := int64(-1)
-	if b.total >= 0 {
-		end = max(b.total, b.done+1)
+	if p.total >= 0 {
+		end = max(p.total, p.done+1)
 	}
 	// What there is no room for is left out, since a line that is longer than the terminal is wide
 	// cannot be drawn again.
-	columns := b.a.columns()
+	columns := p.a.columns()
 	width := columns - 50
 	switch {
-	case b.total < 0: // no bar, but a spinner
+	case p.total < 0: // no bar, but a spinner
 		width = 24
 	case columns >= 80:
 		width = columns - 62
@@ -120,11 +120,11 @@ func (b *bar) create() *progressbar.ProgressBar {
 		width = columns - 30
 	}
 	options := []progressbar.Option{
-		progressbar.OptionSetWriter(&oneLiner{w: b.a.sys.Err, columns: b.a.columns}),
-		progressbar.OptionSetDescription(b.what),
-		progressbar.OptionShowBytes(b.unit == inBytes),
+		progressbar.OptionSetWriter(&lineTruncator{w: p.a.sys.Err, columns: p.a.columns}),
+		progressbar.OptionSetDescription(p.what),
+		progressbar.OptionShowBytes(p.unit == inBytes),
 		progressbar.OptionUseIECUnits(true),
-		progressbar.OptionShowTotalBytes(b.total >= 0),
+		progressbar.OptionShowTotalBytes(p.total >= 0),
 		progressbar.OptionSetWidth(min(max(width, 1), 24)),
 		progressbar.OptionSetElapsedTime(columns >= 80),
 		progressbar.OptionSetPredictTime(columns >= 80),
@@ -148,16 +148,16 @@ func (a *app) columns() int {
 	return 80
 }
 
-// oneLiner cuts each line off before the last column of the terminal, whose width may change.
+// lineTruncator cuts each line off before the last column of the terminal, whose width may change.
 // Escape sequences take no room.
-type oneLiner struct {
+type lineTruncator struct {
 	w       io.Writer
 	columns func() int
 	at      int
 	escape  bool
 }
 
-func (o *oneLiner) Write(p []byte) (int, error) {
+func (o *lineTruncator) Write(p []byte) (int, error) {
 	var line strings.Builder
 	width := o.columns()
 	for _, r := range string(p) {
@@ -182,39 +182,39 @@ func (o *oneLiner) Write(p []byte) (int, error) {
 }
 
 // reader counts what is read through it.
-func (b *bar) reader(r io.Reader) io.Reader {
-	if b == nil {
+func (p *progress) reader(r io.Reader) io.Reader {
+	if p == nil {
 		return r
 	}
-	return &countedReader{r, b}
+	return &countedReader{r, p}
 }
 
 // writer counts what is written through it.
-func (b *bar) writer(w io.Writer) io.Writer {
-	if b == nil {
+func (p *progress) writer(w io.Writer) io.Writer {
+	if p == nil {
 		return w
 	}
-	return &countedWriter{w, b}
+	return &countedWriter{w, p}
 }
 
 type countedReader struct {
 	r io.Reader
-	b *bar
+	p *progress
 }
 
 func (c *countedReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.b.add(int64(n))
+	c.p.add(int64(n))
 	return n, err
 }
 
 type countedWriter struct {
 	w io.Writer
-	b *bar
+	p *progress
 }
 
 func (c *countedWriter) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
-	c.b.add(int64(n))
+	c.p.add(int64(n))
 	return n, err
 }

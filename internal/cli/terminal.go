@@ -75,23 +75,23 @@ func looksBinary(start []byte) bool {
 	return false
 }
 
-// tamed is w, on the way to stream, as a harmless writer if that is a terminal.
-func (a *app) tamed(w io.Writer, stream any) io.Writer {
+// sanitized is w, on the way to stream, as a sanitizer writer if that is a terminal.
+func (a *app) sanitized(w io.Writer, stream any) io.Writer {
 	if a.terminal(stream) {
-		return &harmless{w: w}
+		return &sanitizer{w: w}
 	}
 	return w
 }
 
-// harmless replaces what would control a terminal: the control characters of ASCII but tab and line
+// sanitizer replaces what would control a terminal: the control characters of ASCII but tab and line
 // feed, and those that UTF-8 writes as C2 80 to C2 9F.
-type harmless struct {
+type sanitizer struct {
 	w io.Writer
 	// lead says that the last byte was C2.
 	lead bool
 }
 
-func (h *harmless) Write(p []byte) (int, error) {
+func (h *sanitizer) Write(p []byte) (int, error) {
 	clean := make([]byte, 0, len(p))
 	for _, b := range p {
 		switch {

@@ -2,4 +2,4 @@
 
 package cli
 
-const dontWait = 0
+const openNonblock = 0

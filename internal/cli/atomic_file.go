@@ -20,9 +20,9 @@ type fileAttrs struct {
 	sync    bool      // the content is on disk before the file takes its place
 }
 
-// replaceFile puts what fill writes at name below root, by way of a temporary file beside it: on a
+// writeAtomically puts what fill writes at name below root, by way of a temporary file beside it: on a
 // failure name is what it was.
-func replaceFile(root *os.Root, name string, attrs fileAttrs, fill func(io.Writer) error) (err error) {
+func writeAtomically(root *os.Root, name string, attrs fileAttrs, fill func(io.Writer) error) (err error) {
 	temp := path.Join(path.Dir(name), process.PartialName(".kvault-"))
 	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {

@@ -6,45 +6,45 @@ import (
 	"strings"
 )
 
-// span is a part of a value: the bytes first to last, both included, or the last suffix ones if
+// byteRange is a part of a value: the bytes first to last, both included, or the last suffix ones if
 // first is below 0. A last below 0 is the end.
-type span struct {
+type byteRange struct {
 	first, last, suffix int64
 }
 
-var wholeValue = span{last: -1}
+var wholeValue = byteRange{last: -1}
 
-// parseSpan reads A-B, A- or -N, as a range of bytes in HTTP.
-func parseSpan(s string) (span, error) {
+// parseByteRange reads A-B, A- or -N, as a range of bytes in HTTP.
+func parseByteRange(s string) (byteRange, error) {
 	bad := usagef("--range %q is none of A-B, A- and -N", s)
 	from, to, ok := strings.Cut(s, "-")
 	if !ok {
-		return span{}, bad
+		return byteRange{}, bad
 	}
 	if from == "" {
 		n, err := strconv.ParseUint(to, 10, 63)
 		if err != nil || n == 0 {
-			return span{}, bad
+			return byteRange{}, bad
 		}
-		return span{first: -1, suffix: int64(n)}, nil
+		return byteRange{first: -1, suffix: int64(n)}, nil
 	}
 	first, err := strconv.ParseUint(from, 10, 63)
 	if err != nil {
-		return span{}, bad
+		return byteRange{}, bad
 	}
 	if to == "" {
-		return span{first: int64(first), last: -1}, nil
+		return byteRange{first: int64(first), last: -1}, nil
 	}
 	last, err := strconv.ParseUint(to, 10, 63)
 	if err != nil || last < first {
-		return span{}, bad
+		return byteRange{}, bad
 	}
-	return span{first: int64(first), last: int64(last)}, nil
+	return byteRange{first: int64(first), last: int64(last)}, nil
 }
 
-// of is where the span lies in a value of size bytes. A span that ends past the value is cut; one
+// of is where the byteRange lies in a value of size bytes. A byteRange that ends past the value is cut; one
 // that starts there is an error, except for the whole of an empty value.
-func (s span) of(size int64) (off, n int64, err error) {
+func (s byteRange) of(size int64) (off, n int64, err error) {
 	if s == wholeValue {
 		return 0, size, nil
 	}

@@ -29,9 +29,9 @@ func (a *app) vaultFiles() vaultFiles {
 	return g
 }
 
-// opened reports whether info, of a file that this process has open, is of one of the vault's
+// hasOpen reports whether info, of a file that this process has open, is of one of the vault's
 // files.
-func (g vaultFiles) opened(info fs.FileInfo) bool {
+func (g vaultFiles) hasOpen(info fs.FileInfo) bool {
 	for name := range g.names {
 		if file, err := os.Stat(filepath.Join(g.folder, name)); err == nil && os.SameFile(file, info) {
 			return true
@@ -40,12 +40,12 @@ func (g vaultFiles) opened(info fs.FileInfo) bool {
 	return false
 }
 
-// own reports whether info is of the vault's main file.
-func (g vaultFiles) own(info fs.FileInfo) bool {
+// isMain reports whether info is of the vault's main file.
+func (g vaultFiles) isMain(info fs.FileInfo) bool {
 	return info != nil && g.main != nil && os.SameFile(g.main, info)
 }
 
-// claim reports whether name in the directory dir is, or would be, a file of the vault.
-func (g vaultFiles) claim(dir fs.FileInfo, name string) bool {
+// has reports whether name in the directory dir is, or would be, a file of the vault.
+func (g vaultFiles) has(dir fs.FileInfo, name string) bool {
 	return g.names[name] && dir != nil && g.dir != nil && os.SameFile(g.dir, dir)
 }

@@ -2,7 +2,7 @@ package cli
 
 import "testing"
 
-func TestSpan(t *testing.T) {
+func TestByteRange(t *testing.T) {
 	for _, tt := range []struct {
 		in     string
 		size   int64
@@ -32,9 +32,9 @@ func TestSpan(t *testing.T) {
 		{in: "+1-2", bad: true},
 		{in: "9223372036854775808-", bad: true},
 	} {
-		s, err := parseSpan(tt.in)
+		s, err := parseByteRange(tt.in)
 		if (err != nil) != tt.bad {
-			t.Errorf("parseSpan(%q): error %v", tt.in, err)
+			t.Errorf("parseByteRange(%q): error %v", tt.in, err)
 		}
 		if err != nil {
 			continue

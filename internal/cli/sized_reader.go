@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// momentReader reads a regular file as it was at one moment, when info was taken: its first
-// info.Size() bytes, should it have grown since. It fails if the file became shorter or was written
-// over. A file whose size is not what its system says, as in /proc and /sys and on some networks,
-// is read to its end.
-type momentReader struct {
+// sizedReader reads a regular file as info describes it: its first info.Size() bytes, should it have
+// grown since. It fails if the file became shorter or was written over. A file whose size is not what
+// its system says, as in /proc and /sys and on some networks, is read to its end.
+type sizedReader struct {
 	f    fs.File
 	info fs.FileInfo
 	left int64 // of the stated size
@@ -28,25 +27,25 @@ type momentReader struct {
 // that make files up when they are read state 0 or little.
 const sizeTrusted = smallFile
 
-func readMoment(f fs.File, info fs.FileInfo) *momentReader {
-	return &momentReader{f: f, info: info, left: info.Size(), trusted: info.Size() > sizeTrusted, toEnd: info.Size() == 0}
+func newSizedReader(f fs.File, info fs.FileInfo) *sizedReader {
+	return &sizedReader{f: f, info: info, left: info.Size(), trusted: info.Size() > sizeTrusted, toEnd: info.Size() == 0}
 }
 
-func (m *momentReader) Read(p []byte) (n int, err error) {
+func (r *sizedReader) Read(p []byte) (n int, err error) {
 	switch {
-	case m.done || len(p) == 0:
-		return 0, eofIf(m.done)
-	case m.toEnd:
-		n, err = m.f.Read(p)
-		m.done = err == io.EOF
+	case r.done || len(p) == 0:
+		return 0, eofIf(r.done)
+	case r.toEnd:
+		n, err = r.f.Read(p)
+		r.done = err == io.EOF
 		return n, err
-	case m.left == 0:
-		return m.atEnd(p)
+	case r.left == 0:
+		return r.atEnd(p)
 	}
-	n, err = m.f.Read(p[:min(int64(len(p)), m.left)])
-	if m.left -= int64(n); errors.Is(err, io.EOF) {
-		if err = nil; m.left > 0 {
-			err = m.short()
+	n, err = r.f.Read(p[:min(int64(len(p)), r.left)])
+	if r.left -= int64(n); errors.Is(err, io.EOF) {
+		if err = nil; r.left > 0 {
+			err = r.short()
 		}
 	}
 	return n, err
@@ -60,44 +59,44 @@ func eofIf(done bool) error {
 }
 
 // atEnd decides what there is behind the stated size.
-func (m *momentReader) atEnd(p []byte) (int, error) {
-	n, err := m.f.Read(p[:1])
+func (r *sizedReader) atEnd(p []byte) (int, error) {
+	n, err := r.f.Read(p[:1])
 	if err != nil && err != io.EOF {
 		return 0, err
 	}
-	now, err := m.f.Stat()
+	now, err := r.f.Stat()
 	switch {
 	case err != nil:
 		return 0, err
-	case now.Size() < m.info.Size():
+	case now.Size() < r.info.Size():
 		return 0, errShrank
-	case now.Size() > m.info.Size():
-		m.grew, m.done = true, true
+	case now.Size() > r.info.Size():
+		r.grew, r.done = true, true
 		return 0, io.EOF
-	case !now.ModTime().Equal(m.info.ModTime()):
+	case !now.ModTime().Equal(r.info.ModTime()):
 		return 0, errRewritten
 	case n == 0:
-		m.done = true
+		r.done = true
 		return 0, io.EOF
-	case m.trusted:
-		return 0, fmt.Errorf("the file has more than the %d bytes that its system says", m.info.Size())
+	case r.trusted:
+		return 0, fmt.Errorf("the file has more than the %d bytes that its system says", r.info.Size())
 	}
-	m.toEnd = true
+	r.toEnd = true
 	return n, nil
 }
 
 // short decides what it means that the file ended before its stated size.
-func (m *momentReader) short() error {
-	now, err := m.f.Stat()
+func (r *sizedReader) short() error {
+	now, err := r.f.Stat()
 	switch {
 	case err != nil:
 		return err
-	case now.Size() != m.info.Size() || !now.ModTime().Equal(m.info.ModTime()):
+	case now.Size() != r.info.Size() || !now.ModTime().Equal(r.info.ModTime()):
 		return errShrank
-	case m.trusted:
-		return fmt.Errorf("the file has fewer than the %d bytes that its system says", m.info.Size())
+	case r.trusted:
+		return fmt.Errorf("the file has fewer than the %d bytes that its system says", r.info.Size())
 	}
-	m.done = true
+	r.done = true
 	return io.EOF
 }
 

@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// barApp is an app whose standard error is a terminal, and what it shows.
-func barApp(errTerm bool) (*app, *bytes.Buffer) {
+// progressApp is an app whose standard error is a terminal, and what it shows.
+func progressApp(errTerm bool) (*app, *bytes.Buffer) {
 	var screen bytes.Buffer
 	return newApp(IO{
 		In: strings.NewReader(""), Out: io.Discard, Err: &screen,
@@ -22,16 +22,16 @@ func barApp(errTerm bool) (*app, *bytes.Buffer) {
 	}), &screen
 }
 
-func TestBar(t *testing.T) {
+func TestProgress(t *testing.T) {
 	for _, total := range []int64{1000, 0, -1} {
 		synctest.Test(t, func(t *testing.T) {
-			a, screen := barApp(true)
-			b := a.startBar("copying", inBytes, total)
+			a, screen := progressApp(true)
+			b := a.startProgress("copying", inBytes, total)
 			b.add(10)
 			if screen.Len() > 0 {
 				t.Errorf("a short command shows %q", screen)
 			}
-			time.Sleep(barDelay)
+			time.Sleep(progressDelay)
 			b.add(490)
 			if !strings.Contains(screen.String(), "copying") {
 				t.Errorf("no bar: %q", screen)
@@ -63,11 +63,11 @@ func TestBar(t *testing.T) {
 	}
 }
 
-func TestBarInKeys(t *testing.T) {
+func TestProgressInKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, screen := barApp(true)
-		b := a.startBar("check", inKeys, 0)
-		time.Sleep(barDelay)
+		a, screen := progressApp(true)
+		b := a.startProgress("check", inKeys, 0)
+		time.Sleep(progressDelay)
 		b.set(250, 1000)
 		if got := screen.String(); !strings.Contains(got, "25%") || !strings.Contains(got, "250/1000") {
 			t.Errorf("bar: %q", got)
@@ -76,13 +76,13 @@ func TestBarInKeys(t *testing.T) {
 	})
 }
 
-func TestNoBar(t *testing.T) {
+func TestNoProgress(t *testing.T) {
 	for name, prepare := range map[string]func() *app{
-		"no terminal": func() *app { a, _ := barApp(false); return a },
-		"quiet":       func() *app { a, _ := barApp(true); a.flags.quiet = true; return a },
-		"json":        func() *app { a, _ := barApp(true); a.flags.json = true; return a },
+		"no terminal": func() *app { a, _ := progressApp(false); return a },
+		"quiet":       func() *app { a, _ := progressApp(true); a.flags.quiet = true; return a },
+		"json":        func() *app { a, _ := progressApp(true); a.flags.json = true; return a },
 	} {
-		b := prepare().startBar("copying", inBytes, 10)
+		b := prepare().startProgress("copying", inBytes, 10)
 		if b != nil {
 			t.Errorf("%s: a bar", name)
 		}
@@ -99,15 +99,15 @@ func TestNoBar(t *testing.T) {
 	}
 }
 
-func TestBarStaysOnItsLine(t *testing.T) {
+func TestProgressStaysOnItsLine(t *testing.T) {
 	escapes := regexp.MustCompile(`\x1b\[[0-9]*[A-Za-z]`)
 	for _, width := range []int{10, 30, 45, 60, 79, 80, 200} {
 		for _, total := range []int64{5 << 30, -1} {
 			synctest.Test(t, func(t *testing.T) {
-				a, screen := barApp(true)
+				a, screen := progressApp(true)
 				columns := width
 				a.sys.Columns = func(any) int { return columns }
-				b := a.startBar("import", inBytes, total)
+				b := a.startProgress("import", inBytes, total)
 				defer b.finish()
 				for i := range 2000 {
 					time.Sleep(time.Second)

@@ -8,10 +8,10 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// listRest sends the entries behind the key after, where listing them met damage. It finds each key
+// listDamaged sends the entries behind the key after, where listing them met damage. It finds each key
 // by itself, in the index of keys, which may be whole where rows are not. Where the index breaks,
 // it comes from the other end.
-func (ex *exporter) listRest(ctx context.Context, after string, send func(listed) error) error {
+func (ex *exporter) listDamaged(ctx context.Context, after string, send func(listed) error) error {
 	o := kvault.ListOptions{Prefix: ex.prefix, Start: after + "\x00", Limit: 1}
 	found := func(key string) error {
 		o.Start = key + "\x00"
@@ -21,7 +21,7 @@ func (ex *exporter) listRest(ctx context.Context, after string, send func(listed
 		return err
 	}
 	at := o.Start[:len(o.Start)-1]
-	ex.failedItem(&ex.tally, "export", at, fmt.Errorf("the index of keys is damaged behind it: keys may be left out; 'kvault salvage' looks for them: %w", kvault.ErrCorrupt))
+	ex.addFailed(&ex.summary, "export", at, fmt.Errorf("the index of keys is damaged behind it: keys may be left out; 'kvault salvage' looks for them: %w", kvault.ErrCorrupt))
 	o.Reverse = true
 	err := ex.eachKey(ctx, &o, func(key string) error {
 		o.End = key
@@ -61,7 +61,7 @@ func (ex *exporter) sendKey(ctx context.Context, key string, send func(listed) e
 	case errors.Is(err, kvault.ErrNotFound):
 		return nil
 	case ctx.Err() == nil && errors.Is(err, kvault.ErrCorrupt):
-		ex.failedItem(&ex.tally, "export", key, err)
+		ex.addFailed(&ex.summary, "export", key, err)
 		return nil
 	}
 	return err

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// ask asks a question on the terminal and fails unless the answer is yes: with refused, or with a
+// confirm asks a question on the terminal and fails unless the answer is yes: with refused, or with a
 // hint to --yes, which is to do something, where there is no terminal.
-func (a *app) ask(ctx context.Context, command, question, do, refused string) error {
+func (a *app) confirm(ctx context.Context, command, question, do, refused string) error {
 	if !a.terminal(a.sys.In) || !a.terminal(a.sys.Err) {
 		return usagef("%s: there is no terminal to ask on; pass --yes to %s", command, do)
 	}

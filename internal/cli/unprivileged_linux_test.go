@@ -10,8 +10,8 @@ import (
 
 func mknodZero(path string) error { return syscall.Mknod(path, syscall.S_IFCHR|0o666, 1<<8|5) }
 
-// asNobody runs a test again as a user who may not read everything.
-func asNobody(t *testing.T, name string) {
+// asUnprivileged runs a test again as a user who may not read everything.
+func asUnprivileged(t *testing.T, name string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "kvault-nobody-*")
 	if err != nil {

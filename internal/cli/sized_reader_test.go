@@ -33,7 +33,7 @@ func (i madeInfo) ModTime() time.Time { return i.time }
 func (i madeInfo) IsDir() bool        { return false }
 func (i madeInfo) Sys() any           { return nil }
 
-func TestMomentReader(t *testing.T) {
+func TestSizedReader(t *testing.T) {
 	large := strings.Repeat("x", sizeTrusted+1)
 	for _, c := range []struct {
 		name, content string
@@ -67,7 +67,7 @@ func TestMomentReader(t *testing.T) {
 			t.Run(c.name+shape, func(t *testing.T) {
 				f := &madeFile{Reader: wrap(strings.NewReader(c.content)), size: c.size}
 				info, _ := f.Stat()
-				m := readMoment(f, info)
+				m := newSizedReader(f, info)
 				f.size = c.now
 				if c.touched {
 					f.time = f.time.Add(time.Second)

@@ -12,14 +12,14 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// tally counts how the items of an import or export went. It is safe for concurrent use.
-type tally struct {
+// summary counts how the items of an import or export went. It is safe for concurrent use.
+type summary struct {
 	mu                             sync.Mutex
 	done, unchanged, failed, bytes int64
 	times                          int64 // that did not fit
 }
 
-func (t *tally) addTimes(n int64) {
+func (t *summary) addTimes(n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.times += n
@@ -33,7 +33,7 @@ type actionJSON struct {
 }
 
 // did counts one item as carried over, and with --json says so.
-func (a *app) did(t *tally, action, key string, size int64) error {
+func (a *app) addDone(t *summary, action, key string, size int64) error {
 	t.mu.Lock()
 	t.done++
 	t.bytes += size
@@ -42,7 +42,7 @@ func (a *app) did(t *tally, action, key string, size int64) error {
 }
 
 // leftAlone counts one item as being there already.
-func (a *app) leftAlone(t *tally, key string, size int64) error {
+func (a *app) addUnchanged(t *summary, key string, size int64) error {
 	t.mu.Lock()
 	t.unchanged++
 	t.mu.Unlock()
@@ -57,7 +57,7 @@ func (a *app) emitAction(action, key string, size int64) error {
 }
 
 // failedItem counts one item as failed and says why.
-func (a *app) failedItem(t *tally, op, key string, err error) {
+func (a *app) addFailed(t *summary, op, key string, err error) {
 	t.mu.Lock()
 	t.failed++
 	t.mu.Unlock()
@@ -70,7 +70,7 @@ func (a *app) failedItem(t *tally, op, key string, err error) {
 }
 
 // finish reports the totals, and turns failed items into exit code 3.
-func (a *app) finish(t *tally, verb string) error {
+func (a *app) finish(t *summary, verb string) error {
 	if a.flags.json {
 		totals := map[string]int64{verb: t.done, "unchanged": t.unchanged, "failed": t.failed, "bytes": t.bytes}
 		if t.times > 0 {
@@ -105,8 +105,8 @@ func countInWords(n int64, noun string) string {
 	return humanize.Comma(n) + " " + noun
 }
 
-// stopsAll reports whether an error will meet every further item too.
-func stopsAll(err error) bool {
+// isFatal reports whether an error will meet every further item too.
+func isFatal(err error) bool {
 	for _, e := range []error{kvault.ErrBusy, kvault.ErrClosed, kvault.ErrReadOnly, syscall.ENOSPC, syscall.EDQUOT, syscall.EPIPE, os.ErrDeadlineExceeded} {
 		if errors.Is(err, e) {
 			return true

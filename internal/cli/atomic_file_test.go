@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestReplaceFile(t *testing.T) {
+func TestWriteAtomically(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "sub", "f")
 	if err := os.Mkdir(filepath.Dir(name), 0o777); err != nil {
@@ -29,23 +29,23 @@ func TestReplaceFile(t *testing.T) {
 		}
 	}
 	attrs := fileAttrs{mode: 0o640, hasMode: true, modTime: when, sync: true}
-	if err := replaceFile(root, "sub/f", attrs, text("first", nil)); err != nil {
+	if err := writeAtomically(root, "sub/f", attrs, text("first", nil)); err != nil {
 		t.Fatal(err)
 	}
 	wantFile(t, name, "first", 0o640, when)
 
 	broken := errors.New("broken")
-	if err := replaceFile(root, "sub/f", fileAttrs{}, text("half", broken)); !errors.Is(err, broken) {
+	if err := writeAtomically(root, "sub/f", fileAttrs{}, text("half", broken)); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
 	wantFile(t, name, "first", 0o640, when)
-	if err := replaceFile(root, "none/f", fileAttrs{}, text("x", nil)); !errors.Is(err, fs.ErrNotExist) {
+	if err := writeAtomically(root, "none/f", fileAttrs{}, text("x", nil)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no directory: %v", err)
 	}
-	if err := replaceFile(root, "sub", fileAttrs{}, text("x", nil)); err == nil {
+	if err := writeAtomically(root, "sub", fileAttrs{}, text("x", nil)); err == nil {
 		t.Error("a directory was replaced")
 	}
-	if err := replaceFile(root, "../out", fileAttrs{}, text("x", nil)); err == nil {
+	if err := writeAtomically(root, "../out", fileAttrs{}, text("x", nil)); err == nil {
 		t.Error("a file outside the root was written")
 	}
 	for _, d := range []string{dir, filepath.Dir(name)} {
