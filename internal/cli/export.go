@@ -18,9 +18,9 @@ func (a *app) exportCommand() *cobra.Command {
 		Use:     "export PREFIX DIR",
 		GroupID: groupTrees,
 		Short:   "Write a folder of the vault to a directory",
-		Long: `Write the value of every key in the folder PREFIX ("" is the whole vault) to a
-file below DIR, which is made if there is none. Modification times and, if an
-import stored them, permission bits are restored.
+		Long: `Write the value of every key in the folder PREFIX to a file below DIR, which is
+made if there is none. Modification times and, if an import stored them,
+permission bits are restored.
 
 An export that was interrupted goes on when it is run again: a file of the same
 size and time is left alone, unless --overwrite writes it all the same; any
@@ -34,11 +34,11 @@ If both "a" and "a/b" are keys, "a" cannot be a file too and is reported.
 
 ` + exitHelp(exitSome, exitNotFound),
 		Example: `  kvault -f media.kv export pictures ~/restored
-  kvault -f src.kv export "" .`,
+  kvault -f src.kv export . copy`,
 		Args:              takes(2, 2, 0),
 		ValidArgsFunction: a.completeInTurn(a.completeFolder, fixedDirective(cobra.ShellCompDirectiveFilterDirs)),
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return a.exportTree(ctx, asFolder(args[0]), args[1], overwrite)
+			return a.exportTree(ctx, folderPrefix(args[0]), args[1], overwrite)
 		}),
 	}
 	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "write files even if size and time are the same")
@@ -106,7 +106,7 @@ func (ex *exporter) measure(ctx context.Context, v *kvault.Vault) (total int64, 
 		total += e.Size
 	}
 	if keys == 0 && ex.prefix != "" {
-		return 0, &exitError{code: exitNotFound, err: fmt.Errorf("no key starts with %q", ex.prefix)}
+		return 0, &exitError{code: exitNotFound, err: fmt.Errorf("no key begins with %q", ex.prefix)}
 	}
 	return total, nil
 }

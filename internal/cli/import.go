@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,8 +24,8 @@ func (a *app) importCommand() *cobra.Command {
 		GroupID: groupTrees,
 		Short:   "Store a directory tree",
 		Long: `Store every file below DIR under its path in DIR, with "/" between its parts.
-PREFIX is the folder of the vault to put them in; "." is the vault itself, and
-one that begins with "/" or "..", which no export could bring back, is refused.
+PREFIX is the folder of the vault to put them in. One that no export could bring
+back, such as "/a", "../a" and "a//b", is refused.
 Modification time and permission bits (as the metadata "mode") are kept; empty
 directories are not.
 
@@ -52,7 +49,7 @@ special files are not stored; each of them is reported and makes the exit code
 			prefix := ""
 			if len(args) == 2 {
 				var err error
-				if prefix, err = importFolder(args[1]); err != nil {
+				if prefix, err = storePrefix("import", args[1]); err != nil {
 					return err
 				}
 			}
@@ -66,30 +63,7 @@ special files are not stored; each of them is reported and makes the exit code
 	return cmd
 }
 
-// asFolder is the prefix of all keys in a folder: what is named, with a slash at the end.
-func asFolder(name string) string {
-	if name == "" || strings.HasSuffix(name, "/") {
-		return name
-	}
-	return name + "/"
-}
-
 type importFlags struct{ skipSpecial, overwrite, checksum bool }
-
-// importFolder is the prefix of all keys to import into the folder that is named. It has the form
-// of a path, as the keys get it, so that "a//b" and "./a/b/" name the same folder.
-func importFolder(name string) (string, error) {
-	clean := path.Clean(filepath.ToSlash(name))
-	switch {
-	case name == "", clean == ".":
-		return "", nil
-	case strings.HasPrefix(clean, "/"):
-		return "", usagef("import: PREFIX %q begins with a slash; without it, %q is a folder of the vault", name, strings.TrimLeft(clean, "/"))
-	case !filepath.IsLocal(filepath.FromSlash(clean)):
-		return "", usagef(`import: PREFIX %q is not a folder of the vault; "." is the vault itself`, name)
-	}
-	return clean + "/", nil
-}
 
 func (a *app) importTree(ctx context.Context, dir, prefix string, flags importFlags) error {
 	root, err := os.OpenRoot(dir)

@@ -26,9 +26,8 @@ func (a *app) lsCommand() *cobra.Command {
 		Use:     "ls [PREFIX]",
 		GroupID: groupValues,
 		Short:   "List keys",
-		Long: `List the keys that start with PREFIX, or all. What follows the next "/" is
-shown as one folder, unless -r lists every key. To list a folder, end PREFIX
-with "/".
+		Long: `List the keys and folders in the folder PREFIX, or at the top of the vault. With
+-r every key below is listed.
 
 Keys come in the order of their bytes. --sort size puts the largest first and
 --sort time the newest; both keep what they list in memory (with --limit only
@@ -36,17 +35,13 @@ about that many). A key with control characters is quoted, on a terminal also
 one that does not print as it is; -0 prints every key as it is.
 
 ` + exitHelp(),
-		Example: `  kvault -f media.kv ls photos/
+		Example: `  kvault -f media.kv ls photos
   kvault -f media.kv ls -r -l --sort size --limit 10
   kvault -f media.kv ls -r -0 tmp/ | xargs -0 kvault -f media.kv rm`,
 		Args:              takes(0, 1, 0),
 		ValidArgsFunction: a.completeKeys(1),
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			prefix := ""
-			if len(args) == 1 {
-				prefix = args[0]
-			}
-			return a.ls(ctx, prefix, flags)
+			return a.ls(ctx, optionalPrefix(args), flags)
 		}),
 	}
 	fs := cmd.Flags()

@@ -21,8 +21,8 @@ func (a *app) rmCommand() *cobra.Command {
 		Use:     "rm KEY... | rm --prefix PREFIX | rm --all",
 		GroupID: groupValues,
 		Short:   "Delete keys",
-		Long: `Delete the KEYs, every key that starts with PREFIX, or with --all every key of
-the table. With --prefix and --all it asks first; where there is no terminal to
+		Long: `Delete the KEYs, every key in the folder PREFIX, or with --all every key of the
+table. With --prefix and --all it asks first; where there is no terminal to
 ask on, --yes is needed. An empty PREFIX is refused: a variable that is not set
 deletes nothing. The exit code is 4 if none of the keys existed and 3 if some
 did not. Those that exist are deleted in one transaction.
@@ -32,11 +32,11 @@ gives it back.
 
 ` + exitHelp(exitSome, exitNotFound),
 		Example: `  kvault -f media.kv rm photos/cat.jpg photos/dog.jpg
-  kvault -f media.kv rm --prefix tmp/ --yes`,
+  kvault -f media.kv rm --prefix tmp --yes`,
 		ValidArgsFunction: a.completeKeys(-1),
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&flags.prefix, "prefix", "", "delete every key that starts with `PREFIX`")
+	fs.StringVar(&flags.prefix, "prefix", "", "delete every key in the folder `PREFIX`")
 	fs.BoolVar(&flags.all, "all", false, "delete every key")
 	fs.BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
 	a.flags.registerWrite(cmd)
@@ -44,6 +44,9 @@ gives it back.
 		byPrefix := flags.prefix != ""
 		if byPrefix && flags.all || (byPrefix || flags.all) == (len(keys) > 0) {
 			return usagef("rm: name either keys, a --prefix or --all")
+		}
+		if flags.prefix = folderPrefix(flags.prefix); byPrefix && flags.prefix == "" {
+			return usagef("rm: --prefix . is the whole vault; --all deletes every key")
 		}
 		return a.withVault(ctx, changing, func(v *kvault.Vault) error {
 			if byPrefix || flags.all {
@@ -119,7 +122,7 @@ func (a *app) rmPrefix(ctx context.Context, v *kvault.Vault, flags rmFlags) erro
 		if flags.all {
 			return &exitError{code: exitNotFound, err: errors.New("there are no keys")}
 		}
-		return &exitError{code: exitNotFound, err: fmt.Errorf("no key starts with %q", flags.prefix)}
+		return &exitError{code: exitNotFound, err: fmt.Errorf("no key begins with %q", flags.prefix)}
 	case a.flags.json:
 		return a.emit(struct {
 			Deleted int64 `json:"deleted"`
@@ -141,7 +144,7 @@ func prefixInWords(n int64, prefix string) string {
 	if prefix == "" {
 		return keys + " (all there are)"
 	}
-	return fmt.Sprintf("%s starting with %q", keys, prefix)
+	return fmt.Sprintf("%s beginning with %q", keys, prefix)
 }
 
 // confirmDelete asks whether to delete.

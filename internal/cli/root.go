@@ -26,6 +26,8 @@ Name the vault with -f or the variable KVAULT_FILE. Each of the flags --file,
 --table, --json, --quiet, --durability and --busy-timeout has such a variable;
 a flag goes before its variable.
 
+` + prefixHelp + `
+
 Data goes to standard output and everything else to standard error. When whoever
 reads standard output has seen enough, the command ends without a word (141).
 
