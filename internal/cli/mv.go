@@ -9,35 +9,30 @@ import (
 )
 
 func (a *app) mvCommand() *cobra.Command {
-	var o kvault.RenameOptions
+	var flags relocateFlags
 	cmd := &cobra.Command{
-		Use:     "mv FROM TO",
+		Use:     "mv FROM TO | mv KEY... TO/ | mv --prefix PREFIX TO | mv --glob GLOB TO",
 		GroupID: groupValues,
-		Short:   "Rename a key",
+		Short:   "Rename keys",
 		Long: `Give the value of the key FROM the key TO, in one step and without copying it.
 What TO held is replaced.
 
+` + relocateHelp + `
+
 ` + exitHelp(exitNotFound),
 		Example: `  kvault -f media.kv mv photos/cat.jpg photos/felix.jpg
-  kvault -f media.kv mv new.txt current.txt --if-absent`,
-		Args:              takes(2, 2, 2),
-		ValidArgsFunction: a.completeKeys(2),
+  kvault -f media.kv mv new.txt current.txt --if-absent
+  kvault -f media.kv mv --prefix photos pictures/old`,
+		Args:              takes(1, -1, 1<<30),
+		ValidArgsFunction: a.completeKeys(-1),
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return a.withVault(ctx, changing, func(v *kvault.Vault) error {
-				if err := v.Rename(ctx, args[0], args[1], &o); err != nil || !a.flags.json {
-					return err
-				}
-				e, err := v.Stat(ctx, args[1])
-				if err != nil {
-					return err
-				}
-				return a.emit(jsonEntry(e))
-			})
+			return a.relocate(ctx, "mv", args, flags, renameKey)
 		}),
 	}
-	fs := cmd.Flags()
-	fs.BoolVar(&o.NoReplace, "if-absent", false, "fail if TO exists")
-	fs.StringVar(&o.IfTag, "if-tag", "", "fail unless FROM has this version `tag`")
-	a.flags.registerWrite(cmd)
+	flags.register(a, cmd, "rename")
 	return cmd
+}
+
+func renameKey(ctx context.Context, tx *kvault.Tx, r relocation, o *kvault.RenameOptions) error {
+	return tx.Rename(ctx, r.from, r.to, o)
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// prefixHelp is what the help of the whole command says about PREFIX, for every command that has one.
+// prefixHelp is what the help of the program says about PREFIX, for all commands that have one.
 const prefixHelp = `In every command PREFIX is a folder of the vault: photos and photos/ both mean
 the keys that begin with "photos/", and "." means all keys. It is taken as it is
 written, byte by byte.`
@@ -23,7 +23,7 @@ func folderPrefix(name string) string {
 	return name + "/"
 }
 
-// optionalPrefix is the folderPrefix of the argument that a command may have, or of the whole vault.
+// optionalPrefix is the folderPrefix of the only argument, or without one of the whole vault.
 func optionalPrefix(args []string) string {
 	if len(args) == 0 {
 		return ""
@@ -43,7 +43,8 @@ func storePrefix(command, name string) (string, error) {
 		return "", usagef("%s: PREFIX %q begins with a slash; without it, %q is a folder of the vault",
 			command, name, strings.TrimLeft(clean, "/"))
 	case !filepath.IsLocal(filepath.FromSlash(clean)):
-		return "", usagef(`%s: PREFIX %q is not a folder of the vault; "." is the vault itself`, command, name)
+		return "", usagef(`%s: PREFIX %q is not a folder of the vault; "." is the vault itself`,
+			command, name)
 	case clean+"/" != prefix:
 		return "", usagef(`%s: no export could bring back PREFIX %q; write %q`, command, name, clean)
 	}

@@ -11,52 +11,69 @@ import (
 )
 
 type rmFlags struct {
-	prefix   string
-	all, yes bool
+	selectFlags
+	all, yes, dryRun bool
 }
 
 func (a *app) rmCommand() *cobra.Command {
 	var flags rmFlags
 	cmd := &cobra.Command{
-		Use:     "rm KEY... | rm --prefix PREFIX | rm --all",
+		Use:     "rm KEY... | rm --prefix PREFIX | rm --glob GLOB | rm --all",
 		GroupID: groupValues,
 		Short:   "Delete keys",
-		Long: `Delete the KEYs, every key in the folder PREFIX, or with --all every key of the
-table. With --prefix and --all it asks first; where there is no terminal to
-ask on, --yes is needed. An empty PREFIX is refused: a variable that is not set
-deletes nothing. The exit code is 4 if none of the keys existed and 3 if some
-did not. Those that exist are deleted in one transaction.
+		Long: `Delete the KEYs, every key in the folder PREFIX, every key that matches GLOB, or
+with --all every key of the table. All of them are deleted in one transaction.
+
+--prefix, --glob and --all first show the keys (the first 100 of many) and their
+number, and ask. If the keys change before the answer, nothing is deleted. Where
+there is no terminal to ask on, --yes is needed. --dry-run lists what would be
+deleted. An empty PREFIX is refused: a variable that is not set deletes nothing.
+The exit code is 4 if none of the keys existed and 3 if some did not.
+
+` + globHelp + `
 
 The vault's file keeps its size, and uses the space again; 'kvault optimize'
 gives it back.
 
 ` + exitHelp(exitSome, exitNotFound),
 		Example: `  kvault -f media.kv rm photos/cat.jpg photos/dog.jpg
-  kvault -f media.kv rm --prefix tmp --yes`,
+  kvault -f media.kv rm --prefix tmp --yes
+  kvault -f media.kv rm --glob 'photos/**/*.tmp' --dry-run`,
 		ValidArgsFunction: a.completeKeys(-1),
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&flags.prefix, "prefix", "", "delete every key in the folder `PREFIX`")
+	flags.register(a, cmd, "delete")
 	fs.BoolVar(&flags.all, "all", false, "delete every key")
 	fs.BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
+	fs.BoolVar(&flags.dryRun, "dry-run", false, "list what would be deleted, and delete nothing")
 	a.flags.registerWrite(cmd)
 	cmd.RunE = a.action(func(ctx context.Context, keys []string) error {
-		byPrefix := flags.prefix != ""
-		if byPrefix && flags.all || (byPrefix || flags.all) == (len(keys) > 0) {
-			return usagef("rm: name either keys, a --prefix or --all")
+		many := flags.given()
+		if many && flags.all || (many || flags.all) == (len(keys) > 0) {
+			return usagef("rm: name either keys, a --prefix, a --glob or --all")
 		}
-		if flags.prefix = folderPrefix(flags.prefix); byPrefix && flags.prefix == "" {
+		s, err := flags.selection("rm")
+		if err != nil {
+			return err
+		}
+		if many && s == (selection{}) {
 			return usagef("rm: --prefix . is the whole vault; --all deletes every key")
 		}
-		return a.withVault(ctx, changing, func(v *kvault.Vault) error {
-			if byPrefix || flags.all {
-				return a.rmPrefix(ctx, v, flags)
+		acc := changing
+		if flags.dryRun {
+			acc = reading
+		}
+		return a.withVault(ctx, acc, func(v *kvault.Vault) error {
+			switch {
+			case many || flags.all:
+				return a.rmSelected(ctx, v, s, flags)
+			case flags.dryRun:
+				return a.rmKeysDry(ctx, v, keys)
 			}
 			return a.rmKeys(ctx, v, keys)
 		})
 	})
 	cmd.Args = func(cmd *cobra.Command, keys []string) error { return takes(0, -1, len(keys))(cmd, keys) }
-	_ = cmd.RegisterFlagCompletionFunc("prefix", a.completeKeyFlag)
 	return cmd
 }
 
@@ -74,12 +91,29 @@ func (a *app) rmKeys(ctx context.Context, v *kvault.Vault, keys []string) error 
 	if err != nil {
 		return err
 	}
+	return a.reportKeys(keys, found, a.emitDeleted)
+}
+
+// rmKeysDry lists the keys that rmKeys would delete.
+func (a *app) rmKeysDry(ctx context.Context, v *kvault.Vault, keys []string) error {
+	found := make([]bool, len(keys))
+	for i, key := range keys {
+		var err error
+		if found[i], err = v.Exists(ctx, key); err != nil {
+			return named("rm", key, err)
+		}
+	}
+	return a.reportKeys(keys, found, a.wouldDelete)
+}
+
+// reportKeys calls report with each key that was found, and complains of the others.
+func (a *app) reportKeys(keys []string, found []bool, report func(key string) error) error {
 	missing := 0
 	for i, key := range keys {
 		if !found[i] {
 			missing++
 			a.complain(&kvault.Error{Op: "rm", Key: key, Err: kvault.ErrNotFound}, exitNotFound)
-		} else if err := a.emitDeleted(key); err != nil {
+		} else if err := report(key); err != nil {
 			return err
 		}
 	}
@@ -102,49 +136,115 @@ func (a *app) emitDeleted(key string) error {
 	}{jsonKey(key), true})
 }
 
-func (a *app) rmPrefix(ctx context.Context, v *kvault.Vault, flags rmFlags) error {
-	if !flags.yes {
-		n, err := v.Count(ctx, &kvault.ListOptions{Prefix: flags.prefix})
+func (a *app) wouldDelete(key string) error {
+	if !a.flags.json {
+		return a.printRaw("%s\n", a.shown(key))
+	}
+	return a.emit(struct {
+		keyJSON
+		WouldDelete bool `json:"would_delete"`
+	}{jsonKey(key), true})
+}
+
+func (a *app) rmSelected(ctx context.Context, v *kvault.Vault, s selection, flags rmFlags) error {
+	n, err := int64(0), error(nil)
+	switch {
+	case flags.dryRun:
+		return a.rmSelectedDry(ctx, v, s, flags)
+	case flags.yes:
+		n, err = deleteSelected(ctx, v, s, nil)
+	default:
+		if err := a.needTerminal("rm", "delete"); err != nil {
+			return err
+		}
+		shown, err := a.show(ctx, v, s)
 		if err != nil {
 			return err
 		}
-		if n > 0 {
-			if err := a.confirmDelete(ctx, "rm", fmt.Sprintf("Delete %s?", prefixInWords(n, flags.prefix))); err != nil {
-				return err
-			}
+		if shown.keys == 0 {
+			return s.none(flags.selectFlags)
+		}
+		question := fmt.Sprintf("Delete %s?", s.inWords(shown.keys, flags.selectFlags))
+		if err := a.confirmDelete(ctx, "rm", question); err != nil {
+			return err
+		}
+		if n, err = deleteSelected(ctx, v, s, &shown); err != nil {
+			return err
 		}
 	}
-	n, err := deletePrefix(ctx, v, flags.prefix)
 	switch {
 	case err != nil:
 		return err
 	case n == 0:
-		if flags.all {
-			return &exitError{code: exitNotFound, err: errors.New("there are no keys")}
-		}
-		return &exitError{code: exitNotFound, err: fmt.Errorf("no key begins with %q", flags.prefix)}
+		return s.none(flags.selectFlags)
 	case a.flags.json:
 		return a.emit(struct {
 			Deleted int64 `json:"deleted"`
 		}{n})
 	}
-	a.note("Deleted %s.", prefixInWords(n, flags.prefix))
+	a.note("Deleted %s.", s.inWords(n, flags.selectFlags))
 	return nil
 }
 
-func deletePrefix(ctx context.Context, v *kvault.Vault, prefix string) (int64, error) {
-	if prefix == "" {
-		return v.Clear(ctx)
+func (a *app) rmSelectedDry(
+	ctx context.Context, v *kvault.Vault, s selection, flags rmFlags,
+) error {
+	n := int64(0)
+	for e, err := range s.list(ctx, v) {
+		if err != nil {
+			return err
+		}
+		if err := a.wouldDelete(e.Key); err != nil {
+			return err
+		}
+		n++
 	}
-	return v.DeletePrefix(ctx, prefix)
+	if n == 0 {
+		return s.none(flags.selectFlags)
+	}
+	a.note("Would delete %s.", s.inWords(n, flags.selectFlags))
+	return nil
 }
 
-func prefixInWords(n int64, prefix string) string {
-	keys := countInWords(n, "key")
-	if prefix == "" {
-		return keys + " (all there are)"
+// deleteSelected deletes what is selected in one transaction. It fails if that is no longer what
+// was shown.
+func deleteSelected(
+	ctx context.Context, v *kvault.Vault, s selection, shown *digest,
+) (n int64, err error) {
+	err = v.Update(ctx, func(tx *kvault.Tx) (err error) {
+		if shown != nil {
+			now, err := s.digest(ctx, tx, nil)
+			if err != nil {
+				return err
+			}
+			if now != *shown {
+				return errors.New("the keys changed after they were shown: nothing was deleted; run it again")
+			}
+		}
+		switch {
+		case s.glob != nil:
+			n, err = deleteEach(ctx, tx, s)
+		case s.prefix == "":
+			n, err = tx.Clear(ctx)
+		default:
+			n, err = tx.DeletePrefix(ctx, s.prefix)
+		}
+		return err
+	})
+	return n, err
+}
+
+func deleteEach(ctx context.Context, tx *kvault.Tx, s selection) (n int64, err error) {
+	for e, err := range s.list(ctx, tx) {
+		if err != nil {
+			return n, err
+		}
+		if _, err := tx.Delete(ctx, e.Key); err != nil {
+			return n, named("rm", e.Key, err)
+		}
+		n++
 	}
-	return fmt.Sprintf("%s beginning with %q", keys, prefix)
+	return n, nil
 }
 
 // confirmDelete asks whether to delete.

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/kohakuvault/kvault"
 )
 
 // session runs commands on one vault, with streams that claim to be terminals or not.
@@ -190,6 +192,9 @@ func TestRemovePrefixAsks(t *testing.T) {
 	if o := s.must("", "ls"); o.out != "q\n" {
 		t.Errorf("left: %q", o.out)
 	}
+	if o := s.run("n\n", "rm", "--glob", "*"); !strings.Contains(o.err, "  q\nDelete 1 key matching \"*\"?") {
+		t.Errorf("what a pattern matches is not shown: %+v", o)
+	}
 	if o := s.must("YES\n", "rm", "--all"); !strings.Contains(o.err, "1 key (all there are)") {
 		t.Errorf("all: %+v", o)
 	}
@@ -203,5 +208,50 @@ func TestPutFromTerminalSaysSo(t *testing.T) {
 	}
 	if o := s.must("typed", "put", "k", "--quiet"); o.err != "" {
 		t.Errorf("quiet: %+v", o)
+	}
+}
+
+// What is deleted is what was shown: a key that comes in between is not.
+func TestRemoveOnlyWhatWasShown(t *testing.T) {
+	ctx := t.Context()
+	v, err := kvault.Open(ctx, ":memory:", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	for _, change := range []func() error{
+		func() error { return v.Put(ctx, "p/new", nil) },
+		func() error { return v.Put(ctx, "p/old", []byte("changed")) },
+		func() error { _, err := v.Delete(ctx, "p/old"); return err },
+	} {
+		if err := v.Put(ctx, "p/old", []byte("old")); err != nil {
+			t.Fatal(err)
+		}
+		g, err := parseGlob("glob", "p/*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []selection{{}, {prefix: "p/"}, {glob: g}} {
+			shown, err := s.digest(ctx, v, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := change(); err != nil {
+				t.Fatal(err)
+			}
+			before, _ := v.Len(ctx)
+			if n, err := deleteSelected(ctx, v, s, &shown); err == nil && n > 0 {
+				t.Errorf("deleted %d keys that were not shown", n)
+			}
+			if after, _ := v.Len(ctx); after != before {
+				t.Errorf("%d keys of %d are left", after, before)
+			}
+			if _, err := v.Clear(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := v.Put(ctx, "p/old", []byte("old")); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

@@ -1,0 +1,261 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// relocateFlags are the flags of mv and cp.
+type relocateFlags struct {
+	selectFlags
+	kvault.RenameOptions
+	replace, dryRun bool
+}
+
+func (f *relocateFlags) register(a *app, cmd *cobra.Command, verb string) {
+	f.selectFlags.register(a, cmd, verb)
+	fs := cmd.Flags()
+	fs.BoolVar(&f.NoReplace, "if-absent", false, "fail if TO exists")
+	fs.StringVar(&f.IfTag, "if-tag", "", "fail unless FROM has this version `tag`")
+	fs.BoolVar(&f.replace, "replace", false, "with several keys, replace those that exist")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "list what would be done, and change nothing")
+	a.flags.registerWrite(cmd)
+}
+
+const relocateHelp = `Several keys go into the folder TO, which ends with "/" then, under the last
+part of their names. With --prefix every key in that folder goes into the folder
+TO, under the rest of its name; so does with --glob every key that matches,
+under the rest behind the folders that GLOB names before its first wildcard.
+Several keys are one transaction. If one of the new keys exists, nothing
+changes, unless --replace asks for it.
+
+` + globHelp
+
+// relocation is one key and the key that its value is to get.
+type relocation struct{ from, to string }
+
+type relocationJSON struct {
+	keyJSON        // the new key
+	From    string `json:"from"`
+	DryRun  bool   `json:"dry_run,omitempty"`
+}
+
+// relocator does with one key what the command is for.
+type relocator func(ctx context.Context, tx *kvault.Tx, r relocation, o *kvault.RenameOptions) error
+
+// relocate carries out mv or cp.
+func (a *app) relocate(
+	ctx context.Context, command string, args []string, flags relocateFlags, do relocator,
+) error {
+	if err := flags.check(command, args); err != nil {
+		return err
+	}
+	s, err := flags.selection(command)
+	if err != nil {
+		return err
+	}
+	if !flags.given() && len(args) == 2 && !strings.HasSuffix(args[1], "/") {
+		return a.relocateOne(ctx, command, relocation{args[0], args[1]}, flags, do)
+	}
+	acc, run := changing, (*kvault.Vault).Update
+	if flags.dryRun {
+		acc, run = reading, (*kvault.Vault).View
+	}
+	return a.withVault(ctx, acc, func(v *kvault.Vault) error {
+		var list []relocation
+		err := run(v, ctx, func(tx *kvault.Tx) (err error) {
+			if list, err = relocations(ctx, tx, s, args, flags); err != nil {
+				return err
+			}
+			return relocateAll(ctx, tx, command, list, flags, do)
+		})
+		if err != nil {
+			return err
+		}
+		return a.reportRelocated(command, list, flags.dryRun)
+	})
+}
+
+// check refuses arguments and flags that contradict each other.
+func (f *relocateFlags) check(command string, args []string) error {
+	to := args[len(args)-1]
+	switch several := len(args) > 2 || strings.HasSuffix(to, "/"); {
+	case f.given() && len(args) != 1:
+		return usagef("%s: with --prefix and --glob TO is the only argument", command)
+	case !f.given() && len(args) == 1:
+		return usagef("%s: too few arguments: name FROM and TO", command)
+	case f.replace && f.NoReplace:
+		return usagef("%s: --replace and --if-absent exclude each other", command)
+	case f.IfTag != "" && (f.given() || len(args) > 2):
+		return usagef("%s: --if-tag is of one key", command)
+	case !f.given() && several && !strings.HasSuffix(to, "/"):
+		return usagef("%s: several keys go into a folder: end TO with a slash, %q", command, to+"/")
+	}
+	return nil
+}
+
+func (a *app) relocateOne(
+	ctx context.Context, command string, r relocation, flags relocateFlags, do relocator,
+) error {
+	if flags.dryRun {
+		return a.withVault(ctx, reading, func(v *kvault.Vault) error {
+			err := v.View(ctx, func(tx *kvault.Tx) error {
+				return wouldRelocate(ctx, tx, command, r, flags.NoReplace)
+			})
+			if err != nil {
+				return err
+			}
+			return a.reportRelocated(command, []relocation{r}, true)
+		})
+	}
+	return a.withVault(ctx, changing, func(v *kvault.Vault) error {
+		var e kvault.Entry
+		err := v.Update(ctx, func(tx *kvault.Tx) (err error) {
+			if err := do(ctx, tx, r, &flags.RenameOptions); err != nil {
+				return err
+			}
+			if a.flags.json {
+				e, err = tx.Stat(ctx, r.to)
+			}
+			return err
+		})
+		if err != nil || !a.flags.json {
+			return err
+		}
+		return a.emit(jsonEntry(e))
+	})
+}
+
+// relocations is what is to be done, in the order of the keys. It fails if a new key is that of two
+// values, or of one that is to be moved or copied itself.
+func relocations(
+	ctx context.Context, tx *kvault.Tx, s selection, args []string, flags relocateFlags,
+) ([]relocation, error) {
+	var list []relocation
+	to := folderPrefix(args[len(args)-1])
+	if flags.given() {
+		from := s.prefix
+		if s.glob != nil {
+			from = s.glob.folder()
+		}
+		for e, err := range s.list(ctx, tx) {
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, relocation{e.Key, to + e.Key[len(from):]})
+		}
+		if len(list) == 0 {
+			return nil, s.none(flags.selectFlags)
+		}
+	}
+	for _, key := range args[:len(args)-1] {
+		list = append(list, relocation{key, to + key[strings.LastIndexByte(key, '/')+1:]})
+	}
+	sources, targets := make(map[string]bool, len(list)), make(map[string]string, len(list))
+	for _, r := range list {
+		sources[r.from] = true
+	}
+	for _, r := range list {
+		if other, twice := targets[r.to]; twice {
+			return nil, usagef("%s and %s would both become %s",
+				asPrinted(other), asPrinted(r.from), asPrinted(r.to))
+		}
+		if sources[r.to] {
+			return nil, usagef("%s would become %s, which is one of the keys named",
+				asPrinted(r.from), asPrinted(r.to))
+		}
+		targets[r.to] = r.from
+	}
+	return list, nil
+}
+
+func relocateAll(
+	ctx context.Context, tx *kvault.Tx, command string, list []relocation, flags relocateFlags, do relocator,
+) error {
+	o := &kvault.RenameOptions{NoReplace: !flags.replace, IfTag: flags.IfTag}
+	for _, r := range list {
+		var err error
+		if flags.dryRun {
+			err = wouldRelocate(ctx, tx, command, r, o.NoReplace)
+		} else {
+			err = do(ctx, tx, r, o)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wouldRelocate fails where the command would.
+func wouldRelocate(
+	ctx context.Context, tx *kvault.Tx, command string, r relocation, noReplace bool,
+) error {
+	if found, err := tx.Exists(ctx, r.from); err != nil || !found {
+		if err == nil {
+			err = kvault.ErrNotFound
+		}
+		return named(command, r.from, err)
+	}
+	if !noReplace {
+		return nil
+	}
+	if found, err := tx.Exists(ctx, r.to); err != nil || found {
+		if err == nil {
+			err = kvault.ErrExists
+		}
+		return named(command, r.to, err)
+	}
+	return nil
+}
+
+func (a *app) reportRelocated(command string, list []relocation, dryRun bool) error {
+	for _, r := range list {
+		var err error
+		switch {
+		case a.flags.json:
+			err = a.emit(relocationJSON{jsonKey(r.to), r.from, dryRun})
+		case dryRun:
+			err = a.printRaw("%s -> %s\n", a.shown(r.from), a.shown(r.to))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	done := map[string]string{"mv": "renamed", "cp": "copied"}[command]
+	if dryRun {
+		done = "would be " + done
+	}
+	if len(list) > 1 || dryRun {
+		a.note("%s %s.", countInWords(int64(len(list)), "key"), done)
+	}
+	return nil
+}
+
+// copyKey stores the value of one key, with its time, type and metadata, under another one.
+func copyKey(ctx context.Context, tx *kvault.Tx, r relocation, o *kvault.RenameOptions) error {
+	if r.from == r.to {
+		return usagef("cp: %s cannot be copied to itself", asPrinted(r.from))
+	}
+	from, err := tx.NewReader(ctx, r.from)
+	if err != nil {
+		return named("cp", r.from, err)
+	}
+	defer from.Close()
+	e := from.Entry()
+	if o.IfTag != "" && e.Tag != o.IfTag {
+		return named("cp", r.from, kvault.ErrTagMismatch)
+	}
+	_, err = tx.PutReader(ctx, r.to, from, &kvault.PutOptions{
+		Size: e.Size, SizeKnown: true, ModTime: e.ModTime, ContentType: e.ContentType,
+		User: e.User, IfAbsent: o.NoReplace,
+	})
+	if err != nil {
+		return named("cp", r.to, err)
+	}
+	return nil
+}
