@@ -235,6 +235,15 @@ func vaultCalls(t *testing.T, v *kvault.Vault) map[string]func(ctx context.Conte
 			m, err := v.GetMany(ctx, "k", "large", "none")
 			return right(err, len(m), 2)
 		},
+		"NewDetachedReader": func(ctx context.Context) error {
+			r, err := v.NewDetachedReader(ctx, "large")
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			got, err := io.ReadAll(r)
+			return right(err, len(got), len(largeValue))
+		},
 		"NewWriter": func(ctx context.Context) error {
 			w, err := v.NewWriter(ctx, "made", nil)
 			if err != nil {

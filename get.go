@@ -147,24 +147,29 @@ func getRange(ctx context.Context, s executor, key string, off, n int64) ([]byte
 	return value, nil
 }
 
-func stat(ctx context.Context, s executor, key string) (entry Entry, err error) {
+func stat(ctx context.Context, s executor, key string) (Entry, error) {
+	e, err := statEntry(ctx, s, key)
+	return entryOf(e), fail("stat", key, err)
+}
+
+func statEntry(ctx context.Context, s executor, key string) (entry engine.Entry, err error) {
 	if err := checkKey(key); err != nil {
-		return Entry{}, fail("stat", key, err)
+		return engine.Entry{}, err
 	}
 	err = s.do(ctx, func(r engine.Reader) error {
 		if e, ok := s.lookup(key); ok {
 			if e.Deleted {
 				return ErrNotFound
 			}
-			entry = entryOf(pendingEntry(key, e))
+			entry = pendingEntry(key, e)
 			return nil
 		}
 		e, err := r.Stat(ctx, key)
-		entry = entryOf(e)
+		entry = e
 		return err
 	})
 	if err != nil {
-		return Entry{}, fail("stat", key, err)
+		return engine.Entry{}, err
 	}
 	return entry, nil
 }

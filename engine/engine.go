@@ -5,9 +5,9 @@
 // written into a [Stage], which no reader can see, and becomes visible when an [Op] that names the
 // stage is applied.
 //
-// What not every store can do is an optional interface: [Transactor], [ValueAppender], [KeyLister],
-// [Verifier], [Backuper], [Optimizer], [Checker], [Statser], [Layouter]. A caller asks with a type
-// assertion, so no store has to pretend.
+// What not every store can do is an optional interface: [Transactor], [ValueAppender], [RangeReader],
+// [KeyLister], [Verifier], [Backuper], [Optimizer], [Checker], [Statser], [Layouter]. A caller asks
+// with a type assertion, so no store has to pretend.
 //
 // Package engine/enginetest has the tests that every implementation passes.
 package engine
@@ -230,6 +230,15 @@ type ValueAppender interface {
 	// AppendValue appends the whole value of key to dst, and returns the extended slice. It does
 	// not keep dst.
 	AppendValue(ctx context.Context, dst []byte, key string) ([]byte, error)
+}
+
+// RangeReader is a store that reads a part of a value in one call, and holds nothing of it after.
+type RangeReader interface {
+	// ReadRange fills p with the bytes of the value of key from offset off on, as io.ReaderAt does,
+	// if its version is tag, and otherwise fails with ErrNotFound or ErrTagMismatch. What it
+	// compares with checksums is what ReadAt of a Blob does. Its time and memory depend on len(p)
+	// and the size of a chunk, not on that of the value.
+	ReadRange(ctx context.Context, key, tag string, p []byte, off int64) (int, error)
 }
 
 // KeyLister is a store, or a transaction, that lists keys alone faster than whole items.

@@ -41,6 +41,9 @@ func storeCalls(ctx context.Context, t *testing.T, s engine.Store, key string) m
 	if x, ok := s.(engine.ValueAppender); ok {
 		calls["AppendValue"] = func() error { _, err := x.AppendValue(ctx, nil, key); return err }
 	}
+	if x, ok := s.(engine.RangeReader); ok {
+		calls["ReadRange"] = func() error { _, err := x.ReadRange(ctx, key, "", make([]byte, 1), 0); return err }
+	}
 	if x, ok := s.(engine.KeyLister); ok {
 		calls["AppendKeys"] = func() error { _, _, err := x.AppendKeys(ctx, nil, engine.Query{Limit: 1}); return err }
 	}

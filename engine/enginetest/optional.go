@@ -17,6 +17,9 @@ func runOptional(t *testing.T, probe engine.Store, opened func(t *testing.T) eng
 	run := func(name string, test func(t *testing.T, s engine.Store)) {
 		t.Run(name, func(t *testing.T) { test(t, opened(t)) })
 	}
+	if _, ok := probe.(engine.RangeReader); ok {
+		run("ReadRange", testReadRange)
+	}
 	if _, ok := probe.(engine.Statser); ok {
 		run("Stats", testStats)
 	}

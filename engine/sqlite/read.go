@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -224,6 +225,47 @@ func (ses *session) appendAll(dst []byte, r *row) ([]byte, error) {
 			return dst, nil
 		}
 	}
+}
+
+// ReadRange reads a part of one version of a value, in a snapshot that ends with the call.
+func (s *Store) ReadRange(ctx context.Context, key, tag string, p []byte, off int64) (n int, err error) {
+	if err := engine.CheckKey(key); err != nil {
+		return 0, err
+	}
+	if off < 0 {
+		return 0, fmt.Errorf("offset %d is negative: %w", off, engine.ErrInvalid)
+	}
+	err = s.read(ctx, s.streams, true, func(ses *session) error {
+		n, err = ses.readRange(key, tag, p, off)
+		return err
+	})
+	if err == nil && n < len(p) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+func (ses *session) readRange(key, tag string, p []byte, off int64) (int, error) {
+	r, err := ses.find(key)
+	if err != nil {
+		return 0, err
+	}
+	if r == nil {
+		return 0, engine.ErrNotFound
+	}
+	if err := ses.check(engine.Condition{Tag: tag}, r); err != nil {
+		return 0, err
+	}
+	n := int(max(min(int64(len(p)), r.entry.Size-off), 0))
+	if n == 0 {
+		return 0, nil
+	}
+	cu, err := ses.cursor(r, !ses.s.opt.DisableVerification)
+	if err != nil {
+		return 0, err
+	}
+	defer cu.close()
+	return n, cu.read(p[:n], off, nil)
 }
 
 // Stat returns what is known about key. A value that another program wrote has neither tag nor time
