@@ -1,6 +1,0 @@
-//go:build !race
-
-package sqlite
-
-// Slowdown is the price of the race detector, which is off.
-const Slowdown = 1
