@@ -10,6 +10,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // tiny are chunk sizes at which every change crosses chunks.
@@ -45,7 +46,7 @@ func model[T any](t *testing.T, v *kvault.Vault, codec column.Codec[T], random f
 func modelOf[T any](t *testing.T, v *kvault.Vault, c *column.Column[T], want []T, seed uint64, random func(*rand.Rand) T) {
 	t.Helper()
 	ctx, r := t.Context(), rand.New(rand.NewPCG(seed, 1))
-	for range 25 {
+	for range 25 / race.Slowdown {
 		next := slices.Clone(want)
 		fails := r.IntN(4) == 0
 		err := v.Update(ctx, func(tx *kvault.Tx) (err error) {

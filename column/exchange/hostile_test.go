@@ -19,6 +19,7 @@ import (
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 	"github.com/kohakuvault/kvault/column/exchange"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // A shape takes a few bytes, whatever it says.
@@ -47,7 +48,7 @@ func (w *limited) Write(p []byte) (int, error) {
 
 // Elements without bytes take memory too.
 func TestEmptyElementsAreNotGathered(t *testing.T) {
-	const rows = 3 << 20
+	const rows = 3 << 20 / race.Slowdown
 	v, ctx := open(t), t.Context()
 	heap := func() uint64 {
 		var m runtime.MemStats

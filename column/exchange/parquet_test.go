@@ -14,6 +14,7 @@ import (
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 	"github.com/kohakuvault/kvault/column/exchange"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // foreignTypes are columns of the files that pyarrow wrote (testdata/types.*), the type that takes
@@ -87,7 +88,7 @@ func TestEncodings(t *testing.T) {
 
 // What is gathered is bounded for all columns together.
 func TestManyColumns(t *testing.T) {
-	const columns, rows = 400, 4000
+	const columns, rows = 400, 4000 / race.Slowdown
 	from, to := open(t), open(t)
 	var names []string
 	xs := make([]int64, rows)

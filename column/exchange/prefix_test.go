@@ -13,6 +13,7 @@ import (
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 	"github.com/kohakuvault/kvault/column/exchange"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // A table goes through each format under one prefix and comes back under another, in its order.
@@ -95,7 +96,7 @@ func TestWideTableIsSmall(t *testing.T) {
 	v, err := kvault.Open(t.Context(), path, nil)
 	must(t, err)
 	var names, row []string
-	for i := range 1500 {
+	for i := range 1500 / race.Slowdown {
 		names, row = append(names, fmt.Sprintf("c%d:i64", i)), append(row, "7")
 	}
 	in := strings.NewReader(strings.Join(names, ",") + "\n" + strings.Join(row, ",") + "\n")

@@ -7,6 +7,7 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/enginetest"
 	"github.com/kohakuvault/kvault/engine/sqlite"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 func TestConformance(t *testing.T) {
@@ -33,7 +34,7 @@ func TestConformance(t *testing.T) {
 		enginetest.Run(t, func(t *testing.T) engine.Store { return open(t, sqlite.Memory, nil) })
 	})
 	schemas := foreignSchemas
-	if sqlite.Slowdown > 1 { // they differ in statements, not in what goes on side by side
+	if race.Slowdown > 1 { // they differ in statements, not in what goes on side by side
 		schemas = schemas[:1]
 	}
 	for _, schema := range schemas {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // fastCase is a file that another program made.
@@ -174,10 +175,10 @@ func writeFast(t *testing.T, path string, tt fastCase) (keys []string) {
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	long := strings.Repeat("long", tt.page)
-	for i := range Amount(200/Slowdown, 500) {
+	for i := range Amount(200/race.Slowdown, 500) {
 		keys = append(keys, fmt.Sprintf("%04d", r.IntN(1000)), fmt.Sprintf("%d/%s", i, long[:r.IntN(60)]))
 	}
-	for i := range Amount(8/Slowdown, 20) {
+	for i := range Amount(8/race.Slowdown, 20) {
 		keys = append(keys, long[:tt.page/5+i], long[:tt.page/4+1-i], long[:i*tt.page/5],
 			string([]byte{0xff, byte(i)}), string([]byte{0, byte(i)}))
 	}

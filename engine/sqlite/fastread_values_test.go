@@ -16,6 +16,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/faultfs"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // readsFastBlob says whether the last read of a blob was a fast one.
@@ -55,7 +56,7 @@ func readFastValues(t *testing.T, page int, rows int64) {
 			t.Errorf("get of %d bytes: %d, %v", len(value), len(got), err)
 		}
 		pieces := []int{1000, fastPiece, 40_001, 1 << 20, len(value)}
-		if Slowdown > 1 {
+		if race.Slowdown > 1 {
 			pieces = pieces[rand.IntN(len(pieces)):][:1]
 		}
 		for _, piece := range pieces {

@@ -7,13 +7,15 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // Amounts of a plain test run; with the tag reliability there is more of everything. Those with a
 // capital are for package sqlite_test, too.
 const (
 	// PowerCuts is how many cuts TestPowerCut makes of each kind.
-	PowerCuts = 40 - 4*(Slowdown-1)
+	PowerCuts = 40 - 4*(race.Slowdown-1)
 	// Storm is for how long goroutines call things at random.
 	Storm = 400 * time.Millisecond
 )
@@ -28,7 +30,7 @@ func faultsAmong(n int64) iter.Seq[int64] {
 		return slices.Values([]int64{})
 	}
 	chosen := []int64{1 + rand.Int64N(n)}
-	if Slowdown == 1 {
+	if race.Slowdown == 1 {
 		chosen = append(chosen, []int64{1, n}[rand.IntN(2)])
 	}
 	slices.Sort(chosen)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // foreignStatements are what other programs do to the rows "small" and "chunked". {k} is the key.
@@ -53,7 +54,7 @@ var foreignStatements = []struct {
 func TestForeignStatements(t *testing.T) {
 	for _, c := range foreignStatements {
 		for _, key := range []string{"small", "chunked"} {
-			for _, recursive := range []bool{false, true}[:1+1/sqlite.Slowdown] {
+			for _, recursive := range []bool{false, true}[:1+1/race.Slowdown] {
 				t.Run(fmt.Sprintf("%s, %s, recursive triggers %t", c.name, key, recursive), func(t *testing.T) {
 					path := filepath.Join(t.TempDir(), "v.kv")
 					s := open(t, path, sqlite.Options{OneRowLimit: 1000}.On(sqlite.Unsynced))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // wrongVault is a vault in which every value is wrong, and its checksum is not.
@@ -62,7 +63,7 @@ func wantTold(t *testing.T, name string, data []byte) int {
 // value comes back without being named. Each page is overwritten with each other, as by a write
 // that went astray, and each byte of the headers of pages is altered.
 func TestSalvageWrongAndUntold(t *testing.T) {
-	one := sqlite.Amount(200*sqlite.Slowdown, 5) // in so many cases is tried
+	one := sqlite.Amount(200*race.Slowdown, 5) // in so many cases is tried
 	for layout, sql := range map[string]string{"layout 2": "", "layout 1": sqlite.Layout1,
 		"by key": `CREATE TABLE kvault(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`} {
 		t.Run(layout, func(t *testing.T) {

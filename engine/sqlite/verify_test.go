@@ -13,6 +13,7 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // stored is a value of a test, in one row or in chunk rows.
@@ -319,7 +320,7 @@ var readsOf = map[string]struct {
 // and each does where that is asked for.
 func TestAlteredValues(t *testing.T) {
 	for name, reads := range readsOf {
-		if Slowdown > 1 && !reads.all {
+		if race.Slowdown > 1 && !reads.all {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

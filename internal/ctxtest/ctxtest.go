@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // Causes are errors that a context may be cancelled with, and that a caller would take for an
@@ -94,7 +95,7 @@ func Before(t *testing.T, what string, run func(ctx context.Context) error) {
 // without an error.
 func During(t *testing.T, what string, run func(ctx context.Context) error) {
 	t.Helper()
-	for n := 0; n < 1<<20; n += 1 + n/8 { // some calls ask ten thousand times
+	for n := 0; n < 1<<20; n += 1 + n*race.Slowdown/8 { // some calls ask ten thousand times
 		cause := Causes[n%len(Causes)]
 		ctx := At(t, n, cause)
 		err := run(ctx)

@@ -2,7 +2,11 @@
 
 package reliability
 
-import "time"
+import (
+	"time"
+
+	"github.com/kohakuvault/kvault/internal/race"
+)
 
 // Amounts of a plain test run; with the tag reliability there is more of everything.
 const (
@@ -14,14 +18,14 @@ const (
 	// The model tries one in modelStride configurations, others in each run.
 	modelStride = 29
 	// The test of hostile files tries one in defaultHostile, others in each run.
-	defaultHostile = 23 * slowdown
+	defaultHostile = 23 * race.Slowdown
 	// FuzzDamage starts from damageSeeds changes of each kind.
 	damageSeeds = 12
 	// The tests of damaged files damage one byte in damageStride.
-	damageStride    = 4001 * slowdown
+	damageStride    = 4001 * race.Slowdown
 	defaultSeeds    = 1
-	defaultRoom     = 20 * slowdown
+	defaultRoom     = 20 * race.Slowdown
 	defaultLockStep = 8
 	// The tests of logs cut and overwrite them at defaultLogCuts places.
-	defaultLogCuts = 24 / slowdown
+	defaultLogCuts = 24 / race.Slowdown
 )

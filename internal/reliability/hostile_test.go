@@ -20,6 +20,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/internal/race"
 )
 
 var hostile = flag.Int("hostile", defaultHostile, "try one in this many hostile files, others in each run")
@@ -28,7 +29,7 @@ var hostile = flag.Int("hostile", defaultHostile, "try one in this many hostile 
 const hostileMemory = 600 << 20
 
 // hostileTime bounds what all calls on one file take together.
-const hostileTime = slowdown * time.Minute
+const hostileTime = race.Slowdown * time.Minute
 
 // makeVictim makes a small vault with values of each kind and columns of each layout, for a hostile
 // hand to change.
