@@ -34,9 +34,6 @@ const (
 // longer ones: they are read.
 const MaxElement = kvault.MaxOneRowLimit
 
-// longestElement is MaxElement, except in tests.
-var longestElement = MaxElement
-
 // Scope is where a call takes place: a vault, in a transaction of its own; or a transaction of the
 // caller's, of which the call becomes a part. A column that comes from a transaction ends with it,
 // as one from Column.In does.

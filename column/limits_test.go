@@ -6,11 +6,19 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/column/internal/limits"
 )
+
+// lowerLongestElement makes elements of more than 100 bytes too long until the test ends.
+func lowerLongestElement(t *testing.T) {
+	before := limits.Element
+	limits.Element = 100
+	t.Cleanup(func() { limits.Element = before })
+}
 
 // An element that no row can hold must not get into the cache, where it would fail every flush.
 func TestElementsThatAreTooLong(t *testing.T) {
-	t.Cleanup(column.SetLongestElement(100))
+	lowerLongestElement(t)
 	fits, tooLong := strings.Repeat("x", 100), strings.Repeat("x", 101)
 	type row struct{ text string }
 	onEngines(t, func(t *testing.T, v *kvault.Vault) {
@@ -43,7 +51,7 @@ func TestChunksOfAnotherProgramStayShort(t *testing.T) {
 	ctx, path := t.Context(), newPath(t)
 	v := openFile(t, path)
 	c := create(t, v, "c", column.String, &column.Options{MinChunk: 64, MaxChunk: 1 << 20})
-	t.Cleanup(column.SetLongestElement(100))
+	lowerLongestElement(t)
 	var want []string
 	for range 30 {
 		want = append(want, strings.Repeat("x", 30))

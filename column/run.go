@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column/internal/limits"
 )
 
 // run is a sequence of encoded elements, back to back. It can be filled anew again and again.
@@ -67,7 +68,7 @@ func encode[T any](c Codec[T], xs ...T) (*run, error) {
 	} else {
 		r.ends = make([]int, 0, len(xs))
 	}
-	longest := longestElement
+	longest := limits.Element
 	if _, nullable := c.(withNulls); nullable {
 		longest++ // the element and what says that it is there
 	}

@@ -1,6 +1,9 @@
 package column
 
-import "github.com/kohakuvault/kvault/engine"
+import (
+	"github.com/kohakuvault/kvault/column/internal/limits"
+	"github.com/kohakuvault/kvault/engine"
+)
 
 // openVariable tells by the index which layout a column of elements of differing sizes has.
 func openVariable(a engine.Arrays, p *parts) layout {
@@ -8,7 +11,7 @@ func openVariable(a engine.Arrays, p *parts) layout {
 	if index.arr.ElemSize == entryBytes {
 		// Chunks need not be as long as another program said. They must not grow beyond what a row
 		// holds, and none begins with a length that Create refuses.
-		data.arr.MaxChunk = min(data.arr.MaxChunk, int64(longestElement))
+		data.arr.MaxChunk = min(data.arr.MaxChunk, int64(limits.Element))
 		if data.arr.MinChunk > largestChunk {
 			data.arr.MinChunk = defaultMinChunk
 		}
