@@ -13,21 +13,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/internal/pyenv"
 )
 
 // pinned is the version of the Python package that is tested against.
 const pinned = "0.8.6"
 
-// python makes an environment with the package, and returns its interpreter.
+// python is the interpreter of an environment with the package.
 func python(t *testing.T) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "venv")
-	interpreter := filepath.Join(dir, "bin", "python")
-	for _, args := range [][]string{{"python3", "-m", "venv", dir}, {interpreter, "-m", "pip", "install", "--quiet", "kohakuvault==" + pinned, "numpy"}} {
-		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%q: %v\n%s", args, err, out)
-		}
+	dir := *pyenv.Environments
+	if dir == "" {
+		dir = t.TempDir()
 	}
+	interpreter, err := pyenv.Interpreter(dir, pinned)
+	must(t, err)
 	return interpreter
 }
 

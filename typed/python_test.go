@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/pyenv"
 	"github.com/kohakuvault/kvault/typed"
 )
 
@@ -40,17 +41,15 @@ type python struct{ exe string }
 
 func install(t *testing.T, version string) python {
 	t.Helper()
-	dir := t.TempDir()
-	p := python{filepath.Join(dir, "bin", "python")}
-	for _, args := range [][]string{
-		{"python3", "-m", "venv", dir},
-		{p.exe, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "kohakuvault==" + version, "numpy"},
-	} {
-		if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v\n%s", args, err, out)
-		}
+	dir := *pyenv.Environments
+	if dir == "" {
+		dir = t.TempDir()
 	}
-	return p
+	exe, err := pyenv.Interpreter(dir, version, "numpy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return python{exe}
 }
 
 func (p python) run(t *testing.T, args ...string) []byte {

@@ -55,7 +55,7 @@ func (r *race) environment(ctx context.Context, dir string) error {
 	if made, err := os.ReadFile(ready); err == nil && string(made) == requirements {
 		return nil
 	}
-	install := []string{"-m", "pip", "--python", r.python, "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "--no-deps"}
+	install := []string{"-m", "pip", "--python", r.python, "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps"}
 	for _, args := range [][]string{{"-m", "venv", "--clear", "--without-pip", dir}, append(install, strings.Fields(requirements)...)} {
 		if out, err := exec.CommandContext(ctx, "python3", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("python3 %s: %w\n%s", strings.Join(args, " "), err, out)

@@ -64,6 +64,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"internal/stats":       {},
 	"internal/describe":    {[]string{"", "column", "internal/stats"}, nil},
 	"internal/query":       {[]string{"", "column", "internal/batches"}, nil},
+	"internal/pyenv":       {},
 	"internal/pyexchange":  {},
 	"internal/pytables":    {},
 	"internal/cli": {[]string{"", "column", "column/exchange", "typed", "internal/describe", "internal/jsonform", "internal/process", "internal/query"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",

@@ -6,16 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
-)
 
-var (
-	environments = flag.String("environments", "", "folder in which the Python environments are made and kept; a temporary one if empty")
-	python       = flag.String("python", "python3", "the Python that makes the environments")
+	"github.com/kohakuvault/kvault/internal/pyenv"
 )
 
 // versions are those of the package that files are exchanged with, each the last of its way of
@@ -52,14 +46,14 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	if *environments == "" {
+	if *pyenv.Environments == "" {
 		dir, err := os.MkdirTemp("", "pyexchange")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		*environments = dir
+		*pyenv.Environments = dir
 	}
 	return m.Run()
 }
@@ -75,35 +69,8 @@ func eachVersion(t *testing.T, test func(t *testing.T, v *version)) {
 // made fails the test: an exchange that does not take place proves nothing.
 func (v *version) install(t *testing.T) {
 	t.Helper()
-	v.once.Do(func() {
-		dir := filepath.Join(*environments, v.name)
-		v.python = filepath.Join(dir, "bin", "python3")
-		want := "kohakuvault " + v.name
-		if installed(v.python) == want {
-			return
-		}
-		for _, args := range [][]string{
-			{"-m", "venv", "--clear", "--without-pip", dir},
-			{"-m", "pip", "--python", v.python, "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "kohakuvault==" + v.name},
-		} {
-			if out, err := exec.Command(*python, args...).CombinedOutput(); err != nil {
-				v.err = fmt.Errorf("%s %s: %w\n%s", *python, strings.Join(args, " "), err, out)
-				return
-			}
-		}
-		if got := installed(v.python); got != want {
-			v.err = fmt.Errorf("installed %q, want %q", got, want)
-		}
-	})
+	v.once.Do(func() { v.python, v.err = pyenv.Interpreter(*pyenv.Environments, v.name) })
 	if v.err != nil {
 		t.Fatalf("the package cannot be installed: %v", v.err)
 	}
-}
-
-func installed(python string) string {
-	out, err := exec.Command(python, "-c", "import kohakuvault; from importlib.metadata import version; print('kohakuvault', version('kohakuvault'))").Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
 }

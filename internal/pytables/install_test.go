@@ -69,7 +69,7 @@ var interpreter = sync.OnceValues(func() (string, error) {
 			return "", err
 		}
 		wanted = append(wanted, names...)
-		install := []string{"-m", "pip", "--python", exe, "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "-r", path}
+		install := []string{"-m", "pip", "--python", exe, "install", "--quiet", "--disable-pip-version-check", "--no-compile", "-r", path}
 		installs = append(installs, append(install, list.more...))
 	}
 	if made, err := os.ReadFile(ready); err == nil && string(made) == string(wanted) {

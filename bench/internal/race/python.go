@@ -26,7 +26,7 @@ func (p *Programs) buildPython(ctx context.Context, script, requirement string) 
 	if _, err := output(ctx, "", "python3", "-m", "venv", "--clear", venv); err != nil {
 		return nil, err
 	}
-	if _, err := output(ctx, "", python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement); err != nil {
+	if _, err := output(ctx, "", python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", requirement); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(venv))
 	}
 	return command, os.WriteFile(ready, nil, 0o600)
