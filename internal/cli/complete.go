@@ -29,9 +29,14 @@ func (a *app) completeKeys(n int) completer {
 	}
 }
 
-// completeKeyThen completes the first argument with keys and leaves the second to the shell.
-func (a *app) completeKeyThen(second cobra.ShellCompDirective) completer {
-	return a.completeInTurn(a.completeKeyFlag, fixedDirective(second))
+// completeKeyThen completes the first argument with keys and leaves the others to the shell.
+func (a *app) completeKeyThen(others cobra.ShellCompDirective) completer {
+	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, others
+		}
+		return a.completeKeyFlag(cmd, args, start)
+	}
 }
 
 // completeInTurn completes each argument by its own function, and no further one.

@@ -19,7 +19,7 @@ type getFlags struct {
 func (a *app) getCommand() *cobra.Command {
 	var flags getFlags
 	cmd := &cobra.Command{
-		Use:     "get KEY [FILE|-]",
+		Use:     "get KEY [FILE|-] | get KEY... DIR/",
 		GroupID: groupValues,
 		Short:   "Write a value to a file or to standard output",
 		Long: `Write the value of KEY to FILE, or to standard output without one. FILE changes
@@ -27,6 +27,10 @@ only once the whole value is there and matches its checksum; a failure leaves
 it as it was. A symbolic link stays, and the file that it leads to changes. A
 pipe, a device and a file that is open already, such as /dev/stdout, are written
 to as they are.
+
+Several KEYs go into the directory DIR, which ends with "/" then, under the last
+part of their names. If some cannot be written the others are, and the exit code
+is 3.
 
 A binary value is not written to a terminal unless "-" or --force-binary asks
 for it.
@@ -38,14 +42,18 @@ means to the end and -N the last N.
 written as they are, everything else as JSON, and a pickle as the bytes that it
 is. With --json it writes one object with the encoding and the value.
 
-` + exitHelp(exitNotFound),
+` + exitHelp(exitSome, exitNotFound),
 		Example: `  kvault -f media.kv get photos/cat.jpg cat.jpg
   kvault -f media.kv get backups/src.tar | tar t
+  kvault -f media.kv get photos/cat.jpg photos/dog.jpg pictures/
   kvault -f media.kv get user:1 --typed | jq .name
   kvault -f media.kv get movie.mp4 --range 0-1023 head.bin`,
-		Args:              takes(1, 2, 1),
+		Args:              takes(1, -1, 1),
 		ValidArgsFunction: a.completeKeyThen(cobra.ShellCompDirectiveDefault),
 		RunE: a.action(func(ctx context.Context, args []string) error {
+			if dir := args[len(args)-1]; len(args) > 2 || len(args) == 2 && isFolder(dir) {
+				return a.getFiles(ctx, args[:len(args)-1], dir, flags)
+			}
 			to := ""
 			if len(args) == 2 {
 				if to = args[1]; to == "" {
@@ -120,7 +128,8 @@ func (a *app) refuseBinary(r *kvault.Reader, off, n int64) error {
 	return nil
 }
 
-var errBinary = errors.New(`the value is binary: name a FILE, or pass "-" to write it to the terminal all the same`)
+var errBinary = errors.New("the value is binary: write it to a file, or pass --force-binary " +
+	"to write it to the terminal all the same")
 
 // copyOut copies the next n bytes of r, with a bar if there is room for one.
 func (a *app) copyOut(w io.Writer, r *kvault.Reader, n int64) error {

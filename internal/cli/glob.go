@@ -24,8 +24,8 @@ type glob struct {
 
 // parseGlob reads the GLOB that a flag of a command gives.
 func parseGlob(flag, text string) (*glob, error) {
-	if len(text) > longestGlob {
-		return nil, usagef("--%s is longer than %d bytes", flag, longestGlob)
+	if text == "" || len(text) > longestGlob {
+		return nil, usagef("--%s is empty, or longer than %d bytes", flag, longestGlob)
 	}
 	g := &glob{parts: strings.Split(text, "/"), fixed: text}
 	if i := strings.IndexAny(text, `*?[\`); i >= 0 {

@@ -28,7 +28,7 @@ type putFlags struct {
 func (a *app) putCommand() *cobra.Command {
 	flags := putFlags{as: choice{allowed: typedForms}}
 	cmd := &cobra.Command{
-		Use:     "put KEY [FILE|-]",
+		Use:     "put KEY [FILE|-] | put FOLDER/ FILE...",
 		GroupID: groupValues,
 		Short:   "Store a file or standard input under a key",
 		Long: `Store FILE, or standard input without one, under KEY. Readers see the old value
@@ -36,19 +36,27 @@ or the whole new one, and a failure leaves the old one. The vault is made if
 there is none. A FILE that grows meanwhile is stored as long as it was at first;
 one that becomes shorter or is written over is refused.
 
+A KEY that ends with "/" and has FILEs behind it is a folder. Each FILE goes
+into it under its own name. If some cannot be stored the others are, and the
+exit code is 3.
+
 --as stores a typed value, as the Python package has them: the input is text for
 text, a number for i64 and f64, nested lists of numbers in JSON for vec:TYPE,
 and JSON for json, msgpack and cbor. raw keeps bytes that begin like a typed
 value from being taken for one.
 
-` + exitHelp(exitNotFound),
+` + exitHelp(exitSome, exitNotFound),
 		Example: `  kvault -f media.kv put photos/cat.jpg cat.jpg
+  kvault -f media.kv put photos/ *.jpg
   tar c src | kvault -f media.kv put backups/src.tar --type application/x-tar
   echo '{"name": "Ada"}' | kvault -f media.kv put user:1 --as msgpack
   kvault -f media.kv put lock owner.txt --if-absent`,
-		Args:              takes(1, 2, 1),
+		Args:              takes(1, -1, 1),
 		ValidArgsFunction: a.completeKeyThen(cobra.ShellCompDirectiveDefault),
 		RunE: a.action(func(ctx context.Context, args []string) error {
+			if len(args) > 2 || len(args) == 2 && isFolder(args[0]) && args[1] != "-" && args[1] != "" {
+				return a.putFiles(ctx, args[0], args[1:], flags)
+			}
 			from := "-"
 			if len(args) == 2 {
 				if from = args[1]; from == "" {
@@ -88,18 +96,24 @@ func (a *app) put(ctx context.Context, key, from string, flags putFlags) error {
 	if o.IfTag != "" { // a vault that is not there has no version of any key
 		acc = changing
 	}
-	var entry kvault.Entry
-	err = a.withVault(ctx, acc, func(v *kvault.Vault) (err error) {
-		b := a.startProgress("put", inBytes, src.total)
-		defer b.finish()
-		entry, err = putAs(ctx, v, key, flags.as.value, b.reader(in), o)
-		return err
+	return a.withVault(ctx, acc, func(v *kvault.Vault) error {
+		return a.storeSource(ctx, v, key, src, in, flags.as.value, o)
 	})
+}
+
+// storeSource stores in, which is what prepare made of src, and reports it.
+func (a *app) storeSource(
+	ctx context.Context, v *kvault.Vault, key string, src *putSource, in io.Reader, as string,
+	o *kvault.PutOptions,
+) error {
+	b := a.startProgress("put", inBytes, src.total)
+	entry, err := putAs(ctx, v, key, as, b.reader(in), o)
+	b.finish()
 	if err != nil {
 		return err
 	}
 	if src.file != nil && src.file.grew {
-		a.note("%s", grewNote(from, entry.Size))
+		a.note("%s", grewNote(src.name, entry.Size))
 	}
 	if !a.flags.json {
 		return nil

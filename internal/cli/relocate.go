@@ -153,7 +153,7 @@ func relocations(
 		}
 	}
 	for _, key := range args[:len(args)-1] {
-		list = append(list, relocation{key, to + key[strings.LastIndexByte(key, '/')+1:]})
+		list = append(list, relocation{key, to + lastPart(key)})
 	}
 	sources, targets := make(map[string]bool, len(list)), make(map[string]string, len(list))
 	for _, r := range list {

@@ -78,6 +78,12 @@ func TestBinaryAndTerminal(t *testing.T) {
 	if o := s.run("", "get", "image"); o.code != exitFailure || o.out != "" || !strings.Contains(o.err, "binary") {
 		t.Errorf("onto a terminal: %+v", o)
 	}
+	if o := s.run("", "cat", "text", "image"); o.code != exitFailure || strings.Contains(o.out, "PNG") || !strings.Contains(o.err, `cat "image": the value is binary`) {
+		t.Errorf("cat onto a terminal: %+v", o)
+	}
+	if o := s.must("", "cat", "image", "--force-binary"); o.out != binary {
+		t.Errorf("cat --force-binary: %q", o.out)
+	}
 	if o := s.must("", "get", "text"); o.out != "plain text\n" {
 		t.Errorf("text onto a terminal: %q", o.out)
 	}
