@@ -49,7 +49,7 @@ func TestInterruptedBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, args := range [][]string{
-		{"put", "k"}, {"get", "k"}, {"cat", "k"}, {"ls"}, {"find"}, {"stat", "k"}, {"exists", "k"}, {"rm", "k"}, {"mv", "k", "l"}, {"cp", "k", "l"},
+		{"put", "k"}, {"get", "k"}, {"cat", "k"}, {"ls"}, {"find"}, {"du"}, {"tree"}, {"meta", "k"}, {"stat", "k"}, {"exists", "k"}, {"rm", "k"}, {"mv", "k", "l"}, {"cp", "k", "l"},
 		{"import", dir}, {"export", "", filepath.Join(t.TempDir(), "out")},
 		{"optimize"}, {"check"}, {"backup", filepath.Join(t.TempDir(), "copy")}, {"info"},
 	} {

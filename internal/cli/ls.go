@@ -15,9 +15,9 @@ import (
 )
 
 type lsFlags struct {
-	recursive, long, bytes, reverse, null bool
-	sort                                  choice
-	limit                                 int
+	recursive, long, bytes, reverse, null, total bool
+	sort                                         choice
+	limit                                        int
 }
 
 func (a *app) lsCommand() *cobra.Command {
@@ -51,6 +51,7 @@ one that does not print as it is; -0 prints every key as it is.
 	fs.Var(&flags.sort, "sort", "order of the list")
 	fs.BoolVar(&flags.reverse, "reverse", false, "turn the order around")
 	fs.IntVar(&flags.limit, "limit", 0, "list at most `N`; 0 lists all")
+	fs.BoolVar(&flags.total, "total", false, "end with how many keys and folders these are, and their size")
 	fs.BoolVarP(&flags.null, "null", "0", false, "end each key with a NUL byte instead of a newline")
 	registerChoice(cmd, "sort", flags.sort.allowed)
 	return cmd
@@ -60,8 +61,12 @@ func (a *app) ls(ctx context.Context, prefix string, flags lsFlags) error {
 	if flags.limit < 0 {
 		return usagef("--limit is negative")
 	}
+	if flags.total && flags.null {
+		return usagef("--total and --null exclude each other")
+	}
 	show := a.entryPrinter(flags)
 	return a.withVault(ctx, reading, func(v *kvault.Vault) error {
+		var sum totalsJSON
 		for e, err := range listing(ctx, v, prefix, flags) {
 			if err != nil {
 				return err
@@ -69,9 +74,20 @@ func (a *app) ls(ctx context.Context, prefix string, flags lsFlags) error {
 			if err := show(e); err != nil {
 				return err
 			}
+			sum.add(e)
 		}
-		return nil
+		return a.printTotals(sum, flags)
 	})
+}
+
+func (a *app) printTotals(sum totalsJSON, flags lsFlags) error {
+	switch {
+	case !flags.total:
+		return nil
+	case a.flags.json:
+		return a.emit(sum)
+	}
+	return a.printRaw("%s\n", sum)
 }
 
 // listing is what to list, in the order asked for.
