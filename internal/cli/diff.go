@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kohakuvault/kvault"
+)
+
+func (a *app) diffCommand() *cobra.Command {
+	var checksum bool
+	cmd := &cobra.Command{
+		Use:     "diff DIR PREFIX",
+		GroupID: groupTrees,
+		Short:   "Compare a directory tree with a folder of the vault",
+		Long: `Name the files below DIR that the folder PREFIX does not have ("<"), the keys
+that DIR does not have (">"), and those that differ ("!") in size, time or
+permission bits; with --checksum in contents too, which reads them all. Nothing
+is changed. The exit code is 1 if there are differences.
+
+` + exitHelp(exitSome),
+		Example: `  kvault -f media.kv diff ~/Pictures pictures
+  kvault -f media.kv diff ~/Pictures pictures --checksum --json`,
+		Args:              takes(2, 2, 0),
+		ValidArgsFunction: a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveFilterDirs), a.completeFolder),
+		RunE: a.action(func(ctx context.Context, args []string) error {
+			return a.compare(ctx, &comparison{command: "diff", contents: checksum, extra: true, attrs: true}, args)
+		}),
+	}
+	cmd.Flags().BoolVar(&checksum, "checksum", false, "compare contents too")
+	return cmd
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "verify DIR PREFIX",
+		GroupID: groupTrees,
+		Short:   "Make sure that the vault has the contents of a directory tree",
+		Long: `Read every file below DIR and the value that the folder PREFIX has of it, and
+name the files that the vault does not have ("<") or has with other contents or
+damaged ("!"). Times, permission bits and further keys do not count. The exit
+code is 1 if there are differences.
+
+` + exitHelp(exitSome),
+		Example:           `  kvault -f media.kv verify ~/Pictures pictures && rm -r ~/Pictures`,
+		Args:              takes(2, 2, 0),
+		ValidArgsFunction: a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveFilterDirs), a.completeFolder),
+		RunE: a.action(func(ctx context.Context, args []string) error {
+			return a.compare(ctx, &comparison{command: "verify", contents: true}, args)
+		}),
+	}
+}
+
+// comparison goes through a tree and a folder of the vault side by side, both in the order of the
+// keys.
+type comparison struct {
+	*app
+	command  string
+	contents bool // are compared
+	attrs    bool // so are times and permission bits
+	extra    bool // keys without a file count
+	vault    *kvault.Vault
+	prefix   string
+	dirs     *dirCache
+	next     func() (kvault.Entry, error, bool)
+	entry    kvault.Entry // the next one of the vault, unless done
+	done     bool
+	summary  summary
+	differ   int64
+}
+
+type differenceJSON struct {
+	keyJSON
+	Difference string `json:"difference"`
+}
+
+func (a *app) compare(ctx context.Context, c *comparison, args []string) error {
+	root, err := os.OpenRoot(args[0])
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	c.app, c.prefix, c.dirs = a, folderPrefix(args[1]), &dirCache{root: root}
+	defer c.dirs.close()
+	err = a.withVault(ctx, reading, func(v *kvault.Vault) error {
+		c.vault = v
+		return c.run(ctx, root)
+	})
+	switch {
+	case err != nil:
+		return err
+	case c.summary.failed > 0:
+		return &exitError{code: exitSome, err: fmt.Errorf("%d items failed", c.summary.failed), told: true}
+	case c.differ > 0:
+		return &exitError{code: exitFailure, err: errors.New("there are differences"), told: true}
+	}
+	return nil
+}
+
+func (c *comparison) run(ctx context.Context, root *os.Root) error {
+	next, stop := iter.Pull2(c.vault.List(ctx, &kvault.ListOptions{Prefix: c.prefix}))
+	defer stop()
+	c.next = next
+	if err := c.advance(); err != nil {
+		return err
+	}
+	fail := func(name string, err error) { c.addFailed(&c.summary, c.command, c.prefix+name, err) }
+	w := walk{
+		root: root, ownFiles: c.vaultFiles(), failed: fail,
+		file: func(s source) error { return c.file(ctx, s) },
+		special: func(name string, mode fs.FileMode) {
+			fail(name, fmt.Errorf("%s is %s, not a file", name, kindInWords(mode)))
+		},
+	}
+	if err := w.dir("."); err != nil {
+		return err
+	}
+	if err := c.extraBefore(""); err != nil {
+		return err
+	}
+	c.note("%s the same, %d different.", countInWords(c.summary.unchanged, "file"), c.differ)
+	return nil
+}
+
+func (c *comparison) advance() error {
+	e, err, more := c.next()
+	c.entry, c.done = e, !more
+	return err
+}
+
+// extraBefore reports the keys before one, or all that are left if it is empty.
+func (c *comparison) extraBefore(key string) error {
+	for !c.done && (key == "" || c.entry.Key < key) {
+		if c.extra {
+			if err := c.report(">", c.entry.Key, "only in the vault"); err != nil {
+				return err
+			}
+		}
+		if err := c.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *comparison) file(ctx context.Context, s source) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	key := c.prefix + s.name
+	if err := c.extraBefore(key); err != nil {
+		return err
+	}
+	if c.done || c.entry.Key != key {
+		return c.report("<", key, "only in the directory")
+	}
+	e := c.entry
+	if err := c.advance(); err != nil {
+		return err
+	}
+	how, err := c.difference(ctx, e, s)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		c.addFailed(&c.summary, c.command, key, err)
+		return nil
+	case how != "":
+		return c.report("!", key, how)
+	}
+	c.summary.unchanged++
+	return nil
+}
+
+// difference says how a file and an entry differ, or is empty.
+func (c *comparison) difference(ctx context.Context, e kvault.Entry, s source) (string, error) {
+	switch {
+	case s.info.Size() > 0 && e.Size != s.info.Size():
+		return "size", nil
+	case c.attrs && !e.ModTime.Equal(kvault.FitModTime(s.info.ModTime())):
+		return "time", nil
+	case c.attrs && e.User[modeMeta] != modeOf(s.info):
+		return "permission bits", nil
+	case !c.contents && e.Size == s.info.Size(): // a file that states no size is read all the same
+		return "", nil
+	}
+	it := &item{source: s}
+	defer it.close()
+	if err := it.load(c.dirs); err != nil {
+		return "", err
+	}
+	if same, err := it.same(ctx, c.vault, e.Key); err != nil || same {
+		return "", err
+	}
+	return "contents", nil
+}
+
+func (c *comparison) report(sign, key, how string) error {
+	c.differ++
+	if c.flags.json {
+		return c.emit(differenceJSON{jsonKey(key), how})
+	}
+	return c.printRaw("%s %s\t%s\n", sign, c.shown(key), how)
+}
