@@ -49,6 +49,11 @@ func (a *app) completeInTurn(each ...completer) completer {
 	}
 }
 
+// completeDirThenFolder completes a directory, and then a folder of the vault.
+func (a *app) completeDirThenFolder() completer {
+	return a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveFilterDirs), a.completeFolder)
+}
+
 func fixedDirective(d cobra.ShellCompDirective) completer {
 	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) { return nil, d }
 }

@@ -28,9 +28,10 @@ is changed. The exit code is 1 if there are differences.
 		Example: `  kvault -f media.kv diff ~/Pictures pictures
   kvault -f media.kv diff ~/Pictures pictures --checksum --json`,
 		Args:              takes(2, 2, 0),
-		ValidArgsFunction: a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveFilterDirs), a.completeFolder),
+		ValidArgsFunction: a.completeDirThenFolder(),
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return a.compare(ctx, &comparison{command: "diff", contents: checksum, extra: true, attrs: true}, args)
+			c := &comparison{command: "diff", contents: checksum, extra: true, attrs: true}
+			return a.compare(ctx, c, args)
 		}),
 	}
 	cmd.Flags().BoolVar(&checksum, "checksum", false, "compare contents too")
@@ -50,7 +51,7 @@ code is 1 if there are differences.
 ` + exitHelp(exitSome),
 		Example:           `  kvault -f media.kv verify ~/Pictures pictures && rm -r ~/Pictures`,
 		Args:              takes(2, 2, 0),
-		ValidArgsFunction: a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveFilterDirs), a.completeFolder),
+		ValidArgsFunction: a.completeDirThenFolder(),
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			return a.compare(ctx, &comparison{command: "verify", contents: true}, args)
 		}),
@@ -96,7 +97,8 @@ func (a *app) compare(ctx context.Context, c *comparison, args []string) error {
 	case err != nil:
 		return err
 	case c.summary.failed > 0:
-		return &exitError{code: exitSome, err: fmt.Errorf("%d items failed", c.summary.failed), told: true}
+		err := fmt.Errorf("%d items failed", c.summary.failed)
+		return &exitError{code: exitSome, err: err, told: true}
 	case c.differ > 0:
 		return &exitError{code: exitFailure, err: errors.New("there are differences"), told: true}
 	}

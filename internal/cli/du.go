@@ -38,7 +38,9 @@ shows the size of the file.
 				return usagef("--depth is negative; 0 shows the sum only")
 			}
 			prefix := optionalPrefix(args)
-			return a.withVault(ctx, reading, func(v *kvault.Vault) error { return a.du(ctx, v, prefix, flags) })
+			return a.withVault(ctx, reading, func(v *kvault.Vault) error {
+				return a.du(ctx, v, prefix, flags)
+			})
 		}),
 	}
 	cmd.Flags().IntVar(&flags.depth, "depth", 1, "show folders down to `N` levels below PREFIX")

@@ -55,7 +55,8 @@ time, type or metadata, so a condition on them leaves it out.
 	fs.StringArrayVar(&flags.sizes, "size", nil,
 		"values of this `SIZE`: +10M, -10M or 10M; may be repeated")
 	fs.StringVar(&flags.newer, "newer", "", "values modified after this `TIME`, or within this age")
-	fs.StringVar(&flags.older, "older", "", "values modified before this `TIME`, or longer ago than this age")
+	fs.StringVar(&flags.older, "older", "",
+		"values modified before this `TIME`, or longer ago than this age")
 	fs.StringVar(&flags.typing, "type", "", "values of this content `TYPE`, such as image/*")
 	fs.StringArrayVar(&flags.metas, "meta", nil,
 		"values with this metadata, `NAME=VALUE` or NAME; may be repeated")
@@ -245,7 +246,8 @@ func (f *findFlags) byType(time.Time) ([]condition, error) {
 	}
 	pattern := strings.ToLower(f.typing)
 	if _, err := path.Match(pattern, ""); err != nil || len(pattern) > longestGlob {
-		return nil, usagef("--type: %.100q is not a content type, such as text/plain or image/*", f.typing)
+		return nil, usagef("--type: %.100q is not a content type, such as text/plain or image/*",
+			f.typing)
 	}
 	return []condition{func(e kvault.Entry) bool {
 		if ok, err := path.Match(pattern, strings.ToLower(e.ContentType)); ok && err == nil {

@@ -44,7 +44,7 @@ special files are not stored; each of them is reported and makes the exit code
 		Example: `  kvault -f media.kv import ~/Pictures pictures
   kvault -f src.kv import . --skip-special`,
 		Args:              takes(1, 2, 0),
-		ValidArgsFunction: a.completeInTurn(fixedDirective(cobra.ShellCompDirectiveFilterDirs), a.completeFolder),
+		ValidArgsFunction: a.completeDirThenFolder(),
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			prefix := ""
 			if len(args) == 2 {

@@ -49,7 +49,8 @@ func (a *app) printMeta(e kvault.Entry, name string) error {
 	value, found := e.User[name]
 	switch {
 	case !found:
-		return &exitError{code: exitNotFound, err: fmt.Errorf("%s has no metadata %q", asPrinted(e.Key), name)}
+		err := fmt.Errorf("%s has no metadata %q", asPrinted(e.Key), name)
+		return &exitError{code: exitNotFound, err: err}
 	case a.flags.json:
 		return a.emit(metaJSON{jsonKey(e.Key), map[string]string{name: value}})
 	}

@@ -39,9 +39,10 @@ changes, unless --replace asks for it.
 type relocation struct{ from, to string }
 
 type relocationJSON struct {
-	keyJSON        // the new key
-	From    string `json:"from"`
-	DryRun  bool   `json:"dry_run,omitempty"`
+	keyJSON           // the new key
+	From       string `json:"from"`
+	FromBase64 []byte `json:"from_base64,omitempty"`
+	DryRun     bool   `json:"dry_run,omitempty"`
 }
 
 // relocator does with one key what the command is for.
@@ -174,7 +175,8 @@ func relocations(
 }
 
 func relocateAll(
-	ctx context.Context, tx *kvault.Tx, command string, list []relocation, flags relocateFlags, do relocator,
+	ctx context.Context, tx *kvault.Tx, command string, list []relocation, flags relocateFlags,
+	do relocator,
 ) error {
 	o := &kvault.RenameOptions{NoReplace: !flags.replace, IfTag: flags.IfTag}
 	for _, r := range list {
@@ -218,7 +220,8 @@ func (a *app) reportRelocated(command string, list []relocation, dryRun bool) er
 		var err error
 		switch {
 		case a.flags.json:
-			err = a.emit(relocationJSON{jsonKey(r.to), r.from, dryRun})
+			from := jsonKey(r.from)
+			err = a.emit(relocationJSON{jsonKey(r.to), from.Key, from.Base64, dryRun})
 		case dryRun:
 			err = a.printRaw("%s -> %s\n", a.shown(r.from), a.shown(r.to))
 		}

@@ -73,7 +73,7 @@ gives it back.
 			return a.rmKeys(ctx, v, keys)
 		})
 	})
-	cmd.Args = func(cmd *cobra.Command, keys []string) error { return takes(0, -1, len(keys))(cmd, keys) }
+	cmd.Args = takes(0, -1, 1<<30)
 	return cmd
 }
 
@@ -123,7 +123,8 @@ func (a *app) reportKeys(keys []string, found []bool, report func(key string) er
 	case len(keys):
 		return &exitError{code: exitNotFound, err: kvault.ErrNotFound, told: true}
 	}
-	return &exitError{code: exitSome, err: fmt.Errorf("%d of %d keys did not exist", missing, len(keys)), told: true}
+	err := fmt.Errorf("%d of %d keys did not exist", missing, len(keys))
+	return &exitError{code: exitSome, err: err, told: true}
 }
 
 func (a *app) emitDeleted(key string) error {
