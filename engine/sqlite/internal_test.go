@@ -150,7 +150,7 @@ func TestUpgradeComparesForeignRows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	makeWith(t, path, Layout1+`; INSERT INTO kvault(key, value) VALUES(x'61', x'01'), (x'62', 'text'), (x'63', x'')`)
 	s := openVault(t, path, nil)
-	u := &upgrader{ctx: t.Context(), next: math.MinInt64}
+	u := &upgrader{ctx: t.Context(), total: -1}
 	var changed []changedRow
 	for _, run := range []func(*session) error{u.begin, u.copyRows, func(ses *session) (err error) {
 		u.next, u.ended = math.MinInt64, false
@@ -161,7 +161,7 @@ func TestUpgradeComparesForeignRows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !u.fit || u.total != 3 || len(changed) > 0 {
+	if u.finished || u.total != 3 || len(changed) > 0 {
 		t.Errorf("%d rows, of which %d are to be copied again", u.total, len(changed))
 	}
 }

@@ -19,10 +19,10 @@ import (
 // copy in the place of the table. Until then the table is one of layout 1 for every program.
 type upgrader struct {
 	ctx         context.Context
-	fit         bool  // there is something to do
 	next        int64 // the row id to go on from
 	ended       bool  // there is no row with such an id
-	done, total int64
+	finished    bool  // there is nothing to do any more
+	done, total int64 // total is negative until begin has counted the rows
 }
 
 // upgradeRows is how many rows one transaction compares, and upgradeBytes how much of them it
@@ -39,20 +39,24 @@ func (s *Store) upgrade(ctx context.Context, progress func(done, total int64)) e
 		return err
 	}
 	defer s.leave()
-	u := &upgrader{ctx: ctx, next: math.MinInt64}
-	err := s.writer.do(&request{ctx: ctx, run: u.begin})
-	for err == nil && !u.ended {
-		from, done := u.next, u.done
-		err = s.writer.do(&request{ctx: ctx, bytes: groupBytes, lazy: true, run: func(ses *session) error {
-			u.next, u.done = from, done
+	var err error
+	for u := (upgrader{ctx: ctx, total: -1}); err == nil && !u.finished; {
+		was := u
+		step := func(ses *session) error {
+			u = was
+			err := u.begin(ses)
+			switch {
+			case err != nil || u.finished:
+				return err
+			case u.ended:
+				return u.finish(ses)
+			}
 			return u.copyRows(ses)
-		}})
-		if err == nil && progress != nil {
+		}
+		err = s.writer.do(&request{ctx: ctx, bytes: groupBytes, lazy: !was.ended, run: step})
+		if err == nil && !u.finished && progress != nil {
 			progress(u.done, max(u.done, u.total))
 		}
-	}
-	if err == nil && u.fit {
-		err = s.writer.do(&request{ctx: ctx, bytes: groupBytes, run: u.finish})
 	}
 	switch {
 	case errors.Is(err, engine.ErrTooLarge): // a row that has no room for its metadata: the table stays as it is
@@ -63,13 +67,14 @@ func (s *Store) upgrade(ctx context.Context, progress func(done, total int64)) e
 	return err
 }
 
-// begin makes the copy, unless it is there. A copy that cannot take the place of the table any more
-// goes.
-func (u *upgrader) begin(ses *session) (err error) {
-	if u.fit, err = ses.upgradable(); err != nil {
+// begin makes the copy, unless it is there, and starts from the first row then: others may end an
+// upgrade or give it up at any time. A copy that cannot take the place of the table any more goes.
+func (u *upgrader) begin(ses *session) error {
+	fit, err := ses.upgradable()
+	if err != nil {
 		return err
 	}
-	u.ended = !u.fit
+	u.finished = !fit
 	copied := ses.t.name + format.UpgradeSuffix
 	there, err := texts(ses.c, `SELECT sql FROM sqlite_schema
 		WHERE sql IS NOT NULL AND `+literal(copied)+` COLLATE NOCASE IN (name, tbl_name)`)
@@ -78,20 +83,24 @@ func (u *upgrader) begin(ses *session) (err error) {
 	}
 	begun := slices.Equal(there, []string{create(copied)})
 	switch {
-	case begun && !u.fit:
+	case begun && !fit:
 		ses.remade = true
 		return ses.c.Exec(`DROP TABLE ` + quoted(copied))
-	case !u.fit:
+	case !fit:
 		return nil
 	case len(there) == 0:
 		ses.remade = true
 		if err := ses.c.Exec(create(copied)); err != nil {
 			return err
 		}
+		u.total = -1
 	case !begun:
 		return altered(copied)
 	}
-	u.total, err = ses.countKeys(engine.Range{})
+	if u.total < 0 {
+		u.next, u.done, u.ended = math.MinInt64, 0, false
+		u.total, err = ses.countKeys(engine.Range{})
+	}
 	return err
 }
 
@@ -159,11 +168,6 @@ type changedRow struct {
 
 // copyRows compares some rows with their copies, and copies those that differ.
 func (u *upgrader) copyRows(ses *session) error {
-	fit, err := ses.upgradable()
-	if err != nil || !fit {
-		u.ended = true
-		return err
-	}
 	changed, err := u.compare(ses)
 	for _, r := range changed {
 		if err == nil {
@@ -228,27 +232,22 @@ func (u *upgrader) copy(ses *session, r changedRow) error {
 // finish copies what has changed since it was copied, and puts the copy in the place of the table.
 // Nobody writes meanwhile.
 func (u *upgrader) finish(ses *session) error {
-	fit, err := ses.upgradable()
-	if err != nil || !fit {
-		return err
-	}
 	u.next, u.done, u.ended = math.MinInt64, 0, false
-	for err == nil && !u.ended {
-		err = u.copyRows(ses)
-	}
-	if err != nil {
-		return err
+	for !u.ended {
+		if err := u.copyRows(ses); err != nil {
+			return err
+		}
 	}
 	// The new form of ALTER TABLE would look at all views and triggers, some of which may be
 	// broken.
 	now := &table{name: ses.t.name, inRow: true}
-	err = ses.c.Exec(ses.upgradeSQL(`DELETE FROM {n} WHERE id NOT IN (SELECT id FROM {t}); DROP TABLE {t}; DROP TABLE {b};
+	err := ses.c.Exec(ses.upgradeSQL(`DELETE FROM {n} WHERE id NOT IN (SELECT id FROM {t}); DROP TABLE {t}; DROP TABLE {b};
 		PRAGMA legacy_alter_table=1; ALTER TABLE {n} RENAME TO {t}; PRAGMA legacy_alter_table=0;`) + now.createAux())
 	if err != nil {
 		return err
 	}
 	if now, err = ses.s.inspectAgain(ses.c, now.name); err == nil {
-		ses.t, ses.found, ses.remade = now, now, true
+		ses.t, ses.found, ses.remade, u.finished = now, now, true, true
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -290,6 +291,80 @@ func TestUpgradeOnFullDisk(t *testing.T) {
 	}
 	if got := query(t, path, `SELECT count(*) FROM sqlite_schema WHERE name LIKE '%kvlayout2%'`); got != "0" || layoutVersionOf(t, s) != "1" {
 		t.Errorf("layout %s, %s objects of the copy", layoutVersionOf(t, s), got)
+	}
+	sameEntries(t, s, want)
+	checked(t, s)
+}
+
+// Of two stores that upgrade at once each ends well, whichever of them ends the work. A copy that
+// the other has given up meanwhile is begun anew.
+func TestUpgradeTwice(t *testing.T) {
+	for name, meanwhile := range map[string]func(t *testing.T, path string, other *sqlite.Store){
+		"optimized": func(t *testing.T, _ string, other *sqlite.Store) {
+			if err := other.Optimize(t.Context(), nil); err != nil {
+				t.Error(err)
+			}
+		},
+		"given up": func(t *testing.T, path string, _ *sqlite.Store) {
+			foreign(t, path, `DROP TABLE kvault_kvlayout2`)
+		},
+	} {
+		for _, at := range []int64{1000, 1500} {
+			t.Run(fmt.Sprint(name, at), func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "v.kv")
+				unsynced := sqlite.Options{}.On(sqlite.Unsynced)
+				s := openLayout1(t, path, unsynced)
+				var ops []engine.Op
+				for i := range 1500 {
+					ops = append(ops, engine.Op{Kind: engine.Put, Key: fmt.Sprint(i), Value: []byte("v")})
+				}
+				must[[]engine.Result](t)(s.Apply(t.Context(), ops))
+				want, other, times := entries(t, s), open(t, path, unsynced), 0
+				err := s.Optimize(t.Context(), func(done, total int64) {
+					if done == at && times == 0 {
+						times++
+						meanwhile(t, path, other)
+					}
+				})
+				if err != nil || times == 0 {
+					t.Errorf("%v, met %d times", err, times)
+				}
+				for who, s := range map[string]*sqlite.Store{"this": s, "other": other} {
+					if got := layoutOf(t, s); got != "2" {
+						t.Errorf("%s: layout %s", who, got)
+					}
+					sameEntries(t, s, want)
+				}
+				checked(t, s)
+			})
+		}
+	}
+}
+
+// Stores that call Optimize at the same moment end well, or with ErrBusy, and leave nothing behind.
+func TestUpgradeAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	unsynced := sqlite.Options{}.On(sqlite.Unsynced)
+	s := openLayout1(t, path, unsynced)
+	var ops []engine.Op
+	for i := range 100 {
+		key := fmt.Sprint(i)
+		ops = append(ops, engine.Op{Kind: engine.Put, Key: key, Value: noise(40_000)})
+	}
+	must[[]engine.Result](t)(s.Apply(t.Context(), ops))
+	want := entries(t, s)
+	var wg sync.WaitGroup
+	for _, s := range []*sqlite.Store{s, open(t, path, unsynced), open(t, path, unsynced)} {
+		wg.Go(func() {
+			if err := s.Optimize(t.Context(), nil); err != nil && !errors.Is(err, engine.ErrBusy) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := query(t, path, `SELECT value FROM kvault_layout UNION ALL
+		SELECT name FROM sqlite_schema WHERE name LIKE '%kvmeta%' OR name LIKE '%kvlayout2'`); got != "2" {
+		t.Errorf("the version, and what is left of layout 1: %s", got)
 	}
 	sameEntries(t, s, want)
 	checked(t, s)
