@@ -130,8 +130,11 @@ func appendToArray(t *testing.T, s *Store) error {
 }
 
 // fillForFaults makes the vault that every fault meets, and returns its contents.
-func fillForFaults(t *testing.T, path string, o Options) map[string][]byte {
+func fillForFaults(t *testing.T, path string, o Options, layout int) map[string][]byte {
 	t.Helper()
+	if layout == 1 {
+		makeWith(t, path, fmt.Sprintf("PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; %s", o.PageSize, Layout1))
+	}
 	s, err := Open(t.Context(), path, &o)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +142,8 @@ func fillForFaults(t *testing.T, path string, o Options) map[string][]byte {
 	want := map[string][]byte{"k1": filled('1', 3000), "k2": filled('2', 30), "k3": {}, "large": filled('l', 12000), arrayKey: filled('x', 2000)}
 	for key, value := range want {
 		if key != arrayKey {
-			apply(t, s, engine.Op{Kind: engine.Put, Key: key, Value: value})
+			meta := engine.Meta{ContentType: "of " + key, User: map[string]string{"key": key}}
+			apply(t, s, engine.Op{Kind: engine.Put, Key: key, Value: value, Meta: meta})
 		}
 	}
 	x := begin(t, s)

@@ -36,3 +36,6 @@ func faultsAmong(n int64) iter.Seq[int64] {
 	slices.Sort(chosen)
 	return slices.Values(slices.Compact(chosen))
 }
+
+// amongLayouts chooses the layout of a vault that meets faults.
+func amongLayouts() []int { return []int{1 + rand.IntN(2)} }

@@ -26,3 +26,6 @@ func faultsAmong(int64) iter.Seq[int64] {
 		}
 	}
 }
+
+// amongLayouts are the layouts of a vault that meets faults.
+func amongLayouts() []int { return []int{1, 2} }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -35,15 +36,26 @@ var faultKinds = func() (all []faultfs.Fault) {
 	return all
 }()
 
+// template makes a vault of a layout, and returns its contents.
+type template func(t *testing.T, path string, o Options, layout int) (want map[string][]byte)
+
 // eachFault runs one without a fault, and then with those file operations of each kind failing that
-// faultsAmong chooses, until nothing fails. Each time the vault is as template made it.
-func eachFault(t *testing.T, faulty *faultfs.FS, template func(t *testing.T, path string, o Options) (want map[string][]byte),
+// faultsAmong chooses, until nothing fails. Each time the vault is as made left it, in each of the
+// layouts.
+func eachFault(t *testing.T, faulty *faultfs.FS, layouts []int, made template,
+	one func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) (fired bool)) {
+	for _, layout := range layouts {
+		eachFaultIn(t, faulty, layout, made, one)
+	}
+}
+
+func eachFaultIn(t *testing.T, faulty *faultfs.FS, layout int, made template,
 	one func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) (fired bool)) {
 	for _, rollback := range []bool{false, true} {
 		o := Options{PageSize: 1024, OneRowLimit: 8000, CacheKB: 16, DisableWAL: rollback, Full: true, vfs: Unsynced}
 		dir := t.TempDir()
 		whole := filepath.Join(dir, "template")
-		want := template(t, whole, o)
+		want := made(t, whole, o, layout)
 		count := 0
 		meet := func(f faultfs.Fault) (fired bool) {
 			path := filepath.Join(dir, fmt.Sprint("vault", count))
@@ -52,7 +64,7 @@ func eachFault(t *testing.T, faulty *faultfs.FS, template func(t *testing.T, pat
 				count++
 			}
 			if t.Failed() {
-				t.Fatalf("rollback journal %t, %v %+v", rollback, f.Op, f)
+				t.Fatalf("layout %d, rollback journal %t, %v %+v", layout, rollback, f.Op, f)
 			}
 			removeDatabase(path)
 			return fired
@@ -69,7 +81,7 @@ func eachFault(t *testing.T, faulty *faultfs.FS, template func(t *testing.T, pat
 				}
 			}
 		}
-		t.Logf("rollback journal %t: %d faults", rollback, count)
+		t.Logf("layout %d, rollback journal %t: %d faults", layout, rollback, count)
 	}
 }
 
@@ -102,7 +114,7 @@ func TestNthFault(t *testing.T) {
 			vfs := "kvault-faulty-" + c.name
 			faulty := faultfs.New(vfs)
 			cameBack := 0
-			eachFault(t, faulty, fillForFaults, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
+			eachFault(t, faulty, amongLayouts(), fillForFaults, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
 				o.vfs = vfs
 				s, err := Open(t.Context(), path, &o)
 				if err != nil {
@@ -179,10 +191,10 @@ func expectFile(t *testing.T, path string, o Options, want map[string][]byte) {
 
 // killedInTransaction is fillForFaults by a process that was killed: with a log or a journal that
 // the next Open has to read.
-func killedInTransaction(t *testing.T, path string, o Options) map[string][]byte {
+func killedInTransaction(t *testing.T, path string, o Options, layout int) map[string][]byte {
 	t.Helper()
 	work := path + "-work"
-	want := fillForFaults(t, work, o)
+	want := fillForFaults(t, work, o, layout)
 	s, err := Open(t.Context(), work, &o)
 	if err != nil {
 		t.Fatal(err)
@@ -209,10 +221,9 @@ func killedInTransaction(t *testing.T, path string, o Options) map[string][]byte
 
 // A store that cannot be opened is as it was, also if a crash left it something to play back.
 func TestNthFaultAtOpen(t *testing.T) {
-	for name, template := range map[string]func(t *testing.T, path string, o Options) map[string][]byte{
-		"closed": fillForFaults, "killed": killedInTransaction} {
+	for name, made := range map[string]template{"closed": fillForFaults, "killed": killedInTransaction} {
 		t.Run(name, func(t *testing.T) {
-			eachFault(t, faulty, template, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
+			eachFault(t, faulty, amongLayouts(), made, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
 				o.vfs = "kvault-faulty"
 				faulty.Arm(f)
 				s, err := Open(t.Context(), path, &o)
@@ -233,7 +244,7 @@ func TestNthFaultAtOpen(t *testing.T) {
 
 // A vault that could not be made can be made by the next call.
 func TestNthFaultAtCreation(t *testing.T) {
-	eachFault(t, faulty, func(*testing.T, string, Options) map[string][]byte { return nil },
+	eachFault(t, faulty, []int{2}, func(*testing.T, string, Options, int) map[string][]byte { return nil },
 		func(t *testing.T, path string, o Options, f faultfs.Fault, _ map[string][]byte) bool {
 			o.vfs = "kvault-faulty"
 			faulty.Arm(f)
@@ -262,7 +273,7 @@ func TestNthFaultAtCreation(t *testing.T) {
 
 // A backup is complete, or not there at all.
 func TestNthFaultInBackup(t *testing.T) {
-	eachFault(t, faulty, fillForFaults, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
+	eachFault(t, faulty, amongLayouts(), fillForFaults, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
 		o.vfs = "kvault-faulty"
 		s, err := Open(t.Context(), path, &o)
 		if err != nil {
@@ -281,6 +292,58 @@ func TestNthFaultInBackup(t *testing.T) {
 		expect(t, s, "after a backup", want)
 		if err := s.Close(); err != nil {
 			t.Error(err)
+		}
+		return fired
+	})
+}
+
+// An upgrade that fails leaves all values with their metadata, in layout 1 or 2, and the next one
+// ends the work.
+func TestNthFaultInUpgrade(t *testing.T) {
+	t.Parallel()
+	const vfs = "kvault-faulty-upgrade"
+	faulty := faultfs.New(vfs)
+	eachFault(t, faulty, []int{1}, fillForFaults, func(t *testing.T, path string, o Options, f faultfs.Fault, want map[string][]byte) bool {
+		plain := o
+		o.vfs = vfs
+		s, err := Open(t.Context(), path, &o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := engine.Query{Limit: 100, Values: true}
+		before, err := s.List(t.Context(), all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		faulty.Arm(f)
+		err = s.upgrade(t.Context(), nil)
+		fired := faulty.Disarm()
+		if err != nil && !fired {
+			t.Errorf("without a fault: %v", err)
+		}
+		same := func(s *Store, when string) {
+			t.Helper()
+			expect(t, s, when, want)
+			if got, err := s.List(t.Context(), all); err != nil || !reflect.DeepEqual(got, before) {
+				t.Errorf("%s: %v, and %+v, want %+v", when, err, got, before)
+			}
+		}
+		dead := path + "-dead"
+		defer removeDatabase(dead)
+		copyDatabase(t, path, dead)
+		same(s, fmt.Sprintf("after %v", err))
+		if err := errors.Join(s.upgrade(t.Context(), nil), s.Close()); err != nil || !s.layout().inRow {
+			t.Errorf("upgraded again: %v", err)
+		}
+		if s, err = Open(t.Context(), dead, &plain); err != nil {
+			t.Error(err)
+			return fired
+		}
+		same(s, "after the process's death")
+		err = s.upgrade(t.Context(), nil)
+		same(s, "upgraded after the process's death")
+		if err := errors.Join(err, s.Close()); err != nil || !s.layout().inRow {
+			t.Errorf("upgraded after the process's death: %v", err)
 		}
 		return fired
 	})

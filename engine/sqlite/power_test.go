@@ -6,6 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +34,9 @@ func TestPowerCut(t *testing.T) {
 				cuts, lost, runs := 0, 0, 0
 				for seed := *powerSeed; cuts < *powerCuts && !t.Failed(); seed++ {
 					p := newPowerRun(t, powerOptions(rollback, full), seed, *powerCuts-cuts)
+					if (seed%4 < 2) == full { // in which Optimize then upgrades it
+						p.file = fileOfLayout1(t, p.o, nil)
+					}
 					p.verify = p.findState
 					p.run()
 					cuts, lost, runs = cuts+p.cuts, lost+p.lost, runs+1
@@ -166,4 +172,103 @@ func number(s string) int64 {
 		return -1
 	}
 	return n
+}
+
+// fileOfLayout1 is a vault of layout 1 with what fill puts into it.
+func fileOfLayout1(t *testing.T, o sqlite.Options, fill func(v *kvault.Vault)) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "v.kv")
+	foreign(t, path, fmt.Sprintf(`PRAGMA page_size=%d`, o.PageSize), `PRAGMA auto_vacuum=INCREMENTAL`, sqlite.Layout1)
+	if fill != nil {
+		v, err := kvault.New(open(t, path, &o), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(v)
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return must[[]byte](t)(os.ReadFile(path))
+}
+
+// A power cut in the midst of an upgrade leaves all values with their metadata, and the next
+// Optimize ends the work.
+func TestPowerCutInUpgrade(t *testing.T) {
+	for _, rollback := range []bool{false, true} {
+		t.Run(fmt.Sprintf("rollback=%t", rollback), func(t *testing.T) {
+			t.Parallel()
+			cuts, before, after, want := 0, 0, 0, map[string]kvault.Item{}
+			file := fileOfLayout1(t, powerOptions(rollback, false), func(v *kvault.Vault) { want = fillForUpgrade(t, v) })
+			for seed := *powerSeed; cuts < *powerCuts/8 && !t.Failed(); seed++ {
+				p := newPowerRun(t, powerOptions(rollback, seed%4 < 2), seed, min(4, *powerCuts/8-cuts))
+				p.file, p.one = file, 20<<(seed*5%8) // early in some runs, late in others
+				p.verify = func(ctx context.Context, v *kvault.Vault) error {
+					stats, err := v.Stats(ctx)
+					if stats.Detail["layout version"] == "1" {
+						before++
+					} else {
+						after++
+					}
+					if err = errors.Join(err, sameItems(ctx, v, want), v.Optimize(ctx, nil), sameItems(ctx, v, want)); err != nil {
+						return err
+					}
+					if stats, err = v.Stats(ctx); stats.Detail["layout version"] != "2" {
+						err = errors.Join(err, errors.New("it is not upgraded"))
+					}
+					_, damaged := v.Check(ctx, nil)
+					return errors.Join(err, damaged)
+				}
+				p.onDisk(func(path, disk string) error {
+					v, err := openOn(t.Context(), path, p.o.On(disk))
+					if err != nil {
+						return err
+					}
+					return errors.Join(v.Optimize(t.Context(), nil), v.Close())
+				})
+				cuts += p.cuts
+			}
+			t.Logf("%d cuts; %d left layout 1, %d layout 2", cuts, before, after)
+		})
+	}
+}
+
+// fillForUpgrade puts values of all kinds, and returns them.
+func fillForUpgrade(t *testing.T, v *kvault.Vault) map[string]kvault.Item {
+	err := v.WithCache(t.Context(), nil, func() error {
+		for i := range 1100 { // which are two steps
+			key, value := fmt.Sprintf("k%04d", i), noise([]int{0, 10, 90}[i%3])
+			if i%300 == 7 {
+				value = noise(5000 * (i / 100)) // some of them in chunk rows
+			}
+			o := &kvault.PutOptions{ContentType: "of " + key, User: map[string]string{"n": key}}
+			if _, err := v.PutWith(t.Context(), key, value, o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return must[map[string]kvault.Item](t)(itemsOf(t.Context(), v))
+}
+
+func itemsOf(ctx context.Context, v *kvault.Vault) (map[string]kvault.Item, error) {
+	all := map[string]kvault.Item{}
+	for item, err := range v.Items(ctx, nil) {
+		if err != nil {
+			return nil, err
+		}
+		all[item.Key] = item
+	}
+	return all, nil
+}
+
+func sameItems(ctx context.Context, v *kvault.Vault, want map[string]kvault.Item) error {
+	got, err := itemsOf(ctx, v)
+	if err == nil && !reflect.DeepEqual(got, want) {
+		err = fmt.Errorf("%d items, not the %d that there were", len(got), len(want))
+	}
+	return err
 }

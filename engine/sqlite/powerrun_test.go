@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -26,6 +27,8 @@ type powerRun struct {
 	one  int // in how many changes there is a cut
 	left int
 
+	// file is the vault as it is when the power is first on, or nil if there is none.
+	file []byte
 	// verify says what is wrong with a vault that a cut left. before is called ahead of each
 	// change, if it is there.
 	verify func(ctx context.Context, v *kvault.Vault) error
@@ -57,9 +60,14 @@ func newPowerRun(t *testing.T, o sqlite.Options, seed uint64, cuts int) *powerRu
 // onDisk runs fn with a disk whose power may fail at any change, and does once fn has returned.
 func (p *powerRun) onDisk(fn func(path, disk string) error) {
 	name := fmt.Sprintf("power-%s-%d", p.t.Name(), p.seed)
-	p.disk = faultfs.NewDisk(name, nil, p.maybeCut)
+	path, files := filepath.Join(p.dir, "v.kv"), map[string][]byte{}
+	if p.file != nil {
+		files[path] = bytes.Clone(p.file) // which the disk changes
+		writeFile(p.t, path, p.file)
+	}
+	p.disk = faultfs.NewDisk(name, files, p.maybeCut)
 	defer faultfs.Drop(name)
-	if err := fn(filepath.Join(p.dir, "v.kv"), name); err != nil {
+	if err := fn(path, name); err != nil {
 		p.t.Errorf("seed %d: %v", p.seed, err)
 	}
 	p.disk.Still(p.cut)

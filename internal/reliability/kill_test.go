@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -274,5 +277,121 @@ func wantNumbers(t *testing.T, v *kvault.Vault, last int) {
 	}
 	if int(next-1) != last {
 		t.Errorf("%d numbers, the key in the same transaction says %d", next-1, last)
+	}
+}
+
+// upgradeChild optimizes, and prints a line for each step of the upgrade.
+func upgradeChild(ctx context.Context, path string, args []string, out io.Writer) error {
+	rollback, err := strconv.ParseBool(args[0])
+	if err != nil {
+		return err
+	}
+	v, err := kvault.Open(ctx, path, killOptions(rollback))
+	if err != nil {
+		return err
+	}
+	err = v.Optimize(ctx, func(done, _ int64) { fmt.Fprintln(out, "upgraded", done) })
+	return errors.Join(err, v.Close())
+}
+
+// Processes that upgrade a vault of layout 1 are killed in their midst: all values stay, with their
+// metadata, and the next Optimize ends the work.
+func TestKillUpgrade(t *testing.T) {
+	for _, rollback := range []bool{false, true} {
+		t.Run(fmt.Sprintf("rollback=%t", rollback), func(t *testing.T) {
+			begun, upgraded := 0, 0
+			for round := 0; round < max(*kills/100, 1) && !t.Failed(); round++ {
+				path := filepath.Join(fastDir(t), "v.kv")
+				want := fillForUpgrade(t, path, rollback)
+				for range 2 {
+					begun += min(killUpgrade(t, path, rollback, 1+rand.IntN(3)), 1)
+					v := open(t, path, killOptions(rollback))
+					wantItems(t, v, want)
+					check(t, v)
+					shut(t, v)
+				}
+				v := open(t, path, killOptions(rollback))
+				if stats, err := v.Stats(t.Context()); err == nil && stats.Detail["layout version"] == "2" {
+					upgraded++
+				}
+				if err := v.Optimize(t.Context(), nil); err != nil {
+					t.Error(err)
+				}
+				stats, err := v.Stats(t.Context())
+				if err != nil || stats.Detail["layout version"] != "2" || strings.Contains(stats.Detail["tables"], "kvlayout2") {
+					t.Errorf("%v, %v", err, stats.Detail)
+				}
+				wantItems(t, v, want)
+				check(t, v)
+				shut(t, v)
+			}
+			t.Logf("%d processes killed in their midst, after which %d of the vaults were upgraded", begun, upgraded)
+		})
+	}
+}
+
+// killUpgrade kills a child after so many steps, or a little later, and returns how many steps
+// there were.
+func killUpgrade(t *testing.T, path string, rollback bool, most int) (n int) {
+	t.Helper()
+	c := startChild(t, "upgrade", path, rollback)
+	for n < most && c.lines.Scan() {
+		n++
+	}
+	time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond)
+	if err := c.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Error(err)
+	}
+	for c.lines.Scan() {
+		n++
+	}
+	if err := c.Wait(); c.ProcessState.ExitCode() > 0 {
+		t.Errorf("the child failed: %v", err)
+	}
+	return n
+}
+
+// fillForUpgrade makes a vault of layout 1 with values of all kinds, and returns them.
+func fillForUpgrade(t *testing.T, path string, rollback bool) map[string]kvault.Item {
+	t.Helper()
+	makeLayout1(t, path, 4096)
+	v := open(t, path, killOptions(rollback))
+	defer shut(t, v)
+	err := v.WithCache(t.Context(), nil, func() error {
+		for i := range 3000 { // which are several steps
+			key, size := fmt.Sprintf("k%04d", i), 10*(i%40)
+			if i%500 == 7 {
+				size = 10 * i // some of them in chunk rows
+			}
+			o := &kvault.PutOptions{ContentType: "of " + key, User: map[string]string{"n": key}}
+			if _, err := v.PutWith(t.Context(), key, bytes.Repeat([]byte{byte(i)}, size), o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return itemsOf(t, v)
+}
+
+func itemsOf(t *testing.T, v *kvault.Vault) map[string]kvault.Item {
+	t.Helper()
+	all := map[string]kvault.Item{}
+	for item, err := range v.Items(t.Context(), nil) {
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		all[item.Key] = item
+	}
+	return all
+}
+
+func wantItems(t *testing.T, v *kvault.Vault, want map[string]kvault.Item) {
+	t.Helper()
+	if got := itemsOf(t, v); !reflect.DeepEqual(got, want) {
+		t.Errorf("%d items, not the %d that there were", len(got), len(want))
 	}
 }

@@ -28,6 +28,7 @@ var children = map[string]func(ctx context.Context, path string, args []string, 
 	"hold":    holdChild,
 	"kill":    killChild,
 	"size":    sizeChild,
+	"upgrade": upgradeChild,
 }
 
 func TestMain(m *testing.M) {
