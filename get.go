@@ -25,7 +25,8 @@ func (v *Vault) GetOr(ctx context.Context, key string, def []byte) ([]byte, erro
 }
 
 // GetMany returns the values of the keys that exist, all of one snapshot if the engine has
-// transactions.
+// transactions. If one cannot be read, the error is an *Error that names its key, and the values of
+// the keys before it are returned all the same.
 func (v *Vault) GetMany(ctx context.Context, keys ...string) (map[string][]byte, error) {
 	var values map[string][]byte
 	err := v.view(ctx, func(tx *Tx) (err error) {
@@ -118,7 +119,7 @@ func getMany(ctx context.Context, s executor, keys []string) (map[string][]byte,
 		case err == nil:
 			values[key] = value
 		case !errors.Is(err, ErrNotFound):
-			return nil, err
+			return values, err
 		}
 	}
 	return values, nil

@@ -49,7 +49,9 @@ func (v *Vault) Values(ctx context.Context, o *ListOptions) iter.Seq2[[]byte, er
 }
 
 // Items yields entries with their values, as List does without. A page holds 4 MiB of values, or
-// one larger value.
+// one larger value. Before the error of a damaged value it yields all items that come before that.
+// The error is an *Error whose Key is that of the value: to go on behind it, call Items again with
+// Start set to that key and a zero byte, or in reverse with End set to the key.
 func (v *Vault) Items(ctx context.Context, o *ListOptions) iter.Seq2[Item, error] {
 	return items(ctx, v, o)
 }
@@ -145,7 +147,11 @@ func (w *walker) walk(ctx context.Context, s executor, o *ListOptions, want proj
 		}
 		p, err := s.page(ctx, w.q, want, w.keys[:0])
 		if err != nil {
-			yield(Item{}, fail("list", o.Prefix, err))
+			key := o.Prefix
+			if oe, ok := err.(*engine.OpError); ok {
+				key = oe.Key
+			}
+			yield(Item{}, fail("list", key, err))
 			return
 		}
 		w.keys = p.keys // the caller has its strings; the slice serves the next page

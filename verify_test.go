@@ -151,3 +151,65 @@ func TestDisableVerification(t *testing.T) {
 		}
 	}
 }
+
+// A damaged value costs a listing and GetMany no other value: those before it come first, and the
+// error names the key to go on from.
+func TestDamagedValueAmongOthers(t *testing.T) {
+	v := alteredVault(t, nil)
+	for _, key := range []string{"a", "b", "row.1", "row.2", "z"} { // around "row"
+		if err := v.Put(t.Context(), key, []byte(key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []string{"chunks", "small"} {
+		if _, err := v.Delete(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	named := func(how string, err error) {
+		t.Helper()
+		var e *kvault.Error
+		if !errors.Is(err, kvault.ErrCorrupt) || !errors.As(err, &e) || e.Key != "row" {
+			t.Errorf("%s: %v; want ErrCorrupt of the key", how, err)
+		}
+	}
+	for _, cached := range []bool{false, true} {
+		if cached {
+			if err := v.EnableCache(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := v.Put(t.Context(), "b", []byte("b")); err != nil { // pending
+				t.Fatal(err)
+			}
+		}
+		for want, o := range map[string]kvault.ListOptions{
+			"a b | row.1 row.2 z ": {}, "z row.2 row.1 | b a ": {Reverse: true}, "| row.1 row.2 ": {Prefix: "row"},
+			"row.2 row.1 | ": {Prefix: "row", Reverse: true}, "| row.1 ": {Prefix: "row", Limit: 1},
+		} {
+			got := ""
+			read := func(o kvault.ListOptions) (failed error) {
+				for it, err := range v.Items(t.Context(), &o) {
+					if err != nil {
+						return err
+					}
+					got += string(it.Value) + " "
+				}
+				return nil
+			}
+			named(want, read(o))
+			got += "| "
+			if o.Reverse {
+				o.End = "row"
+			} else {
+				o.Start = "row\x00"
+			}
+			if err := read(o); err != nil || got != want {
+				t.Errorf("cache %t: got %q, want %q, %v", cached, got, want, err)
+			}
+		}
+		got, err := v.GetMany(t.Context(), "z", "a", "row", "b")
+		if named("GetMany", err); len(got) != 2 || string(got["z"]) != "z" {
+			t.Errorf("GetMany: %q", got)
+		}
+	}
+}

@@ -72,7 +72,8 @@ type Query struct {
 	// Limit is the largest number of items in a page; at least 1.
 	Limit int
 	// Values asks for the values too. If MaxBytes is above 0, a page then ends before its values
-	// exceed MaxBytes, but has at least one item.
+	// exceed MaxBytes, but has at least one item. It ends before a damaged value, too; where that
+	// is the first, the error is an *OpError of its key.
 	Values   bool
 	MaxBytes int64
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -47,8 +48,11 @@ func (ses *session) list(q engine.Query) (page engine.Page, err error) {
 	}
 	for {
 		there, err := st.Step()
-		if err != nil || !there {
-			return page, err
+		if err != nil {
+			return upTo(page, err)
+		}
+		if !there {
+			return page, nil
 		}
 		if len(page.Items) == q.Limit {
 			page.More = true
@@ -56,7 +60,7 @@ func (ses *session) list(q engine.Query) (page engine.Page, err error) {
 		}
 		r, err := scanRow(st)
 		if err != nil {
-			return page, err
+			return upTo(page, err)
 		}
 		item := engine.Item{Entry: r.entry}
 		if q.Values {
@@ -65,11 +69,22 @@ func (ses *session) list(q engine.Query) (page engine.Page, err error) {
 				return page, nil
 			}
 			if item.Value, err = ses.listed(st, r); err != nil {
-				return page, fmt.Errorf("value of %q: %w", r.entry.Key, err)
+				return upTo(page, &engine.OpError{Key: r.entry.Key, Err: err})
 			}
 		}
 		page.Items = append(page.Items, item)
 	}
+}
+
+// upTo is the answer if damage follows the items of a page: the items, of which there may be none,
+// and then the error. The next page begins with what is damaged.
+func upTo(page engine.Page, err error) (engine.Page, error) {
+	damaged := errors.Is(err, engine.ErrCorrupt) || driver.KindOf(err) == driver.Corrupt
+	if !damaged || len(page.Items) == 0 {
+		return page, err
+	}
+	page.More = true
+	return page, nil
 }
 
 // AppendKeys lists keys, from their index alone.
