@@ -280,7 +280,11 @@ func (cu *cursor) refuted(p []byte, off int64, run *runningSum) error {
 	piece := make([]byte, sumBytes)
 	for *run = (runningSum{}); run.at < cu.row.entry.Size; {
 		rest := cu.row.entry.Size - run.at
-		if err := cu.readSummed(piece[:min(rest, sumBytes)], run); err != nil {
+		err := engine.ContextErr(cu.c.Context())
+		if err == nil {
+			err = cu.readSummed(piece[:min(rest, sumBytes)], run)
+		}
+		if err != nil {
 			return err
 		}
 	}

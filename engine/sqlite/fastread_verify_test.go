@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/ctxtest"
 )
 
 // alterRaw changes a byte of the file in which a value lies, of a file whose log is empty.
@@ -90,5 +91,40 @@ func TestStreamThatWasReadWrong(t *testing.T) {
 	var ioErr *engine.IOError
 	if !errors.As(err, &ioErr) || errors.Is(err, engine.ErrCorrupt) || len(got) >= v.size {
 		t.Errorf("%d bytes, %v; want an *engine.IOError", len(got), err)
+	}
+}
+
+// What is read again at the end of a long value is not read to its end for a caller who has gone.
+func TestStreamReadAgainEndsWithContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	v := stored{size: 4 << 20}
+	s := openVault(t, path, nil)
+	storeValues(t, s, v)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	alterRaw(t, path, v)
+	s = openVault(t, path, nil)
+	b, err := s.Open(t.Context(), v.key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	p, end := make([]byte, v.size-1000), int64(v.size-1000)
+	if _, err := b.(engine.Verifier).ReadOn(t.Context(), p, 0); err != nil {
+		t.Fatal(err)
+	}
+	for asked := 0; ; asked++ {
+		ctx := ctxtest.At(t, asked, engine.ErrNotFound)
+		_, err := b.(engine.Verifier).ReadOn(ctx, p[:1000], end)
+		if !ctx.Ended() {
+			if !errors.Is(err, engine.ErrCorrupt) || asked < v.size/sumBytes {
+				t.Errorf("asked %d times whether to go on, then %v", asked, err)
+			}
+			return
+		}
+		if err == nil || errors.Is(err, engine.ErrNotFound) {
+			t.Fatalf("asked %d times, then %v", asked, err)
+		}
 	}
 }

@@ -32,6 +32,9 @@ func (c *Conn) SetContext(ctx context.Context) {
 	c.SetPatience(c.busyTimeout)
 }
 
+// Context is what SetContext has set.
+func (c *Conn) Context() context.Context { return c.c.GetInterrupt() }
+
 // SetPatience bounds how long the connection waits for locks from now on, all of them together.
 func (c *Conn) SetPatience(d time.Duration) { c.patienceEnds = c.waited.Load() + int64(max(d, 0)) }
 
