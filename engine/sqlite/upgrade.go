@@ -141,9 +141,10 @@ const layout1Columns = `id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, ` +
 
 // A copy is the same only if no program has written the row since: a put gives it another tag, a
 // rename another key, and whatever moves a value into or out of chunk rows another stage or
-// reference. The value of a row without a tag is compared itself; a large one is copied again.
+// reference. The value of a row without a tag is compared itself; a large one is copied again. Such
+// a row may have a stage only in the copy.
 const compareRows = `SELECT k.id, octet_length(k.value), typeof(k.value),
-	n.key = k.key AND n.tag IS m.tag AND n.stage IS m.stage
+	n.key = k.key AND n.tag IS m.tag AND (m.id IS NULL OR n.stage IS m.stage)
 	AND octet_length(n.value) = octet_length(k.value) AND typeof(n.value) = typeof(k.value)
 	AND CASE WHEN octet_length(k.value) = 42 OR m.tag IS NULL AND octet_length(k.value) <= {small}
 		THEN n.value = k.value ELSE m.tag IS NOT NULL END
@@ -151,7 +152,7 @@ const compareRows = `SELECT k.id, octet_length(k.value), typeof(k.value),
 	WHERE k.id >= ?1 ORDER BY k.id LIMIT ?2`
 
 const copyRow = `INSERT OR REPLACE INTO {n}(id, key, size, tag, mtime, sum, stage, type, user, value)
-	SELECT k.id, k.key, k.size, m.tag, m.mtime, m.sum, m.stage, m.type, m.user, {value}
+	SELECT k.id, k.key, k.size, m.tag, m.mtime, m.sum, coalesce(m.stage, ?2), m.type, m.user, {value}
 	FROM {t} k LEFT JOIN {b} m ON m.id = k.id WHERE k.id = ?1`
 
 // upgradeSQL is SQL on a table and its copy.
@@ -209,16 +210,25 @@ func (u *upgrader) compare(ses *session) (changed []changedRow, err error) {
 	return changed, nil
 }
 
-// copy copies one row: piece by piece, if it is large.
+// copy copies one row: piece by piece, if it is large. The metadata that another program's UPDATE
+// removed named the stage of a row; if the row still refers to it, the triggers of layout 2 are to
+// find it.
 func (u *upgrader) copy(ses *session, r changedRow) error {
 	large := r.blob && r.size > smallBytes
 	value := "k.value"
 	if large {
 		value = "zeroblob(octet_length(k.value))"
 	}
+	ref, err := ses.referenceIn(r)
+	if err != nil {
+		return err
+	}
 	st, err := ses.c.Prepare(strings.ReplaceAll(ses.upgradeSQL(copyRow), "{value}", value))
 	if err == nil {
-		err = st.Int(1, r.id).Exec()
+		if st.Int(1, r.id).Null(2); ref.ID != 0 {
+			st.Int(2, ref.ID)
+		}
+		err = st.Exec()
 	}
 	if err != nil || !large {
 		return err
@@ -227,6 +237,24 @@ func (u *upgrader) copy(ses *session, r changedRow) error {
 	return ses.fillCell(ses.t.name+format.UpgradeSuffix, "value", r.id, func(fn func(p []byte) error) error {
 		return cu.each(func(p []byte) error { return errors.Join(fn(p), u.ctx.Err()) })
 	})
+}
+
+// referenceIn is the reference that a row holds, or the zero Reference.
+func (ses *session) referenceIn(r changedRow) (ref format.Reference, err error) {
+	if r.size != format.RefLen {
+		return ref, nil
+	}
+	st, err := ses.c.Prepare(ses.t.sql.valueOf)
+	if err != nil {
+		return ref, err
+	}
+	defer st.Reset()
+	if there, err := st.Int(1, r.id).Step(); err != nil || !there {
+		return ref, err
+	}
+	value, err := st.ColBytes(0)
+	ref, _ = format.ParseReference(value)
+	return ref, err
 }
 
 // finish copies what has changed since it was copied, and puts the copy in the place of the table.
