@@ -36,6 +36,14 @@ type keyTable struct {
 	metaByKey *rawfile.Index
 }
 
+// twice says that rows of a table which the schema does not name were found as those of layout 1
+// and of layout 2: an upgrade was interrupted, or its remains are there still.
+func (p *plan) twice(kv *keyTable) bool {
+	return kv.guessed && kv.meta > 0 && slices.ContainsFunc(p.tables, func(of *keyTable) bool {
+		return of.guessed && of.meta == 0 && of.name == kv.name
+	})
+}
+
 // surveyor finds the parts of the plan.
 type surveyor struct {
 	*Salvage

@@ -55,6 +55,9 @@ func Survey(
 	return s, err
 }
 
+var errTwice = rawfile.Damaged("the schema is lost, and the table is there twice, once as an upgrade " +
+	"to layout 2 copied it: where only one of the two has a key, its value may be an earlier one")
+
 // Copy writes everything that Survey found into new stores. open returns the store of one key-value
 // table; all of them are in one file. The first store gets the columns, too.
 func (s *Salvage) Copy(open func(table string) (engine.Transactor, error)) error {
@@ -64,6 +67,9 @@ func (s *Salvage) Copy(open func(table string) (engine.Transactor, error)) error
 	for i, kv := range s.plan.tables {
 		for _, err := range s.file.Doubts() {
 			s.lose(engine.Loss{Table: kv.name, Copied: true, Err: err})
+		}
+		if s.plan.twice(kv) {
+			s.lose(engine.Loss{Table: kv.name, Copied: true, Err: errTwice})
 		}
 		dst, err := open(kv.name)
 		if err != nil {
