@@ -62,6 +62,81 @@ func TestChunkRows(t *testing.T) {
 	})
 }
 
+// layouts are the tables of the versions of the layout; what makes it, if it is not the present one.
+var layouts = map[string]string{"2": "", "1": `CREATE TABLE kvault(id INTEGER PRIMARY KEY,
+	key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT -1, value BLOB NOT NULL)`}
+
+// Whatever the package does to a row of either layout, by INSERT, UPDATE, REPLACE, an upsert of
+// zeros that a stream then fills, or DELETE: nobody believes the metadata of what was there before,
+// nothing is taken for damage, and chunks are neither lost nor left over.
+func TestWritesOfPackage(t *testing.T) {
+	eachVersion(t, func(t *testing.T, v *version) {
+		for layout, sql := range layouts {
+			t.Run("layout "+layout, func(t *testing.T) { writesOfPackage(t, v, layout, sql) })
+		}
+	})
+}
+
+func writesOfPackage(t *testing.T, v *version, layout, sql string) {
+	d, path, file := v.start(t), newPath(t), files(t)
+	if sql != "" {
+		c := connect(t, path)
+		must(t, c.Exec(sql))
+		must(t, c.Close())
+	}
+	vault := open(t, path, &kvault.Options{OneRowLimit: 1000})
+	m, tags := values{}, map[string]string{}
+	for _, op := range []string{"leave", "put", "put_file", "delete"} {
+		for kind, size := range map[string]int{"small": 20, "large": 5000} {
+			key := op + " " + kind
+			m[key] = bytes.Repeat([]byte(kind), size/5)
+			o := &kvault.PutOptions{ContentType: "of/us", User: map[string]string{"by": "us"}}
+			e, err := vault.PutWith(t.Context(), key, m[key], o)
+			must(t, err)
+			tags[key] = e.Tag
+		}
+	}
+	d.do(t, "open", args{"path": path, "table": "kvault"}, nil)
+	theirs := []byte("a value of the package")
+	for _, kind := range []string{"small", "large", "new"} {
+		d.do(t, "put", args{"key": []byte("put " + kind), "value": theirs}, nil)
+		m["put "+kind] = theirs
+		if !v.noStreams {
+			d.do(t, "put_file", args{"key": []byte("put_file " + kind), "path": file(theirs)}, nil)
+			m["put_file "+kind] = theirs
+		}
+		d.do(t, "delete", args{"key": []byte("delete " + kind)}, nil)
+		delete(m, "delete "+kind)
+	}
+	d.do(t, "close", nil, nil)
+	for _, when := range []string{layout, "2"} { // the second after an upgrade and a sweep
+		m.ours(t, vault)
+		for key, value := range m {
+			e, err := vault.Stat(t.Context(), key)
+			must(t, err)
+			if left := !bytes.Equal(value, theirs); left != (e.Tag != "") || left && e.Tag != tags[key] {
+				t.Errorf("%s: %+v; it had tag %s", key, e, tags[key])
+			} else if !left && (e.HasChecksum || !e.ModTime.IsZero() || e.ContentType != "" || e.User != nil) {
+				t.Errorf("%s: metadata is believed: %+v", key, e)
+			}
+		}
+		check(t, vault, path)
+		stats, err := vault.Stats(t.Context())
+		if must(t, err); stats.Detail["layout version"] != when {
+			t.Errorf("layout %s, want %s", stats.Detail["layout version"], when)
+		}
+		must(t, vault.Optimize(t.Context(), nil))
+	}
+	want := "leave large"
+	if v.noStreams { // which has left one more alone
+		want += "\nput_file large"
+	}
+	if got := query(t, path, `SELECT CAST(key AS TEXT) FROM kvault_values UNION ALL SELECT id FROM kvault_orphans UNION ALL
+		SELECT id FROM kvault_chunks WHERE id >> 28 NOT IN (SELECT id FROM kvault_values) ORDER BY 1`); got != want {
+		t.Errorf("values in chunk rows, and what is left over: %q, want %q", got, want)
+	}
+}
+
 // The reference in a row that the package copied to another key is reported, and never passes for
 // the value.
 func TestCopiedReference(t *testing.T) {
