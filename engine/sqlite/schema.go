@@ -121,7 +121,7 @@ END;
 `)
 }
 
-// createForeign is createBeside for a table of layout 2, with which the file becomes one of version
+// createForeign is createAux for a table of layout 2, with which the file becomes one of version
 // 2. A row that another program inserts has no metadata, unless the program names those columns
 // itself. One that it updates is noted. What its old version had in chunk rows is left to the
 // sweeper. That keeps whatever a row refers to, so it does no harm to name too much; but no stage,
