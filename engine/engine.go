@@ -14,6 +14,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 )
@@ -151,13 +152,33 @@ const (
 	// the same. A missing Key is ErrNotFound. If applies to Key, ToAbsent to To. If Key and To are
 	// equal, nothing changes.
 	Rename
+	// Copy stores the value and metadata of Key under To too, and replaces a value there. The copy
+	// has a tag of its own: Meta.Tag, or one that the store makes. What the value of another program
+	// lacks of metadata its copy gets as from a Put. Conditions, a missing Key and equal keys are as
+	// for Rename. A store that can do without copying the value does so.
+	Copy
+	// SetMeta replaces the content type, the modification time and the user's metadata of Key by
+	// those of Meta, but for those that Keep names. The value is a new version: it gets the tag
+	// Meta.Tag, or one that the store makes. Its size and checksum stay the same; a value without a
+	// checksum gets one. A missing Key is ErrNotFound.
+	SetMeta
+)
+
+// MetaFields is a set of fields of Meta.
+type MetaFields uint8
+
+// The fields that SetMeta can keep.
+const (
+	KeepContentType MetaFields = 1 << iota
+	KeepModTime
+	KeepUser
 )
 
 // Op is one change. Kind determines which fields count.
 type Op struct {
 	Kind  OpKind
 	Key   string
-	To    string // Rename
+	To    string // Rename, Copy
 	Range Range  // DeleteRange
 
 	// Put stores Staged if it is not nil, and Value otherwise. A nil Value is an empty value. If
@@ -165,12 +186,48 @@ type Op struct {
 	Value  []byte
 	Staged Stage
 	Meta   Meta
+	Keep   MetaFields // SetMeta
 
 	// Take asks Delete to return the value it removed in Result.Value.
 	Take bool
 
 	If       Condition
-	ToAbsent bool // Rename: fail with ErrExists if To exists
+	ToAbsent bool // Rename, Copy: fail with ErrExists if To exists
+}
+
+// Check returns the error that every store returns for an op whose fields make no sense, whatever
+// the store holds.
+func (op *Op) Check() error {
+	switch op.Kind {
+	case Put:
+		return CheckNewKey(op.Key)
+	case Delete, SetMeta:
+		return CheckKey(op.Key)
+	case Rename, Copy:
+		if err := CheckKey(op.Key); err != nil {
+			return err
+		}
+		return CheckNewKey(op.To)
+	case DeleteRange:
+		return nil
+	}
+	return fmt.Errorf("unknown operation %d: %w", op.Kind, ErrInvalid)
+}
+
+// NewMeta returns the metadata that SetMeta makes of old.
+func (op *Op) NewMeta(old Meta) Meta {
+	m := op.Meta
+	if op.Keep&KeepContentType != 0 {
+		m.ContentType = old.ContentType
+	}
+	if op.Keep&KeepModTime != 0 {
+		m.ModTime = old.ModTime
+	}
+	if op.Keep&KeepUser != 0 {
+		m.User = old.User
+	}
+	m.Sum, m.HasSum = old.Sum, old.HasSum
+	return m
 }
 
 // Condition must hold for the key of an Op, or the batch fails. The zero Condition always holds.
@@ -183,9 +240,9 @@ type Condition struct {
 
 // Result is the result of one Op.
 type Result struct {
-	// Found: the key existed before (Put, Delete, Rename's To).
+	// Found: the key existed before (Put, Delete, SetMeta; To of Rename and Copy).
 	Found bool
-	// Entry describes the value stored (Put, Rename) or removed (Delete with Take).
+	// Entry describes the value stored (Put, Rename, Copy, SetMeta) or removed (Delete with Take).
 	Entry Entry
 	// Value is the value that Delete removed, if Op.Take is set.
 	Value []byte

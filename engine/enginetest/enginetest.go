@@ -62,7 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store, except ...Exception
 		})
 		return s
 	}
-	shared := append(append(append(readTests(), listTests()...), opTests()...), stageTests()...)
+	shared := slices.Concat(readTests(), listTests(), opTests(), copyTests(), stageTests())
 	t.Run("Store", func(t *testing.T) {
 		for _, tt := range shared {
 			t.Run(tt.name, func(t *testing.T) { tt.run(t, opened(t)) })

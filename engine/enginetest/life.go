@@ -27,6 +27,8 @@ func lifeTests() []storeTest {
 func storeCalls(ctx context.Context, t *testing.T, s engine.Store, key string) map[string]func() error {
 	calls := readCalls(ctx, s, key)
 	calls["Apply"] = func() error { _, err := s.Apply(ctx, []engine.Op{putOp(key, "x")}); return err }
+	calls["Copy"] = func() error { _, err := s.Apply(ctx, []engine.Op{copyOp(key, key+" copy")}); return err }
+	calls["SetMeta"] = func() error { _, err := s.Apply(ctx, []engine.Op{metaOp(key)}); return err }
 	calls["Stage"] = func() error {
 		return ended(s.Stage(ctx, engine.StageOptions{ChunkSize: 10, Size: -1}))(engine.Stage.Abort)
 	}

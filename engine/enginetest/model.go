@@ -62,8 +62,14 @@ func (m model) perform(op engine.Op, value string) (expected, error) {
 	switch {
 	case !found:
 		return expected{}, engine.ErrNotFound
+	case op.Kind == engine.SetMeta:
+		m[op.Key] = version{old.value, op.Meta.Tag}
+		return expected{found: true, entry: op.Key, size: len(old.value)}, nil
 	case there && op.ToAbsent:
 		return expected{}, engine.ErrExists
+	case op.Kind == engine.Copy && op.Key != op.To:
+		m[op.To] = version{old.value, op.Meta.Tag}
+		return expected{found: there, entry: op.To, size: len(old.value)}, nil
 	}
 	delete(m, op.Key)
 	m[op.To] = old
@@ -140,11 +146,15 @@ func (r *modelRun) rangeOf() engine.Range {
 // op makes a random operation, and the value it puts.
 func (r *modelRun) op(x target) (engine.Op, string) {
 	op := engine.Op{Key: r.key(), Meta: newMeta()}
-	switch n := r.rng.IntN(8); n {
+	switch n := r.rng.IntN(10); n {
 	case 0, 1:
 		op.Kind, op.Take = engine.Delete, n == 0
 	case 2:
 		op.Kind, op.To, op.ToAbsent = engine.Rename, r.key(), r.rng.IntN(4) == 0
+	case 8:
+		op.Kind, op.To, op.ToAbsent = engine.Copy, r.key(), r.rng.IntN(4) == 0
+	case 9:
+		op.Kind = engine.SetMeta
 	case 3:
 		if r.rng.IntN(4) == 0 {
 			return engine.Op{Kind: engine.DeleteRange, Range: r.rangeOf()}, ""
@@ -210,7 +220,7 @@ func (r *modelRun) batch(x target) {
 // adopt takes over the tag that a store gave a value itself.
 func (r *modelRun) adopt(m model, op engine.Op, res engine.Result) {
 	for key, v := range m {
-		if op.Kind == engine.Put && v.tag == op.Meta.Tag {
+		if v.tag == op.Meta.Tag {
 			m[key] = version{v.value, res.Entry.Meta.Tag}
 		}
 	}

@@ -182,7 +182,7 @@ func testRenameLarge(t *testing.T, x target) {
 func testAbsent(t *testing.T, x target) {
 	put(t, x, "there", "1")
 	absent := engine.Condition{Absent: true}
-	for _, op := range []engine.Op{putOp("there", "2"), deleteOp("there"), renameOp("there", "new")} {
+	for _, op := range []engine.Op{putOp("there", "2"), deleteOp("there"), renameOp("there", "new"), copyOp("there", "new"), metaOp("there")} {
 		op.If = absent
 		applyFails(t, x, engine.ErrExists, 0, op)
 		_, err := x.Apply(t.Context(), []engine.Op{op})
@@ -195,14 +195,16 @@ func testAbsent(t *testing.T, x target) {
 	gone.If = absent
 	apply(t, x, op, gone)
 	has(t, x, "missing", "2", "there", "1")
-	nothing := renameOp("nothing", "new")
-	nothing.If = absent
-	applyFails(t, x, engine.ErrNotFound, 0, nothing)
+	for _, nothing := range []engine.Op{renameOp("nothing", "new"), copyOp("nothing", "new"), metaOp("nothing")} {
+		nothing.If = absent
+		applyFails(t, x, engine.ErrNotFound, 0, nothing)
+	}
 }
 
 func testTag(t *testing.T, x target) {
 	put(t, x, "a", "1", "b", "2", "c", "3", "d", "4")
-	for _, op := range []engine.Op{putOp("a", "new"), deleteOp("b"), takeOp("c"), renameOp("d", "e")} {
+	conditional := []engine.Op{copyOp("a", "f"), metaOp("a"), putOp("a", "new"), deleteOp("b"), takeOp("c"), renameOp("d", "e")}
+	for _, op := range conditional {
 		op.If.Tag = newTag()
 		applyFails(t, x, engine.ErrTagMismatch, 0, op)
 		missing := op
@@ -210,17 +212,17 @@ func testTag(t *testing.T, x target) {
 		applyFails(t, x, engine.ErrNotFound, 0, missing)
 	}
 	has(t, x, "a", "1", "b", "2", "c", "3", "d", "4")
-	for _, op := range []engine.Op{putOp("a", "new"), deleteOp("b"), takeOp("c"), renameOp("d", "e")} {
+	for _, op := range conditional {
 		op.If.Tag = stat(t, x, op.Key).Meta.Tag
 		apply(t, x, op)
 	}
-	has(t, x, "a", "new", "e", "4")
+	has(t, x, "a", "new", "e", "4", "f", "1")
 	stale := putOp("e", "5")
 	stale.If.Tag = stat(t, x, "e").Meta.Tag
 	apply(t, x, stale)
 	stale.Value = []byte("6")
 	applyFails(t, x, engine.ErrTagMismatch, 0, withMeta(stale))
-	has(t, x, "a", "new", "e", "5")
+	has(t, x, "a", "new", "e", "5", "f", "1")
 }
 
 // withMeta gives op metadata of its own.
@@ -253,7 +255,8 @@ func testAtomic(t *testing.T, x target) {
 	st := stage(t, x, 10, noise(35))
 	absent := putOp("a", "x")
 	absent.If.Absent = true
-	all := []engine.Op{putOp("a", "new"), putOp("d", "new"), takeOp("b"), stagedOp("s", st), renameOp("c", "e"), rangeOp("d", "e")}
+	all := []engine.Op{putOp("a", "new"), putOp("d", "new"), takeOp("b"), stagedOp("s", st), renameOp("c", "e"), rangeOp("d", "e"),
+		copyOp("s", "f"), copyOp("a", "e"), metaOp("a"), deleteOp("s")}
 	for n := range len(all) + 1 {
 		ops := append(append([]engine.Op{}, all[:n]...), absent)
 		applyFails(t, x, engine.ErrExists, n, ops...)
@@ -266,7 +269,7 @@ func testAtomic(t *testing.T, x target) {
 		}
 	}
 	apply(t, x, all...)
-	holds(t, x, "s", noise(35))
+	has(t, x, "a", "new", "e", "new", "f", string(noise(35)))
 }
 
 func testEmptyBatch(t *testing.T, x target) {
@@ -279,7 +282,7 @@ func testEmptyBatch(t *testing.T, x target) {
 }
 
 func testUnknownOp(t *testing.T, x target) {
-	for _, kind := range []engine.OpKind{0, engine.Rename + 1, 255} {
+	for _, kind := range []engine.OpKind{0, engine.SetMeta + 1, 255} {
 		applyFails(t, x, engine.ErrInvalid, 1, putOp("a", "1"), engine.Op{Kind: kind, Key: "b"})
 	}
 	has(t, x)

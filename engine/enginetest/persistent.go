@@ -91,11 +91,15 @@ func testReopenChanges(t *testing.T, d *disk) {
 	put(t, d.s, "a", "1", "b", "2", "c", "3", "x/1", "x", "x/2", "x")
 	d.reopen()
 	failing := []engine.Op{putOp("a", "never"), renameOp("missing", "m")}
-	apply(t, d.s, putOp("a", "new"), deleteOp("b"), renameOp("c", "d"))
+	apply(t, d.s, putOp("a", "new"), deleteOp("b"), renameOp("c", "d"), copyOp("a", "e"), metaOp("e"))
+	described := stat(t, d.s, "e")
 	apply(t, d.s, rangeOp("x/", "x0"))
 	applyFails(t, d.s, engine.ErrNotFound, 1, failing...)
 	d.reopen()
-	has(t, d.s, "a", "new", "d", "3")
+	has(t, d.s, "a", "new", "d", "3", "e", "new")
+	if diff := cmp.Diff(described, stat(t, d.s, "e")); diff != "" {
+		t.Errorf("entry after a SetMeta (-before +after):\n%s", diff)
+	}
 }
 
 func testReopenEmpty(t *testing.T, d *disk) {

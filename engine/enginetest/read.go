@@ -61,7 +61,10 @@ func testLongKey(t *testing.T, x target) {
 	}
 	applyFails(t, x, engine.ErrTooLarge, 1, putOp("b", "1"), putOp(longer, "1"))
 	applyFails(t, x, engine.ErrTooLarge, 0, renameOp(longest, longer))
-	applyFails(t, x, engine.ErrNotFound, 0, renameOp(longer, "b"))
+	applyFails(t, x, engine.ErrTooLarge, 0, copyOp(longest, longer))
+	for _, op := range []engine.Op{renameOp(longer, "b"), copyOp(longer, "b"), metaOp(longer)} {
+		applyFails(t, x, engine.ErrNotFound, 0, op)
+	}
 	if res := apply(t, x, deleteOp(longer)); res[0].Found {
 		t.Error("Delete found a key that is too long")
 	}
@@ -307,7 +310,7 @@ func testBlobReads(t *testing.T, x target) {
 func testBlobStable(t *testing.T, x target) {
 	changes := map[string]engine.Op{
 		"overwrite": putOp("k", "new"), "delete": deleteOp("k"), "delete range": rangeOp("", ""), "rename": renameOp("k", "l"),
-		"rename onto": renameOp("other", "k"),
+		"rename onto": renameOp("other", "k"), "copy onto": copyOp("other", "k"), "set metadata": metaOp("k"),
 	}
 	for _, size := range []int{0, 10, 5000, largeSize} {
 		for how, op := range changes {

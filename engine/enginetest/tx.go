@@ -116,6 +116,8 @@ func testRollback(t *testing.T, s engine.Transactor) {
 func txCalls(ctx context.Context, tx engine.Tx, key string) map[string]func() error {
 	calls := readCalls(ctx, tx, key)
 	calls["Apply"] = func() error { _, err := tx.Apply(ctx, []engine.Op{putOp(key, "x")}); return err }
+	calls["Copy"] = func() error { _, err := tx.Apply(ctx, []engine.Op{copyOp(key, key+" copy")}); return err }
+	calls["SetMeta"] = func() error { _, err := tx.Apply(ctx, []engine.Op{metaOp(key)}); return err }
 	calls["Stage"] = func() error {
 		return ended(tx.Stage(ctx, engine.StageOptions{ChunkSize: 10, Size: -1}))(engine.Stage.Abort)
 	}
@@ -142,9 +144,11 @@ func testTxDone(t *testing.T, s engine.Transactor) {
 func testReadOnly(t *testing.T, s engine.Transactor) {
 	put(t, s, "k", "value")
 	r := begin(t, s, false)
-	_, err := r.Apply(t.Context(), []engine.Op{putOp("k", "new")})
-	wantErr(t, "Apply", err, engine.ErrReadOnly)
-	_, err = r.Stage(t.Context(), engine.StageOptions{ChunkSize: 10, Size: -1})
+	for _, op := range []engine.Op{putOp("k", "new"), copyOp("k", "l"), metaOp("k")} {
+		_, err := r.Apply(t.Context(), []engine.Op{op})
+		wantErr(t, "Apply", err, engine.ErrReadOnly)
+	}
+	_, err := r.Stage(t.Context(), engine.StageOptions{ChunkSize: 10, Size: -1})
 	wantErr(t, "Stage", err, engine.ErrReadOnly)
 	holds(t, r, "k", []byte("value"))
 	commit(t, r)

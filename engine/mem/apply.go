@@ -41,16 +41,12 @@ func (b *batch) settle() {
 }
 
 func (b *batch) perform(op *engine.Op, res *engine.Result) error {
+	if err := op.Check(); err != nil {
+		return err
+	}
 	if op.Kind == engine.DeleteRange {
 		res.Removed = b.deleteRange(op.Range)
 		return nil
-	}
-	checkKey := engine.CheckKey
-	if op.Kind == engine.Put {
-		checkKey = engine.CheckNewKey
-	}
-	if err := checkKey(op.Key); err != nil {
-		return err
 	}
 	old, _ := b.tree.Get(op.Key)
 	if err := check(op.If, old); err != nil {
@@ -62,10 +58,11 @@ func (b *batch) perform(op *engine.Op, res *engine.Result) error {
 	case engine.Delete:
 		b.delete(op, old, res)
 		return nil
-	case engine.Rename:
-		return b.rename(op, old, res)
+	case engine.SetMeta:
+		return b.setMeta(op, old, res)
+	default:
+		return b.copy(op, old, res)
 	}
-	return fmt.Errorf("unknown operation %d: %w", op.Kind, engine.ErrInvalid)
 }
 
 // check fails unless cond holds for rec, which is nil if the key is missing.
@@ -158,17 +155,36 @@ func (b *batch) deleteRange(r engine.Range) int64 {
 	return int64(before - b.tree.Len())
 }
 
-func (b *batch) rename(op *engine.Op, old *record, res *engine.Result) error {
-	if err := engine.CheckNewKey(op.To); err != nil {
-		return err
-	}
+// copy carries out a Copy or a Rename.
+func (b *batch) copy(op *engine.Op, old *record, res *engine.Result) error {
 	if old == nil {
 		return engine.ErrNotFound
 	}
 	if res.Found = b.tree.Has(op.To); res.Found && op.ToAbsent {
 		return engine.ErrExists
 	}
-	b.tree = b.tree.Delete(op.Key).Put(op.To, old)
-	res.Entry = old.entry(op.To)
+	rec := old
+	switch {
+	case op.Key == op.To:
+	case op.Kind == engine.Rename:
+		b.tree = b.tree.Delete(op.Key)
+	default:
+		rec = &record{meta: old.meta, data: old.data}
+		rec.meta.Tag = op.Meta.Tag
+		complete(&rec.meta)
+	}
+	b.tree = b.tree.Put(op.To, rec)
+	res.Entry = rec.entry(op.To)
+	return nil
+}
+
+func (b *batch) setMeta(op *engine.Op, old *record, res *engine.Result) error {
+	if old == nil {
+		return engine.ErrNotFound
+	}
+	rec := &record{meta: op.NewMeta(old.meta), data: old.data}
+	complete(&rec.meta)
+	b.tree = b.tree.Put(op.Key, rec)
+	res.Found, res.Entry = true, rec.entry(op.Key)
 	return nil
 }

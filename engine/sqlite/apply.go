@@ -48,27 +48,13 @@ func checkOps(ops []engine.Op) error {
 	var stages []engine.Stage
 	for i := range ops {
 		op := &ops[i]
-		var err error
 		if op.Staged != nil {
 			if slices.Contains(stages, op.Staged) {
 				return &engine.OpError{Index: i, Key: op.Key, Err: errStageEnded}
 			}
 			stages = append(stages, op.Staged)
 		}
-		switch op.Kind {
-		case engine.Put:
-			err = engine.CheckNewKey(op.Key)
-		case engine.Delete:
-			err = engine.CheckKey(op.Key)
-		case engine.Rename:
-			if err = engine.CheckKey(op.Key); err == nil {
-				err = engine.CheckNewKey(op.To)
-			}
-		case engine.DeleteRange:
-		default:
-			err = fmt.Errorf("unknown operation %d: %w", op.Kind, engine.ErrInvalid)
-		}
-		if err != nil {
+		if err := op.Check(); err != nil {
 			return &engine.OpError{Index: i, Key: op.Key, Err: err}
 		}
 	}
@@ -148,8 +134,10 @@ func (ses *session) perform(op *engine.Op, res *engine.Result) error {
 	switch op.Kind {
 	case engine.Put:
 		return ses.putIf(op, old, res)
-	case engine.Rename:
-		return ses.rename(op, old, res)
+	case engine.Rename, engine.Copy:
+		return ses.toOtherKey(op, old, res)
+	case engine.SetMeta:
+		return ses.setMeta(op, old, res)
 	}
 	if res.Found = old != nil; old == nil {
 		return nil
@@ -265,9 +253,8 @@ func (ses *session) chunkedIn(r engine.Range) ([]format.Reference, error) {
 	}
 }
 
-// rename moves a row to another key. A small row is updated in place; a large one is copied in
-// pieces, since an update of the key would take the whole row through memory.
-func (ses *session) rename(op *engine.Op, old *row, res *engine.Result) error {
+// toOtherKey carries out a Rename or a Copy.
+func (ses *session) toOtherKey(op *engine.Op, old *row, res *engine.Result) error {
 	if old == nil {
 		return engine.ErrNotFound
 	}
@@ -284,10 +271,19 @@ func (ses *session) rename(op *engine.Op, old *row, res *engine.Result) error {
 	if err != nil {
 		return err
 	}
-	if res.Found = target != nil; target != nil {
-		if op.ToAbsent {
-			return engine.ErrExists
-		}
+	if res.Found = target != nil; res.Found && op.ToAbsent {
+		return engine.ErrExists
+	}
+	if op.Kind == engine.Copy {
+		return ses.copy(op, old, target, res)
+	}
+	return ses.rename(op, old, target)
+}
+
+// rename moves a row to the key of target, which goes. A small row is updated in place; a large one
+// is copied in pieces, since an update of the key would take the whole row through memory.
+func (ses *session) rename(op *engine.Op, old, target *row) error {
+	if target != nil {
 		if err := ses.remove(target); err != nil {
 			return err
 		}
@@ -324,7 +320,7 @@ func (ses *session) moveRow(old *row, to string) error {
 }
 
 func (ses *session) moveChunks(old *row, to string) error {
-	if _, err := ses.findChunks(old.entry.Key, old.ref); err != nil {
+	if _, _, err := ses.findChunks(old.entry.Key, old.ref); err != nil {
 		return err
 	}
 	st, err := ses.c.Prepare(`UPDATE ` + format.ValuesTable + ` SET key = ?2 WHERE id = ?1`)

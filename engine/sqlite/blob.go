@@ -384,7 +384,7 @@ func (cu *cursor) chunkSum(i, size int64) (uint32, error) {
 		return 0, err
 	}
 	defer st.Reset()
-	there, err := st.Int(1, format.ChunkRow(cu.row.ref.ID, i)).Step()
+	there, err := st.Int(1, format.ChunkRow(cu.chunks, i)).Step()
 	switch {
 	case err != nil:
 		return 0, err

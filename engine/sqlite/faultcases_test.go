@@ -50,6 +50,11 @@ var faultCases = []faultCase{
 		want["k2"] = want["large"]
 		delete(want, "large")
 	}, false},
+	{"copy", applying(engine.Op{Kind: engine.Copy, Key: "large", To: "k2"}, engine.Op{Kind: engine.Delete, Key: "large"}), func(want map[string][]byte) {
+		want["k2"] = want["large"]
+		delete(want, "large")
+	}, false},
+	{"metadata", applying(engine.Op{Kind: engine.SetMeta, Key: "k1"}, engine.Op{Kind: engine.SetMeta, Key: "large"}), func(map[string][]byte) {}, false},
 	{"checkpoint", func(t *testing.T, s *Store) error {
 		return s.onWriter(t.Context(), func(c *driver.Conn) error { _, _, err := c.Checkpoint(true); return err })
 	}, func(map[string][]byte) {}, true},

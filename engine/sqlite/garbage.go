@@ -3,11 +3,13 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 	"github.com/kohakuvault/kvault/internal/process"
@@ -151,7 +153,21 @@ func (ses *session) sweepStep() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if possible := 0 < id && id < format.MaxValues; possible && !used { // the chunk rows of an impossible id are those of others
+	possible := 0 < id && id < format.MaxValues // the chunk rows of an impossible id are those of others
+	if possible && !used {
+		shared, err := ses.shared(id)
+		if err != nil {
+			return false, err
+		}
+		if shared { // it is no key's value any more, but its chunk rows are those of copies
+			used = true
+			err := ses.run(`UPDATE `+format.ValuesTable+` SET tbl = NULL, key = NULL WHERE id = ?1`, id)
+			if err != nil {
+				return false, err
+			}
+		}
+	}
+	if possible && !used {
 		if err := ses.run(`DELETE FROM `+format.ChunksTable+` WHERE id IN
 			(SELECT id FROM `+format.ChunksTable+` WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)`, format.ChunkRow(id, 0), format.ChunkRow(id, format.MaxChunks-1), sweepRows); err != nil {
 			return false, err
@@ -159,11 +175,99 @@ func (ses *session) sweepStep() (bool, error) {
 		if ses.c.Changes() > 0 {
 			return true, nil
 		}
-		if err := ses.run(`DELETE FROM `+format.ValuesTable+` WHERE id = ?1`, id); err != nil {
+		if err := ses.dropValue(id); err != nil {
 			return false, err
 		}
 	}
 	return true, ses.run(`DELETE FROM `+format.OrphansTable+` WHERE id = ?1`, id)
+}
+
+// dropValue removes what is left of a value without chunk rows. If it is a copy, the value whose
+// chunk rows it shares may be one that is kept for copies alone, of which it is the last.
+func (ses *session) dropValue(id int64) error {
+	sharing, err := hasObject(ses.c, "table", format.CopiesTable)
+	if err == nil && sharing {
+		err = ses.run(`INSERT OR IGNORE INTO `+format.OrphansTable+` SELECT -beat FROM `+format.ValuesTable+
+			` WHERE id = ?1 AND owner IS NULL AND beat BETWEEN ?2 AND -1`, id, format.CopyBeat(format.MaxValues-1))
+		if err == nil {
+			err = ses.run(`DELETE FROM `+format.CopiesTable+` WHERE id = ?1
+				AND chunks = (SELECT -beat FROM `+format.ValuesTable+` WHERE id = ?1)`, id)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return ses.run(`DELETE FROM `+format.ValuesTable+` WHERE id = ?1`, id)
+}
+
+// createCopies makes the index of copies, and with it a file of layout version 3: a program that
+// knows only version 2 would sweep chunk rows that copies need.
+const createCopies = `
+UPDATE ` + format.LayoutTable + ` SET value = '3' WHERE name = 'version' AND value < '3';
+CREATE TABLE ` + format.CopiesTable + `(
+  chunks INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY(chunks, id)) WITHOUT ROWID;
+`
+
+// share makes e a copy of a value in chunk rows, in place of target. It has the same chunk rows,
+// which nobody ever changes.
+func (ses *session) share(old *row, e engine.Entry, target *row) error {
+	_, chunks, err := ses.findChunks(old.entry.Key, old.ref)
+	if err != nil {
+		return err
+	}
+	if there, err := hasObject(ses.c, "table", format.CopiesTable); err != nil {
+		return err
+	} else if !there {
+		ses.remade = true
+		if err := ses.c.Exec(createCopies); err != nil {
+			return err
+		}
+	}
+	if target != nil {
+		if err := ses.orphan(target); err != nil {
+			return err
+		}
+	}
+	ref := old.ref
+	ref.Nonce = int64(rand.Uint64())
+	ins, err := ses.c.Prepare(`INSERT INTO ` + format.ValuesTable +
+		`(nonce, chunk_bytes, size, sum, tbl, key, beat) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)`)
+	if err != nil {
+		return err
+	}
+	ins.Int(1, ref.Nonce).Int(2, ref.ChunkBytes).Int(3, ref.Size).Int(4, int64(e.Meta.Sum))
+	err = ins.Text(5, ses.t.name).Key(6, e.Key).Int(7, format.CopyBeat(chunks)).Exec()
+	if err != nil {
+		return err
+	}
+	if ref.ID, err = ses.lastValue(); err != nil {
+		return err
+	}
+	err = ses.run(`INSERT OR IGNORE INTO `+format.CopiesTable+`(chunks, id) VALUES(?1, ?2)`,
+		chunks, ref.ID)
+	if err != nil {
+		return err
+	}
+	rowid, err := ses.writeRow(e, ref.ID, ref.Encode(), target)
+	if err != nil {
+		return err
+	}
+	return ses.putMeta(rowid, e, ref.ID)
+}
+
+// shared says whether copies share the chunk rows of a value.
+func (ses *session) shared(id int64) (bool, error) {
+	if sharing, err := hasObject(ses.c, "table", format.CopiesTable); err != nil || !sharing {
+		return false, err
+	}
+	sel, err := ses.c.Prepare(`SELECT 1 FROM ` + format.CopiesTable + ` c
+		JOIN ` + format.ValuesTable + ` v ON v.id = c.id
+		WHERE c.chunks = ?1 AND v.owner IS NULL AND v.beat = ?2`)
+	if err != nil {
+		return false, err
+	}
+	defer sel.Reset()
+	return sel.Int(1, id).Int(2, format.CopyBeat(id)).Step()
 }
 
 func (ses *session) run(sql string, args ...int64) error {

@@ -65,6 +65,56 @@ func BenchmarkChunkSize(b *testing.B) {
 	}
 }
 
+// BenchmarkCopy copies a value of 1 GiB in chunk rows, and reads and writes it as a program would
+// without Copy. It reports the median times.
+//
+//	go test ./engine/sqlite -run '^$' -bench Copy -benchtime 3x -timeout 30m
+func BenchmarkCopy(b *testing.B) {
+	const size, chunk = 1 << 30, 1 << 20
+	s := openBench(b, Options{})
+	if err := streamIn(s, "large", make([]byte, chunk), size/chunk); err != nil {
+		b.Fatal(err)
+	}
+	var copied, through clock
+	for b.Loop() {
+		copied.time(func() error {
+			_, err := s.Apply(b.Context(), []engine.Op{{Kind: engine.Copy, Key: "large", To: "copy"}})
+			return err
+		})
+		through.time(func() error { return copyThrough(b.Context(), s, "large", "through", chunk) })
+		if err := errors.Join(copied.err, through.err, deleteKey(s, "through"), deleteKey(s, "copy")); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(copied.median()/1e6, "copy-ms")
+	b.ReportMetric(through.median()/1e6, "read-and-write-ms")
+}
+
+// copyThrough copies a value by reading and writing it.
+func copyThrough(ctx context.Context, s *Store, from, to string, chunk int) error {
+	blob, err := s.Open(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	st, err := s.Stage(ctx, engine.StageOptions{ChunkSize: chunk, Size: blob.Entry().Size})
+	if err != nil {
+		return err
+	}
+	defer st.Abort()
+	buf := make([]byte, chunk)
+	for off := int64(0); off < blob.Entry().Size; off += int64(chunk) {
+		if _, err := blob.(engine.Verifier).ReadOn(ctx, buf, off); err != nil {
+			return err
+		}
+		if err := st.WriteChunk(ctx, buf); err != nil {
+			return err
+		}
+	}
+	_, err = s.Apply(ctx, []engine.Op{{Kind: engine.Put, Key: to, Staged: st}})
+	return err
+}
+
 // largeRun is what it costs to keep a large value in one of several ways.
 type largeRun struct {
 	in, stall, get, out, part, gone clock

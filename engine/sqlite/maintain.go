@@ -313,7 +313,7 @@ func (ses *session) detail(stats *engine.Stats) error {
 		"journal mode":     `PRAGMA journal_mode`,
 		"auto-vacuum":      `SELECT CASE auto_vacuum WHEN 0 THEN 'none' WHEN 1 THEN 'full' ELSE 'incremental' END FROM pragma_auto_vacuum`,
 		"tables":           `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`,
-		"values in chunks": `SELECT count(*) FROM ` + format.ValuesTable + ` WHERE owner IS NULL`,
+		"values in chunks": `SELECT count(*) FROM ` + format.ValuesTable + ` WHERE owner IS NULL AND key IS NOT NULL`,
 	}
 	if !ses.t.tracked {
 		d["layout version"] = "none: made by another program and not written here yet"

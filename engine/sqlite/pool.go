@@ -205,6 +205,7 @@ type statements struct {
 	putMeta, moveMeta      string // of the metadata table; empty in layout 2
 	foreign                string // whether there is any row whose metadata is not true; empty in layout 1
 	renameRow              string
+	setMeta                string // of the row; empty in layout 1
 	count, chunkedIn       ranged
 	clearMeta, clearRows   ranged
 	keys                   string
@@ -302,6 +303,7 @@ func newStatements(t *table) statements {
 		clearRows:   inRange(`DELETE FROM {t} WHERE {range}`),
 	}
 	if t.inRow {
+		sql.setMeta = r.Replace(`UPDATE {t} SET tag = ?4, mtime = ?5, sum = ?6, stage = ?7, type = ?8, user = ?9 WHERE rowid = ?1`)
 		sql.foreign = r.Replace(`SELECT 1 FROM {b} LIMIT 1`)
 		return sql
 	}

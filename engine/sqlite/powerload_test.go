@@ -111,7 +111,7 @@ func randomStep(r *rand.Rand, m *image) func(ctx context.Context, v *vaultOn) er
 		}
 		return p
 	}
-	switch n := r.IntN(22); {
+	switch n := r.IntN(25); {
 	case n < 5:
 		k, p := key(), value(3000)
 		m.values[k] = p
@@ -149,7 +149,24 @@ func randomStep(r *rand.Rand, m *image) func(ctx context.Context, v *vaultOn) er
 	case n < 21:
 		return func(ctx context.Context, v *vaultOn) error { _, err := v.Shrink(ctx, time.Hour); return err }
 	}
+	if len(m.values) > 0 && r.IntN(4) > 0 {
+		return copyStep(m, slices.Sorted(maps.Keys(m.values))[r.IntN(len(m.values))], key())
+	}
 	return func(ctx context.Context, v *vaultOn) error { return v.Optimize(ctx, nil) }
+}
+
+// copyStep copies a value, and changes the metadata of the copy.
+func copyStep(m *image, from, to string) func(ctx context.Context, v *vaultOn) error {
+	m.values[to] = m.values[from]
+	return func(ctx context.Context, v *vaultOn) error {
+		return v.Update(ctx, func(tx *kvault.Tx) error {
+			_, err := tx.Copy(ctx, from, to, nil)
+			if err == nil {
+				_, err = tx.SetMetadata(ctx, to, nil)
+			}
+			return err
+		})
+	}
 }
 
 // transactionStep changes keys and columns in one transaction.

@@ -136,11 +136,13 @@ func fillMeta(m *engine.Meta) error {
 	return m.Check()
 }
 
-// source is where the bytes of a put come from: a slice, chunk rows, or a temporary file.
+// source is where the bytes of a put come from: a slice, chunk rows, a temporary file, or the row
+// of another key.
 type source struct {
 	size      int64
 	sum       uint32
 	bytes     []byte
+	row       *row
 	stage     *stage
 	temp      *tempFile
 	left      *stage // whose chunk rows are of no use, because the bytes are in temp too
@@ -185,11 +187,18 @@ func (ses *session) sourceOf(op *engine.Op) (source, error) {
 
 // inMemory says whether the bytes are those of a slice and fit to be stored as they are.
 func (src *source) inMemory() bool {
-	return src.stage == nil && src.temp == nil && src.left == nil && !src.mustChunk
+	return src.row == nil && src.stage == nil && src.temp == nil && src.left == nil && !src.mustChunk
 }
 
 // eachPiece hands out the bytes of the source in order.
 func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
+	if src.row != nil {
+		cu, err := ses.cursor(src.row, true)
+		if err != nil {
+			return err
+		}
+		return cu.each(fn)
+	}
 	if src.stage != nil {
 		return ses.eachChunkOf(format.Reference{ID: src.stage.id, Size: src.size, ChunkBytes: src.stage.chunkBytes}, fn)
 	}
@@ -305,4 +314,84 @@ func (ses *session) putChunked(e engine.Entry, src source, old *row) error {
 		return err
 	}
 	return ses.putMeta(rowid, e, st.id)
+}
+
+// copy stores the value of a row under another key, in place of target.
+func (ses *session) copy(op *engine.Op, old, target *row, res *engine.Result) error {
+	e := old.entry
+	e.Key, e.Meta.Tag = op.To, op.Meta.Tag
+	if err := ses.complete(&e, old); err != nil {
+		return err
+	}
+	if old.chunked {
+		res.Entry = e
+		return ses.share(old, e, target)
+	}
+	src := source{size: e.Size, sum: e.Meta.Sum, row: old}
+	if e.Size <= smallBytes {
+		value, err := ses.readAll(old)
+		if err != nil {
+			return err
+		}
+		src.bytes, src.row = value, nil
+	}
+	return ses.putOver(target, e, src, res)
+}
+
+// complete fills in what the metadata of an entry made from old lacks.
+func (ses *session) complete(e *engine.Entry, old *row) (err error) {
+	if old.damage != nil {
+		return old.damage // its metadata cannot be written anew
+	}
+	if !e.Meta.HasSum {
+		e.Meta.HasSum = true
+		if e.Meta.Sum, err = ses.sumOf(old); err != nil {
+			return err
+		}
+	}
+	return fillMeta(&e.Meta)
+}
+
+// setMeta gives a row other metadata. In layout 2 SQLite writes all of the row for that, and builds
+// it in memory: of a large one a copy in chunk rows takes its place, piece by piece.
+func (ses *session) setMeta(op *engine.Op, old *row, res *engine.Result) error {
+	if old == nil {
+		return engine.ErrNotFound
+	}
+	e := old.entry
+	e.Meta = op.NewMeta(e.Meta)
+	if err := ses.complete(&e, old); err != nil {
+		return err
+	}
+	res.Found, res.Entry = true, e
+	stage := int64(0)
+	if old.chunked {
+		stage = old.ref.ID
+	}
+	if !ses.t.inRow {
+		return ses.putMeta(old.rowid, e, stage)
+	}
+	plain, err := ses.plain(ses.t.name)
+	if err != nil {
+		return err
+	}
+	if plain && old.stored > smallBytes {
+		src := source{size: e.Size, sum: e.Meta.Sum, row: old}
+		if src.stage, err = ses.stageBytes(src); err != nil {
+			return err
+		}
+		src.row = nil
+		return ses.putOver(old, e, src, res)
+	}
+	st, err := ses.c.Prepare(ses.t.sql.setMeta)
+	if err == nil {
+		err = bindMeta(st.Int(1, old.rowid), e, stage)
+	}
+	if err == nil {
+		err = st.Exec()
+	}
+	if err != nil {
+		return err
+	}
+	return ses.putMeta(old.rowid, e, stage)
 }

@@ -125,9 +125,11 @@ func (ses *session) toOneRow(ctx context.Context, old *row) error {
 			return fmt.Errorf("%w: its bytes would be taken for a reference to chunk rows", engine.ErrUnsupported)
 		}
 	}
-	want, err := ses.storedSum(old)
-	if err != nil {
-		return err
+	want := old.entry.Meta.Sum
+	if !old.entry.Meta.HasSum {
+		if want, err = ses.sumOf(old); err != nil {
+			return err
+		}
 	}
 	sum := uint32(0)
 	rowid, err := ses.writePieces(old.entry, old, w, func(fn func(p []byte) error) error {
@@ -151,19 +153,17 @@ func (ses *session) toOneRow(ctx context.Context, old *row) error {
 	return ses.putMeta(rowid, old.entry, 0)
 }
 
-// storedSum is the checksum of a value in chunk rows: its own, or that of its chunks if another
-// program dropped its metadata.
-func (ses *session) storedSum(r *row) (uint32, error) {
-	if r.entry.Meta.HasSum {
-		return r.entry.Meta.Sum, nil
+// sumOf is the checksum of a value that has none in its metadata.
+func (ses *session) sumOf(r *row) (sum uint32, err error) {
+	if r.chunked {
+		sum, _, err = ses.findChunks(r.entry.Key, r.ref)
+		return sum, err
 	}
-	st, err := ses.c.Prepare(`SELECT sum FROM ` + format.ValuesTable + ` WHERE id = ?1 AND nonce = ?2`)
-	if err != nil {
-		return 0, err
-	}
-	defer st.Reset()
-	_, err = st.Int(1, r.ref.ID).Int(2, r.ref.Nonce).Step()
-	return uint32(st.ColInt(0)), err
+	err = ses.eachChunk(r, func(p []byte) error {
+		sum = crc32.Update(sum, format.Castagnoli, p)
+		return nil
+	})
+	return sum, err
 }
 
 // toChunks copies a value from its row into chunk rows. One of another program gets metadata of its
@@ -232,6 +232,7 @@ var ownColumns = map[string]string{
 	format.ValuesTable:  "id nonce chunk_bytes size sum tbl key owner beat",
 	format.ChunksTable:  "id sum data",
 	format.OrphansTable: "id",
+	format.CopiesTable:  "chunks id",
 }
 
 // ownIndex is the only index of these that is more than a part of its table.

@@ -62,16 +62,16 @@ func TestSalvageNewerLayout(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		foreign(t, path, append([]string{`UPDATE kvault_layout SET value = '3' WHERE name = 'version'`}, sql...)...)
+		foreign(t, path, append([]string{`UPDATE kvault_layout SET value = '4' WHERE name = 'version'`}, sql...)...)
 		return path
 	}
 	_, report, losses := salvaged(t, newer(), sqlite.SalvageOptions{})
-	if report.Keys != 1 || len(losses) != 1 || !strings.Contains(losses[0], `table kvault_layout: copied, but: layout version "3" is newer`) {
+	if report.Keys != 1 || len(losses) != 1 || !strings.Contains(losses[0], `table kvault_layout: copied, but: layout version "4" is newer`) {
 		t.Errorf("%+v, %q", report, losses)
 	}
 	dst := filepath.Join(t.TempDir(), "new.kv")
 	_, err := sqlite.Salvage(t.Context(), newer(`ALTER TABLE kvault RENAME COLUMN value TO content`, `DROP TABLE kvault_kvforeign`), dst, nil)
-	if !errors.Is(err, engine.ErrUnsupported) || !strings.Contains(err.Error(), `layout version "3" is newer`) {
+	if !errors.Is(err, engine.ErrUnsupported) || !strings.Contains(err.Error(), `layout version "4" is newer`) {
 		t.Errorf("of columns that are not known: %v", err)
 	}
 }

@@ -130,7 +130,7 @@ END;
 // the new value in memory. The conflict clause of the statement that fires a trigger overrides
 // those within it, so none is here.
 const createForeign = `
-UPDATE ` + format.LayoutTable + ` SET value = '2' WHERE name = 'version';
+UPDATE ` + format.LayoutTable + ` SET value = '2' WHERE name = 'version' AND value < '2';
 CREATE TABLE {b}(id INTEGER PRIMARY KEY);
 CREATE TRIGGER {insert} AFTER INSERT ON {t} BEGIN
   DELETE FROM {b} WHERE id = NEW.id;

@@ -256,11 +256,19 @@ func (ses *session) newValue(st *stage) (int64, error) {
 		return 0, err
 	}
 	err = ins.Int(1, st.nonce).Int(2, st.chunkBytes).Text(3, self.String()).Int(4, time.Now().Unix()).Exec()
-	id := ses.c.LastInsertRowID()
-	if err == nil && (id < 1 || id >= format.MaxValues) {
-		err = fmt.Errorf("the vault has used up its ids for large values; back it up into a new one: %w", engine.ErrTooLarge)
+	if err != nil {
+		return 0, err
 	}
-	return id, err
+	return ses.lastValue()
+}
+
+// lastValue is the id that a new value got.
+func (ses *session) lastValue() (int64, error) {
+	id := ses.c.LastInsertRowID()
+	if id < 1 || id >= format.MaxValues {
+		return 0, fmt.Errorf("the vault has used up its ids for large values; back it up into a new one: %w", engine.ErrTooLarge)
+	}
+	return id, nil
 }
 
 func (ses *session) putChunk(row int64, p []byte) error {
@@ -325,7 +333,7 @@ func (ses *session) mustHaveChanged() error {
 
 // publish makes a stage the value of a key. The caller writes the reference.
 func (ses *session) publish(st *stage, e engine.Entry) error {
-	up, err := ses.c.Prepare(`UPDATE ` + format.ValuesTable + ` SET size = ?3, sum = ?4, tbl = ?5, key = ?6, owner = NULL WHERE id = ?1 AND nonce = ?2`)
+	up, err := ses.c.Prepare(`UPDATE ` + format.ValuesTable + ` SET size = ?3, sum = ?4, tbl = ?5, key = ?6, owner = NULL, beat = 0 WHERE id = ?1 AND nonce = ?2`)
 	if err != nil {
 		return err
 	}
@@ -334,6 +342,13 @@ func (ses *session) publish(st *stage, e engine.Entry) error {
 		return err
 	}
 	return ses.mustHaveChanged()
+}
+
+// eachChunkOf hands out the bytes of chunk rows that need not be published.
+func (ses *session) eachChunkOf(ref format.Reference, fn func(p []byte) error) error {
+	r := row{chunked: true, ref: ref, entry: engine.Entry{Size: ref.Size}}
+	cu := &cursor{c: ses.c, t: ses.t, chunks: ref.ID, row: r}
+	return cu.each(fn)
 }
 
 // stageBytes writes a value that came in one piece as chunk rows, inside the transaction at hand.

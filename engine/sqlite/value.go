@@ -14,11 +14,13 @@ import (
 
 // cursor reads one value in parts, through an incremental blob that it moves from chunk to chunk.
 type cursor struct {
-	c    *driver.Conn
-	t    *table
-	row  row
-	blob *driver.Blob
-	at   int64 // the row that blob is open on
+	c   *driver.Conn
+	t   *table
+	row row
+	// chunks is the id of the value whose chunk rows these are.
+	chunks int64
+	blob   *driver.Blob
+	at     int64 // the row that blob is open on
 	// bytes is the whole of a short value: another program may have written a number, which no blob
 	// opens on.
 	bytes []byte
@@ -40,13 +42,14 @@ func (ses *session) cursor(r *row, verify bool) (*cursor, error) {
 	cu := &cursor{c: ses.c, t: ses.t, row: *r, sum: r.entry.Meta.Sum}
 	cu.verifies = verify && (r.chunked || r.entry.Meta.HasSum)
 	if r.chunked {
-		sum, err := ses.findChunks(r.entry.Key, r.ref)
+		sum, chunks, err := ses.findChunks(r.entry.Key, r.ref)
 		if err != nil {
 			return nil, err
 		}
 		if !r.entry.Meta.HasSum {
 			cu.sum = sum
 		}
+		cu.chunks = chunks
 		cu.fast = ses.fastValueReader(format.ChunksTable, "data")
 		return cu, nil
 	}
@@ -66,44 +69,47 @@ func (ses *session) cursor(r *row, verify bool) (*cursor, error) {
 	return cu, err
 }
 
-// findChunks makes sure that the chunks a reference names are there and belong to this key, and
-// returns the checksum of the value. They do not if another program copied the reference to another
-// key or another file.
-func (ses *session) findChunks(key string, ref format.Reference) (sum uint32, err error) {
+// findChunks makes sure that the chunks a reference names are there and belong to this key. They do
+// not if another program copied the reference to another key or another file. It returns the
+// checksum of the value, and the id of the value whose chunk rows it has: of a copy, another.
+func (ses *session) findChunks(key string, ref format.Reference) (sum uint32, chunks int64, err error) {
 	gone := fmt.Errorf("%w: the value of %q is a reference to chunk rows that this file does not hold for it", engine.ErrCorrupt, key)
 	if !ses.t.tracked { // the chunk tables may be there all the same, in a file whose key-value table was made anew
 		if there, err := hasObject(ses.c, "table", format.ValuesTable); err != nil {
-			return 0, err
+			return 0, 0, err
 		} else if !there {
-			return 0, gone
+			return 0, 0, gone
 		}
 	}
-	st, err := ses.c.Prepare(`SELECT size, chunk_bytes, sum FROM ` + format.ValuesTable +
+	st, err := ses.c.Prepare(`SELECT size, chunk_bytes, sum, beat FROM ` + format.ValuesTable +
 		` WHERE id = ?1 AND nonce = ?2 AND key = ?3 AND tbl = ?4`)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer st.Reset()
 	there, err := st.Int(1, ref.ID).Int(2, ref.Nonce).Key(3, key).Text(4, ses.t.name).Step()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	pages, err := pragma(ses.c, "page_count")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	page, err := pragma(ses.c, "page_size")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	// A size that the whole file could not hold must not make anybody ask for so much memory.
 	if ref.Size > pages*page {
-		return 0, gone
+		return 0, 0, gone
 	}
 	if !there || st.ColInt(0) != ref.Size || st.ColInt(1) != ref.ChunkBytes || ref.Size/ref.ChunkBytes >= format.MaxChunks {
-		return 0, gone
+		return 0, 0, gone
 	}
-	return uint32(st.ColInt(2)), nil
+	if chunks = format.ChunksOf(ref.ID, st.ColInt(3)); chunks == 0 {
+		return 0, 0, gone
+	}
+	return uint32(st.ColInt(2)), chunks, nil
 }
 
 // readAt fills p from off, and compares nothing; the caller keeps both inside the value.
@@ -119,7 +125,7 @@ func (cu *cursor) readAt(p []byte, off int64) error {
 		n := min(len(p), pieceBytes)
 		row, at := cu.row.rowid, off
 		if cu.row.chunked {
-			row, at = format.ChunkRow(cu.row.ref.ID, off/cu.row.ref.ChunkBytes), off%cu.row.ref.ChunkBytes
+			row, at = format.ChunkRow(cu.chunks, off/cu.row.ref.ChunkBytes), off%cu.row.ref.ChunkBytes
 			n = int(min(int64(n), cu.row.ref.ChunkBytes-at))
 		}
 		if cu.readFast(p[:n], row, at) {
@@ -154,8 +160,8 @@ func (cu *cursor) readFast(p []byte, row, at int64) bool {
 		return false
 	}
 	size := cu.row.stored
-	if ref := cu.row.ref; cu.row.chunked {
-		size = cu.chunkSize(row - format.ChunkRow(ref.ID, 0))
+	if cu.row.chunked {
+		size = cu.chunkSize(row - format.ChunkRow(cu.chunks, 0))
 	}
 	return cu.fast.read(p, row, at, size)
 }
@@ -207,12 +213,6 @@ func (ses *session) eachChunk(r *row, fn func(p []byte) error) error {
 	if err != nil {
 		return err
 	}
-	return cu.each(fn)
-}
-
-// eachChunkOf hands out the bytes of chunk rows that need not be published.
-func (ses *session) eachChunkOf(ref format.Reference, fn func(p []byte) error) error {
-	cu := &cursor{c: ses.c, t: ses.t, row: row{chunked: true, ref: ref, entry: engine.Entry{Size: ref.Size}}}
 	return cu.each(fn)
 }
 

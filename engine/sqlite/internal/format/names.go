@@ -10,7 +10,7 @@ import (
 )
 
 // Version is the newest version of the layout that is known here.
-const Version = 2
+const Version = 3
 
 // The tables that this package has besides the key-value tables; docs/format.md describes them.
 const (
@@ -18,6 +18,7 @@ const (
 	ValuesTable  = "kvault_values"
 	ChunksTable  = "kvault_chunks"
 	OrphansTable = "kvault_orphans"
+	CopiesTable  = "kvault_copies"
 )
 
 // DefaultTable is the key-value table when none is named; PythonTable is what the Python package's
@@ -45,7 +46,7 @@ const (
 var (
 	// OwnTables are those that only this package makes, and SharedTables those of the Python
 	// package that it can use.
-	OwnTables    = []string{LayoutTable, ValuesTable, ChunksTable, OrphansTable}
+	OwnTables    = []string{LayoutTable, ValuesTable, ChunksTable, OrphansTable, CopiesTable}
 	SharedTables = []string{"kohakuvault_meta", ArrayTable, ArrayChunkTable}
 	// ReservedTables are all those that vault files hold besides key-value tables.
 	ReservedTables = slices.Concat(OwnTables, SharedTables, []string{BlockFormatTable, BlockArrayTable, BlockTable, BlockDataTable})

@@ -90,5 +90,20 @@ const (
 	MaxValues = 1 << (63 - chunkBits)
 )
 
+// ChunksOf is the id of the value in whose chunk rows a published value lies: its own, or another if
+// the value is a copy, whose beat is CopyBeat of that id. It is 0 if there can be no such value.
+func ChunksOf(id, beat int64) int64 {
+	switch {
+	case beat >= 0:
+		return id
+	case beat <= -MaxValues:
+		return 0
+	}
+	return -beat
+}
+
+// CopyBeat is the beat of a copy that shares the chunk rows of another value.
+func CopyBeat(chunks int64) int64 { return -chunks }
+
 // ChunkRow is the row id of a chunk.
 func ChunkRow(value, i int64) int64 { return value<<chunkBits | i }

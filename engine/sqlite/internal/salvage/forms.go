@@ -16,7 +16,8 @@ type form []string
 var (
 	schemaForm        = form{"tttiT"}
 	layoutVersionForm = form{"tt"}
-	valueForm         = form{"niiiinnti", "niiiitbni"} // being written, or abandoned; complete
+	// A value that is being written, or abandoned; one that is complete; one kept for its copies.
+	valueForm         = form{"niiiinnti", "niiiitbni", "niiiinnni"}
 	chunkForm         = form{"nib"}
 	idForm            = form{"n"} // of tables that have ids only
 	metaForm          = form{"niiiITT"}

@@ -35,7 +35,11 @@ func (c *rowCopier) copyChunks(v *found, ref format.Reference) error {
 	if rec != nil && !v.Meta.HasSum {
 		v.Meta.Sum, v.Meta.HasSum = rec.sum, true
 	}
-	return c.copyStream(v, &chunkReader{chunks: c.plan.chunks, ref: ref})
+	chunks := ref.ID
+	if rec != nil {
+		chunks = rec.chunks
+	}
+	return c.copyStream(v, &chunkReader{chunks: c.plan.chunks, ref: ref, id: chunks})
 }
 
 // chooseKey chooses between the key of a row and that of its large value. The row's is right if it
@@ -64,7 +68,10 @@ type largeValue struct {
 	format.Reference
 	sum        uint32
 	table, key string
-	owned      bool // it is still being written, or was abandoned
+	chunks     int64 // the id of the value in whose chunk rows it lies
+	// owned says that it is no key's value: it is still being written, was abandoned, or is kept for
+	// copies alone.
+	owned bool
 }
 
 // record returns the row of a large value; nil with an error if it is lost, nil alone if there is
@@ -85,12 +92,13 @@ func readLarge(id int64, r *rawfile.Record) (*largeValue, error) {
 		return nil, rawfile.Damaged("the record of large value %d has other columns", id)
 	}
 	v := &largeValue{Reference: format.Reference{ID: id}, owned: r.Class(6) != fileformat.Blob}
-	var sum int64
+	var sum, beat int64
 	var errs []error
-	for i, to := range []*int64{&v.Nonce, &v.ChunkBytes, &v.Size, &sum} {
-		n, err := r.Int(1 + i)
+	for i, to := range map[int]*int64{1: &v.Nonce, 2: &v.ChunkBytes, 3: &v.Size, 4: &sum, 8: &beat} {
+		n, err := r.Int(i)
 		*to, errs = n, append(errs, err)
 	}
+	v.chunks = format.ChunksOf(id, beat)
 	table, err := r.Bytes(5, engine.MaxKey)
 	key, keyErr := r.Bytes(6, engine.MaxKey)
 	v.sum, v.table, v.key = uint32(sum), string(table), string(key)
@@ -104,6 +112,7 @@ func readLarge(id int64, r *rawfile.Record) (*largeValue, error) {
 type chunkReader struct {
 	chunks *rawfile.Table
 	ref    format.Reference
+	id     int64 // of the value whose chunk rows these are
 	off    int64
 	rest   bytes.Reader
 }
@@ -130,7 +139,7 @@ func (r *chunkReader) chunk(i, n int64) ([]byte, error) {
 	if r.chunks == nil {
 		return nil, rawfile.Damaged("there is no table of chunks")
 	}
-	rec, err := r.chunks.Find(format.ChunkRow(r.ref.ID, i))
+	rec, err := r.chunks.Find(format.ChunkRow(r.id, i))
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +185,7 @@ func (c *rowCopier) copyUnreferenced() error {
 		v := &found{doubt: errors.New("its row is lost, and its metadata with it")}
 		v.Key, v.Meta = large.key, engine.Meta{Sum: large.sum, HasSum: true}
 		delete(c.lost, v.Key)
-		err = c.copyStream(v, &chunkReader{chunks: c.plan.chunks, ref: large.Reference})
+		err = c.copyStream(v, &chunkReader{chunks: c.plan.chunks, ref: large.Reference, id: large.chunks})
 		if err != nil {
 			return err
 		}
