@@ -24,6 +24,11 @@ var touching = map[string]struct {
 	"PutAll": {"apply", func(ctx context.Context, v *kvault.Vault) error {
 		return v.PutAll(ctx, maps.All(map[string][]byte{"b": nil}))
 	}},
+	"Copy": {"apply", func(ctx context.Context, v *kvault.Vault) error { _, err := v.Copy(ctx, "a", "b", nil); return err }},
+	"SetMetadata": {"apply", func(ctx context.Context, v *kvault.Vault) error {
+		_, err := v.SetMetadata(ctx, "a", nil)
+		return err
+	}},
 	"Delete":       {"apply", func(ctx context.Context, v *kvault.Vault) error { _, err := v.Delete(ctx, "a"); return err }},
 	"DeletePrefix": {"apply", func(ctx context.Context, v *kvault.Vault) error { _, err := v.DeletePrefix(ctx, "a"); return err }},
 	"Clear":        {"apply", func(ctx context.Context, v *kvault.Vault) error { _, err := v.Clear(ctx); return err }},

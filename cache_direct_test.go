@@ -25,6 +25,18 @@ var direct = map[string]func(t *testing.T, v *kvault.Vault) error{
 		return err
 	},
 	"Rename": func(t *testing.T, v *kvault.Vault) error { return v.Rename(t.Context(), "a", "b", nil) },
+	"Copy":   func(t *testing.T, v *kvault.Vault) error { _, err := v.Copy(t.Context(), "a", "b", nil); return err },
+	"SetMetadata": func(t *testing.T, v *kvault.Vault) error {
+		_, err := v.SetMetadata(t.Context(), "a", nil)
+		return err
+	},
+	"RenamePrefix": func(t *testing.T, v *kvault.Vault) error {
+		n, err := v.RenamePrefix(t.Context(), "a", "b", nil)
+		if err == nil && n != 1 {
+			t.Errorf("RenamePrefix = %d", n)
+		}
+		return err
+	},
 	"Clear": func(t *testing.T, v *kvault.Vault) error {
 		n, err := v.Clear(t.Context())
 		if err == nil && n != 2 {

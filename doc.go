@@ -13,6 +13,9 @@
 // [Vault.NewWriter], [Vault.NewReader]). Every write is atomic: a reader sees the old value or all
 // of the new one, whatever fails.
 //
+// [Vault.Copy], [Vault.Rename] and [Vault.SetMetadata] do without the value where the file allows
+// it: a copy of a value in chunk rows takes neither time nor room.
+//
 // # Listings
 //
 // [Vault.List], [Vault.Keys], [Vault.Values] and [Vault.Items] read in pages and hold nothing open

@@ -34,9 +34,12 @@ var (
 // That of a missing file holds fs.ErrNotExist, not ErrNotFound, so that os.IsNotExist works.
 func (v *Vault) FS(ctx context.Context) fs.FS { return &vaultFS{ctx, v} }
 
+// FS is Vault.FS in the transaction. Close its files before the transaction ends.
+func (t *Tx) FS(ctx context.Context) fs.FS { return &vaultFS{ctx, t} }
+
 type vaultFS struct {
 	ctx context.Context
-	v   *Vault
+	s   executor
 }
 
 var (
@@ -65,7 +68,7 @@ func pathError(op, name string, err error) error {
 
 // isFolder reports whether name, which must be a valid path, is a folder.
 func (f *vaultFS) isFolder(name string) (bool, error) {
-	for _, err := range f.v.Keys(f.ctx, &ListOptions{Prefix: folderPrefix(name), Limit: 1}) {
+	for _, err := range keys(f.ctx, f.s, &ListOptions{Prefix: folderPrefix(name), Limit: 1}) {
 		return err == nil, err
 	}
 	return name == ".", nil
@@ -98,7 +101,7 @@ func (f *vaultFS) Open(name string) (fs.File, error) {
 	if folder {
 		return f.openDir(name), nil
 	}
-	r, err := f.v.NewReader(f.ctx, name)
+	r, err := newReader(f.ctx, f.s, name)
 	if err != nil {
 		return nil, pathError("open", name, err)
 	}
@@ -113,7 +116,7 @@ func (f *vaultFS) Stat(name string) (fs.FileInfo, error) {
 	if folder {
 		return folderInfo(path.Base(name)), nil
 	}
-	e, err := f.v.Stat(f.ctx, name)
+	e, err := stat(f.ctx, f.s, name)
 	if err != nil {
 		return nil, pathError("stat", name, err)
 	}
@@ -128,7 +131,7 @@ func (f *vaultFS) ReadFile(name string) ([]byte, error) {
 	if folder {
 		return nil, pathError("read", name, errIsFolder)
 	}
-	value, err := f.v.Get(f.ctx, name)
+	value, err := get(f.ctx, f.s, name)
 	if err != nil {
 		return nil, pathError("read", name, err)
 	}
@@ -141,7 +144,7 @@ func (f *vaultFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	if !folder {
-		if _, err := f.v.Stat(f.ctx, name); err != nil {
+		if _, err := stat(f.ctx, f.s, name); err != nil {
 			return nil, pathError("readdir", name, err)
 		}
 		return nil, pathError("readdir", name, errNotFolder)
@@ -220,7 +223,7 @@ func (d *dir) readAhead(n int) error {
 	if d.ended {
 		return nil
 	}
-	for e, err := range d.f.v.List(d.f.ctx, &ListOptions{Prefix: d.prefix, Start: d.start, Delimiter: "/"}) {
+	for e, err := range list(d.f.ctx, d.f.s, &ListOptions{Prefix: d.prefix, Start: d.start, Delimiter: "/"}) {
 		if err != nil {
 			return err
 		}

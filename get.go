@@ -39,6 +39,18 @@ func (v *Vault) GetMany(ctx context.Context, keys ...string) (map[string][]byte,
 	return values, fail("get", "", err)
 }
 
+// GetMany is Vault.GetMany in the transaction.
+func (t *Tx) GetMany(ctx context.Context, keys ...string) (map[string][]byte, error) {
+	values, err := getMany(ctx, t, keys)
+	return values, fail("get", "", err)
+}
+
+// GetItem returns the value of key, as Get does, with the entry of the same version.
+func (v *Vault) GetItem(ctx context.Context, key string) (Item, error) { return getItem(ctx, v, key) }
+
+// GetItem is Vault.GetItem in the transaction.
+func (t *Tx) GetItem(ctx context.Context, key string) (Item, error) { return getItem(ctx, t, key) }
+
 // GetRange returns n bytes of the value of key, beginning at offset off. It returns fewer if the
 // value ends before that, and the whole rest if n is negative. An offset beyond the end is
 // ErrInvalid. It reads no more than these bytes, and compares with checksums what a Reader's ReadAt
@@ -123,6 +135,21 @@ func getMany(ctx context.Context, s executor, keys []string) (map[string][]byte,
 		}
 	}
 	return values, nil
+}
+
+func getItem(ctx context.Context, s executor, key string) (Item, error) {
+	if err := checkKey(key); err != nil {
+		return Item{}, fail("get", key, err)
+	}
+	only := engine.Range{Start: key, End: key + "\x00"}
+	p, err := s.page(ctx, engine.Query{Range: only, Limit: 1, Values: true}, entriesAndValues, nil)
+	switch {
+	case err != nil:
+		return Item{}, fail("get", key, err)
+	case len(p.items) == 0:
+		return Item{}, fail("get", key, ErrNotFound)
+	}
+	return Item{Entry: entryOf(p.items[0].Entry), Value: p.items[0].Value}, nil
 }
 
 func getRange(ctx context.Context, s executor, key string, off, n int64) ([]byte, error) {

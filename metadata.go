@@ -1,6 +1,7 @@
 package kvault
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"path"
@@ -86,6 +87,80 @@ func (o *PutOptions) checkMetadata() error {
 		return invalid("content type %q: want printable text on one line", o.ContentType)
 	}
 	return nil
+}
+
+// NoContentType, as ContentType in PutOptions and MetadataOptions, stands for no content type.
+const NoContentType = "none"
+
+// MetadataOptions say what SetMetadata changes. Nil and the zero value change nothing but the tag.
+type MetadataOptions struct {
+	// ContentType is a MIME type, as in PutOptions. Empty keeps the one that is there, and
+	// NoContentType removes it.
+	ContentType string
+	// ModTime is the modification time, as in PutOptions. Zero keeps the one that is there.
+	ModTime time.Time
+	// User is your own metadata, as in PutOptions. Nil keeps what is there; an empty map removes it.
+	User map[string]string
+	// IfTag, if not empty, changes only the version with that Tag, and otherwise fails with
+	// ErrTagMismatch.
+	IfTag string
+}
+
+// SetMetadata changes metadata of key without storing its value again, and returns the new entry.
+// Its Tag is a new one, as it names the value and its metadata: of two callers that set metadata
+// IfTag, one wins. Size and checksum stay; a value that another program wrote gets a checksum, and
+// the time of the call if no other is given. A missing key is ErrNotFound.
+//
+// The value does not pass through memory as a whole. In a file, a value in one row is written anew
+// nevertheless, in the order of a put of the same size, because SQLite changes a row as a whole;
+// above 1 MiB it goes through the file twice. A value in chunk rows stays where it is.
+func (v *Vault) SetMetadata(ctx context.Context, key string, o *MetadataOptions) (Entry, error) {
+	return setMetadata(ctx, v, key, o)
+}
+
+// SetMetadata is Vault.SetMetadata in the transaction.
+func (t *Tx) SetMetadata(ctx context.Context, key string, o *MetadataOptions) (Entry, error) {
+	return setMetadata(ctx, t, key, o)
+}
+
+func setMetadata(ctx context.Context, s executor, key string, o *MetadataOptions) (Entry, error) {
+	if o == nil {
+		o = &MetadataOptions{}
+	}
+	err := checkKey(key)
+	if err == nil {
+		err = o.check()
+	}
+	if err != nil {
+		return Entry{}, fail("set metadata", key, err)
+	}
+	res, err := s.apply(ctx, o.op(key))
+	if err != nil {
+		return Entry{}, fail("set metadata", key, err)
+	}
+	return entryOf(res.Entry), nil
+}
+
+func (o *MetadataOptions) check() error {
+	return (&PutOptions{ContentType: o.ContentType, ModTime: o.ModTime, User: o.User}).checkMetadata()
+}
+
+func (o *MetadataOptions) op(key string) engine.Op {
+	op := engine.Op{Kind: engine.SetMeta, Key: key, If: engine.Condition{Tag: o.IfTag}}
+	op.Meta = engine.Meta{Tag: newTag(), ContentType: o.ContentType, ModTime: o.ModTime, User: o.User}
+	switch o.ContentType {
+	case "":
+		op.Keep |= engine.KeepContentType
+	case NoContentType:
+		op.Meta.ContentType = ""
+	}
+	if o.ModTime.IsZero() {
+		op.Keep |= engine.KeepModTime
+	}
+	if o.User == nil {
+		op.Keep |= engine.KeepUser
+	}
+	return op
 }
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }

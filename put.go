@@ -27,7 +27,7 @@ type PutOptions struct {
 	ChunkSize int
 	// ContentType is a MIME type: printable text of at most MaxContentType bytes. If it is empty,
 	// the key's extension gives the type, then in PutFile the file's extension, then the first
-	// bytes of the value.
+	// bytes of the value. NoContentType stores none.
 	ContentType string
 	// ModTime is the modification time, in a year from 1678 to 2261 (FitModTime finds the nearest).
 	// Zero means now, and in PutFile the file's time.
@@ -60,26 +60,48 @@ func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) err
 	if err := v.writable(ctx); err != nil {
 		return fail("put", "", err)
 	}
-	var ops []engine.Op
 	values := arena{lasts: v.cache.fits(0)}
 	defer values.release()
+	ops, err := putsOf(ctx, items, &values)
+	if err == nil && len(ops) > 0 {
+		err = v.change(ctx, func() error { return v.putAll(ctx, ops, values.lasts) })
+	}
+	return fail("put", "", err)
+}
+
+// PutAll is Vault.PutAll in the transaction.
+func (t *Tx) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) error {
+	if err := t.writable(ctx); err != nil {
+		return fail("put", "", err)
+	}
+	values := arena{}
+	defer values.release()
+	ops, err := putsOf(ctx, items, &values)
+	if err == nil && len(ops) > 0 {
+		_, err = t.applyAll(ctx, ops)
+	}
+	return fail("put", "", err)
+}
+
+// putsOf returns the puts of a batch, whose values it copies: an iterator may use one buffer for
+// all of them.
+func putsOf(
+	ctx context.Context, items iter.Seq2[string, []byte], values *arena,
+) (ops []engine.Op, err error) {
 	for key, value := range items {
 		err := ctx.Err()
 		if err == nil {
 			err = checkNewKey(key)
 		}
 		if err != nil {
-			return fail("put", key, err)
+			return nil, fail("put", key, err)
 		}
-		kept, sum := values.add(value) // an iterator may use one buffer for all values
+		kept, sum := values.add(value)
 		meta := new(PutOptions).meta(key, kept)
 		meta.Sum, meta.HasSum = sum, true
 		ops = append(ops, engine.Op{Kind: engine.Put, Key: key, Value: kept, Meta: meta})
 	}
-	if len(ops) == 0 {
-		return nil
-	}
-	return fail("put", "", v.change(ctx, func() error { return v.putAll(ctx, ops, values.lasts) }))
+	return ops, nil
 }
 
 // copyOf returns a copy that is never nil.
@@ -191,6 +213,9 @@ func (o *PutOptions) meta(key string, head []byte) engine.Meta {
 	}
 	if m.ContentType == "" && len(head) > 0 {
 		m.ContentType = mimetype.Detect(head[:min(len(head), sniffed)]).String()
+	}
+	if m.ContentType == NoContentType {
+		m.ContentType = ""
 	}
 	return m
 }

@@ -28,6 +28,12 @@ func (v *Vault) PutFile(ctx context.Context, key, path string, o *PutOptions) (E
 	return entry, fail("put", key, err)
 }
 
+// PutFile is Vault.PutFile in the transaction. Other writers wait while the file is read.
+func (t *Tx) PutFile(ctx context.Context, key, path string, o *PutOptions) (Entry, error) {
+	entry, err := putFile(ctx, t, key, path, o)
+	return entry, fail("put", key, err)
+}
+
 func putFile(ctx context.Context, s executor, key, path string, o *PutOptions) (Entry, error) {
 	o, err := o.checked(key)
 	if err != nil {

@@ -2,6 +2,7 @@ package kvault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -21,8 +22,8 @@ type Tx struct {
 	pending writeback.Overlay // the cache's entries when a read-only transaction began
 	writes  bool
 	done    atomic.Bool
-	// atomic is held during a change of arrays. It guards halfDone, the error because of which the
-	// transaction cannot be committed.
+	// atomic is held during a change that takes several calls of the engine. It guards halfDone, the
+	// error because of which the transaction cannot be committed.
 	atomic   sync.Mutex
 	halfDone error
 }
@@ -42,13 +43,18 @@ var _ executor = (*Tx)(nil)
 //
 // ErrUnsupported if the engine has no transactions.
 func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) error {
-	return failOwn("update", v.change(ctx, func() error {
+	return failOwn("update", v.update(ctx, fn))
+}
+
+// update is Update with errors for failOwn.
+func (v *Vault) update(ctx context.Context, fn func(*Tx) error) error {
+	return v.change(ctx, func() error {
 		t, ok := v.store.(engine.Transactor)
 		if !ok {
 			return ErrUnsupported
 		}
 		return v.cache.exclusive(ctx, func() error { return v.runUpdate(ctx, t, fn, nil) })
-	}))
+	})
 }
 
 // runUpdate runs fn in a transaction, and commits it through around, if that is not nil.
@@ -198,19 +204,43 @@ func (t *Tx) writable(ctx context.Context) error {
 }
 
 func (t *Tx) apply(ctx context.Context, op engine.Op) (engine.Result, error) {
-	if err := t.writable(ctx); err != nil {
-		return engine.Result{}, err
-	}
-	var res []engine.Result
-	err := t.do(ctx, func(engine.Reader) (err error) {
-		res, err = t.tx.Apply(ctx, []engine.Op{op})
-		return err
-	})
+	res, err := t.applyAll(ctx, []engine.Op{op})
 	if err != nil {
 		return engine.Result{}, err
 	}
 	return res[0], nil
 }
+
+func (t *Tx) applyAll(ctx context.Context, ops []engine.Op) (res []engine.Result, err error) {
+	if err := t.writable(ctx); err != nil {
+		return nil, err
+	}
+	err = t.do(ctx, func(engine.Reader) error {
+		res, err = t.tx.Apply(ctx, ops)
+		return err
+	})
+	return res, err
+}
+
+// atomically runs fn, which sets changed once it has changed something; one such function of the
+// transaction runs at a time. If fn fails after that, the transaction ends as if rolled back,
+// because it would commit half of a change. A savepoint for each fn would cost as much as a small
+// change itself.
+func (t *Tx) atomically(fn func(changed *bool) error) error {
+	t.atomic.Lock()
+	defer t.atomic.Unlock()
+	changed, err := false, errPanicked
+	defer func() {
+		if err != nil && changed {
+			t.halfDone = err
+			t.end()
+		}
+	}()
+	err = fn(&changed)
+	return err
+}
+
+var errPanicked = errors.New("a panic")
 
 func (t *Tx) stage(ctx context.Context, o engine.StageOptions) (st engine.Stage, err error) {
 	if err := t.writable(ctx); err != nil {

@@ -2,7 +2,6 @@ package kvault
 
 import (
 	"context"
-	"errors"
 
 	"github.com/kohakuvault/kvault/engine"
 )
@@ -31,28 +30,13 @@ type txArrays struct {
 	changed *bool
 }
 
-// Atomic runs fn, which reads or changes arrays by several calls; one such function of the
-// transaction runs at a time. If fn fails after it changed something, the transaction ends as if
-// rolled back, because it would commit half of a change. A savepoint for each fn would cost as much
-// as a small change itself.
+// Atomic runs fn, which reads or changes arrays by several calls, as Tx.atomically does.
 func (x *txArrays) Atomic(fn func(engine.Arrays) error) error {
 	if !x.t.writes {
 		return fn(x)
 	}
-	x.t.atomic.Lock()
-	defer x.t.atomic.Unlock()
-	changed, err := false, errPanicked
-	defer func() {
-		if err != nil && changed {
-			x.t.halfDone = err
-			x.t.end()
-		}
-	}()
-	err = fn(&txArrays{x.t, x.a, &changed})
-	return err
+	return x.t.atomically(func(changed *bool) error { return fn(&txArrays{x.t, x.a, changed}) })
 }
-
-var errPanicked = errors.New("a panic")
 
 // Pending returns the cached elements that follow those of a column, in order.
 func (x *txArrays) Pending(target string) []engine.Append { return x.t.pending.Appends(target) }

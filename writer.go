@@ -1,8 +1,10 @@
 package kvault
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"maps"
 	"sync"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -48,6 +50,13 @@ var errWriterClosed error = &worded{"writer is closed", ErrClosed}
 // conditions of the options.
 func (v *Vault) NewWriter(ctx context.Context, key string, o *PutOptions) (*Writer, error) {
 	w, err := newWriter(ctx, v, key, o)
+	return w, fail("put", key, err)
+}
+
+// NewWriter is Vault.NewWriter in the transaction. Close the writer before the transaction ends.
+// Other writers wait until then.
+func (t *Tx) NewWriter(ctx context.Context, key string, o *PutOptions) (*Writer, error) {
+	w, err := newWriter(ctx, t, key, o)
 	return w, fail("put", key, err)
 }
 
@@ -232,6 +241,31 @@ func (w *Writer) Abort() {
 		w.discard()
 		w.end(fail("put", w.key, &worded{"writer was aborted", ErrClosed}))
 	}
+}
+
+// SetMetadata changes what the options of NewWriter say of content type, time and user metadata,
+// until Close: a digest of the value is known only once all of it has been written. What o leaves
+// empty stays as it was. ErrInvalid if o has an IfTag: the conditions are those of NewWriter. After
+// an error the Writer goes on as before.
+func (w *Writer) SetMetadata(o *MetadataOptions) error {
+	if err := w.ready(); err != nil || o == nil {
+		return err
+	}
+	err := o.check()
+	if o.IfTag != "" {
+		err = invalid("a writer takes its conditions from the options of NewWriter")
+	}
+	if err != nil {
+		return fail("put", w.key, err)
+	}
+	w.o.ContentType = cmp.Or(o.ContentType, w.o.ContentType)
+	if !o.ModTime.IsZero() {
+		w.o.ModTime = o.ModTime
+	}
+	if o.User != nil {
+		w.o.User = maps.Clone(o.User) // the caller may reuse its own
+	}
+	return nil
 }
 
 // Entry describes the value that Close has stored; before that it is zero.

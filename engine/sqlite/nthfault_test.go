@@ -332,7 +332,7 @@ func TestNthFaultInUpgrade(t *testing.T) {
 		defer removeDatabase(dead)
 		copyDatabase(t, path, dead)
 		same(s, fmt.Sprintf("after %v", err))
-		if err := errors.Join(s.upgrade(t.Context(), nil), s.Close()); err != nil || !s.layout().inRow {
+		if err := errors.Join(s.upgrade(t.Context(), nil), s.Close()); err != nil || !s.currentTable().inRow {
 			t.Errorf("upgraded again: %v", err)
 		}
 		if s, err = Open(t.Context(), dead, &plain); err != nil {
@@ -342,7 +342,7 @@ func TestNthFaultInUpgrade(t *testing.T) {
 		same(s, "after the process's death")
 		err = s.upgrade(t.Context(), nil)
 		same(s, "upgraded after the process's death")
-		if err := errors.Join(err, s.Close()); err != nil || !s.layout().inRow {
+		if err := errors.Join(err, s.Close()); err != nil || !s.currentTable().inRow {
 			t.Errorf("upgraded after the process's death: %v", err)
 		}
 		return fired

@@ -22,7 +22,7 @@ const module = "github.com/kohakuvault/kvault"
 // mayImport names what each package may import of this module, and of other modules, outside its
 // tests. A package that is not listed may not exist.
 var mayImport = map[string]struct{ own, others []string }{
-	"":                       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
+	"":                       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/batches", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
 	"column":                 {[]string{"", "column/internal/limits", "engine", "internal/plain", "internal/stats"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
 	"column/internal/limits": {[]string{""}, nil},
 	"column/exchange": {[]string{"", "column", "column/exchange/internal/parquet", "internal/batches", "internal/jsonform"},

@@ -17,16 +17,16 @@ var (
 	schemaForm        = form{"tttiT"}
 	layoutVersionForm = form{"tt"}
 	// A value that is being written, or abandoned; one that is complete; one kept for its copies.
-	valueForm         = form{"niiiinnti", "niiiitbni", "niiiinnni"}
-	chunkForm         = form{"nib"}
-	idForm            = form{"n"} // of tables that have ids only
-	metaForm          = form{"niiiITT"}
-	metaByKeyForm     = form{"biiiITT"}
-	keyEntryForm      = form{"bi"}
-	arrayForm         = form{"nttiii", "nttiiiii"}
-	arrayChunkForm    = form{"ii*i+"}
-	chunkEntryForm    = form{"iii"}
-	nameEntryForm     = form{"ti"}
+	valueForm      = form{"niiiinnti", "niiiitbni", "niiiinnni"}
+	chunkForm      = form{"nib"}
+	idForm         = form{"n"} // of tables that have ids only
+	metaForm       = form{"niiiITT"}
+	metaByKeyForm  = form{"biiiITT"}
+	keyEntryForm   = form{"bi"}
+	arrayForm      = form{"nttiii", "nttiiiii"}
+	arrayChunkForm = form{"ii*i+"}
+	chunkEntryForm = form{"iii"}
+	nameEntryForm  = form{"ti"}
 )
 
 var classes = map[byte]fileformat.Class{'n': fileformat.Null, 'i': fileformat.Int,
