@@ -6,8 +6,8 @@
 // stage is applied.
 //
 // What not every store can do is an optional interface: [Transactor], [ValueAppender], [RangeReader],
-// [KeyLister], [Verifier], [Backuper], [Optimizer], [Checker], [Statser], [Layouter]. A caller asks
-// with a type assertion, so no store has to pretend.
+// [KeyLister], [Verifier], [Uploader], [Backuper], [Optimizer], [Checker], [Statser], [Layouter]. A
+// caller asks with a type assertion, so no store has to pretend.
 //
 // Package engine/enginetest has the tests that every implementation passes.
 package engine
@@ -142,7 +142,7 @@ type Stage interface {
 type OpKind uint8
 
 const (
-	// Put stores Value, or the staged value, under Key.
+	// Put stores Value, the staged value or the upload under Key.
 	Put OpKind = iota + 1
 	// Delete removes Key. A missing key is no error; Result.Found reports whether it existed.
 	Delete
@@ -181,10 +181,12 @@ type Op struct {
 	To    string // Rename, Copy
 	Range Range  // DeleteRange
 
-	// Put stores Staged if it is not nil, and Value otherwise. A nil Value is an empty value. If
-	// HasSum is false, the store computes Sum from the value.
+	// Put stores Staged or Upload if it is not nil, and Value otherwise. A nil Value is an empty
+	// value. If HasSum is false, the store computes Sum from the value. An upload with a gap is
+	// ErrInvalid; one that is stored is used up, and its own key and metadata do not count.
 	Value  []byte
 	Staged Stage
+	Upload Upload
 	Meta   Meta
 	Keep   MetaFields // SetMeta
 

@@ -26,6 +26,9 @@ func runOptional(t *testing.T, probe engine.Store, opened func(t *testing.T) eng
 	if _, ok := probe.(engine.Checker); ok {
 		run("Check", testCheck)
 	}
+	if _, ok := probe.(engine.Uploader); ok {
+		t.Run("Uploads", func(t *testing.T) { runUploads(t, opened) })
+	}
 	if _, ok := probe.(engine.Backuper); ok {
 		run("Backup", testBackup)
 	}

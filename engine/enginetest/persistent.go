@@ -21,6 +21,7 @@ func RunPersistent(t *testing.T, open func(t *testing.T, dir string) engine.Stor
 		{"Empty", testReopenEmpty},
 		{"UnfinishedStages", testReopenStages},
 		{"UnfinishedTransactions", testReopenTx},
+		{"UnfinishedUploads", testReopenUploads},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

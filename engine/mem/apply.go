@@ -21,6 +21,8 @@ type batch struct {
 	tx     *tx // that the batch belongs to, or nil
 	tree   *tree
 	stages []*stage // that it used up
+
+	uploads *uploadTree
 }
 
 func (b *batch) apply(ops []engine.Op) ([]engine.Result, error) {
@@ -82,13 +84,20 @@ func check(cond engine.Condition, rec *record) error {
 
 func (b *batch) put(op *engine.Op, old *record, res *engine.Result) error {
 	rec := &record{meta: op.Meta}
-	if op.Staged != nil {
+	switch {
+	case op.Staged != nil:
 		st, err := b.take(op.Staged)
 		if err != nil {
 			return err
 		}
 		rec.data, rec.meta.Sum = st.data[:len(st.data):len(st.data)], st.sum
-	} else {
+	case op.Upload != nil:
+		data, err := b.takeUpload(op.Upload)
+		if err != nil {
+			return err
+		}
+		rec.data, rec.meta.Sum = data, crc32.Checksum(data, castagnoli)
+	default:
 		rec.data = append([]byte{}, op.Value...)
 		rec.meta.Sum = crc32.Checksum(rec.data, castagnoli)
 	}

@@ -36,7 +36,7 @@ func (s *Store) Stats(ctx context.Context) (engine.Stats, error) {
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	st := engine.Stats{Engine: "memory", Location: ":memory:", Staged: s.stages.Load()}
+	st := engine.Stats{Engine: "memory", Location: ":memory:", Staged: s.stages.Load() + s.countUploads()}
 	for key, rec := range t.Ascend() {
 		st.FileBytes += int64(len(key) + len(rec.data))
 	}

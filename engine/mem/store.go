@@ -11,8 +11,9 @@ import (
 
 // state is one state of the store. Nothing in it ever changes.
 type state struct {
-	keys   *tree
-	arrays *arrayTree
+	keys    *tree
+	arrays  *arrayTree
+	uploads *uploadTree
 	// lastID is the ID of the newest array.
 	lastID int64
 }
@@ -26,8 +27,8 @@ type record struct {
 	data []byte
 }
 
-// Store is a store in memory. It implements engine.Transactor, engine.Checker and engine.Statser,
-// and is safe for concurrent use. Nothing of it outlives the process.
+// Store is a store in memory. It implements engine.Transactor, engine.Uploader, engine.Checker and
+// engine.Statser, and is safe for concurrent use. Nothing of it outlives the process.
 type Store struct {
 	reader
 	state  atomic.Pointer[state]
@@ -39,6 +40,7 @@ type Store struct {
 
 var (
 	_ engine.Transactor = (*Store)(nil)
+	_ engine.Uploader   = (*Store)(nil)
 	_ engine.Checker    = (*Store)(nil)
 	_ engine.Statser    = (*Store)(nil)
 )
@@ -88,12 +90,12 @@ func (s *Store) Apply(ctx context.Context, ops []engine.Op) ([]engine.Result, er
 	}
 	defer s.release()
 	now := *s.state.Load()
-	b := batch{store: s, tree: now.keys}
+	b := batch{store: s, tree: now.keys, uploads: now.uploads}
 	results, err := b.apply(ops)
 	if err != nil {
 		return nil, err
 	}
-	now.keys = b.tree
+	now.keys, now.uploads = b.tree, b.uploads
 	s.state.Store(&now)
 	b.settle()
 	return results, nil

@@ -65,12 +65,12 @@ func (x *tx) Apply(ctx context.Context, ops []engine.Op) ([]engine.Result, error
 	if err := x.writing(ctx); err != nil {
 		return nil, err
 	}
-	b := batch{store: x.store, tx: x, tree: x.state.keys}
+	b := batch{store: x.store, tx: x, tree: x.state.keys, uploads: x.state.uploads}
 	results, err := b.apply(ops)
 	if err != nil {
 		return nil, err
 	}
-	x.state.keys = b.tree
+	x.state.keys, x.state.uploads = b.tree, b.uploads
 	b.settle()
 	return results, nil
 }
