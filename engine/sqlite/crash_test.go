@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,8 +46,14 @@ func TestMain(m *testing.M) {
 
 var crashOptions = sqlite.Options{OneRowLimit: 1 << 20}
 
-// crashChild puts values for ever, saying so on standard output after each, beside a large value
-// that never ends.
+// uploadPart is the part i of the upload of crashChild. Parts span chunks, and small gaps between
+// them are filled by the next.
+func uploadPart(i int) (p []byte, off int64) {
+	return bytes.Repeat([]byte{byte(i + 1)}, 70_001), int64(i) * 70_000
+}
+
+// crashChild puts values and writes parts of an upload for ever, saying so on standard output after
+// each of both, beside a large value that never ends.
 func crashChild(path string) error {
 	ctx := context.Background()
 	s, err := sqlite.Open(ctx, path, &crashOptions)
@@ -61,7 +68,15 @@ func crashChild(path string) error {
 		}
 		failed <- err
 	}()
+	u, err := s.NewUpload(ctx, engine.UploadOptions{Key: "upload", Size: -1, ChunkSize: 100_000, Expires: time.Hour})
+	if err != nil {
+		return err
+	}
 	for i := 0; ; i++ {
+		p, off := uploadPart(i)
+		if err := u.WriteAt(ctx, p, off); err != nil {
+			return err
+		}
 		value := noise(i * 1000 % 3_000_000)
 		if _, err := s.Apply(ctx, []engine.Op{{Kind: engine.Put, Key: fmt.Sprintf("k%d", i), Value: value}}); err != nil {
 			return err
@@ -90,6 +105,7 @@ func TestKill(t *testing.T) {
 				t.Errorf("round %d: acknowledged k%d: %d bytes, %v; want %d", round, i, e.Size, err, want)
 			}
 		}
+		publishAcknowledged(t, s, acknowledged)
 		if err := s.Check(t.Context(), func(p engine.Problem) { t.Errorf("round %d: %+v", round, p) }, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -100,6 +116,32 @@ func TestKill(t *testing.T) {
 		if got := query(t, path, `SELECT count(*) FROM kvault_chunks WHERE id >> 28 NOT IN (SELECT id FROM kvault_values WHERE owner IS NULL)`); got != "0" {
 			t.Errorf("round %d: %s chunk rows without a value", round, got)
 		}
+	}
+}
+
+// publishAcknowledged publishes the upload that a killed child left. It has the parts up to the
+// acknowledged one, and at most one more.
+func publishAcknowledged(t *testing.T, s *sqlite.Store, acknowledged int) {
+	t.Helper()
+	page := must[engine.UploadPage](t)(s.Uploads(t.Context(), engine.UploadQuery{Limit: 10}))
+	if len(page.Uploads) != 1 {
+		t.Fatalf("%d uploads are left, want 1", len(page.Uploads))
+	}
+	written := page.Uploads[0].Written
+	if n := (written.End() - 1) / 70_000; len(written) != 1 || n < int64(acknowledged)+1 || n > int64(acknowledged)+2 {
+		t.Fatalf("written %v, %d parts were acknowledged", written, acknowledged+1)
+	}
+	u := must[engine.Upload](t)(s.OpenUpload(t.Context(), page.Uploads[0].ID))
+	if _, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "upload", Upload: u}}); err != nil {
+		t.Fatal(err)
+	}
+	var want []byte
+	for i := range int((written.End() - 1) / 70_000) {
+		p, off := uploadPart(i)
+		want = append(want[:off], p...)
+	}
+	if got := must[[]byte](t)(s.Get(t.Context(), "upload")); !bytes.Equal(got, want) {
+		t.Errorf("the upload has %d other bytes than were written, want %d", len(got), len(want))
 	}
 }
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -71,11 +72,22 @@ func (w *writer) startSweeping(ctx context.Context) error {
 func (w *writer) hasLeftovers(ctx context.Context) (bool, error) {
 	w.conn.SetContext(ctx)
 	defer w.conn.SetContext(context.Background())
-	st, err := w.conn.Prepare(`SELECT 1 FROM ` + format.ValuesTable + ` WHERE owner IS NOT NULL UNION ALL SELECT 1 FROM ` + format.OrphansTable + ` LIMIT 1`)
+	sql := stagesOnly("1") + ` UNION ALL SELECT 1 FROM ` + format.OrphansTable
+	uploads, err := hasObject(w.conn, "table", format.UploadsTable)
+	if err != nil {
+		return false, err
+	}
+	if uploads {
+		sql += ` UNION ALL SELECT 1 FROM ` + format.UploadsTable + ` WHERE expires <= ?1`
+	}
+	st, err := w.conn.Prepare(sql + ` LIMIT 1`)
 	if err != nil {
 		return false, err
 	}
 	defer st.Reset()
+	if uploads {
+		st.Int(1, time.Now().UnixNano())
+	}
 	return st.Step()
 }
 
@@ -108,9 +120,23 @@ func (w *writer) sweep(ctx context.Context) error {
 	return nil
 }
 
-// markAbandoned makes orphans of abandoned stages.
+// stagesOnly selects columns of the stages among the unfinished values. An index leads past the
+// uploads, however many there are.
+func stagesOnly(columns string) string {
+	sql := `SELECT ` + columns + ` FROM ` + format.ValuesTable + ` WHERE owner `
+	return sql + `< '` + format.UploadOwner + `' UNION ALL ` + sql + `> '` + format.UploadOwner + `'`
+}
+
+// markAbandoned makes orphans of abandoned stages, and of uploads that have expired.
 func (ses *session) markAbandoned() error {
-	sel, err := ses.c.Prepare(`SELECT id, owner, beat, nonce FROM ` + format.ValuesTable + ` WHERE owner IS NOT NULL`)
+	uploads, err := hasObject(ses.c, "table", format.UploadsTable)
+	if err == nil && uploads {
+		err = ses.expireUploads(math.MaxInt64)
+	}
+	if err != nil {
+		return err
+	}
+	sel, err := ses.c.Prepare(stagesOnly("id, owner, beat, nonce"))
 	if err != nil {
 		return err
 	}

@@ -165,3 +165,14 @@ func TestUpgradeComparesForeignRows(t *testing.T) {
 		t.Errorf("%d rows, of which %d are to be copied again", u.total, len(changed))
 	}
 }
+
+// A version that knows no uploads takes one for a stage of another host, and leaves it until an
+// hour after its expiry.
+func TestUploadOwner(t *testing.T) {
+	expires := time.Now()
+	for after, want := range map[time.Duration]bool{-time.Minute: false, 59 * time.Minute: false, 61 * time.Minute: true} {
+		if got := parseOwner(format.UploadOwner).abandoned(expires, expires.Add(after)); got != want {
+			t.Errorf("%v after the expiry: abandoned %v, want %v", after, got, want)
+		}
+	}
+}

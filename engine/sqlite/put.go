@@ -150,6 +150,13 @@ type source struct {
 }
 
 func (ses *session) sourceOf(op *engine.Op) (source, error) {
+	if op.Staged == nil && op.Upload != nil {
+		src, err := ses.sourceOfUpload(op.Upload)
+		if err != nil {
+			return src, err
+		}
+		return src, ses.findLookalike(&src)
+	}
 	if op.Staged == nil {
 		sum := op.Meta.Sum
 		if !op.Meta.HasSum {
@@ -176,13 +183,19 @@ func (ses *session) sourceOf(op *engine.Op) (source, error) {
 	default:
 		src.left = st
 	}
-	if st.size != format.RefLen {
-		return src, nil
+	return src, ses.findLookalike(&src)
+}
+
+// findLookalike looks whether the bytes of a source in chunk rows or in a file would read as a
+// reference.
+func (ses *session) findLookalike(src *source) error {
+	if src.size != format.RefLen {
+		return nil
 	}
 	var value []byte
-	err := ses.eachPiece(src, func(p []byte) error { value = append(value, p...); return nil })
+	err := ses.eachPiece(*src, func(p []byte) error { value = append(value, p...); return nil })
 	_, src.mustChunk = format.ParseReference(value)
-	return src, err
+	return err
 }
 
 // inMemory says whether the bytes are those of a slice and fit to be stored as they are.

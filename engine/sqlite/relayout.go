@@ -233,6 +233,7 @@ var ownColumns = map[string]string{
 	format.ChunksTable:  "id sum data",
 	format.OrphansTable: "id",
 	format.CopiesTable:  "chunks id",
+	format.UploadsTable: "id nonce tbl key size created keep expires mtime type user extents",
 }
 
 // ownIndex is the only index of these that is more than a part of its table.

@@ -20,8 +20,9 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
 )
 
-// Store is a vault file. It implements engine.Transactor, engine.Backuper, engine.Optimizer,
-// engine.Checker, engine.Statser and engine.Layouter, and is safe for concurrent use.
+// Store is a vault file. It implements engine.Transactor, engine.Uploader, engine.Backuper,
+// engine.Optimizer, engine.Checker, engine.Statser and engine.Layouter, and is safe for concurrent
+// use.
 type Store struct {
 	path string
 	opt  Options
@@ -72,6 +73,7 @@ var (
 	_ engine.Checker       = (*Store)(nil)
 	_ engine.Statser       = (*Store)(nil)
 	_ engine.Layouter      = (*Store)(nil)
+	_ engine.Uploader      = (*Store)(nil)
 )
 
 // enter begins a call; leave ends it.

@@ -258,7 +258,7 @@ func (x *tx) Apply(ctx context.Context, ops []engine.Op) (results []engine.Resul
 			return err
 		}
 		apply := func() error { results, err = ses.apply(ops); return err }
-		if len(ops) == 1 && ops[0].Kind == engine.Put && ops[0].Staged == nil && len(ops[0].Value) <= boundBytes {
+		if len(ops) == 1 && ops[0].Kind == engine.Put && ops[0].Staged == nil && ops[0].Upload == nil && len(ops[0].Value) <= boundBytes {
 			return ses.allOrEnd(apply)
 		}
 		return ses.savepoint(apply)

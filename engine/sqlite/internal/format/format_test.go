@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"hash/crc32"
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"github.com/kohakuvault/kvault/engine"
 )
 
 func TestJoinSums(t *testing.T) {
@@ -42,6 +45,26 @@ func FuzzReference(f *testing.F) {
 		}
 		if ok && (ref.ID <= 0 || ref.Size < 0 || ref.ChunkBytes <= 0 || ChunkRow(ref.ID, MaxChunks-1) <= 0) {
 			t.Errorf("%x reads as %+v", b, ref)
+		}
+	})
+}
+
+func FuzzExtents(f *testing.F) {
+	f.Add([]byte(nil))
+	f.Add(AppendExtents(nil, engine.Extents{{End: 5}, {Start: 1 << 40, End: 1<<40 + 1}}))
+	f.Add([]byte{0, 1, 0, 1})
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		x, ok := ParseExtents(b)
+		at := int64(-1)
+		for _, e := range x {
+			if e.Start <= at || e.End <= e.Start {
+				t.Errorf("%x reads as %v", b, x)
+			}
+			at = e.End
+		}
+		if y, again := ParseExtents(AppendExtents(nil, x)); ok && (!again || !slices.Equal(x, y)) {
+			t.Errorf("%x reads as %v, and written anew as %v", b, x, y)
 		}
 	})
 }

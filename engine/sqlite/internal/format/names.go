@@ -18,7 +18,8 @@ const (
 	ValuesTable  = "kvault_values"
 	ChunksTable  = "kvault_chunks"
 	OrphansTable = "kvault_orphans"
-	CopiesTable  = "kvault_copies"
+	CopiesTable  = "kvault_copies"  // made with the first copy
+	UploadsTable = "kvault_uploads" // made with the first upload
 )
 
 // DefaultTable is the key-value table when none is named; PythonTable is what the Python package's
@@ -46,7 +47,7 @@ const (
 var (
 	// OwnTables are those that only this package makes, and SharedTables those of the Python
 	// package that it can use.
-	OwnTables    = []string{LayoutTable, ValuesTable, ChunksTable, OrphansTable, CopiesTable}
+	OwnTables    = []string{LayoutTable, ValuesTable, ChunksTable, OrphansTable, CopiesTable, UploadsTable}
 	SharedTables = []string{"kohakuvault_meta", ArrayTable, ArrayChunkTable}
 	// ReservedTables are all those that vault files hold besides key-value tables.
 	ReservedTables = slices.Concat(OwnTables, SharedTables, []string{BlockFormatTable, BlockArrayTable, BlockTable, BlockDataTable})
