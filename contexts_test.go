@@ -307,12 +307,65 @@ func vaultCalls(t *testing.T, v *kvault.Vault) map[string]func(ctx context.Conte
 			return v.WithCache(ctx, nil, func() error { return v.Put(ctx, "made", nil) })
 		},
 	}
+	maps.Copy(calls, uploadCalls(t, v))
 	for _, name := range []string{"Backup", "BackupTo", "Optimize", "Relayout", "Shrink"} { // what not every engine has
 		if errors.Is(calls[name](t.Context()), kvault.ErrUnsupported) {
 			delete(calls, name)
 		}
 	}
 	return calls
+}
+
+// uploadCalls are the calls of a vault for uploads.
+func uploadCalls(t *testing.T, v *kvault.Vault) map[string]func(ctx context.Context) error {
+	held, err := v.NewUpload(t.Context(), "held", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]func(ctx context.Context) error{
+		"NewUpload": func(ctx context.Context) error {
+			u, err := v.NewUpload(ctx, "made", nil)
+			if err == nil {
+				_, err = u.ReadFrom(ctx, bytes.NewReader(largeValue), 0)
+			}
+			if err == nil {
+				err = u.SetSize(ctx, int64(len(largeValue)))
+			}
+			if err == nil {
+				err = u.SetMetadata(ctx, nil)
+			}
+			if err != nil {
+				return err
+			}
+			e, err := u.Publish(ctx, nil)
+			return right(err, e.Size, int64(len(largeValue)))
+		},
+		"OpenUpload": func(ctx context.Context) error {
+			u, err := v.OpenUpload(ctx, held.ID())
+			if err != nil {
+				return err
+			}
+			info, err := u.Info(ctx)
+			return right(err, info.Key, "held")
+		},
+		"Uploads": func(ctx context.Context) error {
+			n := 0
+			for _, err := range v.Uploads(ctx, "held") {
+				if err != nil {
+					return err
+				}
+				n++
+			}
+			return right(nil, n, 1)
+		},
+		"PublishUpload": func(ctx context.Context) error {
+			u, err := v.NewUpload(context.Background(), "made", nil)
+			if err != nil {
+				return err
+			}
+			return v.Update(ctx, func(tx *kvault.Tx) error { _, err := tx.PublishUpload(ctx, u, nil); return err })
+		},
+	}
 }
 
 // statAndRead uses a file system.

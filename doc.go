@@ -16,6 +16,13 @@
 // [Vault.Copy], [Vault.Rename] and [Vault.SetMetadata] do without the value where the file allows
 // it: a copy of a value in chunk rows takes neither time nor room.
 //
+// # Uploads
+//
+// [Vault.NewUpload] starts a value that is written in parts, in any order, and that outlives the
+// process: [Vault.OpenUpload] goes on with it by its ID, and [Upload.Publish] makes it the value of
+// its key. Use it where a source may break off, or sends several parts at once; [Vault.NewWriter]
+// and [Vault.PutReader] are simpler and faster for one that comes in one go.
+//
 // # Listings
 //
 // [Vault.List], [Vault.Keys], [Vault.Values] and [Vault.Items] read in pages and hold nothing open

@@ -43,6 +43,9 @@ var (
 	// written of a value. That may happen after a long suspension of a machine that shares the file
 	// with others. The key still has its earlier value; write the new one again, from its start.
 	ErrSwept = engine.ErrSwept
+	// ErrNoUpload: the upload was published or aborted, has expired, or never existed
+	// (fs.ErrNotExist). Start a new one.
+	ErrNoUpload = engine.ErrNoUpload
 	// ErrTxDone: the transaction has ended.
 	ErrTxDone = engine.ErrTxDone
 )

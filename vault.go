@@ -136,7 +136,7 @@ func (v *Vault) applyCached(ctx context.Context, op engine.Op) (cached bool, res
 		return false, res, nil
 	}
 	switch {
-	case op.Kind == engine.Put && op.Staged == nil:
+	case op.Kind == engine.Put && op.Staged == nil && op.Upload == nil:
 		var e writeback.Entry
 		if e, cached, err = v.cache.put(ctx, op.Key, op.Value, op.Meta); cached && (err == nil || isKept(err)) {
 			res.Entry = pendingEntry(op.Key, e)
