@@ -71,11 +71,6 @@ var ablations = []ablation{
 		}
 		return manyGets(s, many(20_000), 300)
 	}},
-	{"scattered reads", "0030-fast-reads-large", "stream out, 16 MiB", func(x *trial) func() error {
-		// This layer hides the file of the operating system.
-		s := x.store(x.layer(Options{}, "kvault-faulty"), 2, 16<<20)
-		return func() error { return streamOut(s, "00000001", make([]byte, 256<<10)) }
-	}},
 	{"held snapshots", "0015-held-snapshots", "get, 1 KiB", func(x *trial) func() error {
 		s := x.store(Options{}, 1000, 1<<10)
 		if x.without {

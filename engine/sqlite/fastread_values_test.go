@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -283,32 +282,6 @@ func TestFastValuesWithFaults(t *testing.T) {
 		}
 	}
 	readPieces(t, s, "k", value, 1<<20) // which fails if this file system keeps fast reads off
-	if readsInParts(t, s, "k") {
-		t.Error("this file system does not see what is read in parts")
-	}
-	s.Close()
-	s = openFast(t, path, Options{})
-	if want := canTell(s) && runtime.GOOS == "linux"; readsInParts(t, s, "k") != want {
-		t.Errorf("read in parts: %t, want %t", !want, want)
-	}
-}
-
-// readsInParts says whether a value is read from the file straight to where it belongs.
-func readsInParts(t *testing.T, s *Store, key string) bool {
-	t.Helper()
-	b, err := s.Open(context.Background(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	file := b.(*blob).cursor.c.CheckpointedFile()
-	if file == nil {
-		return false
-	}
-	_, ok := file.ReaderAt.(interface {
-		ReadPartsAt([][]byte, int64) (int, error)
-	})
-	return ok
 }
 
 // Fast reads of chunks of arrays are right.

@@ -29,7 +29,7 @@ func (c *Conn) CheckpointedFile() *CheckpointedFile {
 		return nil
 	}
 	version := DataVersion{c.hold.began, c.hold.index.file}
-	c.checkpointed = &CheckpointedFile{inParts(file), c, c.begun, version}
+	c.checkpointed = &CheckpointedFile{file, c, c.begun, version}
 	return c.checkpointed
 }
 

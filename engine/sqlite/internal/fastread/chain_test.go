@@ -118,34 +118,21 @@ func (img *image) reorder(shuffle func(pages []uint32)) *image {
 	return img
 }
 
-// scatterFile reads an image in parts and counts how. Once it is to fail, it does what answer says
-// instead.
-type scatterFile struct {
+// countedFile reads an image and counts the bytes. If there is an answer, it returns that instead of
+// what it read.
+type countedFile struct {
 	*bytes.Reader
-	inParts, plain int // bytes
-	answer         func(n int) (int, error)
+	count, pageSize int
+	answer          func(n int) (int, error)
 }
 
-func (f *scatterFile) ReadAt(p []byte, off int64) (int, error) {
-	f.plain += len(p)
-	return f.Reader.ReadAt(p, off)
-}
-
-func (f *scatterFile) ReadPartsAt(parts [][]byte, off int64) (n int, err error) {
-	if len(parts) > maxParts {
-		return 0, errors.New("too many parts")
-	}
-	for _, p := range parts {
-		k, err := f.Reader.ReadAt(p, off)
-		if n, off = n+k, off+int64(k); err != nil && err != io.EOF {
-			return n, err
-		}
-	}
-	if f.answer != nil {
+func (f *countedFile) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.Reader.ReadAt(p, off)
+	f.count += n
+	if f.answer != nil && len(p) > f.pageSize {
 		return f.answer(n)
 	}
-	f.inParts += n
-	return n, nil
+	return n, err
 }
 
 // read reads the column in pieces of the lengths that piece returns, through main.
@@ -177,7 +164,9 @@ func (img *image) read(t testing.TB, main io.ReaderAt, piece func() int) ([]byte
 	return got, nil
 }
 
-func (img *image) parts() *scatterFile { return &scatterFile{Reader: bytes.NewReader(img.data)} }
+func (img *image) file() *countedFile {
+	return &countedFile{Reader: bytes.NewReader(img.data), pageSize: img.size}
+}
 
 func always(n int) func() int { return func() int { return n } }
 
@@ -210,21 +199,18 @@ func TestChain(t *testing.T) {
 			for name, order := range orders {
 				img := made.reorder(order)
 				for _, n := range []int{2 * 32 << 10, 100_000, 512 << 10, len(img.value)} {
-					main := img.parts()
+					main := img.file()
 					got, err := img.read(t, main, always(n))
 					if err != nil || !bytes.Equal(got, img.value) {
 						t.Errorf("pages of %d, %s, behind %d bytes, in pieces of %d: wrong bytes (%v)", pageSize, name, before, n, err)
 					}
-					if n >= 3*pageSize && main.inParts < len(img.value)/2 {
-						t.Errorf("pages of %d, %s, behind %d bytes, in pieces of %d: only %d bytes were read in parts", pageSize, name, before, n, main.inParts)
-					}
-					if name == "in a row" && main.inParts+main.plain > len(img.value)+before+len(img.value)/4+4*blockBytes {
-						t.Errorf("pages of %d, behind %d bytes, in pieces of %d: %d bytes were read", pageSize, before, n, main.inParts+main.plain)
+					if name == "in a row" && main.count > len(img.value)+before+len(img.value)/4+4*blockBytes {
+						t.Errorf("pages of %d, behind %d bytes, in pieces of %d: %d bytes were read", pageSize, before, n, main.count)
 					}
 				}
 				r := rand.New(rand.NewPCG(3, 4))
 				mixed := func() int { return 1 + r.IntN([]int{100, 20_000, 300_000}[r.IntN(3)]) }
-				if got, err := img.read(t, img.parts(), mixed); err != nil || !bytes.Equal(got, img.value) {
+				if got, err := img.read(t, img.file(), mixed); err != nil || !bytes.Equal(got, img.value) {
 					t.Errorf("pages of %d, %s, behind %d bytes, in mixed pieces: wrong bytes (%v)", pageSize, name, before, err)
 				}
 			}
@@ -235,12 +221,12 @@ func TestChain(t *testing.T) {
 // Pages that lie in no order cost reads for nothing, but not many times as many bytes.
 func TestChainReadsLittleForNothing(t *testing.T) {
 	img := newImage(t, 8192, 10, 8<<20).reorder(slices.Reverse[[]uint32])
-	main := img.parts()
+	main := img.file()
 	if _, err := img.read(t, main, always(1<<20)); err != nil {
 		t.Fatal(err)
 	}
-	if most := 5 * len(img.value); main.inParts > most {
-		t.Errorf("%d bytes were read for %d", main.inParts, len(img.value))
+	if most := 5 * len(img.value); main.count > most {
+		t.Errorf("%d bytes were read for %d", main.count, len(img.value))
 	}
 }
 
@@ -266,7 +252,7 @@ func TestBrokenChain(t *testing.T) {
 	made := newImage(t, 4096, 10, 700_000)
 	for name, img := range made.broken() {
 		for _, n := range []int{1000, 32 << 10, 300_000, len(img.value)} {
-			got, err := img.read(t, img.parts(), always(n))
+			got, err := img.read(t, img.file(), always(n))
 			if !errors.Is(err, ErrFallback) {
 				t.Errorf("%s, pieces of %d: %v", name, n, err)
 			}
@@ -279,7 +265,7 @@ func TestBrokenChain(t *testing.T) {
 	for _, to := range []uint32{1, 2, pages, pages + 1} { // nobody follows the last one
 		img := made.clone()
 		img.link(last, to)
-		if got, err := img.read(t, img.parts(), always(len(img.value))); err != nil || !bytes.Equal(got, img.value) {
+		if got, err := img.read(t, img.file(), always(len(img.value))); err != nil || !bytes.Equal(got, img.value) {
 			t.Errorf("the last link to page %d: %v", to, err)
 		}
 	}
@@ -290,12 +276,11 @@ func TestChainReadFails(t *testing.T) {
 	img := newImage(t, 8192, 10, 1<<20)
 	failure := errors.New("no such luck")
 	for name, answer := range map[string]func(n int) (int, error){
-		"short":   func(n int) (int, error) { return n - 1, nil },
-		"nothing": func(int) (int, error) { return 0, nil },
+		"short":   func(n int) (int, error) { return n - 1, io.ErrUnexpectedEOF },
 		"fails":   func(int) (int, error) { return 0, failure },
 		"halfway": func(n int) (int, error) { return n / 2, failure },
 	} {
-		main := img.parts()
+		main := img.file()
 		main.answer = answer
 		if _, err := img.read(t, main, always(300_000)); !errors.Is(err, ErrFallback) {
 			t.Errorf("%s: %v", name, err)
@@ -304,21 +289,17 @@ func TestChainReadFails(t *testing.T) {
 	boast := img.clone() // more pages than there can be
 	binary.BigEndian.PutUint32(boast.data[28:], 1<<32-1)
 	boast.link(50, 1<<31)
-	if got, err := boast.read(t, boast.parts(), always(1<<20)); err == nil {
-		t.Errorf("%d bytes came out of pages that are not there", len(got))
-	}
-	if got, err := boast.read(t, bytes.NewReader(boast.data), always(1<<20)); err == nil {
+	if got, err := boast.read(t, boast.file(), always(1<<20)); err == nil {
 		t.Errorf("%d bytes came out of pages that are not there", len(got))
 	}
 	cut := img.clone()
 	cut.data = cut.data[:int(cut.chain[90]-1)*cut.size+100]
-	if got, err := cut.read(t, cut.parts(), always(1<<20)); err == nil {
+	if got, err := cut.read(t, cut.file(), always(1<<20)); err == nil {
 		t.Errorf("%d bytes came out of a file that was cut off", len(got))
 	}
 }
 
-// FuzzChain damages links between pages and holds what comes out in parts against what comes out
-// without.
+// FuzzChain damages links between pages and reads in different pieces, which makes no difference.
 func FuzzChain(f *testing.F) {
 	made := newImage(f, 512, 10, 300_000)
 	f.Add(uint64(1), uint16(0), uint32(0), uint16(1), uint32(1))
@@ -329,14 +310,11 @@ func FuzzChain(f *testing.F) {
 		img := made.clone()
 		img.link(int(at)%len(img.chain), to)
 		img.link(int(at2)%len(img.chain), to2)
-		pieces := func() func() int {
-			r := rand.New(rand.NewPCG(seed, 0))
-			return func() int { return 1 + r.IntN(200_000) }
-		}
-		want, wantErr := img.read(t, bytes.NewReader(img.data), pieces())
-		got, err := img.read(t, img.parts(), pieces())
-		if (err == nil) != (wantErr == nil) || !bytes.Equal(got, want) {
-			t.Errorf("in parts %d bytes and %v, else %d and %v", len(got), err, len(want), wantErr)
+		want, wantErr := img.read(t, img.file(), always(len(img.value)))
+		r := rand.New(rand.NewPCG(seed, 0))
+		got, err := img.read(t, img.file(), func() int { return 1 + r.IntN(200_000) })
+		if (err == nil) != (wantErr == nil) || err == nil && !bytes.Equal(got, want) {
+			t.Errorf("in pieces %d bytes and %v, else %d and %v", len(got), err, len(want), wantErr)
 		}
 	})
 }

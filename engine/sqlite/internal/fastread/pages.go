@@ -61,11 +61,10 @@ func (p *Pages) offset(no uint32) int64 { return int64(no-1) * int64(p.size) }
 
 // Reader reads from Pages. It is for one goroutine at a time; Close it when done.
 type Reader struct {
-	pages   *Pages
-	main    io.ReaderAt
-	scatter scatterReader // main, if it can be read into many places at once
-	buf     *[]byte       // of a page that is not in the cache
-	held    uint32        // its number, 0 if there is none
+	pages *Pages
+	main  io.ReaderAt
+	buf   *[]byte // of a page that is not in the cache
+	held  uint32  // its number, 0 if there is none
 	// listing says that leaves are looked at one after the other, and none of them is worth a place in
 	// the cache.
 	listing bool
@@ -73,10 +72,7 @@ type Reader struct {
 
 // Reader returns a reader that reads pages which are not in the cache from main, a handle of the
 // same file.
-func (p *Pages) Reader(main io.ReaderAt) Reader {
-	scatter, _ := main.(scatterReader)
-	return Reader{pages: p, main: main, scatter: scatter}
-}
+func (p *Pages) Reader(main io.ReaderAt) Reader { return Reader{pages: p, main: main} }
 
 var pageBuffers = sync.Pool{New: func() any { return new([]byte) }}
 

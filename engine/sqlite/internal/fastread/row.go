@@ -167,7 +167,7 @@ func (w *Row) Blob(column int) (v Value, err error) {
 	if err != nil || c.Class != fileformat.Blob {
 		return v, ErrFallback
 	}
-	v = Value{Size: c.Size, chain: Chain{Left: c.Size, run: maxRun}}
+	v = Value{Size: c.Size, chain: Chain{Left: c.Size, run: blockBytes / w.pages.size}}
 	if rest := int64(len(w.record)) - c.Off; rest > 0 {
 		v.local = w.record[c.Off:][:min(c.Size, rest)]
 		v.chain.at, v.chain.here = w.at+c.Off, len(v.local)
