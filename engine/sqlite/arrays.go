@@ -197,14 +197,7 @@ func (ses *session) each(sql string, scan func(*driver.Stmt)) error {
 	if err != nil {
 		return err
 	}
-	defer st.Reset()
-	for {
-		row, err := st.Step()
-		if err != nil || !row {
-			return err
-		}
-		scan(st)
-	}
+	return st.Each(func() error { scan(st); return nil })
 }
 
 // one runs a query and scan on its row, which must be there.

@@ -73,20 +73,13 @@ func (c *checker) checkStructure(ses *session) error {
 	if err := c.checkLength(ses); err != nil {
 		return err
 	}
-	st, err := ses.c.Prepare(`PRAGMA integrity_check(100)`)
-	if err != nil {
-		return err
-	}
-	defer st.Reset()
-	for {
-		there, err := st.Step()
-		if err != nil || !there {
-			return err
-		}
-		if msg := st.ColString(0); msg != "ok" {
+	found, err := texts(ses.c, `PRAGMA integrity_check(100)`)
+	for _, msg := range found {
+		if msg != "ok" {
 			c.problem(engine.Problem{Err: fmt.Errorf("%w: %s", engine.ErrCorrupt, strings.TrimSpace(msg))})
 		}
 	}
+	return err
 }
 
 // oddNamed is how many rows checkOddKeys names.
@@ -103,18 +96,13 @@ func (c *checker) checkOddKeys(ses *session) error {
 	if err != nil {
 		return err
 	}
-	defer st.Reset()
-	st.Int(1, oddNamed)
 	var named []string
-	for {
-		there, err := st.Step()
-		if err != nil {
-			return err
-		}
-		if !there {
-			break
-		}
+	err = st.Int(1, oddNamed).Each(func() error {
 		named = append(named, fmt.Sprintf("%s (%s)", st.ColString(1), st.ColString(0)))
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if fmt.Sprint(len(named)) != count[0] {
 		named = append(named, "…")
@@ -158,15 +146,11 @@ func (ses *session) keysFrom(from string, limit int) (keys []string, err error) 
 	if err != nil {
 		return nil, err
 	}
-	defer st.Reset()
-	st.Key(1, from).Int(2, int64(limit))
-	for {
-		there, err := st.Step()
-		if err != nil || !there {
-			return keys, err
-		}
+	err = st.Key(1, from).Int(2, int64(limit)).Each(func() error {
 		keys = append(keys, st.ColString(0))
-	}
+		return nil
+	})
+	return keys, err
 }
 
 // checkValue reads one value. What is wrong with it is reported; an error means that the check

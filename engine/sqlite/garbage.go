@@ -297,14 +297,8 @@ func (ses *session) shared(id int64) (bool, error) {
 }
 
 func (ses *session) run(sql string, args ...int64) error {
-	st, err := ses.c.Prepare(sql)
-	if err != nil {
-		return err
-	}
-	for i, a := range args {
-		st.Int(i+1, a)
-	}
-	return st.Exec()
+	_, err := ses.update(sql, args...)
+	return err
 }
 
 // referenced says whether a value is in use after all: another program may have written the same

@@ -173,23 +173,14 @@ var (
 // searchTables lists the tables of the Python package's TextVault and VectorKVault, and others of
 // their modules.
 func (ses *session) searchTables(ctx context.Context) ([]engine.SearchTable, error) {
-	st, err := ses.c.Prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL%' ORDER BY name`)
-	if err != nil {
-		return nil, err
-	}
-	defer st.Reset()
 	var tables []engine.SearchTable
-	for {
-		there, err := st.Step()
-		if err != nil {
-			return nil, err
-		}
-		if !there {
-			break
-		}
+	err := ses.each(`SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL%' ORDER BY name`, func(st *driver.Stmt) {
 		if t, ok := parseSearchTable(st.ColString(0), st.ColString(1)); ok {
 			tables = append(tables, t)
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	for i := range tables {
 		t := &tables[i]

@@ -364,13 +364,7 @@ func texts(c *driver.Conn, sql string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer st.Reset()
 	var out []string
-	for {
-		there, err := st.Step()
-		if err != nil || !there {
-			return out, err
-		}
-		out = append(out, st.ColString(0))
-	}
+	err = st.Each(func() error { out = append(out, st.ColString(0)); return nil })
+	return out, err
 }

@@ -53,14 +53,10 @@ func (s *Store) misplaced(ctx context.Context, to engine.Layout, start string) (
 		if err != nil {
 			return err
 		}
-		defer st.Reset()
-		for st.Key(1, start).Int(2, limit).Int(3, relayoutPage); ; {
-			there, err := st.Step()
-			if err != nil || !there {
-				return err
-			}
+		return st.Key(1, start).Int(2, limit).Int(3, relayoutPage).Each(func() error {
 			keys = append(keys, st.ColString(0))
-		}
+			return nil
+		})
 	})
 	return keys, err
 }
@@ -199,15 +195,7 @@ func (ses *session) toChunks(ctx context.Context, old *row) error {
 		return wrongSum(sum, e.Meta.Sum)
 	}
 	e.Meta.Sum, e.Meta.HasSum = sum, true
-	ref := format.Reference{ID: st.id, Size: e.Size, ChunkBytes: st.chunkBytes, Nonce: st.nonce}
-	rowid, err := ses.writeRow(e, st.id, ref.Encode(), old)
-	if err != nil {
-		return err
-	}
-	if err := ses.publish(st, e); err != nil {
-		return err
-	}
-	return ses.putMeta(rowid, e, st.id)
+	return ses.putChunked(e, source{stage: st, size: e.Size}, old)
 }
 
 // compareSum compares a whole value with the checksum that it was stored with.
@@ -313,27 +301,15 @@ func refuse(name string, why []string, err error) error {
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 func hasObject(c *driver.Conn, kind, name string) (bool, error) {
-	s, err := c.Prepare(`SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2 COLLATE NOCASE`)
-	if err != nil {
-		return false, err
-	}
-	defer s.Reset()
-	return s.Text(1, kind).Text(2, name).Step()
+	found, err := texts(c, `SELECT 1 FROM sqlite_schema WHERE type = '`+kind+`' AND name = `+literal(name)+` COLLATE NOCASE`)
+	return len(found) > 0, err
 }
 
 // spelling is the name of a table as the file has it, or empty if there is no such table. The rows
 // of large values name their table by it, whatever case a caller writes.
 func spelling(c *driver.Conn, table string) (string, error) {
-	s, err := c.Prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE`)
-	if err != nil {
-		return "", err
-	}
-	defer s.Reset()
-	there, err := s.Text(1, table).Step()
-	if err != nil || !there {
-		return "", err
-	}
-	return s.ColString(0), nil
+	found, err := texts(c, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name = `+literal(table)+` COLLATE NOCASE`)
+	return strings.Join(found, ""), err
 }
 
 // checkArrayTables is checkTableSchema for the tables of arrays.

@@ -328,17 +328,12 @@ func (t *table) findTracking(c *driver.Conn) error {
 	if err != nil || !beside {
 		return err
 	}
-	s, err := c.Prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = ?1 COLLATE NOCASE AND tbl_name = ?2 COLLATE NOCASE`)
-	if err != nil {
-		return err
-	}
-	defer s.Reset()
 	for _, trigger := range t.triggers() {
-		there, err := s.Text(1, trigger).Text(2, t.name).Step()
-		if err != nil || !there {
+		found, err := texts(c, `SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = `+literal(trigger)+` COLLATE NOCASE
+			AND tbl_name = `+literal(t.name)+` COLLATE NOCASE`)
+		if err != nil || len(found) == 0 {
 			return err
 		}
-		s.Reset()
 	}
 	t.tracked = true
 	return nil

@@ -98,6 +98,20 @@ func (s *Stmt) Step() (row bool, err error) {
 	return false, err
 }
 
+// Each calls fn on each row, as long as that fails with none, and resets the statement.
+func (s *Stmt) Each(fn func() error) error {
+	defer s.Reset()
+	for {
+		there, err := s.Step()
+		if err == nil && there {
+			err = fn()
+		}
+		if err != nil || !there {
+			return err
+		}
+	}
+}
+
 // Reset ends the statement before its last row.
 func (s *Stmt) Reset() {
 	s.err = nil
