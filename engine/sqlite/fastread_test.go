@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -292,15 +290,10 @@ func compareKeys(ses *session, q engine.Query) error {
 }
 
 func TestFastReadsWriter(t *testing.T) {
-	path := os.Getenv(childEnv)
+	path, over := inChild()
 	if path == "" {
 		return
 	}
-	var over atomic.Bool
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		over.Store(true)
-	}()
 	conn, err := driver.Open(t.Context(), driver.Config{Path: path, BusyTimeout: time.Second})
 	if err != nil {
 		t.Fatal(err)

@@ -22,16 +22,7 @@ import (
 func openHeld(t *testing.T, path string, o Options) *Store {
 	t.Helper()
 	o.BusyTimeout = time.Minute
-	s, err := Open(t.Context(), path, &o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return openVault(t, path, &o)
 }
 
 func putNumber(t *testing.T, s *Store, key string, n int) {

@@ -20,8 +20,8 @@ const (
 )
 
 // soleName returns an error if the file has a second name.
-func (s *Store) soleName(info fs.FileInfo) error {
-	if links := linkCount(s.conf.Path, info); links > 1 {
+func (s *Store) soleName() error {
+	if links := walvfs.LinkCount(s.conf.Path); links > 1 {
 		return fmt.Errorf("%s is a file with %d names (hard links)%s: %w", s.path, links, secondName, engine.ErrInvalid)
 	}
 	if walvfs.IsMountRoot(s.conf.Path) {

@@ -89,7 +89,7 @@ func (s *Store) locate() error {
 	case err != nil:
 		return &engine.IOError{Op: "open", Err: err}
 	default:
-		if err := s.soleName(info); err != nil {
+		if err := s.soleName(); err != nil {
 			return err
 		}
 	}

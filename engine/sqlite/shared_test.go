@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"io"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"testing"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -58,6 +60,19 @@ func canTell(s *Store) (can bool) {
 
 // childEnv, if set, makes a test the process that writes the file which it names.
 const childEnv = "KVAULT_TEST_CHILD"
+
+// inChild returns the file that this process is to write, empty if it is none of these, and says
+// when that is over.
+func inChild() (path string, over *atomic.Bool) {
+	over = new(atomic.Bool)
+	if path = os.Getenv(childEnv); path != "" {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			over.Store(true)
+		}()
+	}
+	return path, over
+}
 
 // writeInChild has another process, which runs a test, write a file until stop is called.
 func writeInChild(t *testing.T, test, path string) (stop func()) {

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,15 +105,10 @@ var foreignWrites = []struct {
 
 // TestForeignWriter is the process of another program, which knows nothing of metadata.
 func TestForeignWriter(t *testing.T) {
-	path := os.Getenv(childEnv)
+	path, over := inChild()
 	if path == "" {
 		return
 	}
-	var over atomic.Bool
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		over.Store(true)
-	}()
 	c, err := sqlite3.Open(path)
 	if err != nil {
 		t.Fatal(err)

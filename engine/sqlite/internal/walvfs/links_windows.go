@@ -1,13 +1,12 @@
-package sqlite
+package walvfs
 
 import (
-	"io/fs"
 	"os"
 	"syscall"
 )
 
-// linkCount is how many names a file has, or 1 if it cannot be opened.
-func linkCount(path string, _ fs.FileInfo) uint64 {
+// LinkCount is how many names the file at path has, or 1 if it cannot be opened.
+func LinkCount(path string) uint64 {
 	f, err := os.Open(path)
 	if err != nil {
 		return 1

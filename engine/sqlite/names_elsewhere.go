@@ -1,7 +1,0 @@
-//go:build !unix && !windows
-
-package sqlite
-
-import "io/fs"
-
-func linkCount(string, fs.FileInfo) uint64 { return 1 }
