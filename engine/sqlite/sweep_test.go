@@ -11,9 +11,7 @@ import (
 	"testing"
 
 	"github.com/kohakuvault/kvault/engine"
-	"github.com/kohakuvault/kvault/engine/enginetest"
 	"github.com/kohakuvault/kvault/engine/sqlite"
-	"github.com/kohakuvault/kvault/internal/race"
 )
 
 // openChild opens a vault, lets the sweeper end, and says how many values are still staged.
@@ -75,44 +73,4 @@ func TestSweptStageSaysSo(t *testing.T) {
 	}
 	st = stagedChunks(t, s, 10)
 	must[[]engine.Result](t)(s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "b", Staged: st}}))
-}
-
-func TestConformance(t *testing.T) {
-	configs := map[string]*sqlite.Options{
-		"default":                 nil,
-		"rollback":                sqlite.Options{DisableWAL: true}.On(sqlite.Unsynced),
-		"small pages":             sqlite.Options{PageSize: 512, OneRowLimit: 3000}.On(sqlite.Unsynced),
-		"durable":                 {Full: true},
-		"memory map, other table": {MmapSize: 256 << 20, PageSize: 4096, CacheKB: 64, Table: "photos"},
-	}
-	schemas := foreignSchemas
-	if race.Slowdown > 1 { // they differ in statements and pages, not in what goes on side by side
-		schemas = schemas[:1]
-		delete(configs, "small pages")
-	}
-	for name, o := range configs {
-		var except []enginetest.Exception
-		if o != nil && o.DisableWAL {
-			except = append(except, enginetest.SnapshotsBlockWriters)
-		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			enginetest.Run(t, func(t *testing.T) engine.Store { return open(t, filepath.Join(t.TempDir(), "a ?#%41.kv"), o) }, except...)
-			enginetest.RunPersistent(t, func(t *testing.T, dir string) engine.Store { return open(t, filepath.Join(dir, "v.kv"), o) })
-		})
-	}
-	t.Run("memory", func(t *testing.T) {
-		t.Parallel()
-		enginetest.Run(t, func(t *testing.T) engine.Store { return open(t, sqlite.Memory, nil) })
-	})
-	for _, schema := range schemas {
-		t.Run("made by "+schema.by, func(t *testing.T) {
-			t.Parallel()
-			enginetest.Run(t, func(t *testing.T) engine.Store {
-				path := filepath.Join(t.TempDir(), "py.db")
-				foreign(t, path, schema.sql...)
-				return open(t, path, sqlite.Options{OneRowLimit: 100_000}.On(sqlite.Unsynced))
-			})
-		})
-	}
 }

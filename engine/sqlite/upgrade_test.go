@@ -348,7 +348,7 @@ func TestUpgradeTwice(t *testing.T) {
 					t.Errorf("%v, met %d times", err, times)
 				}
 				for who, s := range map[string]*sqlite.Store{"this": s, "other": other} {
-					if got := layoutOf(t, s); got != "2" {
+					if got := layoutVersionOf(t, s); got != "2" {
 						t.Errorf("%s: layout %s", who, got)
 					}
 					sameEntries(t, s, want)
