@@ -424,8 +424,8 @@ func (up *upload) ReadAt(ctx context.Context, p []byte, off int64) (n int, err e
 	}
 	err = up.look(ctx, up.s.streams, func(ses *session, u *uploadRow) error {
 		n = int(min(int64(len(p)), u.info.Written.From(off)))
-		cu := &cursor{c: ses.c, t: ses.t, row: row{chunked: true, entry: engine.Entry{Key: up.key},
-			ref: format.Reference{ID: up.id, ChunkBytes: up.chunk}}}
+		cu := &cursor{c: ses.c, t: ses.t, chunks: up.id, row: row{chunked: true,
+			entry: engine.Entry{Key: up.key}, ref: format.Reference{ID: up.id, ChunkBytes: up.chunk}}}
 		defer cu.close()
 		return cu.readAt(p[:n], off)
 	})
