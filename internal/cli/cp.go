@@ -14,6 +14,8 @@ func (a *app) cpCommand() *cobra.Command {
 		Short:   "Copy keys within the vault",
 		Long: `Store the value of the key FROM under the key TO as well, with its time, content
 type and metadata. What TO held is replaced. Other writers wait meanwhile.
+Of a value in chunks, which values above 64 MiB are kept in, nothing is written
+again: both keys share them, also with --one-row. 'kvault layout' moves them.
 
 ` + relocateHelp + `
 

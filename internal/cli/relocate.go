@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -244,21 +245,9 @@ func copyKey(ctx context.Context, tx *kvault.Tx, r relocation, o *kvault.RenameO
 	if r.from == r.to {
 		return usagef("cp: %s cannot be copied to itself", asPrinted(r.from))
 	}
-	from, err := tx.NewReader(ctx, r.from)
-	if err != nil {
-		return named("cp", r.from, err)
+	_, err := tx.Copy(ctx, r.from, r.to, (*kvault.CopyOptions)(o))
+	if errors.Is(err, kvault.ErrExists) {
+		err = named("cp", r.to, err)
 	}
-	defer from.Close()
-	e := from.Entry()
-	if o.IfTag != "" && e.Tag != o.IfTag {
-		return named("cp", r.from, kvault.ErrTagMismatch)
-	}
-	_, err = tx.PutReader(ctx, r.to, from, &kvault.PutOptions{
-		Size: e.Size, SizeKnown: true, ModTime: e.ModTime, ContentType: e.ContentType,
-		User: e.User, IfAbsent: o.NoReplace,
-	})
-	if err != nil {
-		return named("cp", r.to, err)
-	}
-	return nil
+	return err
 }
