@@ -67,7 +67,7 @@ value from being taken for one.
 		}),
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&flags.contentType, "type", "", "content type (default: by the extension of the key or FILE, or the first bytes)")
+	fs.StringVar(&flags.contentType, "type", "", "content type, or none (default: by the extension of the key or FILE, or the first bytes)")
 	fs.StringArrayVar(&flags.meta, "meta", nil, "metadata `NAME=VALUE` to keep beside the value; may be repeated")
 	fs.BoolVar(&flags.ifAbsent, "if-absent", false, "fail if the key exists")
 	fs.StringVar(&flags.ifTag, "if-tag", "", "fail unless the key exists with this version `tag`")

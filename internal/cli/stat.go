@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -60,7 +61,7 @@ func (a *app) printStat(e kvault.Entry, encoding string) error {
 		{"key", a.shown(e.Key)},
 		{"size", sizeInWords(e.Size)},
 		{"modified", timeInWords(e.ModTime)},
-		{"type", a.shown(e.ContentType)},
+		{"type", a.shown(cmp.Or(e.ContentType, kvault.NoContentType))},
 		{"encoding", encoding},
 		{"tag", e.Tag},
 	}
