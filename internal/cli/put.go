@@ -126,17 +126,25 @@ func (f putFlags) options() (*kvault.PutOptions, error) {
 	if f.ifAbsent && f.ifTag != "" {
 		return nil, usagef("--if-absent and --if-tag exclude each other")
 	}
-	for _, pair := range f.meta {
+	var err error
+	o.User, err = parsePairs("meta", f.meta)
+	return o, err
+}
+
+// parsePairs reads the values of a flag, NAME=VALUE each. Of those with one name the last counts.
+func parsePairs(flag string, list []string) (map[string]string, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	pairs := make(map[string]string, len(list))
+	for _, pair := range list {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || name == "" {
-			return nil, usagef("--meta %q is not of the form NAME=VALUE", pair)
+			return nil, usagef("--%s %q is not of the form NAME=VALUE", flag, pair)
 		}
-		if o.User == nil {
-			o.User = map[string]string{}
-		}
-		o.User[name] = value
+		pairs[name] = value
 	}
-	return o, nil
+	return pairs, nil
 }
 
 // putSource is where a value comes from.
