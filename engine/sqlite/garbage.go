@@ -211,27 +211,22 @@ func (ses *session) sweepStep() (bool, error) {
 // dropValue removes what is left of a value without chunk rows. If it is a copy, the value whose
 // chunk rows it shares may be one that is kept for copies alone, of which it is the last.
 func (ses *session) dropValue(id int64) error {
-	sharing, err := hasObject(ses.c, "table", format.CopiesTable)
-	if err == nil && sharing {
-		err = ses.run(`INSERT OR IGNORE INTO `+format.OrphansTable+` SELECT -beat FROM `+format.ValuesTable+
-			` WHERE id = ?1 AND owner IS NULL AND beat BETWEEN ?2 AND -1`, id, format.CopyBeat(format.MaxValues-1))
-		if err == nil {
-			err = ses.run(`DELETE FROM `+format.CopiesTable+` WHERE id = ?1
-				AND chunks = (SELECT -beat FROM `+format.ValuesTable+` WHERE id = ?1)`, id)
-		}
-	}
+	err := ses.run(`INSERT OR IGNORE INTO `+format.OrphansTable+` SELECT r.id FROM `+format.ValuesTable+` c
+		JOIN `+format.ValuesTable+` r ON r.id = -c.beat WHERE c.id = ?1 AND c.owner IS NULL AND c.beat < 0`, id)
 	if err != nil {
 		return err
 	}
 	return ses.run(`DELETE FROM `+format.ValuesTable+` WHERE id = ?1`, id)
 }
 
-// createCopies makes the index of copies, and with it a file of layout version 3: a program that
-// knows only version 2 would sweep chunk rows that copies need.
+// copiesIndex finds the copies of a value, in a file that has any.
+const copiesIndex = "kvault_values_copies"
+
+// createCopies makes a file of layout version 3: a program that knows only version 2 would sweep
+// chunk rows that copies need.
 const createCopies = `
 UPDATE ` + format.LayoutTable + ` SET value = '3' WHERE name = 'version' AND value < '3';
-CREATE TABLE ` + format.CopiesTable + `(
-  chunks INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY(chunks, id)) WITHOUT ROWID;
+CREATE INDEX ` + copiesIndex + ` ON ` + format.ValuesTable + `(beat) WHERE beat < 0;
 `
 
 // share makes e a copy of a value in chunk rows, in place of target. It has the same chunk rows,
@@ -241,7 +236,7 @@ func (ses *session) share(old *row, e engine.Entry, target *row) error {
 	if err != nil {
 		return err
 	}
-	if there, err := hasObject(ses.c, "table", format.CopiesTable); err != nil {
+	if there, err := hasObject(ses.c, "index", copiesIndex); err != nil {
 		return err
 	} else if !there {
 		ses.remade = true
@@ -269,11 +264,6 @@ func (ses *session) share(old *row, e engine.Entry, target *row) error {
 	if ref.ID, err = ses.lastValue(); err != nil {
 		return err
 	}
-	err = ses.run(`INSERT OR IGNORE INTO `+format.CopiesTable+`(chunks, id) VALUES(?1, ?2)`,
-		chunks, ref.ID)
-	if err != nil {
-		return err
-	}
 	rowid, err := ses.writeRow(e, ref.ID, ref.Encode(), target)
 	if err != nil {
 		return err
@@ -283,17 +273,13 @@ func (ses *session) share(old *row, e engine.Entry, target *row) error {
 
 // shared says whether copies share the chunk rows of a value.
 func (ses *session) shared(id int64) (bool, error) {
-	if sharing, err := hasObject(ses.c, "table", format.CopiesTable); err != nil || !sharing {
-		return false, err
-	}
-	sel, err := ses.c.Prepare(`SELECT 1 FROM ` + format.CopiesTable + ` c
-		JOIN ` + format.ValuesTable + ` v ON v.id = c.id
-		WHERE c.chunks = ?1 AND v.owner IS NULL AND v.beat = ?2`)
+	sel, err := ses.c.Prepare(`SELECT 1 FROM ` + format.ValuesTable + `
+		WHERE beat = ?1 AND beat < 0 AND owner IS NULL AND id <> ?2`)
 	if err != nil {
 		return false, err
 	}
 	defer sel.Reset()
-	return sel.Int(1, id).Int(2, format.CopyBeat(id)).Step()
+	return sel.Int(1, format.CopyBeat(id)).Int(2, id).Step()
 }
 
 func (ses *session) run(sql string, args ...int64) error {

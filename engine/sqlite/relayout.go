@@ -220,12 +220,11 @@ var ownColumns = map[string]string{
 	format.ValuesTable:  "id nonce chunk_bytes size sum tbl key owner beat",
 	format.ChunksTable:  "id sum data",
 	format.OrphansTable: "id",
-	format.CopiesTable:  "chunks id",
 	format.UploadsTable: "id nonce tbl key size created keep expires mtime type user extents",
 }
 
-// ownIndex is the only index of these that is more than a part of its table.
-const ownIndex = "kvault_values_owner"
+// ownIndexes are the only indexes of these that are more than a part of their table.
+const ownIndexes = `('kvault_values_owner', '` + copiesIndex + `')`
 
 // checkFileSchema looks at what belongs to no key-value table in particular.
 func checkFileSchema(c *driver.Conn) error {
@@ -259,7 +258,7 @@ func checkOwnTable(c *driver.Conn, name, columns string) error {
 	}
 	active, err := texts(c, `SELECT name FROM sqlite_schema
 		WHERE tbl_name = `+literal(name)+` COLLATE NOCASE AND (type = 'table' AND `+hasCheck+`
-		OR type = 'index' AND sql IS NOT NULL AND name <> '`+ownIndex+`')
+		OR type = 'index' AND sql IS NOT NULL AND name NOT IN `+ownIndexes+`)
 		UNION ALL SELECT name FROM pragma_table_xinfo(`+literal(name)+`) WHERE dflt_value IS NOT NULL`)
 	if err != nil {
 		return err
@@ -286,7 +285,7 @@ func checkTableSchema(c *driver.Conn, name string) error {
 	}
 	found, err = texts(c, `SELECT 'its column ' || name || ' is computed' FROM pragma_table_xinfo(`+quoted+`) WHERE hidden > 0
 		UNION ALL SELECT 'its index ' || l.name || ' has an expression' FROM pragma_index_list(`+quoted+`) l
-		WHERE l.origin = 'c' AND (l.partial AND l.name <> '`+ownIndex+`' OR EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) WHERE cid = -2))`)
+		WHERE l.origin = 'c' AND (l.partial AND l.name NOT IN `+ownIndexes+` OR EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name) WHERE cid = -2))`)
 	return refuse(name, found, err)
 }
 

@@ -14,12 +14,12 @@ import (
 )
 
 // createUploads makes the table of uploads, with the first of them. Its indexes are constraints, so
-// that they need no names.
+// that they need no names. Their entries are unlike those of other indexes, which salvage relies on.
 const createUploads = `CREATE TABLE ` + format.UploadsTable + `(
   id INTEGER PRIMARY KEY, nonce INTEGER NOT NULL, tbl TEXT NOT NULL, key BLOB NOT NULL,
   size INTEGER NOT NULL, created INTEGER NOT NULL, keep INTEGER NOT NULL, expires INTEGER NOT NULL,
   mtime INTEGER, type TEXT, user TEXT, extents BLOB NOT NULL,
-  UNIQUE(tbl, key, id), UNIQUE(expires, id))`
+  UNIQUE(tbl, key, id), UNIQUE(expires, key, id))`
 
 // upload is a handle on an unfinished value in chunk rows that belongs to no process. A row of
 // UploadsTable describes it.
@@ -337,8 +337,11 @@ func (ses *session) listUploads(
 			return page, nil
 		}
 		u, err := scanUpload(st)
+		if page.More = err != nil && len(page.Uploads) > 0; page.More {
+			return page, nil // a damaged one is the error of the next page
+		}
 		if err != nil {
-			return engine.UploadPage{}, err
+			return page, err
 		}
 		page.Uploads = append(page.Uploads, u.info)
 		extents += len(u.info.Written)

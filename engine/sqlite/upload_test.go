@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,6 +112,22 @@ func TestDamagedUpload(t *testing.T) {
 			t.Errorf("%s: Abort: %v", what, err)
 		}
 		waitSwept(t, s)
+	}
+}
+
+// A damaged upload does not hide those before it, and its error names it.
+func TestDamagedUploadAmongOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.kv")
+	s := open(t, path, nil)
+	first, second := startUpload(t, s), startUpload(t, s)
+	foreign(t, path, `UPDATE kvault_uploads SET user = '{' WHERE id = (SELECT max(id) FROM kvault_uploads)`)
+	page, err := s.Uploads(t.Context(), engine.UploadQuery{Limit: 10})
+	if err != nil || len(page.Uploads) != 1 || page.Uploads[0].ID != first.ID() || !page.More {
+		t.Fatalf("%+v, %v; want the first, and more", page, err)
+	}
+	_, err = s.Uploads(t.Context(), engine.UploadQuery{Limit: 10, AfterKey: "k", AfterID: first.ID()})
+	if !errors.Is(err, engine.ErrCorrupt) || !strings.Contains(err.Error(), second.ID()) {
+		t.Errorf("the damaged one: %v", err)
 	}
 }
 

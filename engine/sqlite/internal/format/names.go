@@ -18,7 +18,6 @@ const (
 	ValuesTable  = "kvault_values"
 	ChunksTable  = "kvault_chunks"
 	OrphansTable = "kvault_orphans"
-	CopiesTable  = "kvault_copies"  // made with the first copy
 	UploadsTable = "kvault_uploads" // made with the first upload
 )
 
@@ -47,7 +46,7 @@ const (
 var (
 	// OwnTables are those that only this package makes, and SharedTables those of the Python
 	// package that it can use.
-	OwnTables    = []string{LayoutTable, ValuesTable, ChunksTable, OrphansTable, CopiesTable, UploadsTable}
+	OwnTables    = []string{LayoutTable, ValuesTable, ChunksTable, OrphansTable, UploadsTable}
 	SharedTables = []string{"kohakuvault_meta", ArrayTable, ArrayChunkTable}
 	// ReservedTables are all those that vault files hold besides key-value tables.
 	ReservedTables = slices.Concat(OwnTables, SharedTables, []string{BlockFormatTable, BlockArrayTable, BlockTable, BlockDataTable})
