@@ -34,6 +34,7 @@ var faultCases = []faultCase{
 	{"long", applying(engine.Op{Kind: engine.Put, Key: "k1", Value: filled('l', 150_000)}),
 		func(want map[string][]byte) { want["k1"] = filled('l', 150_000) }, false},
 	{"stream", streamInto, func(want map[string][]byte) { want["large"] = filled('s', 20000) }, false},
+	{"upload", uploadInto, func(want map[string][]byte) { want["large"] = filled('u', 20000) }, false},
 	{"flush", flushMany, func(want map[string][]byte) {
 		for i := range 20 {
 			want[fmt.Sprint("f", i)] = filled('f', 100*i)
@@ -90,6 +91,39 @@ func streamInto(t *testing.T, s *Store) error {
 		}
 	}
 	_, err = s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "large", Staged: st}})
+	return err
+}
+
+// uploadInto writes parts out of order, some of them across chunks, and publishes them. A part that
+// was written stays, whatever fails after it.
+func uploadInto(t *testing.T, s *Store) error {
+	o := engine.UploadOptions{Key: "large", Size: -1, ChunkSize: 8192, Expires: time.Hour}
+	u, err := s.NewUpload(t.Context(), o)
+	if err != nil {
+		return err
+	}
+	var written engine.Extents
+	for _, part := range []engine.Extent{{Start: 12000, End: 20000}, {End: 5000}, {Start: 4000, End: 12000}} {
+		if err = u.WriteAt(t.Context(), filled('u', int(part.End-part.Start)), part.Start); err != nil {
+			break
+		}
+		written = written.Add(part)
+	}
+	if err == nil {
+		if _, err = s.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "large", Upload: u}}); err == nil {
+			return nil
+		}
+	}
+	for _, part := range written {
+		p := make([]byte, part.End-part.Start)
+		_, failed := u.ReadAt(t.Context(), p, part.Start)
+		if errors.Is(failed, engine.ErrNoUpload) && len(written) == 1 {
+			continue // the publishing has come through, although it was refused
+		}
+		if failed == nil && !bytes.Equal(p, filled('u', len(p))) {
+			t.Errorf("after %v: the part %v is not as it was acknowledged", err, part)
+		}
+	}
 	return err
 }
 

@@ -208,7 +208,7 @@ func (f *failingRun) look(ctx context.Context, v *vaultOn, after *image) (now, s
 			}
 			m.values[item.Key] = item.Value
 		}
-		return nil
+		return readUpload(ctx, v.Vault, m)
 	}); err != nil {
 		return nil, nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
@@ -52,6 +53,9 @@ func readImage(ctx context.Context, v *kvault.Vault) (*image, error) {
 		}
 		return err
 	})
+	if err == nil {
+		err = readUpload(ctx, v, m)
+	}
 	return m, err
 }
 
@@ -111,7 +115,9 @@ func randomStep(r *rand.Rand, m *image) func(ctx context.Context, v *vaultOn) er
 		}
 		return p
 	}
-	switch n := r.IntN(25); {
+	switch n := r.IntN(29); {
+	case n >= 25:
+		return uploadStep(m, key(), value(9000), r)
 	case n < 5:
 		k, p := key(), value(3000)
 		m.values[k] = p
@@ -149,8 +155,9 @@ func randomStep(r *rand.Rand, m *image) func(ctx context.Context, v *vaultOn) er
 	case n < 21:
 		return func(ctx context.Context, v *vaultOn) error { _, err := v.Shrink(ctx, time.Hour); return err }
 	}
-	if len(m.values) > 0 && r.IntN(4) > 0 {
-		return copyStep(m, slices.Sorted(maps.Keys(m.values))[r.IntN(len(m.values))], key())
+	from := key()
+	if _, there := m.values[from]; there && r.IntN(4) > 0 {
+		return copyStep(m, from, key())
 	}
 	return func(ctx context.Context, v *vaultOn) error { return v.Optimize(ctx, nil) }
 }
@@ -167,6 +174,73 @@ func copyStep(m *image, from, to string) func(ctx context.Context, v *vaultOn) e
 			return err
 		})
 	}
+}
+
+// uploading stands for what is written of an unfinished upload among the values.
+const uploading = "\x00uploading"
+
+// uploadStep writes a part of the vault's only upload, or publishes it.
+func uploadStep(m *image, k string, p []byte, r *rand.Rand) func(ctx context.Context, v *vaultOn) error {
+	written := m.values[uploading]
+	if len(written) > 0 && r.IntN(3) == 0 {
+		m.values[k] = written
+		delete(m.values, uploading)
+		return func(ctx context.Context, v *vaultOn) error {
+			u, err := v.upload(ctx)
+			if err == nil {
+				_, err = v.store.Apply(ctx, []engine.Op{{Kind: engine.Put, Key: k, Upload: u}})
+			}
+			return err
+		}
+	}
+	off := r.IntN(len(written) + 1)
+	if p = append(p, 'x'); off+len(p) < len(written) {
+		written = slices.Concat(written[:off], p, written[off+len(p):])
+	} else {
+		written = slices.Concat(written[:off], p)
+	}
+	m.values[uploading] = written
+	return func(ctx context.Context, v *vaultOn) error {
+		u, err := v.upload(ctx)
+		if err != nil {
+			return err
+		}
+		return u.WriteAt(ctx, p, int64(off))
+	}
+}
+
+// upload is the vault's only upload, which it makes if need be.
+func (v *vaultOn) upload(ctx context.Context) (engine.Upload, error) {
+	page, err := v.store.Uploads(ctx, engine.UploadQuery{Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(page.Uploads) > 0 {
+		return v.store.OpenUpload(ctx, page.Uploads[0].ID)
+	}
+	return v.store.NewUpload(ctx, engine.UploadOptions{Key: "k", Size: -1, ChunkSize: 4000, Expires: time.Hour})
+}
+
+// readUpload reads what is written of an unfinished upload.
+func readUpload(ctx context.Context, v *kvault.Vault, m *image) error {
+	for info, err := range v.Uploads(ctx, "") {
+		if err != nil {
+			return err
+		}
+		if len(info.Written) == 0 {
+			continue
+		}
+		u, err := v.OpenUpload(ctx, info.ID)
+		if err != nil {
+			return err
+		}
+		p := make([]byte, info.Written[0].End)
+		if _, err := u.ReadAt(ctx, p, 0); err != nil {
+			return err
+		}
+		m.values[uploading] = p
+	}
+	return nil
 }
 
 // transactionStep changes keys and columns in one transaction.

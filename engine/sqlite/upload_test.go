@@ -3,7 +3,6 @@ package sqlite_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -203,67 +202,5 @@ func TestUploadInBackup(t *testing.T) {
 	}
 	if got := must[[]byte](t)(c.Get(t.Context(), "k")); string(got) != string(noise(2500)) {
 		t.Errorf("the copy has %d other bytes", len(got))
-	}
-}
-
-// manyUploads is a vault with n unfinished uploads.
-func manyUploads(b *testing.B, path string, n int) {
-	s, err := sqlite.Open(b.Context(), path, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for i := range n {
-		o := engine.UploadOptions{Key: fmt.Sprint("u", i), Size: -1, ChunkSize: 1 << 20, Expires: time.Hour}
-		u, err := s.NewUpload(b.Context(), o)
-		if err == nil {
-			err = u.WriteAt(b.Context(), noise(100), 0)
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := s.Close(); err != nil {
-		b.Fatal(err)
-	}
-}
-
-// BenchmarkBesideUploads measures puts, gets and Open in a vault with 10,000 unfinished uploads, and
-// in one without.
-func BenchmarkBesideUploads(b *testing.B) {
-	for _, n := range []int{0, 10_000} {
-		path := filepath.Join(b.TempDir(), "v.kv")
-		manyUploads(b, path, n)
-		b.Run(fmt.Sprintf("open/%d", n), func(b *testing.B) {
-			for b.Loop() {
-				s, err := sqlite.Open(b.Context(), path, nil)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if err := s.Close(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		s, err := sqlite.Open(b.Context(), path, nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer s.Close()
-		value := noise(1000)
-		b.Run(fmt.Sprintf("put/%d", n), func(b *testing.B) {
-			for i := 0; b.Loop(); i++ {
-				op := engine.Op{Kind: engine.Put, Key: fmt.Sprint("k", i%1000), Value: value}
-				if _, err := s.Apply(b.Context(), []engine.Op{op}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.Run(fmt.Sprintf("get/%d", n), func(b *testing.B) {
-			for b.Loop() {
-				if _, err := s.Get(b.Context(), "k0"); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }
