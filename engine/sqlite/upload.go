@@ -3,9 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -178,23 +176,10 @@ func (ses *session) eachRow(sql string, fn func(*driver.Stmt) error, args ...int
 	if err != nil {
 		return err
 	}
-	defer st.Reset()
 	for i, a := range args {
 		st.Int(i+1, a)
 	}
-	return eachStep(st, fn)
-}
-
-func eachStep(st *driver.Stmt, fn func(*driver.Stmt) error) error {
-	for {
-		there, err := st.Step()
-		if err == nil && there {
-			err = fn(st)
-		}
-		if err != nil || !there {
-			return err
-		}
-	}
+	return st.Each(func() error { return fn(st) })
 }
 
 // selectUploads finds the uploads of table ?1 that have not expired at ?2. A row that has no value
@@ -385,58 +370,4 @@ func (up *upload) alter(
 func (up *upload) Info(ctx context.Context) (info engine.UploadInfo, err error) {
 	err = up.look(ctx, up.s.reads, func(_ *session, u *uploadRow) error { info = u.info; return nil })
 	return info, err
-}
-
-// Update changes the size and the metadata.
-func (up *upload) Update(ctx context.Context, change func(*engine.UploadInfo) error) error {
-	return up.alter(ctx, 0, false, func(ses *session, u *uploadRow) error {
-		info := u.info
-		if err := change(&info); err != nil {
-			return err
-		}
-		u.info.Size, u.info.Meta = info.Size, info.Meta
-		if err := u.info.CheckChange(); err != nil {
-			return err
-		}
-		st, err := ses.c.Prepare(`UPDATE ` + format.UploadsTable +
-			` SET size = ?2, mtime = ?3, type = ?4, user = ?5 WHERE id = ?1`)
-		if err != nil {
-			return err
-		}
-		if err := bindUploadMeta(st.Int(1, up.id).Int(2, info.Size), 3, &info.Meta); err != nil {
-			return err
-		}
-		return st.Exec()
-	})
-}
-
-// Abort discards the upload.
-func (up *upload) Abort(ctx context.Context) error {
-	return up.s.change(ctx, 0, false, func(ses *session) error {
-		if _, err := ses.findUpload(up.id, up.nonce); err != nil && !errors.Is(err, engine.ErrCorrupt) {
-			return err
-		}
-		return ses.dropUpload(up.id, up.nonce)
-	})
-}
-
-// ReadAt reads what was written from an offset on.
-func (up *upload) ReadAt(ctx context.Context, p []byte, off int64) (n int, err error) {
-	if off < 0 {
-		return 0, fmt.Errorf("offset %d is negative: %w", off, engine.ErrInvalid)
-	}
-	err = up.look(ctx, up.s.streams, func(ses *session, u *uploadRow) error {
-		n = int(min(int64(len(p)), u.info.Written.From(off)))
-		cu := &cursor{c: ses.c, t: ses.t, chunks: up.id, row: row{chunked: true,
-			entry: engine.Entry{Key: up.key}, ref: format.Reference{ID: up.id, ChunkBytes: up.chunk}}}
-		defer cu.close()
-		return cu.readAt(p[:n], off)
-	})
-	switch {
-	case err != nil:
-		return 0, err
-	case n < len(p):
-		return n, io.EOF
-	}
-	return n, nil
 }

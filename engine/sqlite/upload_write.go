@@ -2,8 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -278,4 +280,58 @@ func (ses *session) sealChunks(u *uploadRow, size int64) (sum uint32, err error)
 		err = u.damaged(fmt.Sprintf("its chunk %d", next))
 	}
 	return sum, err
+}
+
+// Update changes the size and the metadata.
+func (up *upload) Update(ctx context.Context, change func(*engine.UploadInfo) error) error {
+	return up.alter(ctx, 0, false, func(ses *session, u *uploadRow) error {
+		info := u.info
+		if err := change(&info); err != nil {
+			return err
+		}
+		u.info.Size, u.info.Meta = info.Size, info.Meta
+		if err := u.info.CheckChange(); err != nil {
+			return err
+		}
+		st, err := ses.c.Prepare(`UPDATE ` + format.UploadsTable +
+			` SET size = ?2, mtime = ?3, type = ?4, user = ?5 WHERE id = ?1`)
+		if err != nil {
+			return err
+		}
+		if err := bindUploadMeta(st.Int(1, up.id).Int(2, info.Size), 3, &info.Meta); err != nil {
+			return err
+		}
+		return st.Exec()
+	})
+}
+
+// Abort discards the upload.
+func (up *upload) Abort(ctx context.Context) error {
+	return up.s.change(ctx, 0, false, func(ses *session) error {
+		if _, err := ses.findUpload(up.id, up.nonce); err != nil && !errors.Is(err, engine.ErrCorrupt) {
+			return err
+		}
+		return ses.dropUpload(up.id, up.nonce)
+	})
+}
+
+// ReadAt reads what was written from an offset on.
+func (up *upload) ReadAt(ctx context.Context, p []byte, off int64) (n int, err error) {
+	if off < 0 {
+		return 0, fmt.Errorf("offset %d is negative: %w", off, engine.ErrInvalid)
+	}
+	err = up.look(ctx, up.s.streams, func(ses *session, u *uploadRow) error {
+		n = int(min(int64(len(p)), u.info.Written.From(off)))
+		cu := &cursor{c: ses.c, t: ses.t, chunks: up.id, row: row{chunked: true,
+			entry: engine.Entry{Key: up.key}, ref: format.Reference{ID: up.id, ChunkBytes: up.chunk}}}
+		defer cu.close()
+		return cu.readAt(p[:n], off)
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case n < len(p):
+		return n, io.EOF
+	}
+	return n, nil
 }

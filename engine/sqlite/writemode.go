@@ -1,8 +1,12 @@
 package sqlite
 
 import (
+	"fmt"
+	"hash/crc32"
+
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite/internal/driver"
+	"github.com/kohakuvault/kvault/engine/sqlite/internal/format"
 )
 
 const (
@@ -130,4 +134,94 @@ func (ses *session) fillCell(table, column string, rowid int64, each func(func(p
 		err = closeErr
 	}
 	return err
+}
+
+// source is where the bytes of a put come from: a slice, chunk rows, a temporary file, or the row
+// of another key.
+type source struct {
+	size      int64
+	sum       uint32
+	bytes     []byte
+	row       *row
+	stage     *stage
+	temp      *tempFile
+	left      *stage // whose chunk rows are of no use, because the bytes are in temp too
+	mustChunk bool   // bytes that would read as a reference
+}
+
+func (ses *session) sourceOf(op *engine.Op) (source, error) {
+	if op.Staged == nil && op.Upload != nil {
+		src, err := ses.sourceOfUpload(op.Upload)
+		if err != nil {
+			return src, err
+		}
+		return src, ses.findLookalike(&src)
+	}
+	if op.Staged == nil {
+		sum := op.Meta.Sum
+		if !op.Meta.HasSum {
+			sum = crc32.Checksum(op.Value, format.Castagnoli)
+		}
+		_, lookalike := format.ParseReference(op.Value)
+		return source{size: int64(len(op.Value)), sum: sum, bytes: op.Value, mustChunk: lookalike}, nil
+	}
+	st, ok := op.Staged.(*stage)
+	if !ok || st.s != ses.s {
+		return source{}, fmt.Errorf("the stage belongs to another store: %w", engine.ErrInvalid)
+	}
+	if err := st.usable(); err != nil {
+		return source{}, err
+	}
+	if err := ses.mustOwn(st); err != nil {
+		return source{}, err
+	}
+	src := source{size: st.size, sum: st.sum, temp: st.temp}
+	switch {
+	case st.id == 0:
+	case st.temp == nil:
+		src.stage = st
+	default:
+		src.left = st
+	}
+	return src, ses.findLookalike(&src)
+}
+
+// findLookalike looks whether the bytes of a source in chunk rows or in a file would read as a
+// reference.
+func (ses *session) findLookalike(src *source) error {
+	if src.size != format.RefLen {
+		return nil
+	}
+	var value []byte
+	err := ses.eachPiece(*src, func(p []byte) error { value = append(value, p...); return nil })
+	_, src.mustChunk = format.ParseReference(value)
+	return err
+}
+
+// inMemory says whether the bytes are those of a slice and fit to be stored as they are.
+func (src *source) inMemory() bool {
+	return src.row == nil && src.stage == nil && src.temp == nil && src.left == nil && !src.mustChunk
+}
+
+// eachPiece hands out the bytes of the source in order.
+func (ses *session) eachPiece(src source, fn func(p []byte) error) error {
+	if src.row != nil {
+		cu, err := ses.cursor(src.row, true)
+		if err != nil {
+			return err
+		}
+		return cu.each(fn)
+	}
+	if src.stage != nil {
+		return ses.eachChunkOf(format.Reference{ID: src.stage.id, Size: src.size, ChunkBytes: src.stage.chunkBytes}, fn)
+	}
+	if src.temp != nil {
+		return src.temp.each(src.size, fn)
+	}
+	for b := src.bytes; len(b) > 0; b = b[min(len(b), pieceBytes):] {
+		if err := fn(b[:min(len(b), pieceBytes)]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
