@@ -49,7 +49,8 @@ func (v *Vault) Values(ctx context.Context, o *ListOptions) iter.Seq2[[]byte, er
 }
 
 // Items yields entries with their values, as List does without. A page holds 4 MiB of values, or
-// one larger value. Before the error of a damaged value it yields all items that come before that.
+// one larger value. Before the error of a damaged value it yields all stored items that come before
+// that; of pending ones those that come before the page of the damaged value.
 // The error is an *Error whose Key is that of the value: to go on behind it, call Items again with
 // Start set to that key and a zero byte, or in reverse with End set to the key.
 func (v *Vault) Items(ctx context.Context, o *ListOptions) iter.Seq2[Item, error] {

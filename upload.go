@@ -331,7 +331,9 @@ func (u *Upload) Publish(ctx context.Context, o *PublishOptions) (Entry, error) 
 	return publishUpload(ctx, u.v, u, o)
 }
 
-// PublishUpload is Upload.Publish in the transaction.
+// PublishUpload is Upload.Publish in the transaction. It looks at the upload from outside the
+// transaction: with DisableWAL, once a transaction has written more than fits in CacheKB, it fails
+// with ErrBusy after BusyTimeout. Publish first there.
 func (t *Tx) PublishUpload(ctx context.Context, u *Upload, o *PublishOptions) (Entry, error) {
 	return publishUpload(ctx, t, u, o)
 }
