@@ -13,7 +13,6 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
-	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
@@ -117,7 +116,7 @@ func randomStep(r *rand.Rand, m *image) func(ctx context.Context, v *vaultOn) er
 	}
 	switch n := r.IntN(29); {
 	case n >= 25:
-		return uploadStep(m, key(), value(9000), r)
+		return uploadStep(m, value(9000), r)
 	case n < 5:
 		k, p := key(), value(3000)
 		m.values[k] = p
@@ -180,15 +179,15 @@ func copyStep(m *image, from, to string) func(ctx context.Context, v *vaultOn) e
 const uploading = "\x00uploading"
 
 // uploadStep writes a part of the vault's only upload, or publishes it.
-func uploadStep(m *image, k string, p []byte, r *rand.Rand) func(ctx context.Context, v *vaultOn) error {
+func uploadStep(m *image, p []byte, r *rand.Rand) func(ctx context.Context, v *vaultOn) error {
 	written := m.values[uploading]
 	if len(written) > 0 && r.IntN(3) == 0 {
-		m.values[k] = written
+		m.values["uploaded"] = written
 		delete(m.values, uploading)
 		return func(ctx context.Context, v *vaultOn) error {
 			u, err := v.upload(ctx)
 			if err == nil {
-				_, err = v.store.Apply(ctx, []engine.Op{{Kind: engine.Put, Key: k, Upload: u}})
+				_, err = u.Publish(ctx, nil)
 			}
 			return err
 		}
@@ -201,6 +200,9 @@ func uploadStep(m *image, k string, p []byte, r *rand.Rand) func(ctx context.Con
 	}
 	m.values[uploading] = written
 	return func(ctx context.Context, v *vaultOn) error {
+		if _, err := v.FlushCache(ctx); err != nil { // a part goes to the file without
+			return err
+		}
 		u, err := v.upload(ctx)
 		if err != nil {
 			return err
@@ -210,15 +212,14 @@ func uploadStep(m *image, k string, p []byte, r *rand.Rand) func(ctx context.Con
 }
 
 // upload is the vault's only upload, which it makes if need be.
-func (v *vaultOn) upload(ctx context.Context) (engine.Upload, error) {
-	page, err := v.store.Uploads(ctx, engine.UploadQuery{Limit: 1})
-	if err != nil {
-		return nil, err
+func (v *vaultOn) upload(ctx context.Context) (*kvault.Upload, error) {
+	for info, err := range v.Uploads(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		return v.OpenUpload(ctx, info.ID)
 	}
-	if len(page.Uploads) > 0 {
-		return v.store.OpenUpload(ctx, page.Uploads[0].ID)
-	}
-	return v.store.NewUpload(ctx, engine.UploadOptions{Key: "k", Size: -1, ChunkSize: 4000, Expires: time.Hour})
+	return v.NewUpload(ctx, "uploaded", &kvault.UploadOptions{ChunkSize: 4000})
 }
 
 // readUpload reads what is written of an unfinished upload.
