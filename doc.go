@@ -39,9 +39,10 @@
 //
 // With [Vault.WithCache] or [Vault.EnableCache], small writes are collected in memory and written
 // in one transaction, which is many times faster than one each. All reads include pending writes,
-// and every other write flushes them first, so the cache changes speed and durability but never an
-// answer. Writes that are pending when the program dies are lost. [Vault.LockCache] delays flushes,
-// so that what belongs together is written together.
+// and every other write flushes them first (but for parts of uploads, which no reader sees). So the
+// cache changes speed and durability but never an answer. Writes that are pending when the program
+// dies are lost. [Vault.LockCache] delays flushes, so that what belongs together is written
+// together.
 //
 // # Deadlines, busy files, errors
 //

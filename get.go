@@ -53,8 +53,8 @@ func (t *Tx) GetItem(ctx context.Context, key string) (Item, error) { return get
 
 // GetRange returns n bytes of the value of key, beginning at offset off. It returns fewer if the
 // value ends before that, and the whole rest if n is negative. An offset beyond the end is
-// ErrInvalid. It reads no more than these bytes, and compares with checksums what a Reader's ReadAt
-// does.
+// ErrInvalid. Of a value above 1 MiB it reads no more than these bytes. It compares with checksums
+// what a Reader's ReadAt does.
 func (v *Vault) GetRange(ctx context.Context, key string, off, n int64) ([]byte, error) {
 	return getRange(ctx, v, key, off, n)
 }

@@ -372,36 +372,3 @@ func readCalls(ctx context.Context, r engine.Reader, key string) map[string]func
 		"Count": func() error { _, err := r.Count(ctx, engine.Range{}); return err },
 	}
 }
-
-// testReadRange reads parts of values of every layout, of the version that is named and no other.
-func testReadRange(t *testing.T, s engine.Store) {
-	want, x := fill(t, s), s.(engine.RangeReader)
-	for key, value := range want {
-		tag := stat(t, s, key).Meta.Tag
-		for _, off := range []int{0, 1, len(value) / 2, len(value) - 1, len(value), len(value) + 1} {
-			for _, n := range []int{0, 1, 100, 60_000, len(value), len(value) + 1} {
-				if off < 0 {
-					continue
-				}
-				rest := value[min(off, len(value)):]
-				p := make([]byte, n)
-				got, err := x.ReadRange(t.Context(), key, tag, p, int64(off))
-				wanted := rest[:min(n, len(rest))]
-				if !bytes.Equal(p[:got], wanted) || got < n && err != io.EOF || got == n && err != nil {
-					t.Fatalf("%d bytes at %d of the %d of %q: %d, %v", n, off, len(value), key, got, err)
-				}
-			}
-		}
-		p := make([]byte, 1)
-		_, err := x.ReadRange(t.Context(), key, tag, p, -1)
-		wantErr(t, "a negative offset", err, engine.ErrInvalid)
-		apply(t, s, putOp(key, "another version"))
-		_, err = x.ReadRange(t.Context(), key, tag, p, 0)
-		wantErr(t, "a version that was replaced", err, engine.ErrTagMismatch)
-		apply(t, s, engine.Op{Kind: engine.Delete, Key: key})
-		_, err = x.ReadRange(t.Context(), key, tag, p, 0)
-		wantErr(t, "a key that was removed", err, engine.ErrNotFound)
-	}
-	_, err := x.ReadRange(t.Context(), "", "", nil, 0)
-	wantErr(t, "an empty key", err, engine.ErrInvalid)
-}

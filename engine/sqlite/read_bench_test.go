@@ -40,7 +40,7 @@ func BenchmarkGet(b *testing.B) {
 // BenchmarkHeldSnapshot reads values of 1 KiB at random, in alternating rounds with and without
 // keeping the snapshot from one read to the next, and reports the times and their ratio.
 //
-//	go test ./engine/sqlite -run '^$' -bench KeptSnapshot
+//	go test ./engine/sqlite -run '^$' -bench HeldSnapshot
 func BenchmarkHeldSnapshot(b *testing.B) {
 	s := openBench(b, Options{})
 	const n, round = 1000, 100
@@ -70,4 +70,40 @@ func BenchmarkHeldSnapshot(b *testing.B) {
 	b.ReportMetric(kept.median()/round, "kept-ns/get")
 	b.ReportMetric(not.median()/round, "not-ns/get")
 	b.ReportMetric(kept.median()/not.median(), "ratio")
+}
+
+// BenchmarkReadRange reads 64 KiB of a value in one call, and by opening the value for it.
+//
+//	go test ./engine/sqlite -run '^$' -bench ReadRange
+func BenchmarkReadRange(b *testing.B) {
+	for _, size := range []int{100 << 10, 1 << 20, 8 << 20} {
+		s := openBench(b, Options{})
+		putFast(b, s, "k", make([]byte, size))
+		e, err := s.Stat(b.Context(), "k")
+		if err != nil {
+			b.Fatal(err)
+		}
+		tag, p := e.Meta.Tag, make([]byte, 64<<10)
+		ways := map[string]func() error{
+			"range": func() error { _, err := s.ReadRange(b.Context(), "k", tag, p, 1000); return err },
+			"open": func() error {
+				blob, err := s.Open(b.Context(), "k")
+				if err != nil {
+					return err
+				}
+				defer blob.Close()
+				_, err = blob.ReadAt(b.Context(), p, 1000)
+				return err
+			},
+		}
+		for _, way := range []string{"range", "open"} {
+			b.Run(fmt.Sprintf("size=%d/%s", size, way), func(b *testing.B) {
+				for b.Loop() {
+					if err := ways[way](); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
 }

@@ -48,7 +48,7 @@ func parseUploadID(name string) (id, nonce int64, err error) {
 	return id, nonce, nil
 }
 
-// NewUpload starts an upload, and condemns some that have expired.
+// NewUpload starts an upload, and marks some that have expired as abandoned.
 func (s *Store) NewUpload(ctx context.Context, o engine.UploadOptions) (engine.Upload, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (ses *session) ownUpload(id, nonce int64, expires time.Time) error {
 	return ses.mustHaveChanged()
 }
 
-// expireUploads condemns uploads that have expired, at most limit of them.
+// expireUploads leaves uploads that have expired to the sweeper, at most limit of them.
 func (ses *session) expireUploads(limit int64) error {
 	type expired struct{ id, nonce int64 }
 	var gone []expired

@@ -117,7 +117,7 @@ func (ses *session) writeUploadChunk(u *uploadRow, i int64, p []byte, at int64) 
 	}
 	now := int64(noSum)
 	start := i * int64(u.info.ChunkSize)
-	if err = writePieces(blob, p, at); err == nil && have == u.chunkLength(i) &&
+	if err = writeAt(blob, p, at); err == nil && have == u.chunkLength(i) &&
 		u.info.Written.Covers(engine.Extent{Start: start, End: start + have}) {
 		now, err = sumOfBlob(blob)
 	}
@@ -187,8 +187,8 @@ func (ses *session) readChunkRow(row int64) ([]byte, error) {
 	return p, blob.ReadAt(p, 0)
 }
 
-// writePieces writes p at off, in pieces that stay in the processor's cache.
-func writePieces(blob *driver.Blob, p []byte, off int64) error {
+// writeAt writes p at off, in pieces that stay in the processor's cache.
+func writeAt(blob *driver.Blob, p []byte, off int64) error {
 	for len(p) > 0 {
 		n := min(len(p), copyBytes)
 		if err := blob.WriteAt(p[:n], off); err != nil {
