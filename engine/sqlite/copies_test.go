@@ -83,6 +83,10 @@ func TestCopiesShareChunks(t *testing.T) {
 		if got := query(t, path, large); got != "3 3 2 0" || version() != "3" {
 			t.Errorf("after two copies %s, layout version %s", got, version())
 		}
+		d := must[engine.Stats](t)(s.Stats(t.Context())).Detail
+		if d["copies in chunks"] != "2" || d["file version"] != "3" {
+			t.Errorf("described as %v", d)
+		}
 		expectValues(t, s, value, "a", "b", "c")
 		for _, step := range []struct {
 			do   func()

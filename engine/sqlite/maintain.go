@@ -314,10 +314,15 @@ func (ses *session) detail(stats *engine.Stats) error {
 		"auto-vacuum":      `SELECT CASE auto_vacuum WHEN 0 THEN 'none' WHEN 1 THEN 'full' ELSE 'incremental' END FROM pragma_auto_vacuum`,
 		"tables":           `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`,
 		"values in chunks": `SELECT count(*) FROM ` + format.ValuesTable + ` WHERE owner IS NULL AND key IS NOT NULL`,
+		"copies in chunks": `SELECT count(*) FROM ` + format.ValuesTable + ` WHERE owner IS NULL AND beat < 0`,
+		// Copies make it 3 whatever the layout of the table.
+		"file version": `SELECT value FROM ` + format.LayoutTable + ` WHERE name = 'version'`,
 	}
 	if !ses.t.tracked {
 		d["layout version"] = "none: made by another program and not written here yet"
-		delete(queries, "values in chunks")
+		for _, name := range []string{"values in chunks", "copies in chunks", "file version"} {
+			delete(queries, name)
+		}
 	}
 	for name, sql := range queries {
 		out, err := texts(ses.c, sql)

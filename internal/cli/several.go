@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -113,6 +114,11 @@ func (a *app) getFiles(ctx context.Context, keys []string, dir string, flags get
 			return usagef("get: %s and %s would both become %s", asPrinted(other), asPrinted(key), name)
 		}
 		names[name] = key
+	}
+	if info, err := os.Stat(dir); err != nil {
+		return err
+	} else if !info.IsDir() {
+		return usagef("get: %s is no directory", dir)
 	}
 	var s summary
 	err := a.withVault(ctx, reading, func(v *kvault.Vault) error {
