@@ -38,7 +38,7 @@ type settings struct {
 	workload                       *regexp.Regexp
 	compare                        []plan.Entrant
 	dir, tree, results, json, docs string
-	profile                        string
+	profile, before                string
 	list, report                   bool
 }
 
@@ -57,6 +57,7 @@ func parse(args []string) (settings, error) {
 	f.StringVar(&s.json, "json", "", "file to write all figures to")
 	f.StringVar(&s.docs, "docs", "", "folder whose performance.md, and the pages and charts below it, are to be brought up to date")
 	f.StringVar(&s.profile, "cpuprofile", "", "folder for CPU profiles of the vault in each case")
+	f.StringVar(&s.before, "before", "", "checkout of an earlier tree, whose vault this one is compared with in place of all others")
 	f.BoolVar(&s.report, "report", false, "measure nothing, and report what -results holds")
 	f.BoolVar(&s.list, "list", false, "print the cases and who takes part, and measure nothing")
 	if err := f.Parse(args); err != nil {
@@ -93,6 +94,9 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	all := plan.Cases(s.scale)
+	if s.before != "" {
+		all = plan.Against(all)
+	}
 	cases := plan.Select(all, s.workload, s.compare)
 	if len(cases) == 0 {
 		return fmt.Errorf("no case is left: -list shows all")
@@ -148,6 +152,7 @@ func newRace(ctx context.Context, s *settings) (*race.Race, error) {
 	if r.Programs, err = race.NewPrograms(ctx, filepath.Join(r.Dir, "bin")); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(r.Dir))
 	}
+	r.Programs.Earlier = filepath.Join(s.before, "bench")
 	return r, nil
 }
 
@@ -168,7 +173,11 @@ func publish(s settings, dir string, all, cases []plan.Case, records []race.Reco
 		return err
 	}
 	machine := report.ThisMachine(dir)
-	if s.docs != "" {
+	if s.docs != "" && s.before != "" {
+		if err := report.PublishAgainst(s.docs, report.Run{Machine: machine, Scale: s.scale, Cases: all}, tables); err != nil {
+			return err
+		}
+	} else if s.docs != "" {
 		if err := report.Publish(s.docs, report.Run{Machine: machine, Scale: s.scale, Cases: all}, tables); err != nil {
 			return err
 		}

@@ -60,3 +60,22 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestAgainst(t *testing.T) {
+	s, err := plan.ScaleOf("smoke")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := plan.Against(plan.Select(plan.Cases(s), regexp.MustCompile(`^put/1 KiB`), nil))
+	var names []string
+	for _, c := range got {
+		if c.Entrants[0].Program() != plan.Earlier || c.Entrants[1].Program() != "vault" || c.Entrants[0].Via() != c.Entrants[1].Via() {
+			t.Errorf("%s: %v", c.Name, c.Entrants)
+		}
+		names = append(names, c.Name)
+	}
+	want := []string{"put/1 KiB", "put/1 KiB, cached", "put/1 KiB, update", "put/1 KiB, stream"}
+	if !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kohakuvault/kvault/bench/internal/plan"
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
@@ -25,7 +26,9 @@ type Programs struct {
 	// and is the same for all runs.
 	Source, Cache string
 	// Bin is a folder for the programs of this run: another may be under way, of other sources.
-	Bin      string
+	Bin string
+	// Earlier is the folder of this module in an earlier tree, for the contender of that name.
+	Earlier  string
 	commands map[string][]string
 }
 
@@ -81,6 +84,10 @@ func (p *Programs) build(ctx context.Context, program string) ([]string, error) 
 		return p.buildPython(ctx, py.script, py.requirement)
 	}
 	bin := filepath.Join(p.Bin, program)
+	if program == plan.Earlier {
+		_, err := output(ctx, p.Earlier, "go", "build", "-o", bin, module+"/contender/vault")
+		return []string{bin}, err
+	}
 	_, err := output(ctx, p.Source, "go", "build", "-o", bin, module+"/contender/"+program)
 	return []string{bin}, err
 }
