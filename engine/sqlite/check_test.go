@@ -31,6 +31,7 @@ func problems(t *testing.T, s *sqlite.Store) map[string]string {
 }
 
 func TestCheckNamesColumns(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ sql, column, why string }{
 		{`DELETE FROM col_chunks WHERE chunk_idx = 1`, "array", "chunk 1 is missing"},
 		{`DELETE FROM col_chunks WHERE chunk_idx = 3`, "array", "9000 bytes are there of 10000 elements"},

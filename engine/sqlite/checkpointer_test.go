@@ -80,6 +80,7 @@ func TestLongLogIsCopied(t *testing.T) {
 // Once nobody commits, a short log is copied, too; a reader that needs an earlier state only delays
 // that.
 func TestIdleLogIsCopied(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
 		t.Skip("the log's shared memory is not to be had there")
 	}
@@ -116,6 +117,7 @@ func TestIdleLogIsCopied(t *testing.T) {
 // A long log that a reader kept from being copied is copied once the reader has ended, also if no
 // commit follows.
 func TestLongLogIsCopiedAfterAReader(t *testing.T) {
+	t.Parallel()
 	s, _ := openShort(t, Options{})
 	early, err := s.Begin(t.Context(), false)
 	if err != nil {
@@ -236,6 +238,7 @@ func TestMovedAwayWhileLogIsLong(t *testing.T) {
 
 // Closed at any moment, also while the log is being copied, a vault has all that was put.
 func TestCloseWhileLogIsCopied(t *testing.T) {
+	t.Parallel()
 	for n := 60; n < 140; n += 8 {
 		s, path := openShort(t, Options{})
 		fill(t, s, "a", n)

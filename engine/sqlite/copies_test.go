@@ -70,6 +70,7 @@ func onSchemas(t *testing.T, test func(t *testing.T, path, table string)) {
 
 // A copy of a value in chunk rows has none of its own, and they stay as long as any key needs them.
 func TestCopiesShareChunks(t *testing.T) {
+	t.Parallel()
 	value := noise(3_000_000) // three chunks
 	onSchemas(t, func(t *testing.T, path, table string) {
 		s := open(t, path, tinyRows)
@@ -212,6 +213,7 @@ func TestCopiesInSeveralTables(t *testing.T) {
 
 // Whatever another program does to the rows of copies, no key loses its chunk rows.
 func TestForeignWritesToCopies(t *testing.T) {
+	t.Parallel()
 	value := noise(2_500_000)
 	onSchemas(t, func(t *testing.T, path, table string) {
 		s := open(t, path, tinyRows)
@@ -309,6 +311,7 @@ func TestUpgradeKeepsCopies(t *testing.T) {
 // A copy whose record names chunk rows that are not there, or another's, is damaged, and harms
 // nothing else.
 func TestDamagedCopies(t *testing.T) {
+	t.Parallel()
 	for _, beat := range []string{"-3", "-9", "-1000000000000000", "-9223372036854775808"} {
 		path := filepath.Join(t.TempDir(), "v.kv")
 		s := open(t, path, tinyRows)
@@ -335,6 +338,7 @@ func TestDamagedCopies(t *testing.T) {
 
 // Values of another program, which have no metadata, get what a put would give them.
 func TestMetadataOfForeignValues(t *testing.T) {
+	t.Parallel()
 	onSchemas(t, func(t *testing.T, path, table string) {
 		s := open(t, path, &sqlite.Options{OneRowLimit: 3 << 20})
 		for _, size := range []int{0, 100, 2 << 20, 4 << 20} {

@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -35,6 +37,7 @@ func TestMain(m *testing.M) {
 	} else if path := os.Getenv(openEnv); path != "" {
 		err = openChild(path)
 	} else {
+		waitTogether()
 		goleak.VerifyTestMain(m)
 	}
 	if err != nil {
@@ -42,6 +45,17 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// waitTogether has more tests go side by side than there are processors, because many of them wait
+// for locks, processes and disks.
+func waitTogether() {
+	flag.Parse()
+	asked := flag.Lookup("test.fuzz").Value.String() != "" // for which it is how many processes there are
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
+	if !asked {
+		_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)))
+	}
 }
 
 var crashOptions = sqlite.Options{OneRowLimit: 1 << 20}
@@ -95,6 +109,7 @@ func crashChild(path string) error {
 // A process that is killed loses nothing that it had acknowledged, and what it left half-written is
 // swept at the next Open.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "v.kv")
 	for round := range 4 {
 		acknowledged := killedAfter(t, path, 20+round*37)
@@ -287,6 +302,7 @@ func addOne(ctx context.Context, s *sqlite.Store) error {
 
 // Several processes write one vault: no update is lost, and each sees the others' tags.
 func TestProcesses(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, &crashOptions)
 	put(t, s, "counter", []byte("0"))

@@ -15,6 +15,7 @@ import (
 // A file that was cut off, or whose bits were flipped, gives errors; it does not end the process by
 // way of the memory map.
 func TestDamagedFile(t *testing.T) {
+	t.Parallel()
 	whole := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, whole, &sqlite.Options{OneRowLimit: 1 << 20, PageSize: 4096})
 	for i := range 200 {

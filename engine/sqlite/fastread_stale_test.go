@@ -19,6 +19,7 @@ import (
 // Whoever reads after a write was acknowledged gets that write or a later one, however the pages
 // came to be where they are.
 func TestFastReadsAreNeverStale(t *testing.T) {
+	t.Parallel()
 	const keys = 40
 	wanted := int64(Amount(25, 1000))
 	path := filepath.Join(t.TempDir(), "v.db")

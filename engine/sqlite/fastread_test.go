@@ -75,7 +75,8 @@ var fastCases = []fastCase{
 // in a file that nobody changes, and while another process writes it and both copy the log into the
 // file.
 func TestFastReads(t *testing.T) {
-	for _, tt := range fastCases {
+	t.Parallel()
+	for _, tt := range Some(8, fastCases) {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "v.db")
 			keys := writeFast(t, path, tt)
@@ -109,6 +110,7 @@ func TestFastReads(t *testing.T) {
 // Nothing of an empty file is read fast, nor of a file whose pages have bytes reserved, or of a
 // table without row ids.
 func TestFastReadsRefuse(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "v.db")
 	for _, make := range []func() error{
 		func() error { return os.WriteFile(path, nil, 0o600) },

@@ -27,7 +27,8 @@ func readsFastBlob(b engine.Blob) bool {
 // Fast reads of values are right, whatever the pages, the rows and the pieces in which they are
 // read.
 func TestFastValues(t *testing.T) {
-	for _, page := range []int{512, 1024, 8192, 65536} {
+	t.Parallel()
+	for _, page := range Some(2, []int{512, 1024, 8192, 65536}) {
 		for _, rows := range []int64{100_000, 64 << 20} {
 			t.Run(fmt.Sprintf("page=%d/rows=%d", page, rows), func(t *testing.T) { readFastValues(t, page, rows) })
 		}

@@ -23,18 +23,22 @@ const (
 // Amount is how much of something there is.
 func Amount(few, _ int) int { return few }
 
-// faultsAmong chooses which of n operations fail: the first or the last, and one of all; with the
-// race detector only that.
+// Some chooses n cases, with the race detector half as many. Each run has others.
+func Some[T any](n int, cases []T) []T {
+	if race.Slowdown > 1 {
+		n = (n + 1) / 2
+	}
+	chosen := slices.Clone(cases)
+	rand.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
+	return chosen[:min(n, len(chosen))]
+}
+
+// faultsAmong chooses which of n operations fails: the first, the last, or any.
 func faultsAmong(n int64) iter.Seq[int64] {
 	if n == 0 {
 		return slices.Values([]int64{})
 	}
-	chosen := []int64{1 + rand.Int64N(n)}
-	if race.Slowdown == 1 {
-		chosen = append(chosen, []int64{1, n}[rand.IntN(2)])
-	}
-	slices.Sort(chosen)
-	return slices.Values(slices.Compact(chosen))
+	return slices.Values(Some(1, []int64{1, n, 1 + rand.Int64N(n), 1 + rand.Int64N(n)}))
 }
 
 // amongLayouts chooses the layout of a vault that meets faults.

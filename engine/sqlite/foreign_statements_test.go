@@ -52,7 +52,8 @@ var foreignStatements = []struct {
 // Whatever other programs do with plain SQL: metadata that they left behind is not believed, chunks
 // are neither lost nor left over, and nothing is taken for damage.
 func TestForeignStatements(t *testing.T) {
-	for _, c := range foreignStatements {
+	t.Parallel()
+	for _, c := range sqlite.Some(len(foreignStatements)/2, foreignStatements) {
 		for _, key := range []string{"small", "chunked"} {
 			for _, recursive := range []bool{false, true}[:1+1/race.Slowdown] {
 				t.Run(fmt.Sprintf("%s, %s, recursive triggers %t", c.name, key, recursive), func(t *testing.T) {

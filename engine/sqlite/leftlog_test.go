@@ -78,6 +78,7 @@ func TestLogOfReplacedFile(t *testing.T) {
 
 // A log is not set aside while any connection has the file open, with a log or without.
 func TestLogOfReplacedFileInUse(t *testing.T) {
+	t.Parallel()
 	path, _ := replaced(t)
 	c := must[*sqlite3.Conn](t)(sqlite3.Open(path))
 	defer c.Close()

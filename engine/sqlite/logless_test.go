@@ -66,6 +66,7 @@ func readGeneration(t *testing.T, value []byte) uint32 {
 // A reader without a log beside writers that come and go: what it reads without an error is of one
 // state, and not of an earlier one than the last that was committed when it began.
 func TestReaderWithoutLogBesideWriters(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "v.kv")
 	const size = 1_200_000 // more than is read at once
 	var committed atomic.Uint32
@@ -88,6 +89,7 @@ func TestReaderWithoutLogBesideWriters(t *testing.T) {
 	}
 	last := uint32(50)
 	written := make(chan error, 1)
+	s := open(t, path, withoutLog(sqlite.Options{BusyTimeout: 200 * time.Millisecond}))
 	go func() {
 		var err error
 		for i := uint32(2); i <= last && err == nil; i++ {
@@ -96,7 +98,6 @@ func TestReaderWithoutLogBesideWriters(t *testing.T) {
 		}
 		written <- err
 	}()
-	s := open(t, path, withoutLog(sqlite.Options{BusyTimeout: 200 * time.Millisecond}))
 	good, refused := 0, 0
 	for done := false; !done; {
 		select {

@@ -213,6 +213,7 @@ func logFailsIn(t *testing.T, fail func(t *testing.T, s *Store)) {
 // A power cut while a log is written again or a journal played back takes nothing that was durable
 // before, even if it leaves anything in place of what was being written.
 func TestPowerCutWhileRepairing(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		o    Options

@@ -90,6 +90,7 @@ func TestShrink(t *testing.T) {
 // A value that is open for reading is read on from the rebuilt file. Nobody waits for one that was
 // replaced: whoever calls Optimize may be the one who holds it.
 func TestOptimizeBesideOpenBlobs(t *testing.T) {
+	t.Parallel()
 	for _, key := range []string{"row", "chunks"} {
 		for name, replaced := range map[string]bool{"still there": false, "replaced": true} {
 			t.Run(key+" "+name, func(t *testing.T) {

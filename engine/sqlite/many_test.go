@@ -18,6 +18,9 @@ const (
 // Amount is how much of something there is.
 func Amount(_, many int) int { return many }
 
+// Some are all cases.
+func Some[T any](_ int, cases []T) []T { return cases }
+
 // faultsAmong goes through every operation that can fail, without an end: their number is not
 // always the same.
 func faultsAmong(int64) iter.Seq[int64] {

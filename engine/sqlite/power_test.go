@@ -28,6 +28,7 @@ var (
 // A power cut leaves a sound vault with all that was acknowledged. Only with a write-ahead log and
 // without Full the last commits may be lost: the vault then holds the state after an earlier one.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	for _, rollback := range []bool{false, true} {
 		for _, full := range []bool{false, true} {
 			t.Run(fmt.Sprintf("rollback=%t,full=%t", rollback, full), func(t *testing.T) {
@@ -113,6 +114,7 @@ func (p *powerRun) findState(ctx context.Context, v *kvault.Vault) error {
 // Of what several goroutines write at once, in commits that carry several of their requests, a
 // power cut takes nothing that was acknowledged.
 func TestPowerCutConcurrent(t *testing.T) {
+	t.Parallel()
 	for _, rollback := range []bool{false, true} {
 		t.Run(fmt.Sprintf("rollback=%t", rollback), func(t *testing.T) {
 			cuts := 0
@@ -195,6 +197,7 @@ func fileOfLayout1(t *testing.T, o sqlite.Options, fill func(v *kvault.Vault)) [
 // A power cut in the midst of an upgrade leaves all values with their metadata, and the next
 // Optimize ends the work.
 func TestPowerCutInUpgrade(t *testing.T) {
+	t.Parallel()
 	for _, rollback := range []bool{false, true} {
 		t.Run(fmt.Sprintf("rollback=%t", rollback), func(t *testing.T) {
 			t.Parallel()

@@ -16,6 +16,7 @@ import (
 // refused is not there, or, if the cut comes before the next change that is acknowledged, may be
 // there as a whole.
 func TestPowerCutFailingSyncs(t *testing.T) {
+	t.Parallel()
 	for _, o := range []sqlite.Options{powerOptions(false, false), powerOptions(false, true), powerOptions(true, true)} {
 		t.Run(fmt.Sprintf("rollback=%t,full=%t", o.DisableWAL, o.Full), func(t *testing.T) {
 			cuts, lost, runs, failures, refusals, back := 0, 0, 0, 0, 0, 0

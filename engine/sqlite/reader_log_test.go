@@ -15,6 +15,7 @@ import (
 
 // A reader that stays open does not keep the write-ahead log from being reset for ever.
 func TestReaderDoesNotHoldTheLog(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"inline", "chunks"} {
 		for _, fate := range []string{"kept", "replaced"} {
 			t.Run(kind+" "+fate, func(t *testing.T) { testReaderAndLog(t, kind, fate) })

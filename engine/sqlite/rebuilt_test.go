@@ -42,6 +42,7 @@ const editDoc = `UPDATE kvault SET value = CAST('an edit' AS BLOB) WHERE key = C
 // Another program makes the table anew while the vault is open: nothing says any more that metadata
 // belongs to the rows that are there.
 func TestTableRebuiltWhileOpen(t *testing.T) {
+	t.Parallel()
 	for name, sql := range rebuilds {
 		for _, layout := range []string{"", sqlite.Layout1} {
 			t.Run(fmt.Sprintf("%s, layout 1 %t", name, layout != ""), func(t *testing.T) { testTableRebuilt(t, layout, sql) })
@@ -132,6 +133,7 @@ func TestTagOfRebuiltTable(t *testing.T) {
 
 // A table that is gone, or that is no key-value table any more, is an error that names it.
 func TestTableUnfitWhileOpen(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		want error
 		sql  []string

@@ -158,6 +158,7 @@ func TestRelayoutReadOnly(t *testing.T) {
 // A value above the default limit, in a table made here and in one whose rows SQLite builds in
 // memory.
 func TestRelayoutLargeValue(t *testing.T) {
+	t.Parallel()
 	const size = 70 << 20
 	for name, sql := range map[string][]string{
 		"ours":       nil,

@@ -30,6 +30,7 @@ func backedUp(t *testing.T) (s *sqlite.Store, path, backup string, want []byte) 
 // A restore takes the place of a vault that was killed, whatever state its files are in, and leaves
 // nothing of its log and journal.
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(t *testing.T, path string){
 		"with its log":      func(*testing.T, string) {},
 		"with a journal":    func(t *testing.T, path string) { writeFile(t, path+"-journal", noise(4096)) },
@@ -70,6 +71,7 @@ func TestRestoreFromKilledVault(t *testing.T) {
 
 // A restore that is refused changes nothing.
 func TestRestoreRefused(t *testing.T) {
+	t.Parallel()
 	damaged := func(t *testing.T, backup string) {
 		f := must[*os.File](t)(os.OpenFile(backup, os.O_RDWR, 0))
 		defer f.Close()

@@ -35,6 +35,7 @@ func write(t *testing.T, path string, data []byte) {
 
 // Without its first page the file has no header, no schema and no list of free pages.
 func TestSalvageWithoutHeader(t *testing.T) {
+	t.Parallel()
 	for _, page := range []int{512, 4096, 65536} {
 		v := makeOriginal(t, sqlite.Options{PageSize: page, OneRowLimit: 3000})
 		for _, n := range []int{20, 100, page, 2 * page} { // the second page is the first pointer map

@@ -246,6 +246,7 @@ func TestSalvageNameOfArray(t *testing.T) {
 
 // The text of a table in the schema is damaged.
 func TestSalvageDamagedText(t *testing.T) {
+	t.Parallel()
 	v := makeOriginal(t, sqlite.Options{PageSize: keyPage, OneRowLimit: 3000})
 	for _, c := range [][2]string{
 		{"user TEXT, value", "user TEXT. value"},
@@ -272,6 +273,7 @@ func TestSalvageDamagedText(t *testing.T) {
 // A page of a tree that does not say where one of the pages below it is hides no more than that
 // one, and not in silence.
 func TestSalvageLostPointer(t *testing.T) {
+	t.Parallel()
 	v := makeOriginal(t, sqlite.Options{PageSize: keyPage, OneRowLimit: 3000})
 	tried := 0
 	for at := keyPage; at < len(v.data); at += keyPage {

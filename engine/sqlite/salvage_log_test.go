@@ -41,6 +41,7 @@ func replacedInLog(t *testing.T) (file, log []byte, frames int) {
 // comes back as it was before, and that is told. A log that ends as one does after a crash is not
 // damaged. The log is left as it is.
 func TestSalvageDamagedLog(t *testing.T) {
+	t.Parallel()
 	file, log, frames := replacedInLog(t)
 	frame := func(n int) int { return 32 + n*logFrame }
 	end := frame(frames)

@@ -64,7 +64,8 @@ func wantBack(t *testing.T, name string, data []byte, keys []string) {
 // The start of the file is lost, with or without its first page: zeros or anything else stand
 // there.
 func TestSalvageStartLost(t *testing.T) {
-	for _, page := range []int{512, 8192, 65536} {
+	t.Parallel()
+	for _, page := range sqlite.Some(1, []int{512, 8192, 65536}) {
 		data, keys := film(t, page)
 		for _, from := range []int{0, page} {
 			for _, n := range []int{128 << 10, 2 << 20} {
@@ -80,6 +81,7 @@ func TestSalvageStartLost(t *testing.T) {
 
 // A header that lies is not believed against the pages.
 func TestSalvageHeaderLies(t *testing.T) {
+	t.Parallel()
 	data, keys := film(t, 4096)
 	for _, size := range []uint16{512, 2048, 8192, 1, 3} {
 		hurt := bytes.Clone(data)
@@ -113,6 +115,7 @@ func (b badSectors) ReadAt(p []byte, off int64) (int, error) {
 
 // Each sector in turn cannot be read, the first among them.
 func TestSalvageUnreadableSector(t *testing.T) {
+	t.Parallel()
 	v := makeOriginal(t, sqlite.Options{PageSize: 1024, OneRowLimit: 3000})
 	var sum tally
 	sectors := len(v.data) / sector

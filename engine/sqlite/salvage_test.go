@@ -237,6 +237,7 @@ func (v *original) salvage(t *testing.T, name string, exact bool, hurt func(data
 }
 
 func TestSalvageSound(t *testing.T) {
+	t.Parallel()
 	for _, page := range []int{512, 4096, 32768, 65536} {
 		v := makeOriginal(t, sqlite.Options{PageSize: page, OneRowLimit: 20000})
 		out := v.salvage(t, fmt.Sprint(page), true, func(data []byte) []byte { return data })
@@ -272,6 +273,7 @@ func (s *tally) log(t *testing.T) {
 
 // Each page in turn is overwritten with zeros. Whatever page it is, only the rows on it are lost.
 func TestSalvageZeroedPage(t *testing.T) {
+	t.Parallel()
 	for _, tables := range [][]string{nil, {sqlite.Layout1}} {
 		v := makeOriginal(t, sqlite.Options{PageSize: 1024, OneRowLimit: 3000}, tables...)
 		var sum tally
@@ -297,6 +299,7 @@ func stride(n int) int {
 
 // The file ends early, at a bound of pages or inside one.
 func TestSalvageTruncated(t *testing.T) {
+	t.Parallel()
 	v := makeOriginal(t, sqlite.Options{PageSize: 1024, OneRowLimit: 3000})
 	var sum tally
 	for n := 0; n < len(v.data); n += 700 * stride(len(v.data)/700) {
@@ -307,6 +310,7 @@ func TestSalvageTruncated(t *testing.T) {
 
 // Bits are flipped: in one page, or all over the file.
 func TestSalvageFlippedBits(t *testing.T) {
+	t.Parallel()
 	rounds := sqlite.Amount(4, 500)
 	for _, page := range []int{512, 4096} {
 		v := makeOriginal(t, sqlite.Options{PageSize: page, OneRowLimit: 3000}, map[int][]string{512: {sqlite.Layout1}}[page]...)

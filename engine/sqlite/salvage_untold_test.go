@@ -66,6 +66,7 @@ func wantTold(t *testing.T, name string, data []byte) int {
 // value comes back without being named. Each page is overwritten with each other, as by a write
 // that went astray, and each byte of the headers of pages is altered.
 func TestSalvageWrongAndUntold(t *testing.T) {
+	t.Parallel()
 	one := sqlite.Amount(200*race.Slowdown, 5) // in so many cases is tried
 	for layout, sql := range map[string]string{"layout 2": "", "layout 1": sqlite.Layout1,
 		"by key": `CREATE TABLE kvault(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`} {
@@ -168,6 +169,7 @@ func kids(data []byte, no int) (pages []int, last []int64) {
 // The page of the metadata, and of the rows, is overwritten with an earlier one: the last row of it
 // is missed as all others are.
 func TestSalvageLastRowOfLeaf(t *testing.T) {
+	t.Parallel()
 	wrong := wrongVault(t, sqlite.Layout1)
 	for no := 2; no <= len(wrong)/keyPage; no++ {
 		if wrong[(no-1)*keyPage] != tableInner {

@@ -40,6 +40,7 @@ func (t *table) texts() (texts []string) {
 // No statement goes through a whole table, past the end of its range, or sorts, whatever SQLite
 // knows of how the keys are spread.
 func TestPlans(t *testing.T) {
+	t.Parallel()
 	const foreign = `CREATE TABLE kvault(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`
 	for _, tt := range []struct {
 		schema     string

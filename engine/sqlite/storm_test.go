@@ -147,6 +147,7 @@ func (st storm) run(until time.Time) {
 // Calls that are cut off at any moment leave the vault whole, usable, and without chunks that
 // belong to nothing.
 func TestCancelledCalls(t *testing.T) {
+	t.Parallel()
 	for _, o := range []Options{{PageSize: 512, OneRowLimit: 5000}, {PageSize: 512, OneRowLimit: 5000, Full: true},
 		{PageSize: 512, OneRowLimit: 5000, logBytes: 100_000}} {
 		path := filepath.Join(t.TempDir(), "v.kv")
@@ -234,6 +235,7 @@ func leaveOpen(s *Store, seed int) (err error) {
 // Close in the middle of everything ends it all, and leaves no stage behind that a later Open would
 // take for a live one.
 func TestCloseInTheMiddle(t *testing.T) {
+	t.Parallel()
 	for range 6 {
 		path := filepath.Join(t.TempDir(), "v.kv")
 		s := openVault(t, path, &Options{OneRowLimit: 5000, PageSize: 1024, logBytes: 100_000})
@@ -262,6 +264,7 @@ func TestCloseInTheMiddle(t *testing.T) {
 // Readers that are moved to another snapshot, or to a file, while values are replaced, renamed and
 // rebuilt, keep theirs.
 func TestEvictReadersWhileReading(t *testing.T) {
+	t.Parallel()
 	for _, limit := range []int64{5000, 64 << 20} {
 		s := openVault(t, filepath.Join(t.TempDir(), "v.kv"), &Options{OneRowLimit: limit})
 		until := time.Now().Add(Storm)

@@ -127,6 +127,7 @@ func openLayout1(t *testing.T, path string, o *sqlite.Options) *sqlite.Store {
 
 // While rows are copied, others write. Whatever they do is in the table afterwards.
 func TestUpgradeWhileOthersWrite(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := openLayout1(t, path, &sqlite.Options{OneRowLimit: 3 << 20})
 	other := open(t, path, &sqlite.Options{OneRowLimit: 3 << 20})
@@ -199,6 +200,7 @@ func TestUpgradeWhileOthersWrite(t *testing.T) {
 
 // An upgrade that was broken off changes nothing that anybody sees, and is taken up by the next.
 func TestUpgradeBrokenOff(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := openLayout1(t, path, nil)
 	var ops []engine.Op
@@ -260,6 +262,7 @@ func TestUpgradeKeepsForeignReferences(t *testing.T) {
 
 // A table that another program made, altered or depends on stays as it is.
 func TestUpgradeLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
 	for name, sql := range map[string][]string{
 		"package":     {`CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, size INTEGER NOT NULL)`},
 		"later":       {`CREATE TABLE kvault(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)`},
@@ -317,6 +320,7 @@ func TestUpgradeOnFullDisk(t *testing.T) {
 // Of two stores that upgrade at once each ends well, whichever of them ends the work. A copy that
 // the other has given up meanwhile is begun anew.
 func TestUpgradeTwice(t *testing.T) {
+	t.Parallel()
 	for name, meanwhile := range map[string]func(t *testing.T, path string, other *sqlite.Store){
 		"optimized": func(t *testing.T, _ string, other *sqlite.Store) {
 			if err := other.Optimize(t.Context(), nil); err != nil {

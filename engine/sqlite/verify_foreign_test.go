@@ -43,6 +43,7 @@ func isForeignValue(key int, value []byte) bool {
 // What another program writes is never taken for damage, whatever statements it uses, while both go
 // on.
 func TestForeignWritesAreNoDamage(t *testing.T) {
+	t.Parallel()
 	for name, create := range map[string]string{"layout 2": "", "layout 1": readsOf["layout 1"].create, "Python 0.6": readsOf["Python 0.6"].create} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

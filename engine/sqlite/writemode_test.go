@@ -13,6 +13,7 @@ import (
 // Long values are zeros before they are what they are. Rules that another program has made for them
 // see the values alone.
 func TestRulesForValues(t *testing.T) {
+	t.Parallel()
 	png := "\x89PNG"
 	long := func(head string, n int) []byte { return append([]byte(head), noise(n)...) }
 	const size = 200 << 10
@@ -74,6 +75,7 @@ func sound(t *testing.T, s *sqlite.Store, path string) {
 
 // The same holds for rules that are made while the vault is open, and for its own table of chunks.
 func TestRulesMadeMeanwhile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "v.kv")
 	s := open(t, path, &sqlite.Options{OneRowLimit: 3 << 20})
 	values := map[string][]byte{}
