@@ -7,13 +7,8 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 )
 
-// CacheAppends caches elements that are to be appended to columns: all of them, or none. It does
-// nothing and reports false if they belong in the store itself, because the cache is off or too
-// small for them. It is for packages that keep columns; package column is the one to use.
-//
-// Cached elements are read through Arrays of a View, and reach the store with the next flush. An
-// error with cached set means that a flush failed: the elements are still cached.
-func (v *Vault) CacheAppends(ctx context.Context, list ...engine.Append) (cached bool, err error) {
+// cacheAppends is unexported.CacheAppends.
+func (v *Vault) cacheAppends(ctx context.Context, list []engine.Append) (cached bool, err error) {
 	err = v.change(ctx, func() error {
 		cached, err = v.cache.append(ctx, list, func(list []engine.Append, which []int) (bool, error) {
 			return v.bindAppends(ctx, list, which)
@@ -27,7 +22,7 @@ func (v *Vault) CacheAppends(ctx context.Context, list ...engine.Append) (cached
 // reports false if they belong in the store itself.
 func (v *Vault) bindAppends(ctx context.Context, list []engine.Append, which []int) (cacheable bool, err error) {
 	err = v.view(ctx, func(tx *Tx) error {
-		arrays, err := tx.Arrays()
+		arrays, err := tx.arrays()
 		if err != nil {
 			return err
 		}

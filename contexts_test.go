@@ -18,6 +18,7 @@ import (
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/mem"
 	"github.com/kohakuvault/kvault/internal/ctxtest"
+	"github.com/kohakuvault/kvault/internal/unexported"
 )
 
 // verbs are the methods that a Vault and a Tx share.
@@ -257,7 +258,7 @@ func vaultCalls(t *testing.T, v *kvault.Vault) map[string]func(ctx context.Conte
 			return v.Backup(ctx, filepath.Join(t.TempDir(), "backup.kv"), nil)
 		},
 		"CacheAppends": func(ctx context.Context) error {
-			_, err := v.CacheAppends(ctx, appended{target: "col", size: 1})
+			_, err := unexported.CacheAppends(ctx, v, appended{target: "col", size: 1})
 			return err
 		},
 		"Check": func(ctx context.Context) error {
@@ -288,7 +289,7 @@ func vaultCalls(t *testing.T, v *kvault.Vault) map[string]func(ctx context.Conte
 			return right(err, len(got), len(largeValue))
 		},
 		"Optimize": func(ctx context.Context) error { return v.Optimize(ctx, nil) },
-		"Relayout": func(ctx context.Context) error { return v.Relayout(ctx, kvault.Chunks, nil) },
+		"Relayout": func(ctx context.Context) error { return v.Relayout(ctx, engine.Chunks, nil) },
 		"Shrink":   func(ctx context.Context) error { _, err := v.Shrink(ctx, time.Minute); return err },
 		"Stats": func(ctx context.Context) error {
 			_, err := v.Stats(ctx)

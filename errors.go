@@ -87,10 +87,6 @@ func (e *Error) Unwrap() error { return e.Err }
 // room.
 type IOError = engine.IOError
 
-// LayoutError says that another program keeps something in the file, such as a column, in a layout
-// that this package does not know, and what can be done about it. It matches ErrUnsupported.
-type LayoutError = engine.LayoutError
-
 // fail returns err as an *Error of the call op.
 func fail(op, key string, err error) error {
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 // openUsed opens a vault in dir that has held and lost 8 MiB, and returns the size of its file.
@@ -158,12 +159,12 @@ func ExampleVault_Relayout() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	v, err := kvault.Open(ctx, filepath.Join(dir, "media.kv"), &kvault.Options{OneRowLimit: kvault.MaxOneRowLimit})
+	v, err := kvault.Open(ctx, filepath.Join(dir, "media.kv"), &kvault.Options{OneRowLimit: -1})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer v.Close()
-	err = v.Relayout(ctx, kvault.OneRow, func(r kvault.Relayout) {
+	err = v.Relayout(ctx, engine.OneRow, func(r engine.Relayout) {
 		if r.Err != nil {
 			fmt.Println("stays in chunks:", r.Key, r.Err)
 		}

@@ -112,7 +112,7 @@ func (v *Vault) writeBatch(ctx context.Context, b writeback.Batch) (column Cache
 				return err
 			}
 		}
-		arrays, err := tx.Arrays()
+		arrays, err := tx.arrays()
 		if err != nil {
 			return err
 		}

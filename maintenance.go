@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
-	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
 // Optimize rebuilds the file in its smallest form. It may take minutes, during which nothing else
@@ -79,10 +78,6 @@ func (v *Vault) maintain(ctx context.Context, op string, supported bool, fn func
 	}))
 }
 
-// SearchTable is a table for searches in text or vectors that the Python package or another program
-// has made.
-type SearchTable = engine.SearchTable
-
 // Stats describes a vault.
 type Stats struct {
 	// Stats are the engine's own figures, or zero if it has none.
@@ -109,27 +104,9 @@ func (v *Vault) Stats(ctx context.Context) (s Stats, err error) {
 	return s, fail("stats", "", err)
 }
 
-// MaxOneRowLimit is the largest Options.OneRowLimit. With it the Python package can read every
-// value that it could hold itself. It is 10^9 bytes, SQLite's limit for a row, less 1 MiB.
-const MaxOneRowLimit = sqlite.MaxOneRowLimit
-
-// Layout is the way in which a value is stored in the file.
-type Layout = engine.Layout
-
-// Relayout is one value that Vault.Relayout has visited. Err is nil if it was moved, and otherwise
-// the reason why not.
-type Relayout = engine.Relayout
-
-const (
-	// OneRow is one row of the key-value table, which the Python package and other programs read.
-	OneRow = engine.OneRow
-	// Chunks is several rows of a table that only this package reads, for values of any size.
-	Chunks = engine.Chunks
-)
-
-// Relayout moves the values of the vault to a layout: to OneRow all values in chunks; to Chunks all
-// values above Options.OneRowLimit. Open the vault with MaxOneRowLimit to store later values in one
-// row as well.
+// Relayout moves the values of the vault to a layout: to engine.OneRow, which the Python package
+// and other programs read, all values in chunks; to engine.Chunks all values above
+// Options.OneRowLimit. Open the vault with OneRowLimit -1 to store later values in one row as well.
 //
 // Relayout flushes the cache first. It moves each value atomically, and keeps its tag, time,
 // checksum and metadata. Other calls run between two values. While a value is copied writers wait,
@@ -137,7 +114,7 @@ const (
 // the values that it reported, and the next call continues from there. report, if not nil, is
 // called with each value. Values that stay have an Err: ErrTooLarge if no row holds them,
 // ErrCorrupt if they are damaged. ErrUnsupported if the engine has no layouts.
-func (v *Vault) Relayout(ctx context.Context, to Layout, report func(Relayout)) error {
+func (v *Vault) Relayout(ctx context.Context, to engine.Layout, report func(engine.Relayout)) error {
 	l, ok := v.store.(engine.Layouter)
 	if v.opt.ReadOnly {
 		return fail("relayout", "", ErrReadOnly)

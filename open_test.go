@@ -124,7 +124,7 @@ func TestNewRefusals(t *testing.T) {
 func TestOpenPassesOptionsOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.kv")
 	v := openFile(t, path, &kvault.Options{
-		PageSize: 8192, MmapSize: -1, CacheKB: 1000, BusyTimeout: time.Second, OneRowLimit: 1000, DisableWAL: true, ChunkSize: 500,
+		PageSize: 8192, CacheKB: 1000, BusyTimeout: time.Second, OneRowLimit: 1000, DisableWAL: true, ChunkSize: 500,
 	})
 	put(t, v, "a", strings.Repeat("more than one row ", 1000))
 	wantGet(t, v, "a", strings.Repeat("more than one row ", 1000))

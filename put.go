@@ -10,9 +10,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/gabriel-vasile/mimetype"
-
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/contenttype"
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
@@ -29,8 +28,8 @@ type PutOptions struct {
 	// the key's extension gives the type, then in PutFile the file's extension, then the first
 	// bytes of the value. NoContentType stores none.
 	ContentType string
-	// ModTime is the modification time, in a year from 1678 to 2261 (FitModTime finds the nearest).
-	// Zero means now, and in PutFile the file's time.
+	// ModTime is the modification time, in a year from 1678 to 2261 (engine.FitModTime finds the
+	// nearest). Zero means now, and in PutFile the file's time.
 	ModTime time.Time
 	// User is your own metadata: text in UTF-8, at most MaxUserMetadata bytes in all. The vault
 	// copies it.
@@ -192,9 +191,6 @@ func newTag() string {
 	return string(digits[:])
 }
 
-// sniffed is the number of bytes from which the content type is guessed.
-const sniffed = 512
-
 // meta returns the metadata of a value that begins with head, without its checksum. It shares User
 // with o, which checked has copied.
 func (o *PutOptions) meta(key string, head []byte) engine.Meta {
@@ -209,10 +205,10 @@ func (o *PutOptions) meta(key string, head []byte) engine.Meta {
 	}
 	m.ModTime = m.ModTime.Round(0).UTC()
 	if m.ContentType == "" {
-		m.ContentType = TypeByName(key)
+		m.ContentType = contenttype.ByName(key)
 	}
-	if m.ContentType == "" && len(head) > 0 {
-		m.ContentType = mimetype.Detect(head[:min(len(head), sniffed)]).String()
+	if m.ContentType == "" { // which takes longer
+		m.ContentType = contenttype.ByContent(head)
 	}
 	if m.ContentType == NoContentType {
 		m.ContentType = ""

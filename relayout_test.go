@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/mem"
 )
 
@@ -27,9 +28,9 @@ func TestRelayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	count := func(to kvault.Layout) (n int) {
+	count := func(to engine.Layout) (n int) {
 		t.Helper()
-		err := v.Relayout(ctx, to, func(r kvault.Relayout) {
+		err := v.Relayout(ctx, to, func(r engine.Relayout) {
 			if n++; r.Err != nil || r.Key != "k" || r.Size != 5000 {
 				t.Errorf("%+v", r)
 			}
@@ -48,9 +49,9 @@ func TestRelayout(t *testing.T) {
 		return s.Detail["values in chunks"]
 	}
 	for _, c := range []struct {
-		to   kvault.Layout
+		to   engine.Layout
 		want int
-	}{{kvault.OneRow, 1}, {kvault.OneRow, 0}, {kvault.Chunks, 1}, {kvault.Chunks, 0}} {
+	}{{engine.OneRow, 1}, {engine.OneRow, 0}, {engine.Chunks, 1}, {engine.Chunks, 0}} {
 		if n := count(c.to); n != c.want {
 			t.Errorf("layout %d: %d values, want %d; %s in chunks", c.to, n, c.want, chunked())
 		}
@@ -66,7 +67,7 @@ func TestRelayout(t *testing.T) {
 	if err := v.Put(ctx, "pending", value); err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Relayout(ctx, kvault.OneRow, nil); !errors.Is(err, kvault.ErrBusy) {
+	if err := v.Relayout(ctx, engine.OneRow, nil); !errors.Is(err, kvault.ErrBusy) {
 		t.Errorf("with a locked cache: %v", err)
 	}
 }
@@ -75,7 +76,7 @@ func TestRelayout(t *testing.T) {
 func TestMaxOneRowLimit(t *testing.T) {
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "v.kv")
-	v, err := kvault.Open(ctx, path, &kvault.Options{OneRowLimit: kvault.MaxOneRowLimit})
+	v, err := kvault.Open(ctx, path, &kvault.Options{OneRowLimit: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,11 +85,11 @@ func TestMaxOneRowLimit(t *testing.T) {
 	if _, err := v.PutReader(ctx, "k", bytes.NewReader(make([]byte, size)), nil); err != nil {
 		t.Fatal(err)
 	}
-	err = v.Relayout(ctx, kvault.OneRow, func(r kvault.Relayout) { t.Errorf("was in chunks: %+v", r) })
+	err = v.Relayout(ctx, engine.OneRow, func(r engine.Relayout) { t.Errorf("was in chunks: %+v", r) })
 	if err != nil {
 		t.Error(err)
 	}
-	if _, err := kvault.Open(ctx, path, &kvault.Options{OneRowLimit: kvault.MaxOneRowLimit + 1}); !errors.Is(err, kvault.ErrInvalid) {
+	if _, err := kvault.Open(ctx, path, &kvault.Options{OneRowLimit: engine.MaxOneRow + 1}); !errors.Is(err, kvault.ErrInvalid) {
 		t.Errorf("a limit above the largest: %v", err)
 	}
 }
@@ -96,13 +97,13 @@ func TestMaxOneRowLimit(t *testing.T) {
 func TestRelayoutThatCannotBe(t *testing.T) {
 	ctx := t.Context()
 	v := newOn(t, mem.New(), nil)
-	if err := v.Relayout(ctx, kvault.OneRow, nil); !errors.Is(err, kvault.ErrUnsupported) {
+	if err := v.Relayout(ctx, engine.OneRow, nil); !errors.Is(err, kvault.ErrUnsupported) {
 		t.Errorf("an engine without layouts: %v", err)
 	}
 	if err := v.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := v.Relayout(ctx, kvault.OneRow, nil); !errors.Is(err, kvault.ErrClosed) {
+	if err := v.Relayout(ctx, engine.OneRow, nil); !errors.Is(err, kvault.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "v.kv")
@@ -111,7 +112,7 @@ func TestRelayoutThatCannotBe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := v.Relayout(ctx, kvault.OneRow, nil); o != nil && !errors.Is(err, kvault.ErrReadOnly) || o == nil && err != nil {
+		if err := v.Relayout(ctx, engine.OneRow, nil); o != nil && !errors.Is(err, kvault.ErrReadOnly) || o == nil && err != nil {
 			t.Errorf("%+v: %v", o, err)
 		}
 		if err := v.Close(); err != nil {

@@ -6,6 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/contenttype"
 )
 
 // PutReader stores the bytes of r up to io.EOF. Readers see the old value until the new one is
@@ -19,7 +22,7 @@ func (v *Vault) PutReader(ctx context.Context, key string, r io.Reader, o *PutOp
 }
 
 // PutFile stores the regular file at path under key, as PutReader does. It takes the size, the
-// modification time (or the nearest that FitModTime finds) and the content type from the file,
+// modification time (or the nearest that engine.FitModTime finds) and the content type from the file,
 // unless the options, or for the type the key's extension, say otherwise. A file that grows or
 // shrinks meanwhile is an error; one of size 0, as in /proc, is read to its end. If reading fails,
 // the error is an *IOError.
@@ -60,10 +63,10 @@ func putFile(ctx context.Context, s executor, key, path string, o *PutOptions) (
 		o.Size, o.SizeKnown = info.Size(), true
 	}
 	if o.ModTime.IsZero() {
-		o.ModTime = FitModTime(info.ModTime())
+		o.ModTime = engine.FitModTime(info.ModTime())
 	}
-	if o.ContentType == "" && TypeByName(key) == "" {
-		o.ContentType = TypeByName(filepath.ToSlash(path))
+	if o.ContentType == "" && contenttype.ByName(key) == "" {
+		o.ContentType = contenttype.ByName(filepath.ToSlash(path))
 	}
 	return putReader(ctx, s, key, f, o)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 // text is longer than a few chunks of quick, and no multiple of one.
@@ -308,7 +309,7 @@ func TestPutFileOfATimeThatDoesNotFit(t *testing.T) {
 			t.Fatal(err)
 		}
 		e, err := v.PutFile(t.Context(), "a", path, nil)
-		if err != nil || !e.ModTime.Equal(kvault.FitModTime(info.ModTime())) {
+		if err != nil || !e.ModTime.Equal(engine.FitModTime(info.ModTime())) {
 			t.Errorf("%v was stored as %v, %v", info.ModTime(), e.ModTime, err)
 		}
 	}
@@ -322,7 +323,7 @@ func TestFitModTime(t *testing.T) {
 		{time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC)},
 		{time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2261, 12, 31, 23, 59, 59, 999_999_999, time.UTC)},
 	} {
-		fit := kvault.FitModTime(c[0])
+		fit := engine.FitModTime(c[0])
 		if !fit.Equal(c[1]) {
 			t.Errorf("%v fits as %v, want %v", c[0], fit, c[1])
 		}

@@ -4,14 +4,18 @@ import (
 	"context"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/unexported"
 )
 
-// Arrays returns the arrays that the file has beside the keys. It is for packages that keep columns
-// in them; package column is the one to use. The arrays are part of the transaction, end with it,
-// and are as safe for concurrent use as the Tx. Their errors are not *Error.
-//
-// ErrUnsupported if the engine has no arrays.
-func (t *Tx) Arrays() (engine.Arrays, error) {
+func init() {
+	unexported.Arrays = func(tx any) (engine.Arrays, error) { return tx.(*Tx).arrays() }
+	unexported.CacheAppends = func(ctx context.Context, v any, list ...engine.Append) (bool, error) {
+		return v.(*Vault).cacheAppends(ctx, list)
+	}
+}
+
+// arrays returns the arrays that the file has beside the keys, for package column.
+func (t *Tx) arrays() (engine.Arrays, error) {
 	if t.done.Load() {
 		return nil, fail("arrays", "", ErrTxDone)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/mem"
+	"github.com/kohakuvault/kvault/internal/unexported"
 )
 
 // busyArrays is an engine whose arrays are busy for some calls.
@@ -57,7 +58,7 @@ func TestArraysOfATransaction(t *testing.T) {
 	want := engine.Array{Name: "a", Type: "i64", ElemSize: 8, MinChunk: 8, MaxChunk: 8}
 	err := v.Update(ctx, func(x *kvault.Tx) (err error) {
 		tx = x
-		if kept, err = x.Arrays(); err != nil {
+		if kept, err = unexported.Arrays(x); err != nil {
 			return err
 		}
 		want, err = kept.CreateArray(ctx, want)
@@ -69,10 +70,10 @@ func TestArraysOfATransaction(t *testing.T) {
 	_, err = kept.Array(ctx, "a")
 	wantIs(t, err, kvault.ErrTxDone)
 	wantIs(t, kept.WriteChunk(ctx, want.ID, 0, 0, nil), kvault.ErrTxDone)
-	_, err = tx.Arrays()
+	_, err = unexported.Arrays(tx)
 	wantIs(t, err, kvault.ErrTxDone)
 	err = v.View(ctx, func(x *kvault.Tx) error {
-		a, err := x.Arrays()
+		a, err := unexported.Arrays(x)
 		if err != nil {
 			return err
 		}
@@ -94,7 +95,7 @@ func TestArraysOfATransaction(t *testing.T) {
 func TestEngineWithoutArrays(t *testing.T) {
 	v := newVault(t, quick)
 	err := v.View(t.Context(), func(x *kvault.Tx) error {
-		_, err := x.Arrays()
+		_, err := unexported.Arrays(x)
 		return err
 	})
 	wantIs(t, err, kvault.ErrUnsupported)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/contenttype"
 )
 
 // Upload is a handle on a value that is written in parts: at any offset and in any order, by any
@@ -342,7 +343,7 @@ func publishUpload(ctx context.Context, s executor, u *Upload, o *PublishOptions
 	if o == nil {
 		o = &PublishOptions{}
 	}
-	p, head := &PutOptions{IfAbsent: o.IfAbsent, IfTag: o.IfTag}, make([]byte, sniffed)
+	p, head := &PutOptions{IfAbsent: o.IfAbsent, IfTag: o.IfTag}, make([]byte, contenttype.Sniffed)
 	p, err := p.checked(u.Key())
 	if err == nil {
 		err = s.writable(ctx)

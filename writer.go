@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/contenttype"
 )
 
 // Writer takes a value piece by piece. Close publishes it; before that nothing of it is visible.
@@ -187,7 +188,7 @@ func (w *Writer) emit() error {
 			w.stage = nil
 			return err
 		}
-		w.head = append(w.head, chunk[:min(len(chunk), sniffed)]...)
+		w.head = append(w.head, chunk[:min(len(chunk), contenttype.Sniffed)]...)
 	}
 	if err := w.s.do(w.ctx, func(engine.Reader) error { return w.stage.WriteChunk(w.ctx, chunk) }); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/internal/unexported"
 )
 
 // No element is lost to another that is added to the same column at the same time, in the same
@@ -115,7 +116,7 @@ func TestPanicHalfway(t *testing.T) {
 	v, ctx := openFile(t, newPath(t)), t.Context()
 	c := create(t, v, "c", column.Int64, nil)
 	err := v.Update(ctx, func(tx *kvault.Tx) error {
-		a, err := tx.Arrays()
+		a, err := unexported.Arrays(tx)
 		must(t, err)
 		arr, err := a.Array(ctx, "c")
 		must(t, err)

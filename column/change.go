@@ -1,6 +1,10 @@
 package column
 
-import "context"
+import (
+	"context"
+
+	"github.com/kohakuvault/kvault/internal/unexported"
+)
 
 // Append adds x at the end. It writes x and the length, not a whole chunk. With the vault's cache
 // on (EnableCache, WithCache) and outside a transaction, x goes there, as Put does with keys: at
@@ -23,7 +27,7 @@ func (c *Column[T]) add(ctx context.Context, op string, xs ...T) error {
 func (h *handle) add(ctx context.Context, op string, p *pending) error {
 	r := p.run
 	if h.tx == nil && r.len() > 0 && h.v.CacheStats().Enabled {
-		if cached, err := h.v.CacheAppends(ctx, p.kept()); cached {
+		if cached, err := unexported.CacheAppends(ctx, h.v, p.kept()); cached {
 			return once(op, h.name, err)
 		}
 	}

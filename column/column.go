@@ -5,6 +5,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/unexported"
 )
 
 // Column is a list of elements of one type in a vault. Every call is a transaction of its own,
@@ -70,14 +71,14 @@ func (h *handle) run(ctx context.Context, op string, begin begin, typ string, si
 func within(ctx context.Context, tx *kvault.Tx, begin begin, fn func(engine.Arrays) error) error {
 	if tx == nil {
 		return begin(ctx, func(tx *kvault.Tx) error {
-			a, err := tx.Arrays()
+			a, err := unexported.Arrays(tx)
 			if err != nil {
 				return err
 			}
 			return fn(a)
 		})
 	}
-	a, err := tx.Arrays()
+	a, err := unexported.Arrays(tx)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ const (
 // MaxElement is the longest element in bytes, as it is encoded; where all have one size, MaxChunk
 // bounds it too. A longer one is kvault.ErrTooLarge. A column that another program wrote may hold
 // longer ones: they are read.
-const MaxElement = kvault.MaxOneRowLimit
+const MaxElement = engine.MaxOneRow
 
 // Scope is where a call takes place: a vault, in a transaction of its own; or a transaction of the
 // caller's, of which the call becomes a part. A column that comes from a transaction ends with it,

@@ -9,6 +9,7 @@ import (
 	"github.com/kohakuvault/kvault/column"
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/mem"
+	"github.com/kohakuvault/kvault/internal/unexported"
 )
 
 // failing is an engine of whose calls to arrays one fails.
@@ -144,7 +145,7 @@ func (t *failingTx) TruncateChunks(ctx context.Context, id, n int64) error {
 func makeJoined(t *testing.T, v *kvault.Vault, name string, maxChunk int64) *column.Column[string] {
 	t.Helper()
 	must(t, v.Update(t.Context(), func(tx *kvault.Tx) error {
-		a, err := tx.Arrays()
+		a, err := unexported.Arrays(tx)
 		must(t, err)
 		_, err = a.CreateArray(t.Context(), engine.Array{Name: name + "_data", Type: "str:utf8", ElemSize: 1, MinChunk: 10, MaxChunk: maxChunk})
 		must(t, err)

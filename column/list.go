@@ -17,7 +17,7 @@ type Info struct {
 	// Size is the length of each element in bytes, or 0 if they differ.
 	Size int64
 	// Foreign says that the column can be listed only: it is kept in the layout of versions 1.x of
-	// the Python package, which is not known here. To open it fails with a *kvault.LayoutError.
+	// the Python package, which is not known here. To open it fails with a *engine.LayoutError.
 	Foreign bool
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/internal/unexported"
 )
 
 func TestCreateInTransaction(t *testing.T) {
@@ -98,7 +99,7 @@ func TestMigrate(t *testing.T) {
 			t.Errorf("columns %v", list)
 		}
 		must(t, v.View(ctx, func(tx *kvault.Tx) error {
-			a, err := tx.Arrays()
+			a, err := unexported.Arrays(tx)
 			must(t, err)
 			index, err := a.Array(ctx, "old_idx")
 			if index.Type != "adaptive_idx" || index.ElemSize != 12 || index.Length != 500 {

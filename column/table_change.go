@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/unexported"
 )
 
 // Append adds rows at the end of all columns, or, on an error, of none. With the vault's cache on
@@ -95,7 +96,7 @@ func (t *Table[R]) cache(ctx context.Context, list []*pending) (cached bool, err
 		}
 		appends[i] = p
 	}
-	cached, err = t.v.CacheAppends(ctx, appends...)
+	cached, err = unexported.CacheAppends(ctx, t.v, appends...)
 	return cached, once("append", list[0].name, err)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/internal/unexported"
 )
 
 func TestTimes(t *testing.T) {
@@ -95,7 +96,7 @@ func TestTimesThatAreNone(t *testing.T) {
 	must(t, c.Extend(ctx, []bool{true, false, true}))
 	holds(t, c, []bool{true, false, true})
 	must(t, v.Update(ctx, func(tx *kvault.Tx) error {
-		a, err := tx.Arrays()
+		a, err := unexported.Arrays(tx)
 		must(t, err)
 		arr, err := a.Array(ctx, "flags")
 		must(t, err)

@@ -12,6 +12,10 @@ const (
 	Chunks
 )
 
+// MaxOneRow is the size in bytes of the largest value in one row of a store in SQLite: it leaves
+// room for key and metadata below the 10^9 bytes that a row holds in SQLite as commonly compiled.
+const MaxOneRow = 1_000_000_000 - 1<<20
+
 // Relayout is one value that Layouter.Relayout has visited.
 type Relayout struct {
 	Key  string

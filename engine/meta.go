@@ -24,9 +24,27 @@ type Meta struct {
 	User map[string]string
 }
 
+// The limits of Meta.ModTime.
+var (
+	earliest = time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(2261, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+)
+
+// FitModTime returns the time nearest to t that Meta.ModTime may be. Files may have other times:
+// ext4 goes up to the year 2446, and NTFS begins in 1601.
+func FitModTime(t time.Time) time.Time {
+	switch {
+	case t.Before(earliest):
+		return earliest
+	case t.After(latest):
+		return latest
+	}
+	return t
+}
+
 // Check returns an error that matches ErrInvalid if m has something that a store need not support.
 func (m *Meta) Check() error {
-	if y := m.ModTime.UTC().Year(); !m.ModTime.IsZero() && (y < 1678 || y > 2261) {
+	if t := m.ModTime; !t.IsZero() && !FitModTime(t).Equal(t) {
 		return fmt.Errorf("modification time %v: want a year from 1678 to 2261: %w", m.ModTime, ErrInvalid)
 	}
 	for name, value := range m.User {

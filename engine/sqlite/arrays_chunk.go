@@ -163,8 +163,8 @@ func (x *tx) ResizeChunk(ctx context.Context, id, chunk, size int64) error {
 		if size < 0 || chunk < 0 || chunk > n {
 			return fmt.Errorf("chunk %d of %d to be %d bytes: %w", chunk, n, size, engine.ErrInvalid)
 		}
-		if size > MaxOneRowLimit {
-			return fmt.Errorf("chunk %d to be %d bytes, the limit is %d: %w", chunk, size, MaxOneRowLimit, engine.ErrTooLarge)
+		if size > engine.MaxOneRow {
+			return fmt.Errorf("chunk %d to be %d bytes, the limit is %d: %w", chunk, size, engine.MaxOneRow, engine.ErrTooLarge)
 		}
 		if chunk == n {
 			_, err := ses.update(`INSERT INTO `+format.ArrayChunkTable+`(col_id, chunk_idx, data, actual_size)

@@ -268,7 +268,7 @@ func TestCloseWithStageBesideTx(t *testing.T) {
 
 // Optimize works on vaults that are larger than memory.
 func TestOptimizeNeedsLittleMemory(t *testing.T) {
-	s := openVault(t, filepath.Join(t.TempDir(), "v.kv"), &Options{MmapSize: -1, CacheKB: 1000})
+	s := openVault(t, filepath.Join(t.TempDir(), "v.kv"), &Options{CacheKB: 1000})
 	for i := range 10 {
 		apply(t, s, engine.Op{Kind: engine.Put, Key: fmt.Sprint(i), Value: make([]byte, 4<<20)})
 	}

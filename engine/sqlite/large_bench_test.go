@@ -22,7 +22,7 @@ func BenchmarkOneRow(b *testing.B) {
 	for _, size := range []int{100 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20} {
 		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
 			layouts := []string{"one row", "chunks"}
-			stores := []*Store{openBench(b, Options{OneRowLimit: MaxOneRowLimit}), openBench(b, Options{OneRowLimit: 1})}
+			stores := []*Store{openBench(b, Options{OneRowLimit: engine.MaxOneRow}), openBench(b, Options{OneRowLimit: 1})}
 			puts, runs := make([]clock, len(stores)), make([]largeRun, len(stores))
 			value, buf := make([]byte, size), make([]byte, 0, size)
 			for turn := 0; b.Loop(); turn++ {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestLongestRowInMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.kv")
 	foreign(t, path, `CREATE TABLE kvault(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, size INTEGER NOT NULL)`)
-	s := open(t, path, &sqlite.Options{OneRowLimit: sqlite.MaxOneRowLimit})
+	s := open(t, path, &sqlite.Options{OneRowLimit: engine.MaxOneRow})
 	value := bytes.Repeat([]byte("0123456789abcdef"), 4<<20)
 	if math.MaxInt == math.MaxInt32 {
 		value = value[len(value)/2:]

@@ -285,9 +285,6 @@ const (
 	DefaultCacheKB     = 100000
 	DefaultBusyTimeout = 5 * time.Second
 	DefaultOneRowLimit = 64 << 20
-	// MaxOneRowLimit leaves room for key and size under the 10^9 bytes that SQLite holds in one row
-	// as commonly compiled.
-	MaxOneRowLimit = 1_000_000_000 - 1<<20
 	// MaxKey is the longest key in bytes.
 	MaxKey = engine.MaxKey
 )
@@ -301,8 +298,7 @@ type Options struct {
 	// 65536.
 	PageSize int
 	// MmapSize is how many bytes of the file are memory-mapped for reading, at most what the file
-	// holds when a connection opens, and 64 MiB on systems of 32 bits. 0 or less, the default, maps
-	// nothing. Do not map a file that anything may cut off while it is open, such as Shrink,
+	// holds when a connection opens, and 64 MiB on systems of 32 bits. Default 0: none. Do not map a file that anything may cut off while it is open, such as Shrink,
 	// Optimize or another program's VACUUM: reading behind its end would end the process.
 	MmapSize int64
 	// CacheKB bounds the writer's page cache in KiB. Each reader gets at most an eighth of it, and
@@ -311,7 +307,7 @@ type Options struct {
 	// BusyTimeout is how long one call waits for another process's lock; negative does not wait.
 	BusyTimeout time.Duration
 	// OneRowLimit is the largest value in bytes that is kept as one row, and so readable by other
-	// programs.
+	// programs, at most engine.MaxOneRow; negative means that.
 	OneRowLimit int64
 	// ReadOnly opens an existing vault without ever writing to it, but for undoing a transaction in
 	// whose middle a program with a rollback journal was killed. Where no log can be made, as on a
@@ -351,14 +347,18 @@ func (o *Options) withDefaults() (Options, error) {
 	setDefault(&c.CacheKB, DefaultCacheKB)
 	setDefault(&c.BusyTimeout, DefaultBusyTimeout)
 	setDefault(&c.OneRowLimit, DefaultOneRowLimit)
-	c.MmapSize = max(c.MmapSize, 0)
+	if c.OneRowLimit < 0 {
+		c.OneRowLimit = engine.MaxOneRow
+	}
 	switch {
 	case c.PageSize < 512 || c.PageSize > 65536 || c.PageSize&(c.PageSize-1) != 0:
-		return c, fmt.Errorf("page size %d: want a power of two from 512 to 65536: %w", c.PageSize, engine.ErrInvalid)
+		return c, fmt.Errorf("PageSize %d: want a power of two from 512 to 65536: %w", c.PageSize, engine.ErrInvalid)
 	case c.CacheKB < 0:
-		return c, fmt.Errorf("cache of %d KiB: want a positive size: %w", c.CacheKB, engine.ErrInvalid)
-	case c.OneRowLimit < 0 || c.OneRowLimit > MaxOneRowLimit:
-		return c, fmt.Errorf("one-row limit %d: want 1 to %d bytes: %w", c.OneRowLimit, MaxOneRowLimit, engine.ErrInvalid)
+		return c, fmt.Errorf("CacheKB %d is negative: %w", c.CacheKB, engine.ErrInvalid)
+	case c.MmapSize < 0:
+		return c, fmt.Errorf("MmapSize %d is negative: %w", c.MmapSize, engine.ErrInvalid)
+	case c.OneRowLimit > engine.MaxOneRow:
+		return c, fmt.Errorf("OneRowLimit %d: want 1 to %d bytes: %w", c.OneRowLimit, engine.MaxOneRow, engine.ErrInvalid)
 	}
 	if c.Table != "" {
 		return c, format.CheckTable(c.Table)

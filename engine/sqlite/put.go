@@ -31,7 +31,7 @@ func (t *table) inlineLimit(limit int64) int64 {
 // rowLimit is inlineLimit for a value with the user's metadata, which takes room in a row of layout
 // 2: as JSON, which has at most six bytes for one.
 func (t *table) rowLimit(limit int64, user map[string]string) int64 {
-	most := int64(MaxOneRowLimit)
+	most := int64(engine.MaxOneRow)
 	if t.inRow {
 		for name, value := range user {
 			most -= 6 * int64(len(name)+len(value)+1)

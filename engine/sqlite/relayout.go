@@ -102,7 +102,7 @@ func (ses *session) toOneRow(ctx context.Context, old *row) error {
 	if err != nil {
 		return err
 	}
-	limit := ses.t.rowLimit(MaxOneRowLimit, old.entry.Meta.User)
+	limit := ses.t.rowLimit(engine.MaxOneRow, old.entry.Meta.User)
 	if !plain {
 		w, limit = boundWhole, smallBytes
 	}

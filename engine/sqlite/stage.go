@@ -71,8 +71,8 @@ func (s *Store) Stage(ctx context.Context, o engine.StageOptions) (engine.Stage,
 }
 
 func (s *Store) newStage(o engine.StageOptions) (*stage, error) {
-	if o.ChunkSize < 1 || int64(o.ChunkSize) > MaxOneRowLimit {
-		return nil, fmt.Errorf("chunk size %d: want 1 to %d bytes: %w", o.ChunkSize, MaxOneRowLimit, engine.ErrInvalid)
+	if o.ChunkSize < 1 || int64(o.ChunkSize) > engine.MaxOneRow {
+		return nil, fmt.Errorf("chunk size %d: want 1 to %d bytes: %w", o.ChunkSize, engine.MaxOneRow, engine.ErrInvalid)
 	}
 	if chunks := o.Size / int64(o.ChunkSize); chunks >= format.MaxChunks {
 		return nil, fmt.Errorf("%d bytes in chunks of %d; use larger chunks: %w", o.Size, o.ChunkSize, engine.ErrTooLarge)

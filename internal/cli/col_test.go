@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/unexported"
 )
 
 func TestColumnsOnATerminal(t *testing.T) {
@@ -117,7 +118,7 @@ func TestCheckOfLongValidity(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = v.Update(t.Context(), func(tx *kvault.Tx) error { // as another program would leave them
-		a, err := tx.Arrays()
+		a, err := unexported.Arrays(tx)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 func (a *app) diffCommand() *cobra.Command {
@@ -185,7 +186,7 @@ func (c *comparison) difference(ctx context.Context, e kvault.Entry, s source) (
 	switch {
 	case s.info.Size() > 0 && e.Size != s.info.Size():
 		return "size", nil
-	case c.attrs && !e.ModTime.Equal(kvault.FitModTime(s.info.ModTime())):
+	case c.attrs && !e.ModTime.Equal(engine.FitModTime(s.info.ModTime())):
 		return "time", nil
 	case c.attrs && e.User[modeMeta] != modeOf(s.info):
 		return "permission bits", nil

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 const (
@@ -153,7 +154,7 @@ func (m *compareWriter) end() error {
 
 // sameFile reports whether the vault's entry and a file agree in all that tells versions apart.
 func sameFile(e kvault.Entry, info fs.FileInfo) bool {
-	return e.Size == info.Size() && e.ModTime.Equal(kvault.FitModTime(info.ModTime())) && e.User[modeMeta] == modeOf(info)
+	return e.Size == info.Size() && e.ModTime.Equal(engine.FitModTime(info.ModTime())) && e.User[modeMeta] == modeOf(info)
 }
 
 func modeOf(info fs.FileInfo) string { return fmt.Sprintf("%04o", info.Mode().Perm()) }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 // batchWriter stores items in the vault's cache and flushes it, one transaction for a batch.
@@ -60,7 +61,7 @@ func (w *batchWriter) store(ctx context.Context, it *item) error {
 
 func (w *batchWriter) options(it *item) *kvault.PutOptions {
 	o := &kvault.PutOptions{
-		ModTime: kvault.FitModTime(it.info.ModTime()),
+		ModTime: engine.FitModTime(it.info.ModTime()),
 		User:    map[string]string{modeMeta: modeOf(it.info)},
 	}
 	if it.content != nil && it.content.trusted {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 func (a *app) infoCommand() *cobra.Command {
@@ -137,7 +138,7 @@ func (a *app) printStats(s kvault.Stats, size *int64) error {
 	return a.printFacts(facts)
 }
 
-func (a *app) searchInWords(t kvault.SearchTable) string {
+func (a *app) searchInWords(t engine.SearchTable) string {
 	rows := "rows that cannot be counted"
 	if t.Rows >= 0 {
 		rows = humanize.Comma(t.Rows) + " rows"

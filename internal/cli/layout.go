@@ -7,9 +7,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
-var layouts = map[string]kvault.Layout{"one-row": kvault.OneRow, "chunks": kvault.Chunks}
+var layouts = map[string]engine.Layout{"one-row": engine.OneRow, "chunks": engine.Chunks}
 
 func (a *app) layoutCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -49,10 +50,10 @@ type relayoutJSON struct {
 	Moved bool  `json:"moved"`
 }
 
-func (a *app) layout(ctx context.Context, v *kvault.Vault, to kvault.Layout) error {
+func (a *app) layout(ctx context.Context, v *kvault.Vault, to engine.Layout) error {
 	moved, stayed := 0, 0
 	var failed error
-	err := v.Relayout(ctx, to, func(r kvault.Relayout) {
+	err := v.Relayout(ctx, to, func(r engine.Relayout) {
 		if r.Err != nil {
 			stayed++
 			a.complain(&kvault.Error{Op: "layout", Key: r.Key, Err: r.Err}, exitSome)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 // metaFlags are the flags of meta, which say what it changes.
@@ -54,7 +55,7 @@ func (f *metaFlags) change(now time.Time) (*metaChange, error) {
 	if c.ModTime, err = parseWhen("time", f.when, now); err != nil {
 		return nil, err
 	}
-	if !kvault.FitModTime(c.ModTime).Equal(c.ModTime) {
+	if !engine.FitModTime(c.ModTime).Equal(c.ModTime) {
 		return nil, usagef("--time: %.100q is in no year from 1678 to 2261", f.when)
 	}
 	return c, nil

@@ -80,7 +80,7 @@ func (a *app) options(acc access) *kvault.Options {
 		o.Durability = kvault.Full
 	}
 	if a.flags.oneRow {
-		o.OneRowLimit = kvault.MaxOneRowLimit
+		o.OneRowLimit = -1 // the most that a row holds
 	}
 	// One attempt, so that --busy-timeout is all the time that a lock can take.
 	o.Retries, o.BusyTimeout = 1, a.flags.busyTimeout

@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/contenttype"
 	"github.com/kohakuvault/kvault/typed"
 )
 
@@ -207,15 +209,15 @@ func (s *putSource) describe(key string, o *kvault.PutOptions) {
 		o.Size, o.SizeKnown = s.total, true
 	}
 	o.ModTime = s.file.info.ModTime()
-	if o.ContentType == "" && kvault.TypeByName(key) == "" {
-		o.ContentType = kvault.TypeByName(filepath.ToSlash(s.name))
+	if o.ContentType == "" && contenttype.ByName(key) == "" {
+		o.ContentType = contenttype.ByName(filepath.ToSlash(s.name))
 	}
 }
 
 // prepare returns what is to be stored. It fails, before a vault is made, if the vault would refuse
 // it.
 func (a *app) prepare(ctx context.Context, key, as string, src io.Reader, o *kvault.PutOptions) (io.Reader, error) {
-	if fit := kvault.FitModTime(o.ModTime); !o.ModTime.IsZero() && !fit.Equal(o.ModTime) {
+	if fit := engine.FitModTime(o.ModTime); !o.ModTime.IsZero() && !fit.Equal(o.ModTime) {
 		a.note("%s", timeNote(key, o.ModTime, fit))
 		o.ModTime = fit
 	}

@@ -22,9 +22,9 @@ const module = "github.com/kohakuvault/kvault"
 // mayImport names what each package may import of this module, and of other modules, outside its
 // tests. A package that is not listed may not exist.
 var mayImport = map[string]struct{ own, others []string }{
-	"":                       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/batches", "internal/writeback"}, []string{"github.com/gabriel-vasile/mimetype"}},
-	"column":                 {[]string{"", "column/internal/limits", "engine", "internal/plain", "internal/stats"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
-	"column/internal/limits": {[]string{""}, nil},
+	"":                       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/batches", "internal/contenttype", "internal/unexported", "internal/writeback"}, nil},
+	"column":                 {[]string{"", "column/internal/limits", "engine", "internal/plain", "internal/stats", "internal/unexported"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
+	"column/internal/limits": {[]string{"engine"}, nil},
 	"column/exchange": {[]string{"", "column", "column/exchange/internal/parquet", "internal/batches", "internal/jsonform"},
 		[]string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
 			"github.com/apache/arrow-go/v18/arrow/decimal128", "github.com/apache/arrow-go/v18/arrow/decimal256",
@@ -53,11 +53,13 @@ var mayImport = map[string]struct{ own, others []string }{
 
 	"internal/backoff":     {},
 	"internal/batches":     {},
+	"internal/contenttype": {nil, []string{"github.com/gabriel-vasile/mimetype"}},
 	"internal/jsonform":    {nil, []string{"github.com/go-json-experiment/json/jsontext"}},
 	"internal/plain":       {nil, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5"}},
 	"internal/process":     {},
 	"internal/ctxtest":     {[]string{"engine", "internal/race"}, nil},
 	"internal/race":        {},
+	"internal/unexported":  {[]string{"engine"}, nil},
 	"internal/writeback":   {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
 	"internal/layers":      {},
 	"internal/reliability": {},
@@ -67,7 +69,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"internal/pyenv":       {},
 	"internal/pyexchange":  {},
 	"internal/pytables":    {},
-	"internal/cli": {[]string{"", "column", "column/exchange", "typed", "internal/describe", "internal/jsonform", "internal/process", "internal/query"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
+	"internal/cli": {[]string{"", "column", "column/exchange", "engine", "typed", "internal/contenttype", "internal/describe", "internal/jsonform", "internal/process", "internal/query"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 		"github.com/dustin/go-humanize", "golang.org/x/term"}},
 	"cmd/kvault":     {[]string{"internal/cli"}, nil},
 	"examples/media": {[]string{"", "column"}, nil},

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 // golden is what testdata/golden.py tells of a file that it made with a version of the package.
@@ -261,7 +262,7 @@ func TestForeignColumns(t *testing.T) {
 			for name := range g.Columns {
 				err := run(name)
 				wantErr(t, err, kvault.ErrUnsupported)
-				var layout *kvault.LayoutError
+				var layout *engine.LayoutError
 				if !errors.As(err, &layout) || layout.Name != name || !strings.Contains(err.Error(), "1.x of the Python package") {
 					t.Errorf("%s %s: %v", call, name, err)
 				}

@@ -3,7 +3,7 @@
 // once more for them.
 package limits
 
-import "github.com/kohakuvault/kvault"
+import "github.com/kohakuvault/kvault/engine"
 
 // Element is column.MaxElement, except in tests.
-var Element = kvault.MaxOneRowLimit
+var Element = engine.MaxOneRow
