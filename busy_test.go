@@ -123,9 +123,8 @@ func TestRetryDelayDoubles(t *testing.T) {
 		n    int
 	}{
 		{"default", nil, (20 + 40 + 80) * time.Millisecond, 4},
-		{"as told", &kvault.Options{Retries: 3, RetryDelay: time.Second}, 3 * time.Second, 3},
-		{"one attempt", &kvault.Options{Retries: 1}, 0, 1},
-		{"negative is one attempt", &kvault.Options{Retries: -5}, 0, 1},
+		{"as told", &kvault.Options{Attempts: 3, RetryDelay: time.Second}, 3 * time.Second, 3},
+		{"one attempt", &kvault.Options{Attempts: 1}, 0, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -199,7 +198,7 @@ func TestBusyFileIsWaitedForOnce(t *testing.T) {
 
 func TestContextBoundsTheRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, f := newFaultyVault(t, &kvault.Options{Retries: 1000, RetryDelay: time.Second, BusyTimeout: time.Minute})
+		v, f := newFaultyVault(t, &kvault.Options{Attempts: 1000, RetryDelay: time.Second, BusyTimeout: time.Minute})
 		f.fail("apply", -1, kvault.ErrBusy)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()

@@ -73,15 +73,15 @@ func (o *CacheOptions) resolved(threshold func(capacity int64) int64) (*cacheCon
 	}
 	switch {
 	case c.capacity < 0:
-		return nil, invalid("cache capacity %d is negative", o.Capacity)
+		return nil, invalid("Capacity %d is negative", o.Capacity)
 	case c.threshold < 0:
-		return nil, invalid("cache threshold %d is negative", o.Threshold)
+		return nil, invalid("Threshold %d is negative", o.Threshold)
 	case c.threshold > c.capacity:
-		return nil, invalid("cache threshold %d is above the capacity %d", c.threshold, c.capacity)
+		return nil, invalid("Threshold %d is above Capacity %d", c.threshold, c.capacity)
 	case c.idle < 0:
-		return nil, invalid("idle flush %v is negative", o.IdleFlush)
+		return nil, invalid("IdleFlush %v is negative", o.IdleFlush)
 	case c.maxAge < 0:
-		return nil, invalid("maximum age %v is negative", o.MaxAge)
+		return nil, invalid("MaxAge %v is negative", o.MaxAge)
 	}
 	if c.maxAge == 0 && c.idle > 0 {
 		c.maxAge = min(c.idle, math.MaxInt64/10) * 10

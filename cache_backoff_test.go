@@ -28,7 +28,7 @@ func TestFailingIdleFlushWaitsLonger(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				at := make(chan time.Time, 100)
-				v, f := newFaultyVault(t, &kvault.Options{Retries: 1, OnError: func(error) { at <- time.Now() }})
+				v, f := newFaultyVault(t, &kvault.Options{Attempts: 1, OnError: func(error) { at <- time.Now() }})
 				if err := v.EnableCache(t.Context(), &c.o); err != nil {
 					t.Fatal(err)
 				}
@@ -86,7 +86,7 @@ func TestSuccessEndsTheLongWaits(t *testing.T) {
 func TestGoexitInOnErrorDoesNotEndTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told atomic.Int32
-		v, f := newFaultyVault(t, &kvault.Options{Retries: 1, OnError: func(error) { told.Add(1); runtime.Goexit() }})
+		v, f := newFaultyVault(t, &kvault.Options{Attempts: 1, OnError: func(error) { told.Add(1); runtime.Goexit() }})
 		if err := v.EnableCache(t.Context(), &kvault.CacheOptions{IdleFlush: time.Second}); err != nil {
 			t.Fatal(err)
 		}

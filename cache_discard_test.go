@@ -22,7 +22,7 @@ func TestWhatAFlushBlames(t *testing.T) {
 		&engine.IOError{Op: "write", Err: errBoom}: {},
 	} {
 		t.Run(cause.Error(), func(t *testing.T) {
-			v, f := newFaultyVault(t, &kvault.Options{Retries: 1})
+			v, f := newFaultyVault(t, &kvault.Options{Attempts: 1})
 			enable(t, v, 1000, 1000)
 			put(t, v, "a", "1")
 			f.on(func(_ context.Context, call string) error {
@@ -47,7 +47,7 @@ func TestDiscardWhileAFlushIsUnderWay(t *testing.T) {
 	for name, fails := range map[string]bool{"that succeeds": false, "that fails": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v, f := newFaultyVault(t, &kvault.Options{Retries: 1})
+				v, f := newFaultyVault(t, &kvault.Options{Attempts: 1})
 				enable(t, v, 1000, 1000)
 				put(t, v, "a", "1", "b", "2")
 				reached, gate := make(chan struct{}), make(chan error)

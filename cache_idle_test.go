@@ -34,7 +34,7 @@ func (f *failures) all() []error {
 func idling(t *testing.T, o kvault.CacheOptions, test func(t *testing.T, v *kvault.Vault, f *faulty, told *failures)) {
 	synctest.Test(t, func(t *testing.T) {
 		var told failures
-		v, f := newFaultyVault(t, &kvault.Options{Retries: 1, OnError: told.add})
+		v, f := newFaultyVault(t, &kvault.Options{Attempts: 1, OnError: told.add})
 		if err := v.EnableCache(t.Context(), &o); err != nil {
 			t.Fatal(err)
 		}

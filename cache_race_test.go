@@ -197,7 +197,7 @@ func TestCloseWaitsForTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told, proceed := make(chan struct{}), make(chan struct{})
 		f := newFaulty()
-		v := newOn(t, f, &kvault.Options{Retries: 1, OnError: func(error) { close(told); <-proceed }})
+		v := newOn(t, f, &kvault.Options{Attempts: 1, OnError: func(error) { close(told); <-proceed }})
 		if err := v.EnableCache(t.Context(), &kvault.CacheOptions{IdleFlush: time.Second}); err != nil {
 			t.Fatal(err)
 		}

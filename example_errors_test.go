@@ -53,7 +53,7 @@ func ExampleError_busy() {
 		log.Fatal(err)
 	}
 	defer ours.Close()
-	theirs, err := kvault.Open(ctx, path, &kvault.Options{Retries: 2, BusyTimeout: -1}) // as another process would
+	theirs, err := kvault.Open(ctx, path, &kvault.Options{Attempts: 2, BusyTimeout: -1}) // as another process would
 	if err != nil {
 		log.Fatal(err)
 	}

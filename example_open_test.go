@@ -62,7 +62,7 @@ func ExampleOpen_options() {
 
 	v, err := kvault.Open(ctx, filepath.Join(dir, "large.kv"), &kvault.Options{
 		ChunkSize:   4 << 20,               // 1 MiB: what a stream holds in memory
-		Retries:     6,                     // 4 attempts when the file is busy
+		Attempts:    6,                     // 4 attempts when the file is busy
 		RetryDelay:  10 * time.Millisecond, // 20 ms, doubled before each further attempt
 		DisableWAL:  true,                  // false: readers and writers do not block each other
 		PageSize:    32768,                 // 8192 bytes, for a file that is created
@@ -101,7 +101,7 @@ func ExampleOptions() {
 	fmt.Println("page size", s.PageSize)
 	fmt.Println("journal mode", s.Detail["journal mode"])
 	fmt.Println("chunk size", kvault.DefaultChunkSize)
-	fmt.Println("attempts", kvault.DefaultRetries)
+	fmt.Println("attempts", kvault.DefaultAttempts)
 	fmt.Println("delay", kvault.DefaultRetryDelay)
 	// Output:
 	// table kvault

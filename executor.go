@@ -157,7 +157,7 @@ func retryIf(ctx context.Context, o *Options, again func(error) bool, fn func() 
 		return err
 	}
 	begun := time.Now()
-	p := backoff.Policy{Attempts: o.Retries, Delay: o.RetryDelay, Limit: o.BusyTimeout}
+	p := backoff.Policy{Attempts: o.Attempts, Delay: o.RetryDelay, Limit: o.BusyTimeout}
 	err := backoff.Do(ctx, p, again, fn)
 	if isBusy(err) {
 		return gaveUp(err, time.Since(begun))

@@ -132,7 +132,7 @@ func (w *walker) walk(ctx context.Context, s executor, o *ListOptions, want proj
 		o = &ListOptions{}
 	}
 	if o.Limit < 0 {
-		yield(Item{}, fail("list", "", invalid("limit %d is negative", o.Limit)))
+		yield(Item{}, fail("list", "", invalid("Limit %d is negative", o.Limit)))
 		return
 	}
 	w.o, w.yield, w.want, w.size = o, yield, want, firstPage

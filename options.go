@@ -23,7 +23,7 @@ const (
 // Defaults of Options.
 const (
 	DefaultChunkSize  = 1 << 20
-	DefaultRetries    = 4
+	DefaultAttempts   = 4
 	DefaultRetryDelay = 20 * time.Millisecond
 	// DefaultBusyTimeout is the default of the SQLite engine.
 	DefaultBusyTimeout = sqlite.DefaultBusyTimeout
@@ -41,9 +41,9 @@ type Options struct {
 	// ChunkSize is the number of bytes that a stream holds in memory, and the size of the chunks of
 	// a value above OneRowLimit. Default 1 MiB, at most 256 MiB.
 	ChunkSize int
-	// Retries is the number of attempts of a call when the database is busy, within BusyTimeout.
-	// Default 4; 1 or a negative number means one attempt.
-	Retries int
+	// Attempts is the number of attempts of a call when the database is busy, within BusyTimeout.
+	// Default 4.
+	Attempts int
 	// RetryDelay is the wait before the second attempt. It doubles before each further one. Default
 	// 20 ms.
 	RetryDelay time.Duration
@@ -101,11 +101,13 @@ func (o *Options) check() error {
 	switch {
 	case o == nil:
 	case o.ChunkSize < 0 || o.ChunkSize > maxChunkSize:
-		return invalid("chunk size %d: want 1 to %d bytes", o.ChunkSize, maxChunkSize)
+		return invalid("ChunkSize %d: want 1 to %d bytes", o.ChunkSize, maxChunkSize)
+	case o.Attempts < 0:
+		return invalid("Attempts %d is negative", o.Attempts)
 	case o.RetryDelay < 0:
-		return invalid("retry delay %v is negative", o.RetryDelay)
+		return invalid("RetryDelay %v is negative", o.RetryDelay)
 	case o.Durability > Full:
-		return invalid("durability %d: want Normal or Full", o.Durability)
+		return invalid("Durability %d: want Normal or Full", o.Durability)
 	}
 	return nil
 }
@@ -117,7 +119,7 @@ func (o *Options) resolved() Options {
 		c = *o
 	}
 	c.ChunkSize = cmp.Or(c.ChunkSize, DefaultChunkSize)
-	c.Retries = max(cmp.Or(c.Retries, DefaultRetries), 1)
+	c.Attempts = cmp.Or(c.Attempts, DefaultAttempts)
 	c.RetryDelay = cmp.Or(c.RetryDelay, DefaultRetryDelay)
 	c.BusyTimeout = cmp.Or(c.BusyTimeout, DefaultBusyTimeout)
 	return c

@@ -157,9 +157,9 @@ func (o *PutOptions) checked(key string) (*PutOptions, error) {
 	c.User = maps.Clone(c.User) // the caller may reuse its own
 	switch {
 	case c.Size < 0:
-		return nil, invalid("size %d is negative", c.Size)
+		return nil, invalid("Size %d is negative", c.Size)
 	case c.ChunkSize < 0 || c.ChunkSize > maxChunkSize:
-		return nil, invalid("chunk size %d: want 1 to %d bytes", c.ChunkSize, maxChunkSize)
+		return nil, invalid("ChunkSize %d: want 1 to %d bytes", c.ChunkSize, maxChunkSize)
 	case c.IfAbsent && c.IfTag != "":
 		return nil, invalid("IfAbsent and IfTag exclude each other")
 	}

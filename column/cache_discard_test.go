@@ -128,7 +128,7 @@ func TestCallsThatFlushNameTheEntryThatFails(t *testing.T) {
 
 // A cause that lies with no entry must not name one: who discards it loses it for nothing.
 func TestFlushThatNoEntryIsToBlameFor(t *testing.T) {
-	v, path := ruled(t, &kvault.Options{BusyTimeout: -1, Retries: 1}, nil)
+	v, path := ruled(t, &kvault.Options{BusyTimeout: -1, Attempts: 1}, nil)
 	other := openFile(t, path)
 	must(t, other.Update(t.Context(), func(tx *kvault.Tx) error {
 		_, err := v.FlushCache(t.Context())

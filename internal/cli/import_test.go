@@ -50,7 +50,7 @@ func memApp(store engine.Store) (*app, *strings.Builder) {
 	errs := &strings.Builder{}
 	a.sys.Err = errs
 	a.open = func(context.Context, string, *kvault.Options) (*kvault.Vault, error) {
-		return kvault.New(store, &kvault.Options{Retries: 1})
+		return kvault.New(store, &kvault.Options{Attempts: 1})
 	}
 	return a, errs
 }

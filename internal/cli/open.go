@@ -83,7 +83,7 @@ func (a *app) options(acc access) *kvault.Options {
 		o.OneRowLimit = -1 // the most that a row holds
 	}
 	// One attempt, so that --busy-timeout is all the time that a lock can take.
-	o.Retries, o.BusyTimeout = 1, a.flags.busyTimeout
+	o.Attempts, o.BusyTimeout = 1, a.flags.busyTimeout
 	if o.BusyTimeout == 0 {
 		o.BusyTimeout = -1
 	}

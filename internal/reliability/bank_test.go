@@ -33,7 +33,7 @@ func bankOptions(rollback bool, handle int) *kvault.Options {
 	if handle == 0 {
 		return &kvault.Options{DisableWAL: rollback, BusyTimeout: time.Minute}
 	}
-	return &kvault.Options{DisableWAL: rollback, BusyTimeout: time.Millisecond, Retries: 1}
+	return &kvault.Options{DisableWAL: rollback, BusyTimeout: time.Millisecond, Attempts: 1}
 }
 
 func account(n int) string { return fmt.Sprint("account", n) }

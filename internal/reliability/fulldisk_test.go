@@ -50,7 +50,7 @@ func (r *fullRun) path() string { return filepath.Join(r.dir, "v.kv") }
 // without a fault. It reports each case to out.
 func fillDisk(ctx context.Context, d fullDisk, dir, roomy string, step int64, out io.Writer) error {
 	for _, rollback := range []bool{false, true} {
-		opt := &kvault.Options{DisableWAL: rollback, PageSize: 4096, OneRowLimit: 20_000, ChunkSize: 8000, CacheKB: 64, Retries: 1}
+		opt := &kvault.Options{DisableWAL: rollback, PageSize: 4096, OneRowLimit: 20_000, ChunkSize: 8000, CacheKB: 64, Attempts: 1}
 		template := &fullRun{dir: roomy, roomy: roomy, opt: opt}
 		if err := template.make(ctx); err != nil {
 			return fmt.Errorf("template: %w", err)

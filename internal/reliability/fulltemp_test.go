@@ -15,7 +15,7 @@ import (
 // fillTemp does what uses temporary files with more and more room for them on d.
 func fillTemp(ctx context.Context, d fullDisk, dir string, step int64, out io.Writer) error {
 	for _, rollback := range []bool{false, true} {
-		r := &fullRun{dir: dir, roomy: dir, opt: &kvault.Options{DisableWAL: rollback, OneRowLimit: 100_000, ChunkSize: 8000, CacheKB: 64, Retries: 1}}
+		r := &fullRun{dir: dir, roomy: dir, opt: &kvault.Options{DisableWAL: rollback, OneRowLimit: 100_000, ChunkSize: 8000, CacheKB: 64, Attempts: 1}}
 		if err := errors.Join(d.free(), d.free(), r.make(ctx), r.open(ctx), r.stream(ctx, "huge", 2<<20), r.stream(ctx, "middle", 90_000)); err != nil {
 			return err
 		}

@@ -69,7 +69,7 @@ func eachJournal(t *testing.T, test func(t *testing.T, path string, rollback boo
 func TestBusyWhileLocked(t *testing.T) {
 	eachJournal(t, func(t *testing.T, path string, rollback bool) {
 		ctx := t.Context()
-		v := open(t, path, &kvault.Options{DisableWAL: rollback, BusyTimeout: 20 * time.Millisecond, Retries: 2, OneRowLimit: 10_000, ChunkSize: 4000})
+		v := open(t, path, &kvault.Options{DisableWAL: rollback, BusyTimeout: 20 * time.Millisecond, Attempts: 2, OneRowLimit: 10_000, ChunkSize: 4000})
 		defer shut(t, v)
 		writes := map[string]func() error{
 			"put": func() error { return v.Put(ctx, "mine", []byte("new")) },

@@ -57,7 +57,7 @@ func TestSharedMemoryLocks(t *testing.T) {
 	t.Setenv("TMPDIR", fastDir(t))
 	dir, roomy := fastDir(t), fastDir(t)
 	patience := map[bool]time.Duration{false: 10 * time.Millisecond, true: time.Minute}
-	opt := kvault.Options{PageSize: 4096, OneRowLimit: 20_000, ChunkSize: 8000, CacheKB: 64, Retries: 1}
+	opt := kvault.Options{PageSize: 4096, OneRowLimit: 20_000, ChunkSize: 8000, CacheKB: 64, Attempts: 1}
 	template := &fullRun{dir: roomy, roomy: roomy, opt: &opt}
 	if err := template.make(t.Context()); err != nil {
 		t.Fatal(err)
