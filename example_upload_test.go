@@ -86,7 +86,7 @@ func ExampleUpload_Publish() {
 		log.Fatal(err)
 	}
 	// Metadata may change until then.
-	if err := u.SetMetadata(ctx, &kvault.UploadOptions{User: map[string]string{"by": "me"}}); err != nil {
+	if err := u.SetMetadata(ctx, &kvault.MetadataOptions{User: map[string]string{"by": "me"}}); err != nil {
 		log.Fatal(err)
 	}
 	if err := v.Put(ctx, "report", []byte("old")); err != nil {

@@ -1,6 +1,7 @@
 package kvault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -101,7 +102,7 @@ type MetadataOptions struct {
 	// User is your own metadata, as in PutOptions. Nil keeps what is there; an empty map removes it.
 	User map[string]string
 	// IfTag, if not empty, changes only the version with that Tag, and otherwise fails with
-	// ErrTagMismatch.
+	// ErrTagMismatch. It is for Vault.SetMetadata and Tx.SetMetadata.
 	IfTag string
 }
 
@@ -138,6 +139,28 @@ func setMetadata(ctx context.Context, s executor, key string, o *MetadataOptions
 		return Entry{}, fail("set metadata", key, err)
 	}
 	return entryOf(res.Entry), nil
+}
+
+// over puts what o does not leave empty in place of the metadata of a value that is being written.
+// Conditions are those of the call that stores it, so o must have none.
+func (o *MetadataOptions) over(contentType *string, modTime *time.Time, user *map[string]string) error {
+	if o == nil {
+		return nil
+	}
+	if o.IfTag != "" {
+		return invalid("IfTag here: the value has no tag before it is stored; NewWriter and Publish take conditions")
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	*contentType = cmp.Or(o.ContentType, *contentType)
+	if !o.ModTime.IsZero() {
+		*modTime = o.ModTime
+	}
+	if o.User != nil {
+		*user = maps.Clone(o.User) // the caller may reuse its own
+	}
+	return nil
 }
 
 func (o *MetadataOptions) check() error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"maps"
 	"time"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -301,25 +300,23 @@ func (u *Upload) SetSize(ctx context.Context, size int64) error {
 	if size < 0 {
 		return u.fail(invalid("size %d is negative", size))
 	}
-	return u.update(ctx, func(i *engine.UploadInfo) { i.Size = size })
+	return u.update(ctx, func(i *engine.UploadInfo) error { i.Size = size; return nil })
 }
 
-// SetMetadata replaces the content type, modification time and user's metadata by those in o, and
-// ignores its other fields.
-func (u *Upload) SetMetadata(ctx context.Context, o *UploadOptions) error {
-	p, err := o.put(u.Key())
-	if err != nil {
-		return u.fail(err)
+// SetMetadata changes what UploadOptions say of content type, time and user metadata. What o leaves
+// empty stays as it was. ErrInvalid if o has an IfTag: Publish takes conditions.
+func (u *Upload) SetMetadata(ctx context.Context, o *MetadataOptions) error {
+	var m engine.Meta
+	if err := o.over(&m.ContentType, &m.ModTime, &m.User); err != nil {
+		return u.fail(err) // rather than after a wait for the lock
 	}
-	return u.update(ctx, func(i *engine.UploadInfo) {
-		i.Meta = engine.Meta{ContentType: p.ContentType, ModTime: p.ModTime, User: maps.Clone(p.User)}
+	return u.update(ctx, func(i *engine.UploadInfo) error {
+		return o.over(&i.Meta.ContentType, &i.Meta.ModTime, &i.Meta.User)
 	})
 }
 
-func (u *Upload) update(ctx context.Context, change func(*engine.UploadInfo)) error {
-	return u.fail(u.v.changeUpload(ctx, func(engine.Uploader) error {
-		return u.u.Update(ctx, func(i *engine.UploadInfo) error { change(i); return nil })
-	}))
+func (u *Upload) update(ctx context.Context, change func(*engine.UploadInfo) error) error {
+	return u.fail(u.v.changeUpload(ctx, func(engine.Uploader) error { return u.u.Update(ctx, change) }))
 }
 
 // Publish makes the upload the value of its key, in one small commit that copies nothing, however

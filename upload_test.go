@@ -99,12 +99,17 @@ func TestUploadArguments(t *testing.T) {
 	wantErr(t, err, kvault.ErrInvalid)
 	wantErr(t, u.WriteAt(ctx, []byte("x"), -1), kvault.ErrInvalid)
 	wantErr(t, u.SetSize(ctx, -1), kvault.ErrInvalid)
-	wantErr(t, u.SetMetadata(ctx, &kvault.UploadOptions{ContentType: "\x00"}), kvault.ErrInvalid)
+	wantErr(t, u.SetMetadata(ctx, &kvault.MetadataOptions{ContentType: "\x00"}), kvault.ErrInvalid)
+	wantErr(t, u.SetMetadata(ctx, &kvault.MetadataOptions{IfTag: "tag"}), kvault.ErrInvalid)
 	_, err = u.Publish(ctx, &kvault.PublishOptions{IfAbsent: true, IfTag: "tag"})
 	wantErr(t, err, kvault.ErrInvalid)
 	plain := newOn(t, struct{ engine.Store }{mem.New()}, nil)
 	_, err = plain.NewUpload(ctx, "k", nil)
 	wantErr(t, err, kvault.ErrUnsupported)
+	if err := u.Abort(ctx); err != nil { // arguments are looked at first
+		t.Fatal(err)
+	}
+	wantErr(t, u.SetMetadata(ctx, &kvault.MetadataOptions{ContentType: "\x00"}), kvault.ErrInvalid)
 }
 
 // An upload has the metadata that a put of the same bytes would have.
@@ -123,13 +128,19 @@ func TestUploadMetadata(t *testing.T) {
 	if err := u.SetSize(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
+	if err := u.SetMetadata(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.SetMetadata(ctx, &kvault.MetadataOptions{User: map[string]string{"a": "c"}}); err != nil {
+		t.Fatal(err)
+	}
 	info, err := u.Info(ctx)
-	if err != nil || !info.SizeKnown || info.Size != 0 || info.ContentType != "a/b" || info.User["a"] != "b" ||
+	if err != nil || !info.SizeKnown || info.Size != 0 || info.ContentType != "a/b" || info.User["a"] != "c" ||
 		info.ID != u.ID() || info.Expires.Sub(info.Created) != kvault.DefaultUploadExpiry {
 		t.Errorf("Info: %+v, %v", info, err)
 	}
 	e, err := u.Publish(ctx, nil)
-	if e.ContentType != "a/b" || !e.ModTime.Equal(when) || e.User["a"] != "b" || e.Size != 0 || err != nil {
+	if e.ContentType != "a/b" || !e.ModTime.Equal(when) || e.User["a"] != "c" || e.Size != 0 || err != nil {
 		t.Errorf("published %+v, %v", e, err)
 	}
 }

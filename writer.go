@@ -1,10 +1,8 @@
 package kvault
 
 import (
-	"cmp"
 	"context"
 	"io"
-	"maps"
 	"sync"
 
 	"github.com/kohakuvault/kvault/engine"
@@ -249,24 +247,10 @@ func (w *Writer) Abort() {
 // empty stays as it was. ErrInvalid if o has an IfTag: the conditions are those of NewWriter. After
 // an error the Writer goes on as before.
 func (w *Writer) SetMetadata(o *MetadataOptions) error {
-	if err := w.ready(); err != nil || o == nil {
+	if err := w.ready(); err != nil {
 		return err
 	}
-	err := o.check()
-	if o.IfTag != "" {
-		err = invalid("a writer takes its conditions from the options of NewWriter")
-	}
-	if err != nil {
-		return fail("put", w.key, err)
-	}
-	w.o.ContentType = cmp.Or(o.ContentType, w.o.ContentType)
-	if !o.ModTime.IsZero() {
-		w.o.ModTime = o.ModTime
-	}
-	if o.User != nil {
-		w.o.User = maps.Clone(o.User) // the caller may reuse its own
-	}
-	return nil
+	return fail("put", w.key, o.over(&w.o.ContentType, &w.o.ModTime, &w.o.User))
 }
 
 // Entry describes the value that Close has stored; before that it is zero.
