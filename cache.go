@@ -1,6 +1,7 @@
 package kvault
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"sync"
@@ -26,8 +27,8 @@ type CacheOptions struct {
 	// Threshold is the size in bytes at which a write flushes the cache. Default for EnableCache:
 	// 16 MiB, or Capacity if that is less; for WithCache: a quarter of Capacity.
 	Threshold int64
-	// IdleFlush is the time without a write after which the cache is flushed in the background; 0
-	// means never. After a failed flush the next attempt waits for IdleFlush, but at least 100 ms.
+	// IdleFlush is the time without a write after which the cache is flushed in the background.
+	// Default 0: never. After a failed flush the next attempt waits for IdleFlush, but at least 100 ms.
 	// Each further failure doubles the wait, up to a minute, or IdleFlush if that is more. A flush
 	// that succeeds resets the wait, and so does a discard.
 	IdleFlush time.Duration
@@ -65,9 +66,7 @@ func (o *CacheOptions) resolved(threshold func(capacity int64) int64) (*cacheCon
 		o = &CacheOptions{}
 	}
 	c := &cacheConfig{capacity: o.Capacity, threshold: o.Threshold, idle: o.IdleFlush, maxAge: o.MaxAge, keep: o.NoFlushOnReturn}
-	if c.capacity == 0 {
-		c.capacity = DefaultCapacity
-	}
+	c.capacity = cmp.Or(c.capacity, DefaultCapacity)
 	if c.threshold == 0 {
 		c.threshold = max(threshold(c.capacity), 1)
 	}

@@ -44,6 +44,13 @@
 // dies are lost. [Vault.LockCache] delays flushes, so that what belongs together is written
 // together.
 //
+// # Options
+//
+// Nil options and zero fields are the defaults, which the comment of each field names. A negative
+// number stands for none, for no limit or for a count from the end, where that comment says so;
+// every other one is [ErrInvalid], and the error names the field. Packages column, exchange and
+// engine/sqlite keep to the same rule.
+//
 // # Deadlines, busy files, errors
 //
 // The context bounds each call, its waits and its retries included; the one given to a reader,

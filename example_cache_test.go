@@ -122,7 +122,7 @@ func ExampleCacheOptions() {
 	// Output:
 	// capacity 67108864
 	// threshold of EnableCache 16777216
-	// enable cache: cache threshold 2000 is above the capacity 1000
+	// enable cache: Threshold 2000 is above Capacity 1000
 }
 
 // A write that reaches the threshold flushes.

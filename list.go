@@ -17,7 +17,7 @@ type ListOptions struct {
 	Start, End string
 	// Reverse goes from the last key to the first.
 	Reverse bool
-	// Limit is the most entries to yield; 0 means no limit.
+	// Limit is the most entries to yield. Default 0: no limit.
 	Limit int
 	// Delimiter, if not empty, joins all keys with the same text from Prefix to the next Delimiter
 	// into one Folder entry: "/" lists the files of a folder and the folders in it. A folder costs

@@ -71,8 +71,9 @@ type Options struct {
 	// OneRowLimit is the size in bytes of the largest value that is stored in one row, which the
 	// Python package can read too. Larger values are stored in chunks. Default 64 MiB. A
 	// negative number means the most that a row holds, 10^9 bytes less 1 MiB: with that, the package
-	// can read every value that it could hold. Where no other program reads the file, 4 MiB is faster: long rows are slower to
-	// read than chunks, and make other writers wait. Relayout moves existing values.
+	// can read every value that it could hold. Where no other program reads the file, 4 MiB is
+	// faster: long rows are slower to read than chunks, and make other writers wait. Relayout moves
+	// existing values.
 	OneRowLimit int64
 	// ReadOnly opens an existing vault and never writes to it, with one exception: it rolls back
 	// the transaction of a program with DisableWAL that was killed. It reads a vault even where it

@@ -65,8 +65,8 @@ type RestoreOptions struct {
 	// Table is the table of keys that the backup must have; empty as in Options. All tables are
 	// restored.
 	Table string
-	// BusyTimeout is the longest wait until the vault is closed, as in Options: 5 s by default; a
-	// negative one does not wait.
+	// BusyTimeout is the longest wait until the vault is closed, as in Options. Default 5 s. If it is
+	// negative, Restore does not wait.
 	BusyTimeout time.Duration
 	// Progress, if not nil, is called with the number of bytes done and of all bytes. Each byte
 	// counts twice: it is copied, and the copy is read again.

@@ -209,7 +209,7 @@ func (o *Options) arrays(name, typ string, size int64) ([]engine.Array, error) {
 	shortest := cmp.Or(o.MinChunk, min(defaultMinChunk, cmp.Or(o.MaxChunk, defaultMinChunk)))
 	longest := cmp.Or(o.MaxChunk, max(defaultMaxChunk, o.MinChunk))
 	if shortest < 1 || longest < shortest || longest > largestChunk {
-		return nil, invalid("chunks of %d to %d bytes: want at least 1, at most %d, and the smaller first", shortest, longest, largestChunk)
+		return nil, invalid("MinChunk %d and MaxChunk %d: want 1 to %d bytes, and the smaller first", shortest, longest, largestChunk)
 	}
 	list := []engine.Array{{Name: name, Type: typ, ElemSize: size, MinChunk: shortest, MaxChunk: longest}}
 	if size == 0 {

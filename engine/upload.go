@@ -89,7 +89,7 @@ func (o *UploadOptions) Check() error {
 	case o.ChunkSize < 1:
 		return fmt.Errorf("chunk size %d: want at least 1: %w", o.ChunkSize, ErrInvalid)
 	case o.Expires < time.Millisecond || o.Expires > MaxExpires:
-		return fmt.Errorf("expiry after %v: want 1ms to %v: %w", o.Expires, MaxExpires, ErrInvalid)
+		return fmt.Errorf("field Expires %v: want 1ms to %v: %w", o.Expires, MaxExpires, ErrInvalid)
 	}
 	if err := o.Meta.Check(); err != nil {
 		return err

@@ -298,8 +298,9 @@ type Options struct {
 	// 65536.
 	PageSize int
 	// MmapSize is how many bytes of the file are memory-mapped for reading, at most what the file
-	// holds when a connection opens, and 64 MiB on systems of 32 bits. Default 0: none. Do not map a file that anything may cut off while it is open, such as Shrink,
-	// Optimize or another program's VACUUM: reading behind its end would end the process.
+	// holds when a connection opens, and 64 MiB on systems of 32 bits. Default 0: none. Do not map
+	// a file that anything may cut off while it is open, such as Shrink, Optimize or another
+	// program's VACUUM: reading behind its end would end the process.
 	MmapSize int64
 	// CacheKB bounds the writer's page cache in KiB. Each reader gets at most an eighth of it, and
 	// so do the pages that all readers share.
