@@ -43,7 +43,7 @@ var touching = map[string]struct {
 	"GetMany": {"begin read", func(ctx context.Context, v *kvault.Vault) error { _, err := v.GetMany(ctx, "a"); return err }},
 	"Stat":    {"stat", func(ctx context.Context, v *kvault.Vault) error { _, err := v.Stat(ctx, "a"); return err }},
 	"Exists":  {"stat", func(ctx context.Context, v *kvault.Vault) error { _, err := v.Exists(ctx, "a"); return err }},
-	"CopyTo":  {"open", func(ctx context.Context, v *kvault.Vault) error { _, err := v.CopyTo(ctx, "a", io.Discard); return err }},
+	"GetTo":   {"open", func(ctx context.Context, v *kvault.Vault) error { _, err := v.GetTo(ctx, "a", io.Discard); return err }},
 	"Read":    {"read blob", func(ctx context.Context, v *kvault.Vault) error { _, err := v.GetRange(ctx, "a", 0, 1); return err }},
 	"Len":     {"count", func(ctx context.Context, v *kvault.Vault) error { _, err := v.Len(ctx); return err }},
 	"List": {"list", func(ctx context.Context, v *kvault.Vault) error {
@@ -108,7 +108,7 @@ func TestRetriesCoverEveryCall(t *testing.T) {
 			go func() { <-reached; cancel() }()
 			wantErr(t, c.run(ctx, v), context.Canceled)
 			f.on(nil)
-			if name != "Read" && name != "CopyTo" { // whatever it was, it did not happen
+			if name != "Read" && name != "GetTo" { // whatever it was, it did not happen
 				wantGet(t, v, "a", "value")
 			}
 		})

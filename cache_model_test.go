@@ -123,8 +123,8 @@ func compare(t *testing.T, v *kvault.Vault, want map[string]string) {
 			t.Fatalf("Stat(%q) = %+v, %v", key, e, err)
 		}
 		var out bytes.Buffer
-		if _, err := v.CopyTo(ctx, key, &out); there && (err != nil || out.String() != value) {
-			t.Fatalf("CopyTo(%q) = %q, %v; want %q", key, out.String(), err, value)
+		if _, err := v.GetTo(ctx, key, &out); there && (err != nil || out.String() != value) {
+			t.Fatalf("GetTo(%q) = %q, %v; want %q", key, out.String(), err, value)
 		}
 	}
 }

@@ -25,7 +25,7 @@ import (
 type verbs interface {
 	AppendValue(ctx context.Context, dst []byte, key string) ([]byte, error)
 	Clear(ctx context.Context) (int64, error)
-	CopyTo(ctx context.Context, key string, w io.Writer) (int64, error)
+	GetTo(ctx context.Context, key string, w io.Writer) (int64, error)
 	Copy(ctx context.Context, from, to string, o *kvault.CopyOptions) (kvault.Entry, error)
 	CopyPrefix(ctx context.Context, from, to string, o *kvault.PrefixOptions) (int64, error)
 	Count(ctx context.Context, o *kvault.ListOptions) (int64, error)
@@ -111,9 +111,9 @@ var readVerbs = map[string]func(ctx context.Context, s verbs) error{
 		got, err := s.AppendValue(ctx, nil, "k")
 		return right(err, string(got), "value")
 	},
-	"CopyTo": func(ctx context.Context, s verbs) error {
+	"GetTo": func(ctx context.Context, s verbs) error {
 		var b bytes.Buffer
-		_, err := s.CopyTo(ctx, "large", &b)
+		_, err := s.GetTo(ctx, "large", &b)
 		return right(err, b.Len(), len(largeValue))
 	},
 	"Count": func(ctx context.Context, s verbs) error {

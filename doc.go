@@ -44,6 +44,17 @@
 // dies are lost. [Vault.LockCache] delays flushes, so that what belongs together is written
 // together.
 //
+// # Names of other packages
+//
+//   - gocloud.dev/blob: Attributes is [Vault.Stat], ReadAll [Vault.Get], WriteAll [Vault.PutWith],
+//     Upload [Vault.PutReader], Download [Vault.GetTo], and NewRangeReader [Vault.GetRange] or
+//     [Reader.Seek]. An ETag is Entry.Tag; IfNotExist is IfAbsent.
+//   - bbolt: ForEach is [Vault.Items], and so is a Cursor, with Start and Reverse of [ListOptions].
+//     Buckets are prefixes, such as "photos/", or tables. Batch is not needed, as concurrent puts
+//     share a commit. Compact is [Vault.Optimize], and Tx.WriteTo [Vault.BackupTo].
+//   - sync.Map: LoadOrStore is [Vault.SetDefault], LoadAndDelete [Vault.Pop], CompareAndSwap
+//     [Vault.PutWith] with IfTag, and CompareAndDelete [Vault.DeleteIf].
+//
 // # Options
 //
 // Nil options and zero fields are the defaults, which the comment of each field names. A negative

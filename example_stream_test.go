@@ -124,7 +124,7 @@ func ExampleWriter_Abort() {
 	// Output: false <nil>
 }
 
-func ExampleVault_CopyTo() {
+func ExampleVault_GetTo() {
 	ctx := context.Background()
 	v := openMemory(ctx)
 	defer v.Close()
@@ -132,7 +132,7 @@ func ExampleVault_CopyTo() {
 		log.Fatal(err)
 	}
 
-	n, err := v.CopyTo(ctx, "poem", os.Stdout) // or a file, a network connection, a hash
+	n, err := v.GetTo(ctx, "poem", os.Stdout) // or a file, a network connection, a hash
 	fmt.Println(n, err)
 	// Output:
 	// so much depends

@@ -70,12 +70,12 @@ func (v *Vault) Tag(ctx context.Context, key string) (string, error) { return ta
 // Exists reports whether key exists. An error means that the answer is not known.
 func (v *Vault) Exists(ctx context.Context, key string) (bool, error) { return has(ctx, v, key) }
 
-// CopyTo writes the value of key to w and returns the number of bytes written. It holds one chunk
+// GetTo writes the value of key to w and returns the number of bytes written. It holds one chunk
 // in memory, and reads one version of the value, whatever is written meanwhile. If w fails, the
 // error is an *IOError. Of a value that does not match its checksum w never gets the whole: see
 // Reader.
-func (v *Vault) CopyTo(ctx context.Context, key string, w io.Writer) (int64, error) {
-	return copyTo(ctx, v, key, w)
+func (v *Vault) GetTo(ctx context.Context, key string, w io.Writer) (int64, error) {
+	return getTo(ctx, v, key, w)
 }
 
 func get(ctx context.Context, s executor, key string) ([]byte, error) {
@@ -234,7 +234,7 @@ func has(ctx context.Context, s executor, key string) (found bool, err error) {
 	return found, fail("exists", key, err)
 }
 
-func copyTo(ctx context.Context, s executor, key string, w io.Writer) (int64, error) {
+func getTo(ctx context.Context, s executor, key string, w io.Writer) (int64, error) {
 	r, err := newReader(ctx, s, key)
 	if err != nil {
 		return 0, fail("copy", key, err)

@@ -280,15 +280,15 @@ func TestEveryWriteMakesAnotherTag(t *testing.T) {
 	})
 }
 
-func TestCopyTo(t *testing.T) {
+func TestGetTo(t *testing.T) {
 	both(t, func(t *testing.T, v *kvault.Vault, _ *faulty) {
 		put(t, v, "a", "more than one chunk of eight bytes")
 		var out bytes.Buffer
-		n, err := v.CopyTo(t.Context(), "a", &out)
+		n, err := v.GetTo(t.Context(), "a", &out)
 		if err != nil || out.String() != "more than one chunk of eight bytes" || n != int64(out.Len()) {
-			t.Errorf("CopyTo = %d, %v: %q", n, err, out.String())
+			t.Errorf("GetTo = %d, %v: %q", n, err, out.String())
 		}
-		_, err = v.CopyTo(t.Context(), "b", &out)
+		_, err = v.GetTo(t.Context(), "b", &out)
 		wantErr(t, err, kvault.ErrNotFound)
 	})
 }
@@ -308,14 +308,14 @@ func (l *limited) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestCopyToAFailingTarget(t *testing.T) {
+func TestGetToAFailingTarget(t *testing.T) {
 	v := newVault(t, quick)
 	put(t, v, "a", "more than one chunk of eight bytes")
 	for _, c := range []struct{ err, want error }{{errBoom, errBoom}, {nil, io.ErrShortWrite}} {
-		n, err := v.CopyTo(t.Context(), "a", &limited{11, c.err})
+		n, err := v.GetTo(t.Context(), "a", &limited{11, c.err})
 		var ioErr *kvault.IOError
 		if n != 11 || !errors.Is(err, c.want) || !errors.As(err, &ioErr) {
-			t.Errorf("CopyTo = %d, %v; want 11 bytes and an IOError with %v", n, err, c.want)
+			t.Errorf("GetTo = %d, %v; want 11 bytes and an IOError with %v", n, err, c.want)
 		}
 		wantErr(t, err, c.want)
 	}
@@ -340,7 +340,7 @@ func TestKeyLimits(t *testing.T) {
 			wantErr(t, err, c.read)
 			_, err = v.NewReader(ctx, key)
 			wantErr(t, err, c.read)
-			_, err = v.CopyTo(ctx, key, io.Discard)
+			_, err = v.GetTo(ctx, key, io.Discard)
 			wantErr(t, err, c.read)
 			_, err = v.Pop(ctx, key)
 			wantErr(t, err, c.read)

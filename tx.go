@@ -286,9 +286,9 @@ func (t *Tx) NewReader(ctx context.Context, key string) (*Reader, error) {
 	return r, fail("open", key, err)
 }
 
-// CopyTo is Vault.CopyTo in the transaction.
-func (t *Tx) CopyTo(ctx context.Context, key string, w io.Writer) (int64, error) {
-	return copyTo(ctx, t, key, w)
+// GetTo is Vault.GetTo in the transaction.
+func (t *Tx) GetTo(ctx context.Context, key string, w io.Writer) (int64, error) {
+	return getTo(ctx, t, key, w)
 }
 
 // Len is Vault.Len in the transaction.

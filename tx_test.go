@@ -242,8 +242,8 @@ func TestTxVerbs(t *testing.T) {
 			t.Errorf("GetRange = %q, %v", got, err)
 		}
 		var out bytes.Buffer
-		if _, err := tx.CopyTo(ctx, "stream", &out); err != nil || out.String() != text {
-			t.Errorf("CopyTo = %q, %v", out.String(), err)
+		if _, err := tx.GetTo(ctx, "stream", &out); err != nil || out.String() != text {
+			t.Errorf("GetTo = %q, %v", out.String(), err)
 		}
 		if found, err := tx.Delete(ctx, "gone"); err != nil || !found {
 			t.Errorf("Delete = %v, %v", found, err)

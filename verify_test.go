@@ -81,9 +81,9 @@ var alteredReads = map[string]func(ctx context.Context, v *kvault.Vault, key str
 		}
 		return value, err
 	},
-	"CopyTo": func(ctx context.Context, v *kvault.Vault, key string) ([]byte, error) {
+	"GetTo": func(ctx context.Context, v *kvault.Vault, key string) ([]byte, error) {
 		var b bytes.Buffer
-		_, err := v.CopyTo(ctx, key, &b)
+		_, err := v.GetTo(ctx, key, &b)
 		return b.Bytes(), err
 	},
 	"Reader": func(ctx context.Context, v *kvault.Vault, key string) ([]byte, error) {

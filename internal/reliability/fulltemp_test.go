@@ -93,7 +93,7 @@ func (r *fullRun) withTemp(ctx context.Context, d fullDisk, n int64) (refused in
 
 // reads goes through a value as a stream.
 func (r *fullRun) reads(ctx context.Context, key string) error {
-	n, err := r.v.CopyTo(ctx, key, io.Discard)
+	n, err := r.v.GetTo(ctx, key, io.Discard)
 	if err == nil && n != int64(len(r.values[key])) {
 		err = fmt.Errorf("%s has %d bytes", key, n)
 	}

@@ -69,7 +69,7 @@ func wantPatterns(t *testing.T, v *kvault.Vault, n int) {
 			return
 		}
 		in := newPattern(e.Size)
-		if _, err := v.CopyTo(t.Context(), e.Key, in); err != nil {
+		if _, err := v.GetTo(t.Context(), e.Key, in); err != nil {
 			t.Errorf("%s: %v", e.Key, err)
 		}
 	}

@@ -87,7 +87,7 @@ func (a *abuse) readKey(v *kvault.Vault, key string) {
 	a.note("stat", err)
 	_, err = v.Tag(a.ctx, key)
 	a.note("tag", err)
-	_, err = v.CopyTo(a.ctx, key, io.Discard)
+	_, err = v.GetTo(a.ctx, key, io.Discard)
 	a.note("copy", err)
 	_, err = v.GetRange(a.ctx, key, 0, -1)
 	a.note("get range", err)

@@ -235,10 +235,10 @@ func (m *model) readKey(h *handle, key string, s *state) {
 	e, err := h.v.Stat(m.ctx, key)
 	m.wantErr("stat", err, missing)
 	var out bytes.Buffer
-	_, err = h.v.CopyTo(m.ctx, key, &out)
+	_, err = h.v.GetTo(m.ctx, key, &out)
 	m.wantErr("copy", err, missing)
 	if string(got) != want || e.Size != int64(len(want)) || out.String() != want {
-		m.failf("%q has %d bytes by Get, %d by Stat, %d by CopyTo; want %d", key, len(got), e.Size, out.Len(), len(want))
+		m.failf("%q has %d bytes by Get, %d by Stat, %d by GetTo; want %d", key, len(got), e.Size, out.Len(), len(want))
 	}
 	if found, err := h.v.Exists(m.ctx, key); err != nil || found != there {
 		m.failf("%q exists: %t, %v", key, found, err)

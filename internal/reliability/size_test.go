@@ -23,7 +23,7 @@ var largest = flag.Int64("largest", defaultLargest, "size in bytes above which v
 func store(ctx context.Context, v *kvault.Vault, size int64, known bool) error {
 	in, out := newPattern(size), sha256.New()
 	_, putErr := v.PutReader(ctx, "value", in, &kvault.PutOptions{Size: size * number(known), SizeKnown: known})
-	n, getErr := v.CopyTo(ctx, "value", out)
+	n, getErr := v.GetTo(ctx, "value", out)
 	if err := errors.Join(putErr, getErr); err != nil {
 		return err
 	}

@@ -167,7 +167,7 @@ func (s *store) PutStream(key string, r io.Reader, size int64) error {
 }
 
 func (s *store) GetStream(key string, w io.Writer) error {
-	_, err := s.CopyTo(ctx, key, w)
+	_, err := s.GetTo(ctx, key, w)
 	return err
 }
 
