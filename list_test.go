@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -362,6 +365,39 @@ func TestCountOfAFailingStore(t *testing.T) {
 		f.fail(call, -1, errBoom)
 		if _, err := v.Len(t.Context()); !errors.Is(err, errBoom) {
 			t.Errorf("%s: Len = %v", call, err)
+		}
+	}
+}
+
+// Entries without metadata are the same whether they are pending or stored.
+func TestListNoMetadata(t *testing.T) {
+	ctx := t.Context()
+	v := openFile(t, filepath.Join(t.TempDir(), "v.kv"), &kvault.Options{OneRowLimit: 100})
+	want := []kvault.Entry{{Key: "a", Size: 1}, {Key: "b/", Folder: true}, {Key: "c", Size: 300}}
+	for _, cached := range []bool{true, false} {
+		if cached {
+			enable(t, v, 1<<20, 1<<20)
+		}
+		put(t, v, "a", "1", "b/1", "22", "b/2", "333", "c", strings.Repeat("4", 300))
+		if !cached {
+			if err := v.DisableCache(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []kvault.Entry
+		for e, err := range v.List(ctx, &kvault.ListOptions{Delimiter: "/", NoMetadata: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, e)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("cached %v: %+v, want %+v", cached, got, want)
+		}
+	}
+	for it, err := range v.Items(ctx, &kvault.ListOptions{NoMetadata: true}) {
+		if err != nil || it.Tag == "" || it.Value == nil {
+			t.Errorf("Items: %+v, %v", it, err)
 		}
 	}
 }

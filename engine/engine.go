@@ -77,6 +77,8 @@ type Query struct {
 	// is the first, the error is an *OpError of its key.
 	Values   bool
 	MaxBytes int64
+	// Sizes says that the keys and sizes of entries are enough: their Meta may be zero.
+	Sizes bool
 }
 
 // Page is the beginning of a query's result, read in one snapshot.

@@ -146,6 +146,15 @@ func testListValues(t *testing.T, x target) {
 				holds(t, x, it.Key, it.Value)
 			}
 		}
+		sizes, err := x.List(t.Context(), engine.Query{Limit: 3, Values: values, Sizes: true})
+		if err != nil || len(sizes.Items) != 3 || !sizes.More {
+			t.Fatalf("List of sizes: %d items, more %v, %v", len(sizes.Items), sizes.More, err)
+		}
+		for i, it := range sizes.Items {
+			if want := page.Items[i]; it.Key != want.Key || it.Size != want.Size || string(it.Value) != string(want.Value) {
+				t.Errorf("List of sizes: %+v, want %+v", it, want)
+			}
+		}
 	}
 }
 

@@ -224,17 +224,19 @@ func (s ranged) text(r engine.Range) string {
 	return s.within
 }
 
-// findColumns are what readEntry scans: the row id, the length of the value, the value if it has
-// the length of a reference, and the metadata.
+// sizeColumns are the row id, the key, the length of the value, and the value if it has the length
+// of a reference.
+var sizeColumns = `k.rowid, k.key, octet_length(k.value), CASE WHEN octet_length(k.value) = ` + strconv.Itoa(format.RefLen) + ` THEN k.value END`
+
+// findColumns are what scanRow scans: sizeColumns and the metadata.
 func (t *table) findColumns() string {
-	cols := `k.rowid, k.key, octet_length(k.value), CASE WHEN octet_length(k.value) = ` + strconv.Itoa(format.RefLen) + ` THEN k.value END`
 	switch {
 	case !t.tracked:
-		return cols + `, NULL, NULL, NULL, NULL, NULL`
+		return sizeColumns + `, NULL, NULL, NULL, NULL, NULL`
 	case t.inRow:
-		return cols + `, CASE WHEN m.id IS NULL THEN k.tag END, k.mtime, k.sum, k.type, k.user`
+		return sizeColumns + `, CASE WHEN m.id IS NULL THEN k.tag END, k.mtime, k.sum, k.type, k.user`
 	}
-	return cols + `, m.tag, m.mtime, m.sum, m.type, m.user`
+	return sizeColumns + `, m.tag, m.mtime, m.sum, m.type, m.user`
 }
 
 // sum is the checksum of a row's value, or NULL.
@@ -317,6 +319,9 @@ func newStatements(t *table) statements {
 // is an end, at most ?3.
 func (t *table) list(q engine.Query) string {
 	columns := t.findColumns()
+	if q.Sizes && !q.Values {
+		return page(`SELECT `+sizeColumns+`, NULL FROM `+quoted(t.name)+` k`, q)
+	}
 	if q.Values {
 		columns += `, CASE WHEN octet_length(k.value) <= ?4 THEN k.value END`
 	}

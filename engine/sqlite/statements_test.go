@@ -31,6 +31,8 @@ func (t *table) texts() (texts []string) {
 			for _, values := range []bool{false, true} {
 				q := engine.Query{Range: engine.Range{End: end}, Reverse: reverse, Values: values}
 				texts = append(texts, t.list(q), t.listKeys(q))
+				q.Sizes = true
+				texts = append(texts, t.list(q))
 			}
 		}
 	}

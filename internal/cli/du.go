@@ -81,7 +81,7 @@ func (a *app) du(ctx context.Context, v *kvault.Vault, prefix string, flags duFl
 		}
 		return nil
 	}
-	for e, err := range v.List(ctx, &kvault.ListOptions{Prefix: prefix}) {
+	for e, err := range v.List(ctx, &kvault.ListOptions{Prefix: prefix, NoMetadata: true}) {
 		if err != nil {
 			return err
 		}

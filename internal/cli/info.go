@@ -53,7 +53,7 @@ alone.
 // what info tells is still of use then.
 func sumOfSizes(ctx context.Context, v *kvault.Vault) (*int64, error) {
 	sum := int64(0)
-	for e, err := range v.List(ctx, nil) {
+	for e, err := range v.List(ctx, &kvault.ListOptions{NoMetadata: true}) {
 		if ctx.Err() == nil && errors.Is(err, kvault.ErrCorrupt) {
 			return nil, nil
 		}
