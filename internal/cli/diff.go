@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) diffCommand() *cobra.Command {
-	var checksum bool
+	c := &comparison{command: "diff", extra: true, attrs: true}
 	cmd := &cobra.Command{
 		Use:     "diff DIR PREFIX",
 		GroupID: groupTrees,
@@ -25,22 +25,25 @@ that DIR does not have (">"), and those that differ ("!") in size, time or
 permission bits; with --checksum in contents too, which reads them all. Nothing
 is changed. The exit code is 1 if there are differences.
 
+` + filterHelp + `
+
 ` + exitHelp(exitSome),
 		Example: `  kvault -f media.kv diff ~/Pictures pictures
   kvault -f media.kv diff ~/Pictures pictures --checksum --json`,
 		Args:              takes(2, 2, 0),
 		ValidArgsFunction: a.completeDirThenFolder(),
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			c := &comparison{command: "diff", contents: checksum, extra: true, attrs: true}
 			return a.compare(ctx, c, args)
 		}),
 	}
-	cmd.Flags().BoolVar(&checksum, "checksum", false, "compare contents too")
+	c.filter.register(cmd)
+	cmd.Flags().BoolVar(&c.contents, "checksum", false, "compare contents too")
 	return cmd
 }
 
 func (a *app) verifyCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &comparison{command: "verify", contents: true}
+	cmd := &cobra.Command{
 		Use:     "verify DIR PREFIX",
 		GroupID: groupTrees,
 		Short:   "Make sure that the vault has the contents of a directory tree",
@@ -49,20 +52,25 @@ name the files that the vault does not have ("<") or has with other contents or
 damaged ("!"). Times, permission bits and further keys do not count. The exit
 code is 1 if there are differences.
 
+` + filterHelp + `
+
 ` + exitHelp(exitSome),
 		Example:           `  kvault -f media.kv verify ~/Pictures pictures && rm -r ~/Pictures`,
 		Args:              takes(2, 2, 0),
 		ValidArgsFunction: a.completeDirThenFolder(),
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return a.compare(ctx, &comparison{command: "verify", contents: true}, args)
+			return a.compare(ctx, c, args)
 		}),
 	}
+	c.filter.register(cmd)
+	return cmd
 }
 
 // comparison goes through a tree and a folder of the vault side by side, both in the order of the
 // keys.
 type comparison struct {
 	*app
+	filter   filter
 	command  string
 	contents bool // are compared
 	attrs    bool // so are times and permission bits
@@ -83,6 +91,9 @@ type differenceJSON struct {
 }
 
 func (a *app) compare(ctx context.Context, c *comparison, args []string) error {
+	if err := c.filter.load(ctx, a, c.command); err != nil {
+		return err
+	}
 	root, err := os.OpenRoot(args[0])
 	if err != nil {
 		return err
@@ -115,7 +126,7 @@ func (c *comparison) run(ctx context.Context, root *os.Root) error {
 	}
 	fail := func(name string, err error) { c.addFailed(&c.summary, c.command, c.prefix+name, err) }
 	w := walk{
-		root: root, ownFiles: c.vaultFiles(), failed: fail,
+		root: root, ownFiles: c.vaultFiles(), filter: &c.filter, failed: fail,
 		file: func(s source) error { return c.file(ctx, s) },
 		special: func(name string, mode fs.FileMode) {
 			fail(name, fmt.Errorf("%s is %s, not a file", name, kindInWords(mode)))
@@ -140,7 +151,7 @@ func (c *comparison) advance() error {
 // extraBefore reports the keys before one, or all that are left if it is empty.
 func (c *comparison) extraBefore(key string) error {
 	for !c.done && (key == "" || c.entry.Key < key) {
-		if c.extra {
+		if c.extra && !c.filter.LeavesOutFile(c.entry.Key[len(c.prefix):]) {
 			if err := c.report(">", c.entry.Key, "only in the vault"); err != nil {
 				return err
 			}

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) exportCommand() *cobra.Command {
-	var overwrite bool
+	var flags exportFlags
 	cmd := &cobra.Command{
 		Use:     "export PREFIX DIR",
 		GroupID: groupTrees,
@@ -32,24 +32,35 @@ holds a NUL byte, or is longer than 4096 bytes) is reported and makes the exit
 code 3. Nothing outside DIR is touched, and no symbolic link in DIR is followed.
 If both "a" and "a/b" are keys, "a" cannot be a file too and is reported.
 
+` + filterHelp + `
+
 ` + exitHelp(exitSome, exitNotFound),
 		Example: `  kvault -f media.kv export pictures ~/restored
   kvault -f src.kv export . copy`,
 		Args:              takes(2, 2, 0),
 		ValidArgsFunction: a.completeInTurn(a.completeFolder, fixedDirective(cobra.ShellCompDirectiveFilterDirs)),
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return a.exportTree(ctx, folderPrefix(args[0]), args[1], overwrite)
+			if err := flags.load(ctx, a, "export"); err != nil {
+				return err
+			}
+			return a.exportTree(ctx, folderPrefix(args[0]), args[1], &flags)
 		}),
 	}
-	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "write files even if size and time are the same")
+	cmd.Flags().BoolVar(&flags.overwrite, "overwrite", false, "write files even if size and time are the same")
+	flags.register(cmd)
 	return cmd
 }
 
-func (a *app) exportTree(ctx context.Context, prefix, dir string, overwrite bool) error {
+type exportFlags struct {
+	filter
+	overwrite bool
+}
+
+func (a *app) exportTree(ctx context.Context, prefix, dir string, flags *exportFlags) error {
 	if dir == "" {
 		return usagef("export: the directory is empty; . is the current one")
 	}
-	ex := &exporter{app: a, prefix: prefix, overwrite: overwrite}
+	ex := &exporter{app: a, prefix: prefix, exportFlags: flags}
 	err := a.withVault(ctx, reading, func(v *kvault.Vault) error {
 		total, err := ex.measure(ctx, v)
 		if err != nil {
@@ -77,14 +88,14 @@ func (a *app) exportTree(ctx context.Context, prefix, dir string, overwrite bool
 // exporter carries the values below prefix to files below root, a few at a time.
 type exporter struct {
 	*app
-	vault     *kvault.Vault
-	root      *os.Root
-	prefix    string
-	overwrite bool
-	ownFiles  vaultFiles
-	progress  *progress
-	summary   summary
-	dirs      sync.Map // directories below root that are known to be real ones
+	*exportFlags
+	vault    *kvault.Vault
+	root     *os.Root
+	prefix   string
+	ownFiles vaultFiles
+	progress *progress
+	summary  summary
+	dirs     sync.Map // directories below root that are known to be real ones
 }
 
 // measure is how many bytes there are to export, if anyone is going to see it. It fails if there is
@@ -103,13 +114,17 @@ func (ex *exporter) measure(ctx context.Context, v *kvault.Vault) (total int64, 
 			return 0, err
 		}
 		keys++
-		total += e.Size
+		if !ex.leavesOut(e.Key) {
+			total += e.Size
+		}
 	}
 	if keys == 0 && ex.prefix != "" {
 		return 0, &exitError{code: exitNotFound, err: fmt.Errorf("no key begins with %q", ex.prefix)}
 	}
 	return total, nil
 }
+
+func (ex *exporter) leavesOut(key string) bool { return ex.LeavesOutFile(key[len(ex.prefix):]) }
 
 func (ex *exporter) run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
@@ -162,6 +177,9 @@ func (ex *exporter) list(ctx context.Context, to chan<- listed) error {
 				return err
 			}
 			return ex.listDamaged(ctx, held.Key, send)
+		}
+		if err == nil && ex.leavesOut(e.Key) {
+			continue
 		}
 		if err == nil {
 			held.next = e.Key

@@ -54,6 +54,9 @@ func (ex *exporter) eachKey(ctx context.Context, o *kvault.ListOptions, fn func(
 
 // sendKey sends one entry, or reports that its row is damaged.
 func (ex *exporter) sendKey(ctx context.Context, key string, send func(listed) error) error {
+	if ex.leavesOut(key) {
+		return nil
+	}
 	e, err := ex.vault.Stat(ctx, key)
 	switch {
 	case err == nil:

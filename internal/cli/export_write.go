@@ -123,7 +123,10 @@ func (ex *exporter) isFolder(ctx context.Context, e listed) (bool, error) {
 	if e.next == "" || e.next >= below {
 		return strings.HasPrefix(e.next, below), nil
 	}
-	for _, err := range ex.vault.Keys(ctx, &kvault.ListOptions{Prefix: below, Limit: 1}) {
+	for key, err := range ex.vault.Keys(ctx, &kvault.ListOptions{Prefix: below}) {
+		if err == nil && ex.leavesOut(key) {
+			continue
+		}
 		if errors.Is(err, kvault.ErrCorrupt) {
 			return false, nil // if there are any, they cannot be made files, and say so
 		}

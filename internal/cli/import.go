@@ -40,12 +40,18 @@ before 1678 or after 2261, is kept as near as it can be. Symbolic links and
 special files are not stored; each of them is reported and makes the exit code
 3, unless --skip-special expects them.
 
+` + filterHelp + `
+
 ` + exitHelp(exitSome),
 		Example: `  kvault -f media.kv import ~/Pictures pictures
-  kvault -f src.kv import . --skip-special`,
+  kvault -f src.kv import . --skip-special
+  kvault -f src.kv import . --exclude-from .gitignore --exclude .git/`,
 		Args:              takes(1, 2, 0),
 		ValidArgsFunction: a.completeDirThenFolder(),
 		RunE: a.action(func(ctx context.Context, args []string) error {
+			if err := flags.load(ctx, a, "import"); err != nil {
+				return err
+			}
 			prefix := ""
 			if len(args) == 2 {
 				var err error
@@ -53,19 +59,23 @@ special files are not stored; each of them is reported and makes the exit code
 					return err
 				}
 			}
-			return a.importTree(ctx, args[0], prefix, flags)
+			return a.importTree(ctx, args[0], prefix, &flags)
 		}),
 	}
 	cmd.Flags().BoolVar(&flags.overwrite, "overwrite", false, "store files even if size, time and permission bits are the same")
 	cmd.Flags().BoolVar(&flags.checksum, "checksum", false, "compare contents too, and store what differs or is damaged in the vault")
 	cmd.Flags().BoolVar(&flags.skipSpecial, "skip-special", false, "leave out symbolic links and special files without a word")
+	flags.register(cmd)
 	a.flags.registerWrite(cmd)
 	return cmd
 }
 
-type importFlags struct{ skipSpecial, overwrite, checksum bool }
+type importFlags struct {
+	filter
+	skipSpecial, overwrite, checksum bool
+}
 
-func (a *app) importTree(ctx context.Context, dir, prefix string, flags importFlags) error {
+func (a *app) importTree(ctx context.Context, dir, prefix string, flags *importFlags) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
@@ -88,7 +98,7 @@ func (a *app) importTree(ctx context.Context, dir, prefix string, flags importFl
 // small ones, and one writer stores them in batches and streams the large ones.
 type importer struct {
 	*app
-	importFlags
+	*importFlags
 	vault    *kvault.Vault
 	root     *os.Root
 	prefix   string
@@ -135,7 +145,7 @@ func (im *importer) measure(ctx context.Context) (total int64) {
 	if !im.terminal(im.sys.Err) || im.flags.quiet || im.flags.json {
 		return 0
 	}
-	w := walk{root: im.root, ownFiles: im.ownFiles, file: func(s source) error {
+	w := walk{root: im.root, ownFiles: im.ownFiles, filter: &im.filter, file: func(s source) error {
 		total += s.info.Size()
 		return ctx.Err()
 	}}
@@ -150,6 +160,7 @@ func (im *importer) find(ctx context.Context) <-chan source {
 	w := walk{
 		root:     im.root,
 		ownFiles: im.ownFiles,
+		filter:   &im.filter,
 		file: func(s source) error {
 			select {
 			case found <- s:

@@ -14,6 +14,7 @@ import (
 type walk struct {
 	root     *os.Root
 	ownFiles vaultFiles // left out
+	filter   *filter    // leaves out what it matches
 	file     func(source) error
 	failed   func(name string, err error)
 	special  func(name string, mode fs.FileMode)
@@ -61,6 +62,8 @@ func sortName(e fs.DirEntry) string {
 
 func (w *walk) visit(name string, e fs.DirEntry) error {
 	switch {
+	case w.filter.LeavesOut(name, e.IsDir()):
+		return nil
 	case e.IsDir():
 		return w.dir(name)
 	case !e.Type().IsRegular():
