@@ -18,6 +18,7 @@ type fileAttrs struct {
 	hasMode bool
 	modTime time.Time // now if zero
 	sync    bool      // the content is on disk before the file takes its place
+	absent  bool      // fails with fs.ErrExist rather than replace a file
 }
 
 // writeAtomically puts what fill writes at name below root, by way of a temporary file beside it: on a
@@ -40,6 +41,22 @@ func writeAtomically(root *os.Root, name string, attrs fileAttrs, fill func(io.W
 		if err := root.Chtimes(temp, attrs.modTime, attrs.modTime); err != nil {
 			return err
 		}
+	}
+	if attrs.absent {
+		return linkAbsent(root, temp, name)
+	}
+	return root.Rename(temp, name)
+}
+
+// linkAbsent gives a file its name unless there is one of that name. Where the file system has no
+// hard links, one that appears at the same moment can be replaced.
+func linkAbsent(root *os.Root, temp, name string) error {
+	err := root.Link(temp, name)
+	if err == nil {
+		return root.Remove(temp)
+	}
+	if _, there := root.Lstat(name); errors.Is(err, fs.ErrExist) || !errors.Is(there, fs.ErrNotExist) {
+		return fs.ErrExist
 	}
 	return root.Rename(temp, name)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 
@@ -13,7 +14,7 @@ import (
 )
 
 func (a *app) exportCommand() *cobra.Command {
-	var flags exportFlags
+	var flags treeFlags
 	cmd := &cobra.Command{
 		Use:     "export PREFIX DIR",
 		GroupID: groupTrees,
@@ -23,9 +24,12 @@ made if there is none. Modification times and, if an import stored them,
 permission bits are restored.
 
 An export that was interrupted goes on when it is run again: a file of the same
-size and time is left alone, unless --overwrite writes it all the same; any
-other file is replaced, at once and whole. Nothing is deleted from DIR. Of a
-damaged vault everything is exported that can be read; what cannot is reported.
+size and time is left alone, unless --overwrite writes it all the same, or
+--checksum reads both and finds that they differ; any other file is replaced, at
+once and whole. Nothing is deleted from DIR. Of a damaged vault everything is
+exported that can be read; what cannot is reported.
+
+` + replaceHelp + `
 
 A key that cannot be a file there (it has a part that is "..", "." or empty,
 holds a NUL byte, or is longer than 4096 bytes) is reported and makes the exit
@@ -47,33 +51,30 @@ If both "a" and "a/b" are keys, "a" cannot be a file too and is reported.
 		}),
 	}
 	cmd.Flags().BoolVar(&flags.overwrite, "overwrite", false, "write files even if size and time are the same")
+	cmd.Flags().BoolVar(&flags.checksum, "checksum", false, "compare contents too, and write what differs")
 	flags.register(cmd)
+	flags.registerReplace(cmd)
+	flags.registerReport(cmd)
 	return cmd
 }
 
-type exportFlags struct {
-	filter
-	overwrite bool
-}
-
-func (a *app) exportTree(ctx context.Context, prefix, dir string, flags *exportFlags) error {
+func (a *app) exportTree(ctx context.Context, prefix, dir string, flags *treeFlags) error {
 	if dir == "" {
 		return usagef("export: the directory is empty; . is the current one")
 	}
-	ex := &exporter{app: a, prefix: prefix, exportFlags: flags}
+	ex := &exporter{app: a, prefix: prefix, treeFlags: flags}
+	ex.summary.verb, ex.summary.report = verb{"export", "exported"}, flags.report
 	err := a.withVault(ctx, reading, func(v *kvault.Vault) error {
 		total, err := ex.measure(ctx, v)
 		if err != nil {
 			return err
 		}
-		if err := os.MkdirAll(dir, 0o777); err != nil {
+		if err := ex.openRoot(dir); err != nil {
 			return err
 		}
-		if ex.root, err = os.OpenRoot(dir); err != nil {
-			return err
+		if ex.root != nil {
+			defer ex.root.Close()
 		}
-		defer ex.root.Close()
-		sweepPartials(ex.root, ".")
 		ex.vault, ex.ownFiles = v, a.vaultFiles()
 		ex.progress = a.startProgress("export", inBytes, total)
 		defer ex.progress.finish()
@@ -82,15 +83,35 @@ func (a *app) exportTree(ctx context.Context, prefix, dir string, flags *exportF
 	if err != nil {
 		return err
 	}
-	return a.finish(&ex.summary, "exported")
+	return a.finish(&ex.summary)
+}
+
+// openRoot opens the directory to export to, and makes it if there is none. In a dry run that one
+// has no root.
+func (ex *exporter) openRoot(dir string) (err error) {
+	if ex.dryRun {
+		ex.root, err = os.OpenRoot(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	if ex.root, err = os.OpenRoot(dir); err != nil {
+		return err
+	}
+	sweepPartials(ex.root, ".")
+	return nil
 }
 
 // exporter carries the values below prefix to files below root, a few at a time.
 type exporter struct {
 	*app
-	*exportFlags
+	*treeFlags
 	vault    *kvault.Vault
-	root     *os.Root
+	root     *os.Root // nil in a dry run without a directory
 	prefix   string
 	ownFiles vaultFiles
 	progress *progress
@@ -131,7 +152,7 @@ func (ex *exporter) run(ctx context.Context) error {
 	defer stop(nil)
 	entries := make(chan listed)
 	var workers sync.WaitGroup
-	for range treeWorkers {
+	for range ex.workers() {
 		workers.Go(func() {
 			dirs := &dirCache{root: ex.root}
 			defer dirs.close()
@@ -198,14 +219,11 @@ func (ex *exporter) list(ctx context.Context, to chan<- listed) error {
 func (ex *exporter) export(ctx context.Context, dirs *dirCache, e listed) error {
 	name, err := localName(e.Key[len(ex.prefix):])
 	if err == nil {
-		var wrote bool
-		wrote, err = ex.write(ctx, dirs, e, name)
+		var add adder
+		add, err = ex.write(ctx, dirs, e, name)
 		switch {
-		case err == nil && wrote:
-			return ex.addDone(&ex.summary, "exported", e.Key, e.Size)
 		case err == nil:
-			ex.progress.add(e.Size)
-			return ex.addUnchanged(&ex.summary, e.Key, e.Size)
+			return add(&ex.summary, e.Key, e.Size)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case isFatal(err):

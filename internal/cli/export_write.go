@@ -45,45 +45,110 @@ func localName(key string) (string, error) {
 	return name, nil
 }
 
-// write puts the value of e at name, and reports whether that was needed.
-func (ex *exporter) write(ctx context.Context, dirs *dirCache, e listed, name string) (bool, error) {
-	if err := ex.makeDir(filepath.Dir(name)); err != nil {
-		return false, err
-	}
-	dir, base, err := dirs.at(name)
+// adder counts what became of one item.
+type adder func(t *summary, key string, size int64) error
+
+// write puts the value of e at name if that is needed, and returns how to count it.
+func (ex *exporter) write(ctx context.Context, dirs *dirCache, e listed, name string) (adder, error) {
+	dir, base, old, err := ex.lookAt(dirs, name)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	old, err := dir.Lstat(base)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+	if old != nil && !ex.overwrite && sameTime(e.Entry, old) {
+		if same, err := ex.same(ctx, dir, base, e.Key); err != nil || same {
+			ex.progress.add(e.Size)
+			return ex.addUnchanged, errors.Join(err, ex.restoreMode(dir, base, e.Entry, old))
+		}
 	}
-	if old != nil && !ex.overwrite && old.Mode().IsRegular() && old.Size() == e.Size && old.ModTime().Equal(e.ModTime) {
-		return false, restoreMode(dir, base, e.Entry, old)
-	}
-	if ex.ownFile(dir, base, old) {
-		return false, fmt.Errorf("%s is a file of the vault itself", name)
+	if dir != nil && ex.ownFile(dir, base, old) {
+		return nil, fmt.Errorf("%s is a file of the vault itself", name)
 	}
 	if err := ex.refuse(ctx, e, name, old); err != nil {
-		return false, err
+		return nil, err
 	}
-	r, err := ex.vault.NewReader(ctx, e.Key)
+	switch {
+	case old != nil && (ex.noClobber || ex.update && !e.ModTime.After(old.ModTime())):
+		ex.progress.add(e.Size)
+		return ex.addSkipped, nil
+	case ex.dryRun:
+		ex.progress.add(e.Size)
+		return ex.addDone, nil
+	}
+	return ex.replace(ctx, dir, base, e.Key)
+}
+
+// lookAt returns where the file of a name lies, and what is there. In a dry run the directory is nil
+// if there is none.
+func (ex *exporter) lookAt(dirs *dirCache, name string) (dir *os.Root, base string, old fs.FileInfo, err error) {
+	if err := ex.makeDir(filepath.Dir(name)); err != nil {
+		if ex.dryRun && errors.Is(err, fs.ErrNotExist) {
+			return nil, "", nil, nil
+		}
+		return nil, "", nil, err
+	}
+	if dir, base, err = dirs.at(name); err != nil {
+		return nil, "", nil, err
+	}
+	old, err = dir.Lstat(base)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return dir, base, old, err
+}
+
+// replace writes the value of a key to a file.
+func (ex *exporter) replace(ctx context.Context, dir *os.Root, base, key string) (adder, error) {
+	r, err := ex.vault.NewReader(ctx, key)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer r.Close()
 	// The version that is read decides, not the one that was listed.
 	mode, hasMode := fileMode(r.Entry())
-	attrs := fileAttrs{mode: mode, hasMode: hasMode, modTime: r.Entry().ModTime}
-	return true, writeAtomically(dir, base, attrs, func(w io.Writer) error {
+	attrs := fileAttrs{mode: mode, hasMode: hasMode, modTime: r.Entry().ModTime, absent: ex.noClobber}
+	err = writeAtomically(dir, base, attrs, func(w io.Writer) error {
 		_, err := r.WriteTo(ex.progress.writer(w))
 		return err
 	})
+	if ex.noClobber && errors.Is(err, fs.ErrExist) { // made since the directory was looked at
+		return ex.addSkipped, nil
+	}
+	return ex.addDone, err
+}
+
+// sameTime reports whether a file has the size and time of an entry.
+func sameTime(e kvault.Entry, info fs.FileInfo) bool {
+	return info.Mode().IsRegular() && info.Size() == e.Size && info.ModTime().Equal(e.ModTime)
+}
+
+// same reports whether a file has the value of a key, if contents are to be compared.
+func (ex *exporter) same(ctx context.Context, dir *os.Root, base, key string) (bool, error) {
+	if !ex.checksum {
+		return true, nil
+	}
+	f, err := dir.OpenFile(base, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	r, err := ex.vault.NewReader(ctx, key)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	file := &compareWriter{r: f}
+	if _, err = r.WriteTo(file); err == nil {
+		err = file.end()
+	}
+	if errors.Is(err, errDiffers) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // restoreMode gives a file that is up to date its permission bits back.
-func restoreMode(dir *os.Root, base string, e kvault.Entry, old fs.FileInfo) error {
-	if mode, ok := fileMode(e); ok && old.Mode().Perm() != mode {
+func (ex *exporter) restoreMode(dir *os.Root, base string, e kvault.Entry, old fs.FileInfo) error {
+	if mode, ok := fileMode(e); ok && !ex.dryRun && old.Mode().Perm() != mode {
 		return dir.Chmod(base, mode)
 	}
 	return nil
@@ -138,13 +203,19 @@ func (ex *exporter) isFolder(ctx context.Context, e listed) (bool, error) {
 // makeDir makes a directory below the root and those above it. None of them may be a link, wherever
 // it leads.
 func (ex *exporter) makeDir(dir string) error {
+	if ex.root == nil {
+		return fs.ErrNotExist
+	}
 	if _, known := ex.dirs.Load(dir); known || dir == "." {
 		return nil
 	}
 	if err := ex.makeDir(filepath.Dir(dir)); err != nil {
 		return err
 	}
-	made := ex.root.Mkdir(dir, 0o777)
+	made := fs.ErrExist
+	if !ex.dryRun {
+		made = ex.root.Mkdir(dir, 0o777)
+	}
 	if made != nil && !errors.Is(made, fs.ErrExist) {
 		return made
 	}
@@ -155,7 +226,7 @@ func (ex *exporter) makeDir(dir string) error {
 	case !info.IsDir():
 		return fmt.Errorf("%s is %s, not a directory", path.Clean(dir), otherKind(info.Mode()))
 	}
-	if _, known := ex.dirs.LoadOrStore(dir, struct{}{}); !known && made != nil {
+	if _, known := ex.dirs.LoadOrStore(dir, struct{}{}); !known && made != nil && !ex.dryRun {
 		sweepPartials(ex.root, dir)
 	}
 	return nil

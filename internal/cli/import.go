@@ -34,6 +34,8 @@ time and permission bits are in the vault already are left out. --checksum reads
 them and what the vault has of them too, so that a damaged value is mended, and
 --overwrite stores them all. Nothing is deleted from the vault.
 
+` + replaceHelp + `
+
 A file that grows while it is read is stored as long as it was at first; one
 that becomes shorter or is written over then fails. A time that does not fit,
 before 1678 or after 2261, is kept as near as it can be. Symbolic links and
@@ -66,13 +68,15 @@ special files are not stored; each of them is reported and makes the exit code
 	cmd.Flags().BoolVar(&flags.checksum, "checksum", false, "compare contents too, and store what differs or is damaged in the vault")
 	cmd.Flags().BoolVar(&flags.skipSpecial, "skip-special", false, "leave out symbolic links and special files without a word")
 	flags.register(cmd)
+	flags.registerReplace(cmd)
+	flags.registerReport(cmd)
 	a.flags.registerWrite(cmd)
 	return cmd
 }
 
 type importFlags struct {
-	filter
-	skipSpecial, overwrite, checksum bool
+	treeFlags
+	skipSpecial bool
 }
 
 func (a *app) importTree(ctx context.Context, dir, prefix string, flags *importFlags) error {
@@ -82,7 +86,8 @@ func (a *app) importTree(ctx context.Context, dir, prefix string, flags *importF
 	}
 	defer root.Close()
 	im := &importer{app: a, root: root, prefix: prefix, importFlags: flags}
-	err = a.withVault(ctx, creating, func(v *kvault.Vault) error {
+	im.summary.verb, im.summary.report = verb{"import", "imported"}, flags.report
+	err = a.withTarget(ctx, flags.dryRun, func(v *kvault.Vault) error {
 		im.vault = v
 		// Only now the vault's files are sure to be there and can be told from the others.
 		im.ownFiles = a.vaultFiles()
@@ -91,7 +96,7 @@ func (a *app) importTree(ctx context.Context, dir, prefix string, flags *importF
 	if err != nil {
 		return err
 	}
-	return a.finish(&im.summary, "imported")
+	return a.finish(&im.summary)
 }
 
 // importer carries the files below root into a vault: a walk finds them, a few readers fetch the
@@ -128,6 +133,9 @@ func (im *importer) run(ctx context.Context) error {
 			it.close()
 		}
 	}()
+	if im.dryRun {
+		return (&batchWriter{importer: im}).storeAll(ctx, items)
+	}
 	lasting := context.WithoutCancel(ctx)
 	o := &kvault.CacheOptions{Capacity: 4 * im.batch.bytes, Threshold: 4 * im.batch.bytes}
 	return im.vault.WithCache(lasting, o, func() error {

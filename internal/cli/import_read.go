@@ -33,6 +33,7 @@ type item struct {
 	content   *sizedReader // what follows value, to be streamed; nil if value is all
 	file      *os.File     // what content reads
 	unchanged bool         // is in the vault already
+	skipped   bool         // is not to replace what is in the vault
 	grew      bool         // while it was read
 	err       error        // why the file could not be read
 	fatal     bool         // err is of the vault, not of the file
@@ -48,7 +49,7 @@ func (it *item) close() {
 func (im *importer) read(ctx context.Context, found <-chan source) <-chan *item {
 	items := make(chan *item, itemsAhead)
 	var readers sync.WaitGroup
-	for range treeWorkers {
+	for range im.workers() {
 		readers.Go(func() {
 			dirs := &dirCache{root: im.root}
 			defer dirs.close()
@@ -79,11 +80,15 @@ func (im *importer) fetch(ctx context.Context, dirs *dirCache, s source) *item {
 		switch {
 		case err == nil:
 			known = sameFile(e, s.info)
+			it.skipped = !known && !im.replaces(e, s)
 		case errors.Is(err, kvault.ErrNotFound), im.checksum && errors.Is(err, kvault.ErrCorrupt):
 		default:
 			it.err, it.fatal = err, !isItemError(err)
 			return it
 		}
+	}
+	if it.skipped || im.dryRun && !known {
+		return it
 	}
 	// What states no size is read all the same: the size may not be true.
 	if known && !im.checksum && s.info.Size() > 0 {
@@ -98,6 +103,11 @@ func (im *importer) fetch(ctx context.Context, dirs *dirCache, s source) *item {
 	}
 	it.unchanged, it.err = it.same(ctx, im.vault, im.key(s))
 	return it
+}
+
+// replaces reports whether a file may replace the vault's entry of that name.
+func (im *importer) replaces(e kvault.Entry, s source) bool {
+	return !im.noClobber && (!im.update || engine.FitModTime(s.info.ModTime()).After(e.ModTime))
 }
 
 // same compares the file with the value that the vault has, which it takes for another one if it

@@ -45,6 +45,12 @@ func (w *batchWriter) store(ctx context.Context, it *item) error {
 	case it.unchanged:
 		w.progress.add(it.info.Size())
 		return w.addUnchanged(&w.summary, key, it.info.Size())
+	case it.skipped:
+		w.progress.add(it.info.Size())
+		return w.addSkipped(&w.summary, key, it.info.Size())
+	case w.dryRun:
+		w.progress.add(it.info.Size())
+		return w.addDone(&w.summary, key, it.info.Size())
 	}
 	var err error
 	if it.content != nil {
@@ -52,7 +58,17 @@ func (w *batchWriter) store(ctx context.Context, it *item) error {
 	} else {
 		err = w.hold(ctx, key, it)
 	}
-	if err != nil && ctx.Err() == nil && isItemError(err) {
+	return w.itemError(ctx, key, it, err)
+}
+
+// itemError reports an error that is due to one item, and returns any other.
+func (w *batchWriter) itemError(ctx context.Context, key string, it *item, err error) error {
+	switch {
+	case err == nil, ctx.Err() != nil:
+		return err
+	case w.noClobber && errors.Is(err, kvault.ErrExists):
+		return w.addSkipped(&w.summary, key, it.info.Size())
+	case isItemError(err):
 		w.addFailed(&w.summary, "import", key, err)
 		return nil
 	}
@@ -63,6 +79,8 @@ func (w *batchWriter) options(it *item) *kvault.PutOptions {
 	o := &kvault.PutOptions{
 		ModTime: engine.FitModTime(it.info.ModTime()),
 		User:    map[string]string{modeMeta: modeOf(it.info)},
+
+		IfAbsent: w.noClobber,
 	}
 	if it.content != nil && it.content.trusted {
 		o.Size, o.SizeKnown = it.info.Size(), true
@@ -70,14 +88,18 @@ func (w *batchWriter) options(it *item) *kvault.PutOptions {
 	return o
 }
 
-// hold puts a small file into the cache.
+// hold puts a small file into the cache. A condition would have the cache flushed for each file, so
+// files that have one wait here for their batch.
 func (w *batchWriter) hold(ctx context.Context, key string, it *item) error {
-	e, err := w.vault.PutWith(ctx, key, it.value, w.options(it))
-	if err != nil {
-		return err
+	e := kvault.Entry{Size: int64(len(it.value))}
+	if !w.noClobber {
+		var err error
+		if e, err = w.vault.PutWith(ctx, key, it.value, w.options(it)); err != nil {
+			return err
+		}
+		it.value = nil
 	}
 	w.progress.add(e.Size)
-	it.value = nil
 	w.pending = append(w.pending, pendingItem{e, it})
 	w.bytes += e.Size
 	if len(w.pending) < w.batch.items && w.bytes < w.batch.bytes {
@@ -111,19 +133,51 @@ func (w *batchWriter) flush(ctx context.Context) error {
 	if len(w.pending) == 0 {
 		return nil
 	}
-	if _, err := w.vault.FlushCache(ctx); err != nil {
-		if ctx.Err() == nil {
-			w.discard(ctx)
-		}
+	commit := w.commit
+	if w.noClobber {
+		commit = w.commitAbsent
+	}
+	if err := commit(ctx); err != nil {
 		return err
 	}
 	for _, p := range w.pending {
-		if err := w.stored(p.entry, p.item); err != nil {
+		err := p.item.err
+		if err == nil {
+			err = w.stored(p.entry, p.item)
+		}
+		if err := w.itemError(ctx, w.key(p.item.source), p.item, err); err != nil {
 			return err
 		}
 	}
 	w.pending, w.bytes = w.pending[:0], 0
 	return nil
+}
+
+// commit flushes the cache.
+func (w *batchWriter) commit(ctx context.Context) error {
+	_, err := w.vault.FlushCache(ctx)
+	if err != nil && ctx.Err() == nil {
+		w.discard(ctx)
+	}
+	return err
+}
+
+// commitAbsent stores what is held under the keys that do not exist.
+func (w *batchWriter) commitAbsent(ctx context.Context) error {
+	err := w.vault.Update(ctx, func(tx *kvault.Tx) error {
+		for i := range w.pending {
+			p := &w.pending[i]
+			p.entry, p.item.err = tx.PutWith(ctx, w.key(p.item.source), p.item.value, w.options(p.item))
+			if err := p.item.err; err != nil && !errors.Is(err, kvault.ErrExists) && !isItemError(err) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.pending, w.bytes = nil, 0
+	}
+	return err
 }
 
 // stored reports an item as imported, and what of it could not be kept.
@@ -135,7 +189,7 @@ func (w *batchWriter) stored(e kvault.Entry, it *item) error {
 		w.summary.addTimes(1)
 		w.note("%s", timeNote(w.shown(e.Key), was, e.ModTime))
 	}
-	return w.addDone(&w.summary, "imported", e.Key, e.Size)
+	return w.addDone(&w.summary, e.Key, e.Size)
 }
 
 // discard throws away what is held, after a flush that failed: the vault would else try it again at

@@ -12,10 +12,20 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
+// verb is what a command does with files: in a dry run it would import, and else it has imported.
+type verb struct{ base, past string }
+
+// report says what of the work on each item is shown.
+type report struct{ dryRun, verbose bool }
+
 // summary counts how the items of an import or export went. It is safe for concurrent use.
 type summary struct {
+	verb
+	report
+
 	mu                             sync.Mutex
 	done, unchanged, failed, bytes int64
+	skipped                        int64 // were not to be replaced
 	times                          int64 // that did not fit
 }
 
@@ -30,33 +40,51 @@ type actionJSON struct {
 	keyJSON
 	Action string `json:"action"`
 	Size   int64  `json:"size"`
+	DryRun bool   `json:"dry_run,omitempty"`
 }
 
-// did counts one item as carried over, and with --json says so.
-func (a *app) addDone(t *summary, action, key string, size int64) error {
+// addDone counts one item as carried over.
+func (a *app) addDone(t *summary, key string, size int64) error {
 	t.mu.Lock()
 	t.done++
 	t.bytes += size
 	t.mu.Unlock()
-	return a.emitAction(action, key, size)
+	return a.showAction(t, t.verb, key, size)
 }
 
-// leftAlone counts one item as being there already.
+// addUnchanged counts one item as being there already.
 func (a *app) addUnchanged(t *summary, key string, size int64) error {
 	t.mu.Lock()
 	t.unchanged++
 	t.mu.Unlock()
-	return a.emitAction("unchanged", key, size)
-}
-
-func (a *app) emitAction(action, key string, size int64) error {
-	if !a.flags.json {
+	if t.dryRun && !t.verbose && !a.flags.json {
 		return nil
 	}
-	return a.emit(actionJSON{jsonKey(key), action, size})
+	return a.showAction(t, verb{past: "unchanged"}, key, size)
 }
 
-// failedItem counts one item as failed and says why.
+// addSkipped counts one item as one that was not to be replaced.
+func (a *app) addSkipped(t *summary, key string, size int64) error {
+	t.mu.Lock()
+	t.skipped++
+	t.mu.Unlock()
+	return a.showAction(t, verb{base: "skip", past: "skipped"}, key, size)
+}
+
+// showAction says what became of one item, if anyone asked.
+func (a *app) showAction(t *summary, v verb, key string, size int64) error {
+	switch {
+	case a.flags.json:
+		return a.emit(actionJSON{jsonKey(key), v.past, size, t.dryRun})
+	case t.dryRun && v.base != "":
+		return a.printRaw("would %s %s\n", v.base, a.shown(key))
+	case t.dryRun, t.verbose:
+		return a.printRaw("%s %s\n", v.past, a.shown(key))
+	}
+	return nil
+}
+
+// addFailed counts one item as failed and says why.
 func (a *app) addFailed(t *summary, op, key string, err error) {
 	t.mu.Lock()
 	t.failed++
@@ -70,17 +98,32 @@ func (a *app) addFailed(t *summary, op, key string, err error) {
 }
 
 // finish reports the totals, and turns failed items into exit code 3.
-func (a *app) finish(t *summary, verb string) error {
+func (a *app) finish(t *summary) error {
 	if a.flags.json {
-		totals := map[string]int64{verb: t.done, "unchanged": t.unchanged, "failed": t.failed, "bytes": t.bytes}
+		totals := map[string]any{
+			t.past: t.done, "unchanged": t.unchanged, "failed": t.failed, "bytes": t.bytes,
+		}
+		if t.skipped > 0 {
+			totals["skipped"] = t.skipped
+		}
 		if t.times > 0 {
 			totals["times_changed"] = t.times
+		}
+		if t.dryRun {
+			totals["dry_run"] = true
 		}
 		if err := a.emit(totals); err != nil {
 			return err
 		}
 	}
-	s := fmt.Sprintf("%s %s (%s)", countInWords(t.done, "file"), verb, humanize.IBytes(uint64(t.bytes)))
+	size := humanize.IBytes(uint64(t.bytes))
+	s := fmt.Sprintf("%s %s (%s)", countInWords(t.done, "file"), t.past, size)
+	if t.dryRun {
+		s = "Dry run: " + s
+	}
+	if t.skipped > 0 {
+		s += fmt.Sprintf(", %s skipped", humanize.Comma(t.skipped))
+	}
 	if t.unchanged > 0 {
 		s += fmt.Sprintf(", %s unchanged", humanize.Comma(t.unchanged))
 	}
