@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -78,9 +77,7 @@ type comparison struct {
 	vault    *kvault.Vault
 	prefix   string
 	dirs     *dirCache
-	next     func() (kvault.Entry, error, bool)
-	entry    kvault.Entry // the next one of the vault, unless done
-	done     bool
+	keys     *folderCursor
 	summary  summary
 	differ   int64
 }
@@ -118,10 +115,9 @@ func (a *app) compare(ctx context.Context, c *comparison, args []string) error {
 }
 
 func (c *comparison) run(ctx context.Context, root *os.Root) error {
-	next, stop := iter.Pull2(c.vault.List(ctx, &kvault.ListOptions{Prefix: c.prefix}))
-	defer stop()
-	c.next = next
-	if err := c.advance(); err != nil {
+	c.keys = newFolderCursor(ctx, c.vault, c.prefix)
+	defer c.keys.close()
+	if err := c.keys.advance(); err != nil {
 		return err
 	}
 	fail := func(name string, err error) { c.addFailed(&c.summary, c.command, c.prefix+name, err) }
@@ -135,32 +131,19 @@ func (c *comparison) run(ctx context.Context, root *os.Root) error {
 	if err := w.dir("."); err != nil {
 		return err
 	}
-	if err := c.extraBefore(""); err != nil {
+	if err := c.keys.rest(c.extraKey); err != nil {
 		return err
 	}
 	c.note("%s the same, %d different.", countInWords(c.summary.unchanged, "file"), c.differ)
 	return nil
 }
 
-func (c *comparison) advance() error {
-	e, err, more := c.next()
-	c.entry, c.done = e, !more
-	return err
-}
-
-// extraBefore reports the keys before one, or all that are left if it is empty.
-func (c *comparison) extraBefore(key string) error {
-	for !c.done && (key == "" || c.entry.Key < key) {
-		if c.extra && !c.filter.LeavesOutFile(c.entry.Key[len(c.prefix):]) {
-			if err := c.report(">", c.entry.Key, "only in the vault"); err != nil {
-				return err
-			}
-		}
-		if err := c.advance(); err != nil {
-			return err
-		}
+// extraKey reports a key that has no file.
+func (c *comparison) extraKey(e kvault.Entry) error {
+	if !c.extra || c.filter.LeavesOutFile(e.Key[len(c.prefix):]) {
+		return nil
 	}
-	return nil
+	return c.report(">", e.Key, "only in the vault")
 }
 
 func (c *comparison) file(ctx context.Context, s source) error {
@@ -168,15 +151,12 @@ func (c *comparison) file(ctx context.Context, s source) error {
 		return err
 	}
 	key := c.prefix + s.name
-	if err := c.extraBefore(key); err != nil {
+	e, found, err := c.keys.at(key, c.extraKey)
+	switch {
+	case err != nil:
 		return err
-	}
-	if c.done || c.entry.Key != key {
+	case !found:
 		return c.report("<", key, "only in the directory")
-	}
-	e := c.entry
-	if err := c.advance(); err != nil {
-		return err
 	}
 	how, err := c.difference(ctx, e, s)
 	switch {

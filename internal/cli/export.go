@@ -47,7 +47,14 @@ If both "a" and "a/b" are keys, "a" cannot be a file too and is reported.
 			if err := flags.load(ctx, a, "export"); err != nil {
 				return err
 			}
-			return a.exportTree(ctx, folderPrefix(args[0]), args[1], &flags)
+			if args[1] == "" {
+				return usagef("export: the directory is empty; . is the current one")
+			}
+			ex := &exporter{
+				app: a, command: "export", prefix: folderPrefix(args[0]), treeFlags: &flags,
+			}
+			ex.summary.verb, ex.summary.report = verb{"export", "exported"}, flags.report
+			return a.exportTree(ctx, args[1], ex)
 		}),
 	}
 	cmd.Flags().BoolVar(&flags.overwrite, "overwrite", false, "write files even if size and time are the same")
@@ -58,12 +65,7 @@ If both "a" and "a/b" are keys, "a" cannot be a file too and is reported.
 	return cmd
 }
 
-func (a *app) exportTree(ctx context.Context, prefix, dir string, flags *treeFlags) error {
-	if dir == "" {
-		return usagef("export: the directory is empty; . is the current one")
-	}
-	ex := &exporter{app: a, prefix: prefix, treeFlags: flags}
-	ex.summary.verb, ex.summary.report = verb{"export", "exported"}, flags.report
+func (a *app) exportTree(ctx context.Context, dir string, ex *exporter) error {
 	err := a.withVault(ctx, reading, func(v *kvault.Vault) error {
 		total, err := ex.measure(ctx, v)
 		if err != nil {
@@ -76,7 +78,12 @@ func (a *app) exportTree(ctx context.Context, prefix, dir string, flags *treeFla
 			defer ex.root.Close()
 		}
 		ex.vault, ex.ownFiles = v, a.vaultFiles()
-		ex.progress = a.startProgress("export", inBytes, total)
+		if ex.surplus != nil {
+			if err := ex.deleteSurplus(ctx); err != nil {
+				return err
+			}
+		}
+		ex.progress = a.startProgress(ex.command, inBytes, total)
 		defer ex.progress.finish()
 		return ex.run(ctx)
 	})
@@ -110,12 +117,14 @@ func (ex *exporter) openRoot(dir string) (err error) {
 type exporter struct {
 	*app
 	*treeFlags
+	command  string
 	vault    *kvault.Vault
 	root     *os.Root // nil in a dry run without a directory
 	prefix   string
 	ownFiles vaultFiles
 	progress *progress
 	summary  summary
+	surplus  *surplus // nil unless what the folder does not have is to be deleted
 	dirs     sync.Map // directories below root that are known to be real ones
 }
 
@@ -232,6 +241,6 @@ func (ex *exporter) export(ctx context.Context, dirs *dirCache, e listed) error 
 			return nil
 		}
 	}
-	ex.addFailed(&ex.summary, "export", e.Key, err)
+	ex.addFailed(&ex.summary, ex.command, e.Key, err)
 	return nil
 }

@@ -21,7 +21,7 @@ func (ex *exporter) listDamaged(ctx context.Context, after string, send func(lis
 		return err
 	}
 	at := o.Start[:len(o.Start)-1]
-	ex.addFailed(&ex.summary, "export", at, fmt.Errorf("the index of keys is damaged behind it: keys may be left out; 'kvault salvage' looks for them: %w", kvault.ErrCorrupt))
+	ex.addFailed(&ex.summary, ex.command, at, fmt.Errorf("the index of keys is damaged behind it: keys may be left out; 'kvault salvage' looks for them: %w", kvault.ErrCorrupt))
 	o.Reverse = true
 	err := ex.eachKey(ctx, &o, func(key string) error {
 		o.End = key
@@ -64,7 +64,7 @@ func (ex *exporter) sendKey(ctx context.Context, key string, send func(listed) e
 	case errors.Is(err, kvault.ErrNotFound):
 		return nil
 	case ctx.Err() == nil && errors.Is(err, kvault.ErrCorrupt):
-		ex.addFailed(&ex.summary, "export", key, err)
+		ex.addFailed(&ex.summary, ex.command, key, err)
 		return nil
 	}
 	return err

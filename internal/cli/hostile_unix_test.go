@@ -188,6 +188,22 @@ func TestUnreadableTree(t *testing.T) {
 			t.Errorf("%s: %q", name, in.errs)
 		}
 	}
+	s := newSession(t)
+	for _, key := range []string{"p/gone", "p/folder/inside"} {
+		s.must("v", "put", key)
+	}
+	o := s.run("", "sync", dir, "p", "--delete", "--yes")
+	if o.code != exitSome || !strings.Contains(o.err, "Nothing is deleted, because 3 items failed.") {
+		t.Errorf("sync: %+v", o)
+	}
+	s.must("", "exists", "p/gone")
+	// Nor is a file deleted where not all of the directory can be read.
+	if o := s.run("", "sync", dir, "p", "--back", "--delete", "--yes"); o.code != exitSome {
+		t.Errorf("sync --back: %+v", o)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "closed")); err != nil {
+		t.Error(err)
+	}
 }
 
 // What was a file when the folder was read, and is something else by the time it is opened, is

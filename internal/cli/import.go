@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -61,12 +62,14 @@ special files are not stored; each of them is reported and makes the exit code
 					return err
 				}
 			}
-			return a.importTree(ctx, args[0], prefix, &flags)
+			im := &importer{app: a, command: "import", prefix: prefix, importFlags: &flags}
+			im.summary.verb, im.summary.report = verb{"import", "imported"}, flags.report
+			return a.importTree(ctx, args[0], im)
 		}),
 	}
 	cmd.Flags().BoolVar(&flags.overwrite, "overwrite", false, "store files even if size, time and permission bits are the same")
 	cmd.Flags().BoolVar(&flags.checksum, "checksum", false, "compare contents too, and store what differs or is damaged in the vault")
-	cmd.Flags().BoolVar(&flags.skipSpecial, "skip-special", false, "leave out symbolic links and special files without a word")
+	flags.registerSpecial(cmd)
 	flags.register(cmd)
 	flags.registerReplace(cmd)
 	flags.registerReport(cmd)
@@ -79,24 +82,32 @@ type importFlags struct {
 	skipSpecial bool
 }
 
-func (a *app) importTree(ctx context.Context, dir, prefix string, flags *importFlags) error {
+func (f *importFlags) registerSpecial(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.skipSpecial, "skip-special", false,
+		"leave out symbolic links and special files without a word")
+}
+
+func (a *app) importTree(ctx context.Context, dir string, im *importer) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	im := &importer{app: a, root: root, prefix: prefix, importFlags: flags}
-	im.summary.verb, im.summary.report = verb{"import", "imported"}, flags.report
-	err = a.withTarget(ctx, flags.dryRun, func(v *kvault.Vault) error {
-		im.vault = v
+	var deleting error
+	err = a.withTarget(ctx, im.dryRun, func(v *kvault.Vault) error {
+		im.vault, im.root, im.dir = v, root, dir
 		// Only now the vault's files are sure to be there and can be told from the others.
 		im.ownFiles = a.vaultFiles()
-		return im.run(ctx)
+		if err := im.run(ctx); err != nil || im.surplus == nil || !im.surplus.flags.delete {
+			return err
+		}
+		deleting = im.deleteSurplus(ctx)
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return a.finish(&im.summary)
+	return cmp.Or(deleting, a.finish(&im.summary))
 }
 
 // importer carries the files below root into a vault: a walk finds them, a few readers fetch the
@@ -104,24 +115,31 @@ func (a *app) importTree(ctx context.Context, dir, prefix string, flags *importF
 type importer struct {
 	*app
 	*importFlags
+	command  string
 	vault    *kvault.Vault
-	root     *os.Root
+	dir      string
+	root     *os.Root // is dir
 	prefix   string
 	ownFiles vaultFiles
 	progress *progress
 	summary  summary
+	surplus  *surplus // nil unless the folder is to become equal to dir
 }
 
 // source is a regular file that the walk found.
 type source struct {
 	name string // below the root, with slashes
 	info fs.FileInfo
+
+	entry  kvault.Entry // of the vault, if it was looked up and found
+	looked bool
+	found  bool
 }
 
 func (im *importer) key(s source) string { return im.prefix + s.name }
 
 func (im *importer) run(ctx context.Context) error {
-	im.progress = im.startProgress("import", inBytes, im.measure(ctx))
+	im.progress = im.startProgress(im.command, inBytes, im.measure(ctx))
 	defer im.progress.finish()
 	// What was read before an interrupt is still stored, so that the next run need not read it again.
 	ctx, cancel := context.WithCancel(ctx)
@@ -165,29 +183,60 @@ func (im *importer) measure(ctx context.Context) (total int64) {
 // find sends the files to import, in the order of their keys.
 func (im *importer) find(ctx context.Context) <-chan source {
 	found := make(chan source)
+	send := func(s source) error {
+		select {
+		case found <- s:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	w := walk{
 		root:     im.root,
 		ownFiles: im.ownFiles,
 		filter:   &im.filter,
-		file: func(s source) error {
-			select {
-			case found <- s:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		},
-		failed: func(name string, err error) { im.addFailed(&im.summary, "import", im.prefix+name, err) },
+		file:     send,
+		failed:   func(name string, err error) { im.addFailed(&im.summary, im.command, im.prefix+name, err) },
 		special: func(name string, mode fs.FileMode) {
 			if !im.skipSpecial {
-				im.addFailed(&im.summary, "import", im.prefix+name, fmt.Errorf("%s is %s, not a file", name, kindInWords(mode)))
+				im.addFailed(&im.summary, im.command, im.prefix+name, fmt.Errorf("%s is %s, not a file", name, kindInWords(mode)))
 			}
 		},
 	}
 	go func() {
 		defer close(found)
 		// It only ends early if ctx does, and then nobody waits for the rest.
-		_ = w.dir(".")
+		if im.surplus == nil {
+			_ = w.dir(".")
+		} else {
+			_ = im.walkBeside(ctx, w)
+		}
 	}()
 	return found
+}
+
+// walkBeside walks the tree beside the keys of the folder, which is quicker than to look up each
+// of them, and tells which have no file.
+func (im *importer) walkBeside(ctx context.Context, w walk) error {
+	keys := newFolderCursor(ctx, im.vault, im.prefix)
+	defer keys.close()
+	listing := keys.advance()
+	send := w.file
+	w.file = func(s source) error {
+		im.surplus.source++
+		if listing == nil {
+			s.entry, s.found, listing = keys.at(im.key(s), im.addKey)
+			s.looked = listing == nil
+		}
+		return send(s)
+	}
+	err := w.dir(".")
+	if listing == nil && err == nil {
+		listing = keys.rest(im.addKey)
+	}
+	if listing != nil && ctx.Err() == nil {
+		// The files behind it were looked up by themselves.
+		im.addFailed(&im.summary, im.command, im.prefix, listing)
+	}
+	return err
 }

@@ -76,7 +76,7 @@ func (im *importer) fetch(ctx context.Context, dirs *dirCache, s source) *item {
 	it := &item{source: s}
 	known := false
 	if !im.overwrite {
-		e, err := im.vault.Stat(ctx, im.key(s))
+		e, err := im.lookUp(ctx, s)
 		switch {
 		case err == nil:
 			known = sameFile(e, s.info)
@@ -103,6 +103,17 @@ func (im *importer) fetch(ctx context.Context, dirs *dirCache, s source) *item {
 	}
 	it.unchanged, it.err = it.same(ctx, im.vault, im.key(s))
 	return it
+}
+
+// lookUp returns what the vault has under the key of a file.
+func (im *importer) lookUp(ctx context.Context, s source) (kvault.Entry, error) {
+	switch {
+	case !s.looked:
+		return im.vault.Stat(ctx, im.key(s))
+	case !s.found:
+		return kvault.Entry{}, kvault.ErrNotFound
+	}
+	return s.entry, nil
 }
 
 // replaces reports whether a file may replace the vault's entry of that name.

@@ -40,7 +40,7 @@ func (w *batchWriter) store(ctx context.Context, it *item) error {
 	case it.err != nil && it.fatal:
 		return it.err
 	case it.err != nil:
-		w.addFailed(&w.summary, "import", key, it.err)
+		w.addFailed(&w.summary, w.command, key, it.err)
 		return nil
 	case it.unchanged:
 		w.progress.add(it.info.Size())
@@ -69,7 +69,7 @@ func (w *batchWriter) itemError(ctx context.Context, key string, it *item, err e
 	case w.noClobber && errors.Is(err, kvault.ErrExists):
 		return w.addSkipped(&w.summary, key, it.info.Size())
 	case isItemError(err):
-		w.addFailed(&w.summary, "import", key, err)
+		w.addFailed(&w.summary, w.command, key, err)
 		return nil
 	}
 	return err

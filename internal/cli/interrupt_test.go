@@ -51,6 +51,7 @@ func TestInterruptedBefore(t *testing.T) {
 	for _, args := range [][]string{
 		{"put", "k"}, {"get", "k"}, {"cat", "k"}, {"ls"}, {"find"}, {"du"}, {"tree"}, {"meta", "k"}, {"stat", "k"}, {"exists", "k"}, {"rm", "k"}, {"mv", "k", "l"}, {"cp", "k", "l"},
 		{"import", dir}, {"diff", dir, "."}, {"verify", dir, "."}, {"export", "", filepath.Join(t.TempDir(), "out")},
+		{"sync", dir, "p"}, {"sync", dir, ".", "--back"}, {"sync", dir, "p", "--delete", "--yes"},
 		{"optimize"}, {"check"}, {"backup", filepath.Join(t.TempDir(), "copy")}, {"info"},
 	} {
 		if o := s.runContext(ctx, "new", args...); o.code != exitInterrupted || o.err != "kvault: interrupted\n" {

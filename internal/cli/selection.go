@@ -128,13 +128,18 @@ func (a *app) show(ctx context.Context, v *kvault.Vault, s selection) (digest, e
 	if err != nil {
 		return d, err
 	}
+	a.tellKeys(first, d.keys)
+	return d, nil
+}
+
+// tellKeys lists on standard error the first of n keys.
+func (a *app) tellKeys(first []string, n int64) {
 	for _, key := range first {
 		a.tell("  %s\n", asPrinted(key))
 	}
-	if more := d.keys - int64(len(first)); more > 0 {
+	if more := n - int64(len(first)); more > 0 {
 		a.tell("  and %s more; --dry-run lists them all\n", countInWords(more, "key"))
 	}
-	return d, nil
 }
 
 // asPrinted is a key in a message: quoted if it would not print as it is.

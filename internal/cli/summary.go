@@ -22,10 +22,12 @@ type report struct{ dryRun, verbose bool }
 type summary struct {
 	verb
 	report
+	syncs bool // may delete, too
 
 	mu                             sync.Mutex
 	done, unchanged, failed, bytes int64
 	skipped                        int64 // were not to be replaced
+	deleted                        int64
 	times                          int64 // that did not fit
 }
 
@@ -103,6 +105,9 @@ func (a *app) finish(t *summary) error {
 		totals := map[string]any{
 			t.past: t.done, "unchanged": t.unchanged, "failed": t.failed, "bytes": t.bytes,
 		}
+		if t.syncs {
+			totals["deleted"] = t.deleted
+		}
 		if t.skipped > 0 {
 			totals["skipped"] = t.skipped
 		}
@@ -126,6 +131,9 @@ func (a *app) finish(t *summary) error {
 	}
 	if t.unchanged > 0 {
 		s += fmt.Sprintf(", %s unchanged", humanize.Comma(t.unchanged))
+	}
+	if t.deleted > 0 {
+		s += fmt.Sprintf(", %s deleted", humanize.Comma(t.deleted))
 	}
 	if t.failed > 0 {
 		s += fmt.Sprintf(", %s failed", humanize.Comma(t.failed))

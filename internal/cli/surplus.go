@@ -1,0 +1,242 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/kohakuvault/kvault"
+)
+
+// surplus is what the target of a sync has and the source does not have.
+type surplus struct {
+	*app
+	flags   *syncFlags
+	summary *summary
+	of      string // "key" or "file"
+	source  int64  // how many the source has
+	list    []surplusItem
+}
+
+// surplusItem is a key, or with info the file that would have that key.
+type surplusItem struct {
+	kvault.Entry
+	info fs.FileInfo
+}
+
+// delete shows the items and deletes them by remove, which returns those that it deleted: the
+// others are no longer what was shown.
+func (s *surplus) delete(
+	ctx context.Context, remove func(context.Context, []surplusItem) ([]surplusItem, error),
+) error {
+	n := int64(len(s.list))
+	switch {
+	case s.summary.failed > 0:
+		s.note("Nothing is deleted, because %s failed.", countInWords(s.summary.failed, "item"))
+		return nil
+	case n == 0:
+		return nil
+	case s.source == 0:
+		return fmt.Errorf("sync: the source has no files, so none of %s is deleted; "+
+			"if that is meant, remove them by themselves", countInWords(n, s.of))
+	case s.flags.dryRun:
+		return s.report(s.list)
+	case !s.flags.yes:
+		if err := s.confirm(ctx); err != nil {
+			return err
+		}
+	}
+	deleted, err := remove(ctx, s.list)
+	if err := errors.Join(err, s.report(deleted)); err != nil {
+		return err
+	}
+	if kept := n - int64(len(deleted)); kept > 0 {
+		s.note("Not deleted: %s that changed after the list was made.", countInWords(kept, s.of))
+	}
+	return nil
+}
+
+func (s *surplus) report(items []surplusItem) error {
+	for _, it := range items {
+		s.summary.deleted++
+		v := verb{"delete", "deleted"}
+		if err := s.showAction(s.summary, v, it.Key, it.Size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *surplus) confirm(ctx context.Context) error {
+	n := int64(len(s.list))
+	var first []string
+	for _, it := range s.list[:min(n, shownKeys)] {
+		first = append(first, it.Key)
+	}
+	s.tellKeys(first, n)
+	question := fmt.Sprintf("Delete %s that the source does not have?", countInWords(n, s.of))
+	return s.confirmDelete(ctx, "sync", question)
+}
+
+// addKey notes a key of the folder that no file was found for.
+func (im *importer) addKey(e kvault.Entry) error {
+	if !im.LeavesOutFile(e.Key[len(im.prefix):]) {
+		im.surplus.list = append(im.surplus.list, surplusItem{Entry: e})
+	}
+	return nil
+}
+
+// hasFile reports whether something that is not a directory has the name of a key, or may have it.
+func (im *importer) hasFile(key string) bool {
+	name, err := localName(key[len(im.prefix):])
+	if err != nil {
+		return false
+	}
+	info, err := im.root.Lstat(name)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
+	}
+	return !info.IsDir()
+}
+
+// absent are the items that still have no file.
+func (im *importer) absent(list []surplusItem) (rest []surplusItem) {
+	for _, it := range list {
+		if !im.hasFile(it.Key) {
+			rest = append(rest, it)
+		}
+	}
+	return rest
+}
+
+// deleteSurplus deletes the keys that have no file.
+func (im *importer) deleteSurplus(ctx context.Context) error {
+	im.surplus.list = im.absent(im.surplus.list)
+	return im.surplus.delete(ctx, im.removeKeys)
+}
+
+// removeKeys deletes keys in one transaction, but those that have changed, or have a file by now.
+func (im *importer) removeKeys(
+	ctx context.Context, list []surplusItem,
+) (deleted []surplusItem, err error) {
+	if now, err := os.Stat(im.dir); err != nil || !isDir(im.root, now) {
+		return nil, errors.Join(fmt.Errorf(
+			"sync: %s is no longer the directory that was read: nothing was deleted", im.dir), err)
+	}
+	list = im.absent(list)
+	err = im.vault.Update(ctx, func(tx *kvault.Tx) error {
+		deleted = nil
+		for _, it := range list {
+			e, err := tx.Stat(ctx, it.Key)
+			if errors.Is(err, kvault.ErrNotFound) {
+				continue
+			}
+			if err == nil && !sameVersion(e, it.Entry) {
+				continue
+			}
+			if err == nil {
+				_, err = tx.Delete(ctx, it.Key)
+			}
+			if err != nil {
+				return named("sync", it.Key, err)
+			}
+			deleted = append(deleted, it)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return deleted, nil
+}
+
+// isDir reports whether info is of the directory that root was opened as.
+func isDir(root *os.Root, info fs.FileInfo) bool {
+	is, err := root.Stat(".")
+	return err == nil && os.SameFile(is, info)
+}
+
+func sameVersion(x, y kvault.Entry) bool {
+	return x.Tag == y.Tag && x.Size == y.Size && x.ModTime.Equal(y.ModTime)
+}
+
+// deleteSurplus deletes the files that have no key. It does so before anything is written: a
+// directory may have to make room for a file, or a file for a directory.
+func (ex *exporter) deleteSurplus(ctx context.Context) error {
+	if err := ex.findSurplus(ctx); err != nil {
+		return err
+	}
+	return ex.surplus.delete(ctx, ex.removeFiles)
+}
+
+// findSurplus walks the directory beside the keys.
+func (ex *exporter) findSurplus(ctx context.Context) error {
+	s := ex.surplus
+	keys := newFolderCursor(ctx, ex.vault, ex.prefix)
+	defer keys.close()
+	err := keys.advance()
+	count := func(kvault.Entry) error {
+		s.source++
+		return ctx.Err()
+	}
+	w := walk{
+		root: ex.root, ownFiles: ex.ownFiles, filter: &ex.filter,
+		failed: func(name string, err error) {
+			ex.addFailed(&ex.summary, ex.command, ex.prefix+name, err)
+		},
+		file: func(f source) error {
+			e, found, err := keys.at(ex.prefix+f.name, count)
+			if found {
+				return errors.Join(err, count(e))
+			}
+			e = kvault.Entry{
+				Key: ex.prefix + f.name, Size: f.info.Size(), ModTime: f.info.ModTime(),
+			}
+			s.list = append(s.list, surplusItem{e, f.info})
+			return errors.Join(err, ctx.Err())
+		},
+	}
+	if err == nil && ex.root != nil {
+		err = w.dir(".")
+	}
+	if err == nil {
+		err = keys.rest(count)
+	}
+	if ctx.Err() == nil && errors.Is(err, kvault.ErrCorrupt) {
+		// What can be read is written all the same, and that reports the damage.
+		ex.surplus.list = nil
+		return nil
+	}
+	return err
+}
+
+// removeFiles deletes files, but those that have changed, or have a key by now, and then the
+// directories that became empty.
+func (ex *exporter) removeFiles(
+	ctx context.Context, list []surplusItem,
+) (deleted []surplusItem, err error) {
+	for _, it := range list {
+		known, err := ex.vault.Exists(ctx, it.Key)
+		if err != nil {
+			return deleted, err
+		}
+		name := filepath.FromSlash(it.Key[len(ex.prefix):])
+		now, err := ex.root.Lstat(name)
+		if known || err != nil || !os.SameFile(now, it.info) || !sameTime(it.Entry, now) {
+			continue
+		}
+		if err := ex.root.Remove(name); err != nil {
+			ex.addFailed(&ex.summary, ex.command, it.Key, err)
+			continue
+		}
+		deleted = append(deleted, it)
+		for dir := filepath.Dir(name); dir != "." && ex.root.Remove(dir) == nil; {
+			dir = filepath.Dir(dir)
+		}
+	}
+	return deleted, nil
+}
