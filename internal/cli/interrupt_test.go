@@ -52,7 +52,7 @@ func TestInterruptedBefore(t *testing.T) {
 		{"put", "k"}, {"get", "k"}, {"cat", "k"}, {"ls"}, {"find"}, {"du"}, {"tree"}, {"meta", "k"}, {"stat", "k"}, {"exists", "k"}, {"rm", "k"}, {"mv", "k", "l"}, {"cp", "k", "l"},
 		{"import", dir}, {"diff", dir, "."}, {"verify", dir, "."}, {"export", "", filepath.Join(t.TempDir(), "out")},
 		{"sync", dir, "p"}, {"sync", dir, ".", "--back"}, {"sync", dir, "p", "--delete", "--yes"},
-		{"optimize"}, {"check"}, {"backup", filepath.Join(t.TempDir(), "copy")}, {"info"},
+		{"optimize"}, {"check"}, {"backup", filepath.Join(t.TempDir(), "copy")}, {"info"}, {"tables"},
 	} {
 		if o := s.runContext(ctx, "new", args...); o.code != exitInterrupted || o.err != "kvault: interrupted\n" {
 			t.Errorf("%q: %+v", args, o)

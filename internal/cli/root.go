@@ -57,7 +57,7 @@ reads standard output has seen enough, the command ends without a word (141).
 		a.putCommand(), a.getCommand(), a.catCommand(), a.lsCommand(), a.findCommand(), a.duCommand(), a.treeCommand(), a.statCommand(), a.metaCommand(), a.existsCommand(), a.rmCommand(), a.mvCommand(), a.cpCommand(),
 		a.importCommand(), a.exportCommand(), a.syncCommand(), a.diffCommand(), a.verifyCommand(),
 		a.colCommand(),
-		a.optimizeCommand(), a.layoutCommand(), a.checkCommand(), a.salvageCommand(), a.backupCommand(), a.restoreCommand(), a.infoCommand(),
+		a.optimizeCommand(), a.layoutCommand(), a.checkCommand(), a.salvageCommand(), a.backupCommand(), a.restoreCommand(), a.infoCommand(), a.tablesCommand(),
 		a.completionCommand(), a.versionCommand(),
 	)
 	root.InitDefaultHelpCmd()
