@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 
@@ -77,6 +78,7 @@ type app struct {
 	open func(ctx context.Context, path string, o *kvault.Options) (*kvault.Vault, error)
 	// started is set once the command line was understood: any error before that is one of usage.
 	started bool
+	began   time.Time
 	batch   batchLimits
 	cacheKB int // of the vault, or 0
 
@@ -90,6 +92,7 @@ func newApp(sys IO) *app {
 		sys:   sys,
 		out:   bufio.NewWriterSize(sys.Out, 64<<10),
 		open:  kvault.Open,
+		began: time.Now(),
 		batch: batchLimits{items: 2000, bytes: 16 << 20},
 	}
 }

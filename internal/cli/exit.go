@@ -105,12 +105,21 @@ func (a *app) reportFailure(cmd *cobra.Command, err error, code int) {
 	case err == nil, code == exitPipe:
 	case code == exitInterrupted:
 		a.complain(errors.New("interrupted"), code)
+		a.noteHowFar(err)
 	case errors.As(err, &exit) && exit.told:
 	default:
 		a.complain(err, code)
 		if hint := hintFor(cmd, code, err); hint != "" && !a.flags.json {
 			a.note("%s", hint)
 		}
+		a.noteHowFar(err)
+	}
+}
+
+// noteHowFar says what a command did before it failed.
+func (a *app) noteHowFar(err error) {
+	if some := (*unfinished)(nil); errors.As(err, &some) {
+		a.note("%s", some.far)
 	}
 }
 

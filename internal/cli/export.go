@@ -88,7 +88,7 @@ func (a *app) exportTree(ctx context.Context, dir string, ex *exporter) error {
 		return ex.run(ctx)
 	})
 	if err != nil {
-		return err
+		return ex.summary.unfinished(err)
 	}
 	return a.finish(&ex.summary)
 }
@@ -132,7 +132,7 @@ type exporter struct {
 // no key at all.
 func (ex *exporter) measure(ctx context.Context, v *kvault.Vault) (total int64, err error) {
 	o := &kvault.ListOptions{Prefix: ex.prefix}
-	if !ex.terminal(ex.sys.Err) || ex.flags.quiet || ex.flags.json {
+	if ex.progressForm() == progressNone {
 		o.Limit = 1
 	}
 	keys := 0

@@ -14,13 +14,14 @@ import (
 type globals struct {
 	file, table string
 	json, quiet bool
+	progress    choice
 	oneRow      bool
 	durability  choice
 	busyTimeout time.Duration
 }
 
 // envFlags can be set by variables too: KVAULT_ and the name in capitals.
-var envFlags = []string{"file", "table", "json", "quiet", "durability", "one-row", "busy-timeout"}
+var envFlags = []string{"file", "table", "json", "quiet", "durability", "one-row", "busy-timeout", "progress"}
 
 func envName(flag string) string {
 	return "KVAULT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
@@ -31,6 +32,8 @@ func (g *globals) register(fs *pflag.FlagSet) {
 	fs.StringVar(&g.table, "table", "", "table within the vault (or KVAULT_TABLE)")
 	fs.BoolVar(&g.json, "json", false, "print one JSON object a line, errors too")
 	fs.BoolVar(&g.quiet, "quiet", false, "print nothing but data and errors")
+	g.progress = choice{allowed: []string{progressPlain, progressBar, progressNone}}
+	fs.Var(&g.progress, "progress", "a line every 5 s, a bar or nothing (default: a bar on a terminal)")
 	fs.DurationVar(&g.busyTimeout, "busy-timeout", 5*time.Second, "how long to wait for another process that holds the vault")
 }
 
@@ -52,6 +55,13 @@ func (a *app) applyEnv(cmd *cobra.Command) error {
 		}
 		if err := f.Value.Set(value); err != nil {
 			return usagef("%w", wrongValue(envName(name), value, f.Value, err))
+		}
+	}
+	if shown := a.flags.progress.value; cmd.Flags().Changed("progress") && shown != progressNone {
+		for _, name := range []string{"quiet", "json"} {
+			if cmd.Flags().Changed(name) && cmd.Flag(name).Value.String() == "true" {
+				return usagef("--progress=%s and --%s exclude each other", shown, name)
+			}
 		}
 	}
 	if a.flags.busyTimeout < 0 {

@@ -105,7 +105,7 @@ func (a *app) importTree(ctx context.Context, dir string, im *importer) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return im.summary.unfinished(err)
 	}
 	return cmp.Or(deleting, a.finish(&im.summary))
 }
@@ -168,7 +168,7 @@ func (im *importer) run(ctx context.Context) error {
 
 // measure is how many bytes there are to import, if anyone is going to see it.
 func (im *importer) measure(ctx context.Context) (total int64) {
-	if !im.terminal(im.sys.Err) || im.flags.quiet || im.flags.json {
+	if im.progressForm() == progressNone {
 		return 0
 	}
 	w := walk{root: im.root, ownFiles: im.ownFiles, filter: &im.filter, file: func(s source) error {

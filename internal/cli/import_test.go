@@ -76,7 +76,7 @@ func TestImportWhenTheVaultFails(t *testing.T) {
 			if code := a.run(t.Context(), []string{"-f", "v", "import", dir}); code != tt.code {
 				t.Errorf("exit code %d, not %d: %s", code, tt.code, errs)
 			}
-			if strings.Contains(errs.String(), "imported") {
+			if strings.Contains(errs.String(), "files imported") {
 				t.Errorf("it claims success: %s", errs)
 			}
 		})

@@ -1,17 +1,22 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/mem"
 )
 
 func TestInterruptWhileWaitingForInput(t *testing.T) {
@@ -60,6 +65,69 @@ func TestInterruptedBefore(t *testing.T) {
 	}
 	if o := s.must("", "get", "k"); o.out != "v" {
 		t.Errorf("the value is %q", o.out)
+	}
+}
+
+// failAfter is a store whose writes and reads fail, or are interrupted, after some.
+type failAfter struct {
+	engine.Transactor
+	left atomic.Int64
+	fail func() error
+}
+
+func (f *failAfter) Apply(ctx context.Context, ops []engine.Op) ([]engine.Result, error) {
+	if f.left.Add(-1) < 0 {
+		return nil, f.fail()
+	}
+	return f.Transactor.Apply(ctx, ops)
+}
+
+func (f *failAfter) Open(ctx context.Context, key string) (engine.Blob, error) {
+	if f.left.Add(-1) < 0 {
+		return nil, f.fail()
+	}
+	return f.Transactor.Open(ctx, key)
+}
+
+// A tree that is carried over in part is no loss: how far it came is told, and how to go on.
+func TestUnfinished(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 20 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), []byte("12345"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		err  error // nil is an interrupt
+		code int
+		want string
+	}{
+		"interrupted": {nil, exitInterrupted, `^kvault: interrupted\nBefore that, \d+ files were VERB \(\d+ B\): run the same command again to go on\.\n$`},
+		"full":        {syscall.ENOSPC, exitFailure, `(?s)no space left.*\nBefore that, \d+ files were VERB \(\d+ B\): free some space, then run the same command again to go on\.\n$`},
+	} {
+		for verb, args := range map[string][]string{"imported": {"import", dir}, "exported": {"export", "", filepath.Join(t.TempDir(), "out")}} {
+			t.Run(name+" "+verb, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				store := &failAfter{Transactor: mem.New(), fail: func() error { cancel(); return cmp.Or(tt.err, ctx.Err()) }}
+				if tt.err != nil {
+					store.fail = func() error { return &kvault.IOError{Op: "write", Err: tt.err} }
+				}
+				if verb == "exported" {
+					for i := range 20 {
+						if _, err := store.Transactor.Apply(ctx, []engine.Op{{Kind: engine.Put, Key: fmt.Sprint(i), Value: []byte("12345")}}); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				store.left.Store(3)
+				a, errs := memApp(store)
+				a.batch = batchLimits{items: 3, bytes: 1 << 20}
+				want := strings.ReplaceAll(tt.want, "VERB", verb)
+				if code := a.run(ctx, append([]string{"-f", "v"}, args...)); code != tt.code || !regexp.MustCompile(want).MatchString(errs.String()) {
+					t.Errorf("exit code %d: %s", code, errs)
+				}
+			})
+		}
 	}
 }
 

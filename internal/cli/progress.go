@@ -1,15 +1,28 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/schollz/progressbar/v3"
 )
 
-// progressDelay is how long a command runs before it shows a bar: short ones need none.
-const progressDelay = 400 * time.Millisecond
+const (
+	// progressDelay is how long a command runs before it shows a bar: short ones need none.
+	progressDelay = 400 * time.Millisecond
+	// lineInterval is how far apart the lines are that --progress=plain prints.
+	lineInterval = 5 * time.Second
+)
+
+// The values of --progress. Without one it is a bar on a terminal, and nothing elsewhere.
+const (
+	progressPlain = "plain"
+	progressBar   = "bar"
+	progressNone  = "none"
+)
 
 // progress shows on standard error how far a command has come. A nil progress shows nothing.
 type progress struct {
@@ -18,7 +31,9 @@ type progress struct {
 	unit        progressUnit
 	done, total int64
 	started     time.Time
-	shown       *progressbar.ProgressBar
+	shown       *progressbar.ProgressBar // nil until there is one, and with --progress=plain
+	plain       bool
+	line        time.Time // when the last one was printed
 }
 
 type progressUnit int
@@ -28,13 +43,29 @@ const (
 	inKeys
 )
 
-// startProgress begins to show progress; a total below 0 is not known. It returns nil unless
-// standard error is a terminal, and with --quiet and --json.
+// progressForm is how progress is shown. Nothing is with --quiet and --json.
+func (a *app) progressForm() string {
+	switch {
+	case a.flags.quiet || a.flags.json:
+		return progressNone
+	case a.flags.progress.value != "":
+		return a.flags.progress.value
+	case a.terminal(a.sys.Err):
+		return progressBar
+	}
+	return progressNone
+}
+
+// startProgress begins to show progress; a total below 0 is not known. It returns nil if none is to
+// be shown.
 func (a *app) startProgress(what string, unit progressUnit, total int64) *progress {
-	if a.flags.quiet || a.flags.json || !a.terminal(a.sys.Err) {
+	form := a.progressForm()
+	if form == progressNone {
 		return nil
 	}
-	p := &progress{a: a, what: what, unit: unit, total: total, started: time.Now()}
+	now := time.Now()
+	p := &progress{a: a, what: what, unit: unit, total: total, started: now, line: now}
+	p.plain = form == progressPlain
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.progress = p
@@ -82,6 +113,10 @@ func (p *progress) clear() {
 }
 
 func (p *progress) draw() {
+	if p.plain {
+		p.printLine()
+		return
+	}
 	if p.shown == nil {
 		if time.Since(p.started) < progressDelay {
 			return
@@ -93,6 +128,36 @@ func (p *progress) draw() {
 	}
 	// A bar that cannot be drawn must not stop the work.
 	_ = p.shown.Set64(p.done)
+}
+
+// printLine prints how far the command is, if the last time is long ago. The caller holds the app's
+// lock.
+func (p *progress) printLine() {
+	now := time.Now()
+	if now.Sub(p.line) < lineInterval {
+		return
+	}
+	p.line = now
+	took := now.Sub(p.started)
+	amount := func(n int64) string { return humanize.IBytes(uint64(n)) }
+	if p.unit == inKeys {
+		amount = humanize.Comma
+	}
+	of := ""
+	if p.total > 0 {
+		of = fmt.Sprintf(" of %s (%d%%)", amount(p.total), int(100*float64(p.done)/float64(p.total)))
+	}
+	rate := amount(int64(float64(p.done) / took.Seconds()))
+	// A line that cannot be printed must not stop the work.
+	fmt.Fprintf(p.a.sys.Err, "%s: %s%s, %s/s, %s\n", p.what, amount(p.done), of, rate, inWords(took))
+}
+
+// inWords is a duration in the precision that people want.
+func inWords(d time.Duration) string {
+	if d < time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(100 * time.Millisecond).String()
 }
 
 // grow keeps the end ahead of what is done: a bar that reached its end would never be drawn again.

@@ -76,10 +76,55 @@ func TestProgressInKeys(t *testing.T) {
 	})
 }
 
+// Lines are for logs: they come at intervals, and have no control characters.
+func TestPlainProgress(t *testing.T) {
+	for _, tt := range []struct {
+		unit  progressUnit
+		total int64
+		want  string
+	}{
+		{inBytes, 100 << 20, "^import: 6.0 MiB of 100 MiB \\(6%\\), 1.0 MiB/s, 6s\nimport: 12 MiB of 100 MiB \\(12%\\), 1.0 MiB/s, 12s\n$"},
+		{inBytes, 0, "^import: 6.0 MiB, 1.0 MiB/s, 6s\nimport: 12 MiB, 1.0 MiB/s, 12s\n$"},
+		{inKeys, -1, "^import: 6,291,456, 1,048,576/s, 6s\nimport: 12,582,912, 1,048,576/s, 12s\n$"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a, screen := progressApp(false)
+			a.flags.progress.value = progressPlain
+			b := a.startProgress("import", tt.unit, tt.total)
+			for range 7 {
+				time.Sleep(2 * time.Second)
+				b.add(2 << 20)
+			}
+			b.finish()
+			if got := screen.String(); !regexp.MustCompile(tt.want).MatchString(got) {
+				t.Errorf("%q, not %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestProgressForm(t *testing.T) {
+	for _, tt := range []struct {
+		flag            string
+		terminal, quiet bool
+		want            string
+	}{
+		{"", true, false, progressBar}, {"", false, false, progressNone}, {"plain", true, false, progressPlain}, {"plain", false, false, progressPlain},
+		{"bar", false, false, progressBar}, {"none", true, false, progressNone}, {"plain", true, true, progressNone},
+	} {
+		a, _ := progressApp(tt.terminal)
+		a.flags.progress.value, a.flags.quiet = tt.flag, tt.quiet
+		if got := a.progressForm(); got != tt.want {
+			t.Errorf("%+v: %s", tt, got)
+		}
+	}
+}
+
 func TestNoProgress(t *testing.T) {
 	for name, prepare := range map[string]func() *app{
 		"no terminal": func() *app { a, _ := progressApp(false); return a },
 		"quiet":       func() *app { a, _ := progressApp(true); a.flags.quiet = true; return a },
+		"none":        func() *app { a, _ := progressApp(true); a.flags.progress.value = progressNone; return a },
 		"json":        func() *app { a, _ := progressApp(true); a.flags.json = true; return a },
 	} {
 		b := prepare().startProgress("copying", inBytes, 10)

@@ -99,7 +99,8 @@ func (a *app) put(ctx context.Context, key, from string, flags putFlags) error {
 		acc = changing
 	}
 	return a.withVault(ctx, acc, func(v *kvault.Vault) error {
-		return a.storeSource(ctx, v, key, src, in, flags.as.value, o)
+		_, err := a.storeSource(ctx, v, key, src, in, flags.as.value, o)
+		return err
 	})
 }
 
@@ -107,20 +108,20 @@ func (a *app) put(ctx context.Context, key, from string, flags putFlags) error {
 func (a *app) storeSource(
 	ctx context.Context, v *kvault.Vault, key string, src *putSource, in io.Reader, as string,
 	o *kvault.PutOptions,
-) error {
+) (kvault.Entry, error) {
 	b := a.startProgress("put", inBytes, src.total)
 	entry, err := putAs(ctx, v, key, as, b.reader(in), o)
 	b.finish()
 	if err != nil {
-		return err
+		return entry, err
 	}
 	if src.file != nil && src.file.grew {
 		a.note("%s", grewNote(src.name, entry.Size))
 	}
 	if !a.flags.json {
-		return nil
+		return entry, nil
 	}
-	return a.emit(jsonEntry(entry))
+	return entry, a.emit(jsonEntry(entry))
 }
 
 func (f putFlags) options() (*kvault.PutOptions, error) {

@@ -23,8 +23,8 @@ func (a *app) rootCommand() *cobra.Command {
 file.
 
 Name the vault with -f or the variable KVAULT_FILE. Each of the flags --file,
---table, --json, --quiet, --durability and --busy-timeout has such a variable;
-a flag goes before its variable.
+--table, --json, --quiet, --progress, --durability and --busy-timeout has such a
+variable; a flag goes before its variable.
 
 ` + prefixHelp + `
 

@@ -41,7 +41,7 @@ func (a *app) putFiles(ctx context.Context, folder string, files []string, flags
 		}
 		keys[key] = file
 	}
-	var s summary
+	s := summary{verb: verb{"store", "stored"}}
 	files = a.readable(ctx, &s, files)
 	if len(files) == 0 {
 		return &exitError{code: exitSome, err: fmt.Errorf("%d files failed", s.failed), told: true}
@@ -49,20 +49,22 @@ func (a *app) putFiles(ctx context.Context, folder string, files []string, flags
 	err = a.withVault(ctx, creating, func(v *kvault.Vault) error {
 		for _, file := range files {
 			one := *o
-			err := a.putFile(ctx, v, folder+filepath.Base(file), file, flags.as.value, &one)
-			if err != nil && (ctx.Err() != nil || isFatal(err)) {
+			e, err := a.putFile(ctx, v, folder+filepath.Base(file), file, flags.as.value, &one)
+			switch {
+			case err == nil:
+				s.add(e.Size)
+			case ctx.Err() != nil || isFatal(err):
 				return err
-			}
-			if err != nil {
+			default:
 				a.addFailed(&s, "put", folder+filepath.Base(file), err)
 			}
 		}
 		return nil
 	})
-	if err != nil || s.failed == 0 {
+	if err != nil {
 		return err
 	}
-	return &exitError{code: exitSome, err: fmt.Errorf("%d files failed", s.failed), told: true}
+	return a.finish(&s)
 }
 
 // readable returns those of the files that can be opened, so that no vault is made for nothing, and
@@ -82,16 +84,16 @@ func (a *app) readable(ctx context.Context, s *summary, files []string) (good []
 
 func (a *app) putFile(
 	ctx context.Context, v *kvault.Vault, key, file, as string, o *kvault.PutOptions,
-) error {
+) (kvault.Entry, error) {
 	src, err := a.openSource(ctx, file)
 	if err != nil {
-		return err
+		return kvault.Entry{}, err
 	}
 	defer src.Close()
 	src.describe(key, o)
 	in, err := a.prepare(ctx, key, as, src, o)
 	if err != nil {
-		return err
+		return kvault.Entry{}, err
 	}
 	return a.storeSource(ctx, v, key, src, in, as, o)
 }
@@ -120,34 +122,37 @@ func (a *app) getFiles(ctx context.Context, keys []string, dir string, flags get
 	} else if !info.IsDir() {
 		return usagef("get: %s is no directory", dir)
 	}
-	var s summary
+	s := summary{verb: verb{"write", "written"}}
 	err := a.withVault(ctx, reading, func(v *kvault.Vault) error {
 		for _, key := range keys {
-			err := a.getFile(ctx, v, key, filepath.Join(dir, lastPart(key)))
-			if err != nil && (ctx.Err() != nil || isFatal(err)) {
+			size, err := a.getFile(ctx, v, key, filepath.Join(dir, lastPart(key)))
+			switch {
+			case err == nil:
+				s.add(size)
+			case ctx.Err() != nil || isFatal(err):
 				return err
-			}
-			if err != nil {
+			default:
 				a.addFailed(&s, "get", key, err)
 			}
 		}
 		return nil
 	})
-	if err != nil || s.failed == 0 {
-		return err
-	}
-	return &exitError{code: exitSome, err: fmt.Errorf("%d keys failed", s.failed), told: true}
-}
-
-func (a *app) getFile(ctx context.Context, v *kvault.Vault, key, to string) error {
-	r, err := v.NewReader(ctx, key)
 	if err != nil {
 		return err
+	}
+	return a.finish(&s)
+}
+
+// getFile writes a value to a file, and returns its size.
+func (a *app) getFile(ctx context.Context, v *kvault.Vault, key, to string) (int64, error) {
+	r, err := v.NewReader(ctx, key)
+	if err != nil {
+		return 0, err
 	}
 	defer r.Close()
 	err = a.writeFile(to, func(w io.Writer) error { return a.copyOut(w, r, r.Size()) })
 	if err != nil || !a.flags.json {
-		return err
+		return r.Size(), err
 	}
-	return a.emit(jsonEntry(r.Entry()))
+	return r.Size(), a.emit(jsonEntry(r.Entry()))
 }

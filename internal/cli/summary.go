@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -45,12 +48,17 @@ type actionJSON struct {
 	DryRun bool   `json:"dry_run,omitempty"`
 }
 
-// addDone counts one item as carried over.
-func (a *app) addDone(t *summary, key string, size int64) error {
+// add counts one item as carried over.
+func (t *summary) add(size int64) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.done++
 	t.bytes += size
-	t.mu.Unlock()
+}
+
+// addDone counts one item as carried over.
+func (a *app) addDone(t *summary, key string, size int64) error {
+	t.add(size)
 	return a.showAction(t, t.verb, key, size)
 }
 
@@ -101,9 +109,11 @@ func (a *app) addFailed(t *summary, op, key string, err error) {
 
 // finish reports the totals, and turns failed items into exit code 3.
 func (a *app) finish(t *summary) error {
+	took := time.Since(a.began)
 	if a.flags.json {
 		totals := map[string]any{
 			t.past: t.done, "unchanged": t.unchanged, "failed": t.failed, "bytes": t.bytes,
+			"seconds": math.Round(took.Seconds()*1e3) / 1e3,
 		}
 		if t.syncs {
 			totals["deleted"] = t.deleted
@@ -141,11 +151,48 @@ func (a *app) finish(t *summary) error {
 	if t.times > 0 {
 		s += fmt.Sprintf(", %s with another time", humanize.Comma(t.times))
 	}
+	if !t.dryRun {
+		s += ", in " + inWords(took)
+	}
+	if t.bytes > 0 && !t.dryRun {
+		s += fmt.Sprintf(" (%s/s)", humanize.IBytes(uint64(float64(t.bytes)/took.Seconds())))
+	}
 	a.note("%s.", s)
 	if t.failed == 0 {
 		return nil
 	}
 	return &exitError{code: exitSome, err: fmt.Errorf("%d items failed", t.failed), told: true}
+}
+
+// unfinished is the error of a command that failed on the way, and goes on when it is run again.
+type unfinished struct {
+	err error
+	far string // how far it came and what to do, for a person
+}
+
+func (e *unfinished) Error() string { return e.err.Error() }
+func (e *unfinished) Unwrap() error { return e.err }
+
+// unfinished adds to the error that ends a command how far it came.
+func (t *summary) unfinished(err error) error {
+	if err == nil || t.dryRun || t.done+t.unchanged == 0 {
+		return err
+	}
+	far := fmt.Sprintf("Before that, %s %s (%s)",
+		countInWords(t.done, "file"), map[bool]string{true: "was ", false: "were "}[t.done == 1]+t.past,
+		humanize.IBytes(uint64(t.bytes)))
+	if t.unchanged > 0 {
+		far += fmt.Sprintf(" and %s unchanged", humanize.Comma(t.unchanged))
+	}
+	way := "run the same command again to go on"
+	switch {
+	case errors.Is(err, context.Canceled):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		way = "free some space, then " + way
+	default:
+		way = "once that is put right, " + way
+	}
+	return &unfinished{err, far + ": " + way + "."}
 }
 
 // countInWords is n with a noun, in the plural unless n is 1.

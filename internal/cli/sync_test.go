@@ -69,7 +69,7 @@ func TestSyncAsks(t *testing.T) {
 	}
 	s.must("", "exists", "p/gone\x1b")
 	o := s.must("y\n", "sync", dir, "p", "--delete")
-	if !strings.Contains(o.err, "2 unchanged, 1 deleted.") {
+	if !strings.Contains(o.err, "2 unchanged, 1 deleted, in") {
 		t.Errorf("%+v", o)
 	}
 	if o := s.must("", "ls", "-r"); o.out != "p/a\np/b\n" {
@@ -107,7 +107,7 @@ func TestSyncDeletesOnlyWhatWasShown(t *testing.T) {
 		writeFileBelow(t, dir, "file")
 	}, "sync", dir, "p", "--delete")
 	if o.code != 0 || !strings.Contains(o.err, "Not deleted: 3 keys that changed after") ||
-		!strings.Contains(o.err, "1 deleted.") {
+		!strings.Contains(o.err, "1 deleted, in") {
 		t.Errorf("%+v", o)
 	}
 	if o := s.must("", "ls", "-r"); o.out != "p/a\np/appeared\np/b\np/changed\np/file\n" {
