@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kohakuvault/kvault/internal/filetree"
 	"github.com/kohakuvault/kvault/internal/process"
 )
 
@@ -17,6 +18,7 @@ type fileAttrs struct {
 	mode    fs.FileMode // permission bits, if hasMode
 	hasMode bool
 	modTime time.Time // now if zero
+	sparse  bool      // long runs of zeros become holes
 	sync    bool      // the content is on disk before the file takes its place
 	absent  bool      // fails with fs.ErrExist rather than replace a file
 }
@@ -69,7 +71,16 @@ func sweepPartials(root *os.Root, dir string) {
 }
 
 func fillFile(f *os.File, attrs fileAttrs, fill func(io.Writer) error) error {
-	if err := fill(f); err != nil {
+	var err error
+	if attrs.sparse {
+		w := filetree.NewSparseWriter(f)
+		if err = fill(w); err == nil {
+			err = w.Finish()
+		}
+	} else {
+		err = fill(f)
+	}
+	if err != nil {
 		return err
 	}
 	if attrs.hasMode {

@@ -106,6 +106,7 @@ func (ex *exporter) replace(ctx context.Context, dir *os.Root, base, key string)
 	// The version that is read decides, not the one that was listed.
 	mode, hasMode := fileMode(r.Entry())
 	attrs := fileAttrs{mode: mode, hasMode: hasMode, modTime: r.Entry().ModTime, absent: ex.noClobber}
+	attrs.sparse = r.Size() > smallFile
 	err = writeAtomically(dir, base, attrs, func(w io.Writer) error {
 		_, err := r.WriteTo(ex.progress.writer(w))
 		return err
