@@ -17,34 +17,46 @@ import (
 type fileAttrs struct {
 	mode    fs.FileMode // permission bits, if hasMode
 	hasMode bool
-	modTime time.Time // now if zero
-	sparse  bool      // long runs of zeros become holes
-	sync    bool      // the content is on disk before the file takes its place
-	absent  bool      // fails with fs.ErrExist rather than replace a file
+	modTime time.Time      // now if zero
+	sparse  bool           // long runs of zeros become holes
+	restore func(*os.File) // sets what else the file is to have, unless nil
+	sync    bool           // the content is on disk before the file takes its place
+	absent  bool           // fails with fs.ErrExist rather than replace a file
 }
 
 // writeAtomically puts what fill writes at name below root, by way of a temporary file beside it: on a
 // failure name is what it was.
-func writeAtomically(root *os.Root, name string, attrs fileAttrs, fill func(io.Writer) error) (err error) {
-	temp := path.Join(path.Dir(name), process.PartialName(".kvault-"))
-	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	defer func() {
+func writeAtomically(root *os.Root, name string, attrs fileAttrs, fill func(io.Writer) error) error {
+	return placeAtomically(root, name, attrs.absent, func(temp string) error {
+		f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		if err != nil {
-			err = errors.Join(err, root.Remove(temp))
-		}
-	}()
-	if err := errors.Join(fillFile(f, attrs, fill), f.Close()); err != nil {
-		return err
-	}
-	if !attrs.modTime.IsZero() {
-		if err := root.Chtimes(temp, attrs.modTime, attrs.modTime); err != nil {
 			return err
 		}
+		err = errors.Join(fillFile(f, attrs, fill), f.Close())
+		if err != nil || attrs.modTime.IsZero() {
+			return err
+		}
+		return root.Chtimes(temp, attrs.modTime, attrs.modTime)
+	})
+}
+
+// placeAtomically has fill make a temporary file or link, and gives it its name once it is complete.
+func placeAtomically(
+	root *os.Root, name string, absent bool, fill func(temp string) error,
+) (err error) {
+	temp := path.Join(path.Dir(name), process.PartialName(".kvault-"))
+	defer func() {
+		if err == nil {
+			return
+		}
+		if left := root.Remove(temp); !errors.Is(left, fs.ErrNotExist) {
+			err = errors.Join(err, left)
+		}
+	}()
+	if err := fill(temp); err != nil {
+		return err
 	}
-	if attrs.absent {
+	if absent {
 		return linkAbsent(root, temp, name)
 	}
 	return root.Rename(temp, name)
@@ -82,6 +94,9 @@ func fillFile(f *os.File, attrs fileAttrs, fill func(io.Writer) error) error {
 	}
 	if err != nil {
 		return err
+	}
+	if attrs.restore != nil {
+		attrs.restore(f)
 	}
 	if attrs.hasMode {
 		if err := f.Chmod(attrs.mode); err != nil {

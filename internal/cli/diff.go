@@ -11,6 +11,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/filetree"
 )
 
 func (a *app) diffCommand() *cobra.Command {
@@ -21,8 +22,9 @@ func (a *app) diffCommand() *cobra.Command {
 		Short:   "Compare a directory tree with a folder of the vault",
 		Long: `Name the files below DIR that the folder PREFIX does not have ("<"), the keys
 that DIR does not have (">"), and those that differ ("!") in size, time or
-permission bits; with --checksum in contents too, which reads them all. Nothing
-is changed. The exit code is 1 if there are differences.
+permission bits; with --checksum in contents too, which reads them all. Symbolic
+links and directories are compared where the vault has them as such. Nothing is
+changed. The exit code is 1 if there are differences.
 
 ` + filterHelp + `
 
@@ -123,6 +125,7 @@ func (c *comparison) run(ctx context.Context, root *os.Root) error {
 	fail := func(name string, err error) { c.addFailed(&c.summary, c.command, c.prefix+name, err) }
 	w := walk{
 		root: root, ownFiles: c.vaultFiles(), filter: &c.filter, failed: fail,
+		links: linksStore, folders: true,
 		file: func(s source) error { return c.file(ctx, s) },
 		special: func(name string, mode fs.FileMode) {
 			fail(name, fmt.Errorf("%s is %s, not a file", name, kindInWords(mode)))
@@ -150,11 +153,19 @@ func (c *comparison) file(ctx context.Context, s source) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	key := c.prefix + s.name
+	key := c.prefix + s.key()
 	e, found, err := c.keys.at(key, c.extraKey)
-	switch {
+	switch kept := found && filetree.KindOf(e.ContentType, e.User) == s.kind; {
 	case err != nil:
 		return err
+	case s.kind == filetree.Link && !kept:
+		err := fmt.Errorf("%s is a symbolic link, not a file", s.name)
+		c.addFailed(&c.summary, c.command, key, err)
+		return nil
+	case s.kind == filetree.Folder && !kept && found:
+		return c.extraKey(e)
+	case s.kind == filetree.Folder && !kept: // directories count only where they were stored
+		return nil
 	case !found:
 		return c.report("<", key, "only in the directory")
 	}
@@ -172,22 +183,26 @@ func (c *comparison) file(ctx context.Context, s source) error {
 	return nil
 }
 
-// difference says how a file and an entry differ, or is empty.
+// difference says how a source and an entry differ, or is empty.
 func (c *comparison) difference(ctx context.Context, e kvault.Entry, s source) (string, error) {
 	switch {
-	case s.info.Size() > 0 && e.Size != s.info.Size():
+	case filetree.KindOf(e.ContentType, e.User) != s.kind:
+		return "kind", nil
+	case s.size() > 0 && e.Size != s.size():
 		return "size", nil
 	case c.attrs && !e.ModTime.Equal(engine.FitModTime(s.info.ModTime())):
 		return "time", nil
-	case c.attrs && e.User[modeMeta] != modeOf(s.info):
+	case c.attrs && s.kind != filetree.Link && e.User[modeMeta] != modeOf(s.info):
 		return "permission bits", nil
-	case !c.contents && e.Size == s.info.Size(): // a file that states no size is read all the same
+	case !c.contents && e.Size == s.size(): // a file that states no size is read all the same
 		return "", nil
 	}
-	it := &item{source: s}
+	it := &item{source: s, value: []byte(s.target)}
 	defer it.close()
-	if err := it.load(c.dirs); err != nil {
-		return "", err
+	if s.kind == filetree.File {
+		if err := it.load(c.dirs, nil); err != nil {
+			return "", err
+		}
 	}
 	if same, err := it.same(ctx, c.vault, e.Key); err != nil || same {
 		return "", err

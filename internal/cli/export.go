@@ -36,6 +36,8 @@ holds a NUL byte, or is longer than 4096 bytes) is reported and makes the exit
 code 3. Nothing outside DIR is touched, and no symbolic link in DIR is followed.
 If both "a" and "a/b" are keys, "a" cannot be a file too and is reported.
 
+` + restoreHelp + `
+
 ` + filterHelp + `
 
 ` + exitHelp(exitSome, exitNotFound),
@@ -61,6 +63,8 @@ If both "a" and "a/b" are keys, "a" cannot be a file too and is reported.
 	cmd.Flags().BoolVar(&flags.checksum, "checksum", false, "compare contents too, and write what differs")
 	flags.register(cmd)
 	flags.registerReplace(cmd)
+	flags.registerKeep(cmd, "restore")
+	flags.registerUnsafeLinks(cmd)
 	flags.registerReport(cmd)
 	return cmd
 }
@@ -126,6 +130,9 @@ type exporter struct {
 	summary  summary
 	surplus  *surplus // nil unless what the folder does not have is to be deleted
 	dirs     sync.Map // directories below root that are known to be real ones
+
+	mu      sync.Mutex
+	folders []folder // to be restored at the end
 }
 
 // measure is how many bytes there are to export, if anyone is going to see it. It fails if there is
@@ -178,6 +185,7 @@ func (ex *exporter) run(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
+	ex.restoreFolders()
 	return err
 }
 
@@ -226,20 +234,16 @@ func (ex *exporter) list(ctx context.Context, to chan<- listed) error {
 
 // export writes one value. Its error is one that ends the whole export.
 func (ex *exporter) export(ctx context.Context, dirs *dirCache, e listed) error {
-	name, err := localName(e.Key[len(ex.prefix):])
-	if err == nil {
-		var add adder
-		add, err = ex.write(ctx, dirs, e, name)
-		switch {
-		case err == nil:
-			return add(&ex.summary, e.Key, e.Size)
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case isFatal(err):
-			return err
-		case errors.Is(err, kvault.ErrNotFound): // deleted since it was listed
-			return nil
-		}
+	add, err := ex.writeEntry(ctx, dirs, e)
+	switch {
+	case err == nil:
+		return add(&ex.summary, e.Key, e.Size)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case isFatal(err):
+		return err
+	case errors.Is(err, kvault.ErrNotFound): // deleted since it was listed
+		return nil
 	}
 	ex.addFailed(&ex.summary, ex.command, e.Key, err)
 	return nil

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,9 +58,20 @@ func (ex *exporter) write(ctx context.Context, dirs *dirCache, e listed, name st
 	if old != nil && !ex.overwrite && sameTime(e.Entry, old) {
 		if same, err := ex.same(ctx, dir, base, e.Key); err != nil || same {
 			ex.progress.add(e.Size)
-			return ex.addUnchanged, errors.Join(err, ex.restoreMode(dir, base, e.Entry, old))
+			return ex.addUnchanged, errors.Join(err, ex.restoreAttrs(dir, base, e.Entry, old))
 		}
 	}
+	if add, err := ex.leave(ctx, dir, base, e, name, old); add != nil || err != nil {
+		return add, err
+	}
+	return ex.replace(ctx, dir, base, e.Key)
+}
+
+// leave returns how to count an entry that is not to be written, or nil. Its error says why it cannot
+// be.
+func (ex *exporter) leave(
+	ctx context.Context, dir *os.Root, base string, e listed, name string, old fs.FileInfo,
+) (adder, error) {
 	if dir != nil && ex.ownFile(dir, base, old) {
 		return nil, fmt.Errorf("%s is a file of the vault itself", name)
 	}
@@ -74,7 +86,7 @@ func (ex *exporter) write(ctx context.Context, dirs *dirCache, e listed, name st
 		ex.progress.add(e.Size)
 		return ex.addDone, nil
 	}
-	return ex.replace(ctx, dir, base, e.Key)
+	return nil, nil
 }
 
 // lookAt returns where the file of a name lies, and what is there. In a dry run the directory is nil
@@ -107,6 +119,8 @@ func (ex *exporter) replace(ctx context.Context, dir *os.Root, base, key string)
 	mode, hasMode := fileMode(r.Entry())
 	attrs := fileAttrs{mode: mode, hasMode: hasMode, modTime: r.Entry().ModTime, absent: ex.noClobber}
 	attrs.sparse = r.Size() > smallFile
+	var kept error
+	attrs.restore = func(f *os.File) { kept = ex.restoreKept(f, r.Entry().User) }
 	err = writeAtomically(dir, base, attrs, func(w io.Writer) error {
 		_, err := r.WriteTo(ex.progress.writer(w))
 		return err
@@ -114,7 +128,7 @@ func (ex *exporter) replace(ctx context.Context, dir *os.Root, base, key string)
 	if ex.noClobber && errors.Is(err, fs.ErrExist) { // made since the directory was looked at
 		return ex.addSkipped, nil
 	}
-	return ex.addDone, err
+	return ex.addDone, cmp.Or(err, kept)
 }
 
 // sameTime reports whether a file has the size and time of an entry.
@@ -147,8 +161,17 @@ func (ex *exporter) same(ctx context.Context, dir *os.Root, base, key string) (b
 	return err == nil, err
 }
 
-// restoreMode gives a file that is up to date its permission bits back.
-func (ex *exporter) restoreMode(dir *os.Root, base string, e kvault.Entry, old fs.FileInfo) error {
+// restoreAttrs gives a file that is up to date its permission bits back, and what else was kept.
+func (ex *exporter) restoreAttrs(dir *os.Root, base string, e kvault.Entry, old fs.FileInfo) error {
+	if (ex.owner || ex.xattrs) && !ex.dryRun {
+		f, err := dir.OpenFile(base, os.O_RDONLY|openNonblock, 0)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(ex.restoreKept(f, e.User), f.Close()); err != nil {
+			return err
+		}
+	}
 	if mode, ok := fileMode(e); ok && !ex.dryRun && old.Mode().Perm() != mode {
 		return dir.Chmod(base, mode)
 	}

@@ -110,7 +110,7 @@ func FuzzImportTree(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer v.Close()
-		im := &importer{app: a, root: root, vault: v}
+		im := &importer{app: a, root: root, vault: v, importFlags: &importFlags{}}
 		if err := im.run(t.Context()); err != nil || im.summary.done != int64(len(files)) || im.summary.failed != int64(others) {
 			t.Errorf("%v: %d of %d files, %d of %d others: %s", err, im.summary.done, len(files), im.summary.failed, others, errs)
 		}

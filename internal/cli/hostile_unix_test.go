@@ -232,7 +232,7 @@ func TestReplacedWhileImported(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer v.Close()
-			im := &importer{app: a, vault: v, root: root}
+			im := &importer{app: a, vault: v, root: root, importFlags: &importFlags{}}
 			info, err := os.Lstat(path)
 			if err := errors.Join(err, os.Remove(path), replace(path)); err != nil {
 				t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/filetree"
 )
 
 // batchLimits bound what an import writes in one transaction.
@@ -27,8 +28,7 @@ func (a *app) importCommand() *cobra.Command {
 		Long: `Store every file below DIR under its path in DIR, with "/" between its parts.
 PREFIX is the folder of the vault to put them in. One that no export could bring
 back, such as "/a", "../a" and "a//b", is refused.
-Modification time and permission bits (as the metadata "mode") are kept; empty
-directories are not.
+Modification time and permission bits (as the metadata "mode") are kept.
 
 An import that was interrupted goes on when it is run again: files whose size,
 time and permission bits are in the vault already are left out. --checksum reads
@@ -39,9 +39,11 @@ them and what the vault has of them too, so that a damaged value is mended, and
 
 A file that grows while it is read is stored as long as it was at first; one
 that becomes shorter or is written over then fails. A time that does not fit,
-before 1678 or after 2261, is kept as near as it can be. Symbolic links and
-special files are not stored; each of them is reported and makes the exit code
-3, unless --skip-special expects them.
+before 1678 or after 2261, is kept as near as it can be. Symbolic links, unless
+--links says otherwise, and special files are not stored; each of them is
+reported and makes the exit code 3, unless --skip-special expects them.
+
+` + keepHelp + `
 
 ` + filterHelp + `
 
@@ -72,6 +74,8 @@ special files are not stored; each of them is reported and makes the exit code
 	flags.registerSpecial(cmd)
 	flags.register(cmd)
 	flags.registerReplace(cmd)
+	flags.registerLinks(cmd)
+	flags.registerKeep(cmd, "keep")
 	flags.registerReport(cmd)
 	a.flags.registerWrite(cmd)
 	return cmd
@@ -79,6 +83,7 @@ special files are not stored; each of them is reported and makes the exit code
 
 type importFlags struct {
 	treeFlags
+	linkFlags
 	skipSpecial bool
 }
 
@@ -126,17 +131,7 @@ type importer struct {
 	surplus  *surplus // nil unless the folder is to become equal to dir
 }
 
-// source is a regular file that the walk found.
-type source struct {
-	name string // below the root, with slashes
-	info fs.FileInfo
-
-	entry  kvault.Entry // of the vault, if it was looked up and found
-	looked bool
-	found  bool
-}
-
-func (im *importer) key(s source) string { return im.prefix + s.name }
+func (im *importer) key(s source) string { return im.prefix + s.key() }
 
 func (im *importer) run(ctx context.Context) error {
 	im.progress = im.startProgress(im.command, inBytes, im.measure(ctx))
@@ -171,13 +166,21 @@ func (im *importer) measure(ctx context.Context) (total int64) {
 	if im.progressForm() == progressNone {
 		return 0
 	}
-	w := walk{root: im.root, ownFiles: im.ownFiles, filter: &im.filter, file: func(s source) error {
-		total += s.info.Size()
+	w := im.walk(func(s source) error {
+		total += s.size()
 		return ctx.Err()
-	}}
+	})
 	// What this walk cannot read is for the real one to report.
 	_ = w.dir(".")
 	return total
+}
+
+// walk is one through the tree to import.
+func (im *importer) walk(file func(source) error) *walk {
+	return &walk{
+		root: im.root, ownFiles: im.ownFiles, filter: &im.filter, file: file,
+		links: im.links.value, folders: im.folders,
+	}
 }
 
 // find sends the files to import, in the order of their keys.
@@ -191,17 +194,17 @@ func (im *importer) find(ctx context.Context) <-chan source {
 			return ctx.Err()
 		}
 	}
-	w := walk{
-		root:     im.root,
-		ownFiles: im.ownFiles,
-		filter:   &im.filter,
-		file:     send,
-		failed:   func(name string, err error) { im.addFailed(&im.summary, im.command, im.prefix+name, err) },
-		special: func(name string, mode fs.FileMode) {
-			if !im.skipSpecial {
-				im.addFailed(&im.summary, im.command, im.prefix+name, fmt.Errorf("%s is %s, not a file", name, kindInWords(mode)))
-			}
-		},
+	w := im.walk(send)
+	w.failed = func(name string, err error) { im.addFailed(&im.summary, im.command, im.prefix+name, err) }
+	w.special = func(name string, mode fs.FileMode) {
+		err := fmt.Errorf("%s is %s, not a file", name, kindInWords(mode))
+		switch {
+		case im.skipSpecial:
+			return
+		case mode&fs.ModeSymlink != 0:
+			err = fmt.Errorf("%w; --links says what to do with it", err)
+		}
+		im.addFailed(&im.summary, im.command, im.prefix+name, err)
 	}
 	go func() {
 		defer close(found)
@@ -217,13 +220,15 @@ func (im *importer) find(ctx context.Context) <-chan source {
 
 // walkBeside walks the tree beside the keys of the folder, which is quicker than to look up each
 // of them, and tells which have no file.
-func (im *importer) walkBeside(ctx context.Context, w walk) error {
+func (im *importer) walkBeside(ctx context.Context, w *walk) error {
 	keys := newFolderCursor(ctx, im.vault, im.prefix)
 	defer keys.close()
 	listing := keys.advance()
 	send := w.file
 	w.file = func(s source) error {
-		im.surplus.source++
+		if s.kind != filetree.Folder {
+			im.surplus.source++
+		}
 		if listing == nil {
 			s.entry, s.found, listing = keys.at(im.key(s), im.addKey)
 			s.looked = listing == nil

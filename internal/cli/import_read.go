@@ -13,6 +13,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/filetree"
 )
 
 const (
@@ -29,14 +30,16 @@ const modeMeta = "mode"
 // item is a file on its way to the writer.
 type item struct {
 	source
-	value     []byte
-	content   *sizedReader // what follows value, to be streamed; nil if value is all
-	file      *os.File     // what content reads
-	unchanged bool         // is in the vault already
-	skipped   bool         // is not to replace what is in the vault
-	grew      bool         // while it was read
-	err       error        // why the file could not be read
-	fatal     bool         // err is of the vault, not of the file
+	value       []byte
+	content     *sizedReader      // what follows value, to be streamed; nil if value is all
+	file        *os.File          // what content reads
+	contentType string            // empty for the one that the key or the value suggests
+	meta        map[string]string // what the user's metadata is to be
+	unchanged   bool              // is in the vault already
+	skipped     bool              // is not to replace what is in the vault
+	grew        bool              // while it was read
+	err         error             // why the file could not be read
+	fatal       bool              // err is of the vault, not of the file
 }
 
 func (it *item) close() {
@@ -79,7 +82,12 @@ func (im *importer) fetch(ctx context.Context, dirs *dirCache, s source) *item {
 		e, err := im.lookUp(ctx, s)
 		switch {
 		case err == nil:
-			known = sameFile(e, s.info)
+			known = sameEntry(e, s)
+			if known {
+				if known, it.err = im.sameKept(dirs, e, it); it.err != nil {
+					return it
+				}
+			}
 			it.skipped = !known && !im.replaces(e, s)
 		case errors.Is(err, kvault.ErrNotFound), im.checksum && errors.Is(err, kvault.ErrCorrupt):
 		default:
@@ -91,11 +99,11 @@ func (im *importer) fetch(ctx context.Context, dirs *dirCache, s source) *item {
 		return it
 	}
 	// What states no size is read all the same: the size may not be true.
-	if known && !im.checksum && s.info.Size() > 0 {
+	if known && !im.checksum && (s.kind != filetree.File || s.info.Size() > 0) {
 		it.unchanged = true
 		return it
 	}
-	if it.err = it.load(dirs); it.err != nil || !known {
+	if it.err = im.load(dirs, it); it.err != nil || !known {
 		return it
 	}
 	if it.unchanged = !im.checksum && it.content == nil && len(it.value) == 0; it.unchanged || !im.checksum {
@@ -173,20 +181,69 @@ func (m *compareWriter) end() error {
 	return nil
 }
 
-// sameFile reports whether the vault's entry and a file agree in all that tells versions apart.
-func sameFile(e kvault.Entry, info fs.FileInfo) bool {
-	return e.Size == info.Size() && e.ModTime.Equal(engine.FitModTime(info.ModTime())) && e.User[modeMeta] == modeOf(info)
+// sameEntry reports whether the vault's entry and a source agree in all that tells versions apart.
+func sameEntry(e kvault.Entry, s source) bool {
+	return filetree.KindOf(e.ContentType, e.User) == s.kind && e.Size == s.size() &&
+		e.ModTime.Equal(engine.FitModTime(s.info.ModTime())) &&
+		(s.kind == filetree.Link || e.User[modeMeta] == modeOf(s.info))
 }
 
 func modeOf(info fs.FileInfo) string { return fmt.Sprintf("%04o", info.Mode().Perm()) }
 
-// load reads the file, or opens it if it is large.
-func (it *item) load(dirs *dirCache) (err error) {
-	dir, base, err := dirs.at(it.name)
+// load reads an item, or opens it if it is a large file.
+func (im *importer) load(dirs *dirCache, it *item) error {
+	if it.kind == filetree.Link {
+		it.value = []byte(it.target)
+		return im.describe(it, nil)
+	}
+	if it.kind == filetree.File {
+		return it.load(dirs, im.describe)
+	}
+	if !im.xattrs {
+		return im.describe(it, nil)
+	}
+	f, err := it.open(dirs)
 	if err != nil {
 		return err
 	}
-	f, err := dir.OpenFile(base, os.O_RDONLY|openNonblock, 0)
+	defer f.Close()
+	return im.describe(it, f)
+}
+
+// open opens the file or directory that the item was when the walk found it.
+func (it *item) open(dirs *dirCache) (f *os.File, err error) {
+	if it.path != "" {
+		f, err = os.OpenFile(it.path, os.O_RDONLY|openNonblock, 0)
+	} else {
+		var dir *os.Root
+		var base string
+		if dir, base, err = dirs.at(it.name); err == nil {
+			f, err = dir.OpenFile(base, os.O_RDONLY|openNonblock, 0)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	// The walk's answer may be out of date.
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case it.kind == filetree.Folder && !info.IsDir():
+		err = fmt.Errorf("%s is %s, not a directory", it.name, otherKind(info.Mode()))
+	case it.kind == filetree.File && !info.Mode().IsRegular():
+		err = fmt.Errorf("%s is %s, not a file", it.name, kindInWords(info.Mode()))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	it.info = info
+	return f, nil
+}
+
+// load reads the file, or opens it if it is large. The function opened, unless it is nil, gets the
+// file before.
+func (it *item) load(dirs *dirCache, opened func(*item, *os.File) error) (err error) {
+	f, err := it.open(dirs)
 	if err != nil {
 		return err
 	}
@@ -195,12 +252,10 @@ func (it *item) load(dirs *dirCache) (err error) {
 			f.Close()
 		}
 	}()
-	// The walk's answer may be out of date.
-	if it.info, err = f.Stat(); err != nil {
-		return err
-	}
-	if !it.info.Mode().IsRegular() {
-		return fmt.Errorf("%s is %s, not a file", it.name, kindInWords(it.info.Mode()))
+	if opened != nil {
+		if err := opened(it, f); err != nil {
+			return err
+		}
 	}
 	content := newSizedReader(f, it.info)
 	if it.info.Size() <= smallFile {

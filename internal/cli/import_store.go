@@ -43,14 +43,14 @@ func (w *batchWriter) store(ctx context.Context, it *item) error {
 		w.addFailed(&w.summary, w.command, key, it.err)
 		return nil
 	case it.unchanged:
-		w.progress.add(it.info.Size())
-		return w.addUnchanged(&w.summary, key, it.info.Size())
+		w.progress.add(it.size())
+		return w.addUnchanged(&w.summary, key, it.size())
 	case it.skipped:
-		w.progress.add(it.info.Size())
-		return w.addSkipped(&w.summary, key, it.info.Size())
+		w.progress.add(it.size())
+		return w.addSkipped(&w.summary, key, it.size())
 	case w.dryRun:
-		w.progress.add(it.info.Size())
-		return w.addDone(&w.summary, key, it.info.Size())
+		w.progress.add(it.size())
+		return w.addDone(&w.summary, key, it.size())
 	}
 	var err error
 	if it.content != nil {
@@ -67,7 +67,7 @@ func (w *batchWriter) itemError(ctx context.Context, key string, it *item, err e
 	case err == nil, ctx.Err() != nil:
 		return err
 	case w.noClobber && errors.Is(err, kvault.ErrExists):
-		return w.addSkipped(&w.summary, key, it.info.Size())
+		return w.addSkipped(&w.summary, key, it.size())
 	case isItemError(err):
 		w.addFailed(&w.summary, w.command, key, err)
 		return nil
@@ -77,8 +77,9 @@ func (w *batchWriter) itemError(ctx context.Context, key string, it *item, err e
 
 func (w *batchWriter) options(it *item) *kvault.PutOptions {
 	o := &kvault.PutOptions{
-		ModTime: engine.FitModTime(it.info.ModTime()),
-		User:    map[string]string{modeMeta: modeOf(it.info)},
+		ModTime:     engine.FitModTime(it.info.ModTime()),
+		ContentType: it.contentType,
+		User:        it.meta,
 
 		IfAbsent: w.noClobber,
 	}

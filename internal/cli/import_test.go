@@ -132,7 +132,7 @@ func TestSourceThatChanges(t *testing.T) {
 			dirs := &dirCache{root: root}
 			defer dirs.close()
 			it := &item{source: source{name: "f"}}
-			if err := it.load(dirs); err != nil || it.content == nil {
+			if err := it.load(dirs, nil); err != nil || it.content == nil {
 				t.Fatalf("large file: %v, %v", it.content, err)
 			}
 			change(t, file)
@@ -145,7 +145,7 @@ func TestSourceThatChanges(t *testing.T) {
 			if err := v.Put(t.Context(), "f", []byte("old")); err != nil {
 				t.Fatal(err)
 			}
-			w := batchWriter{importer: &importer{app: a, vault: v, root: root}}
+			w := batchWriter{importer: &importer{app: a, vault: v, root: root, importFlags: &importFlags{}}}
 			if err := w.store(t.Context(), it); err != nil {
 				t.Fatal(err)
 			}
@@ -211,7 +211,7 @@ func TestItemLoadFails(t *testing.T) {
 	defer dirs.close()
 	for _, name := range []string{"gone", "gone/f", "loop", "../f"} {
 		it := &item{source: source{name: name}}
-		if err := it.load(dirs); err == nil {
+		if err := it.load(dirs, nil); err == nil {
 			t.Errorf("load(%q) found something", name)
 		}
 	}
@@ -219,7 +219,7 @@ func TestItemLoadFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	it := &item{source: source{name: "sub"}}
-	if err := it.load(dirs); err == nil {
+	if err := it.load(dirs, nil); err == nil {
 		t.Error("a directory was read")
 	}
 }

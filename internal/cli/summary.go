@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -29,6 +30,7 @@ type summary struct {
 
 	mu                             sync.Mutex
 	done, unchanged, failed, bytes int64
+	folders                        int64 // carried over besides the files
 	skipped                        int64 // were not to be replaced
 	deleted                        int64
 	times                          int64 // that did not fit
@@ -56,9 +58,19 @@ func (t *summary) add(size int64) {
 	t.bytes += size
 }
 
-// addDone counts one item as carried over.
+func (t *summary) addFolder() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.folders++
+}
+
+// addDone counts one item as carried over. A key that ends in a slash is that of a directory.
 func (a *app) addDone(t *summary, key string, size int64) error {
-	t.add(size)
+	if strings.HasSuffix(key, "/") {
+		t.addFolder()
+	} else {
+		t.add(size)
+	}
 	return a.showAction(t, t.verb, key, size)
 }
 
@@ -121,6 +133,9 @@ func (a *app) finish(t *summary) error {
 		if t.skipped > 0 {
 			totals["skipped"] = t.skipped
 		}
+		if t.folders > 0 {
+			totals["folders"] = t.folders
+		}
 		if t.times > 0 {
 			totals["times_changed"] = t.times
 		}
@@ -135,6 +150,9 @@ func (a *app) finish(t *summary) error {
 	s := fmt.Sprintf("%s %s (%s)", countInWords(t.done, "file"), t.past, size)
 	if t.dryRun {
 		s = "Dry run: " + s
+	}
+	if t.folders > 0 {
+		s += ", " + countDirectories(t.folders)
 	}
 	if t.skipped > 0 {
 		s += fmt.Sprintf(", %s skipped", humanize.Comma(t.skipped))
@@ -201,6 +219,13 @@ func countInWords(n int64, noun string) string {
 		noun += "s"
 	}
 	return humanize.Comma(n) + " " + noun
+}
+
+func countDirectories(n int64) string {
+	if n == 1 {
+		return "1 directory"
+	}
+	return humanize.Comma(n) + " directories"
 }
 
 // isFatal reports whether an error will meet every further item too.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/kohakuvault/kvault"
@@ -82,17 +83,23 @@ func (s *surplus) confirm(ctx context.Context) error {
 	return s.confirmDelete(ctx, "sync", question)
 }
 
-// addKey notes a key of the folder that no file was found for.
+// addKey notes a key of the folder that no file was found for. Directories count only if they are
+// stored too.
 func (im *importer) addKey(e kvault.Entry) error {
-	if !im.LeavesOutFile(e.Key[len(im.prefix):]) {
+	if !im.LeavesOutFile(e.Key[len(im.prefix):]) && (im.folders || !isKeptFolder(e)) {
 		im.surplus.list = append(im.surplus.list, surplusItem{Entry: e})
 	}
 	return nil
 }
 
-// hasFile reports whether something that is not a directory has the name of a key, or may have it.
-func (im *importer) hasFile(key string) bool {
-	name, err := localName(key[len(im.prefix):])
+// hasFile reports whether something that is what an entry was, a directory or not, has its name, or
+// may have it.
+func (im *importer) hasFile(e kvault.Entry) bool {
+	name, folder := e.Key[len(im.prefix):], isKeptFolder(e)
+	if folder {
+		name = strings.TrimSuffix(name, "/")
+	}
+	name, err := localName(name)
 	if err != nil {
 		return false
 	}
@@ -100,13 +107,13 @@ func (im *importer) hasFile(key string) bool {
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
 	}
-	return !info.IsDir()
+	return info.IsDir() == folder
 }
 
 // absent are the items that still have no file.
 func (im *importer) absent(list []surplusItem) (rest []surplusItem) {
 	for _, it := range list {
-		if !im.hasFile(it.Key) {
+		if !im.hasFile(it.Entry) {
 			rest = append(rest, it)
 		}
 	}
@@ -179,8 +186,10 @@ func (ex *exporter) findSurplus(ctx context.Context) error {
 	keys := newFolderCursor(ctx, ex.vault, ex.prefix)
 	defer keys.close()
 	err := keys.advance()
-	count := func(kvault.Entry) error {
-		s.source++
+	count := func(e kvault.Entry) error {
+		if !isKeptFolder(e) {
+			s.source++
+		}
 		return ctx.Err()
 	}
 	w := walk{

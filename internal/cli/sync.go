@@ -33,7 +33,8 @@ then), or if the source has no files at all: it may be a disk that is not
 mounted.
 
 --dry-run shows what would be done, and changes nothing; -v shows what was done
-with each file.
+with each file. --links and --folders are as for import, --unsafe-links with
+--back as for export, and --owner and --xattrs as for both.
 
 ` + filterHelp + `
 
@@ -52,6 +53,9 @@ with each file.
 	fs.BoolVarP(&flags.yes, "yes", "y", false, "do not ask before deleting")
 	fs.BoolVar(&flags.checksum, "checksum", false, "compare contents too")
 	flags.registerSpecial(cmd)
+	flags.registerLinks(cmd)
+	flags.registerUnsafeLinks(cmd)
+	flags.registerKeep(cmd, "keep or restore")
 	flags.registerReport(cmd)
 	flags.register(cmd)
 	a.flags.registerWrite(cmd)
@@ -68,6 +72,12 @@ func (a *app) sync(ctx context.Context, dir, folder string, flags *syncFlags) er
 	}
 	if flags.back && flags.skipSpecial {
 		return usagef("sync: --back and --skip-special exclude each other")
+	}
+	switch {
+	case flags.back && (flags.links.value != "" || flags.folders):
+		return usagef("sync: --links and --folders say what is stored, and --back stores nothing")
+	case !flags.back && flags.unsafeLinks:
+		return usagef("sync: --unsafe-links is of --back")
 	}
 	if flags.delete && !flags.yes && !flags.dryRun {
 		if err := a.needTerminal("sync", "delete"); err != nil {

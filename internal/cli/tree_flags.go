@@ -12,7 +12,9 @@ import (
 type treeFlags struct {
 	filter
 	report
+	keepFlags
 	overwrite, checksum, update, noClobber bool
+	unsafeLinks                            bool // of an export
 }
 
 const replaceHelp = `--update replaces only what is older than its source, and --no-clobber replaces
@@ -31,6 +33,11 @@ func (f *treeFlags) registerReplace(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.noClobber, "no-clobber", false, "never replace what is there")
 }
 
+func (f *treeFlags) registerUnsafeLinks(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.unsafeLinks, "unsafe-links", false,
+		"restore links that may lead out of DIR too")
+}
+
 // load checks the flags of a command and reads the patterns.
 func (f *treeFlags) load(ctx context.Context, a *app, command string) error {
 	chosen := ""
@@ -47,6 +54,9 @@ func (f *treeFlags) load(ctx context.Context, a *app, command string) error {
 		case flag.set:
 			chosen = flag.name
 		}
+	}
+	if err := f.keepFlags.check(command); err != nil {
+		return err
 	}
 	return f.filter.load(ctx, a, command)
 }

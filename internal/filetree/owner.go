@@ -111,6 +111,16 @@ func (o *Owners) Wanted(meta map[string]string) (uid, gid int, ok bool, err erro
 	return uid, gid, err == nil, err
 }
 
+// SameOwner reports whether two entries' metadata names the same owner.
+func SameOwner(a, b map[string]string) bool {
+	for _, name := range []string{uidMeta, gidMeta, userMeta, groupMeta} {
+		if a[name] != b[name] {
+			return false
+		}
+	}
+	return true
+}
+
 // Same reports whether the file that info describes has the owner that meta names, or meta names
 // none.
 func (o *Owners) Same(meta map[string]string, info fs.FileInfo) bool {

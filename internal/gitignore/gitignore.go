@@ -98,7 +98,8 @@ func (p *Patterns) LeavesOut(path string, dir bool) bool {
 	return false
 }
 
-// LeavesOutFile reports whether the patterns leave out a file or any of the directories above it.
+// LeavesOutFile reports whether the patterns leave out a file or any of the directories above it. A
+// path that ends in a slash is that of a directory.
 func (p *Patterns) LeavesOutFile(path string) bool {
 	if len(p.rules) == 0 {
 		return false
@@ -108,7 +109,7 @@ func (p *Patterns) LeavesOutFile(path string) bool {
 			return true
 		}
 	}
-	return p.LeavesOut(path, false)
+	return !strings.HasSuffix(path, "/") && p.LeavesOut(path, false)
 }
 
 // trimSpaces removes the spaces at the end of a line that no backslash keeps.
