@@ -2,19 +2,24 @@ package cli
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker for releases that are not built as a module version.
+// version is for builds that know no version by themselves, those from an archive of the source:
+// -ldflags '-X github.com/kohakuvault/kvault/internal/cli.version=v1.2.3'.
 var version string
 
 // versionJSON describes the program; fields that are not known are empty.
 type versionJSON struct {
-	Version string `json:"version"`
-	Commit  string `json:"commit,omitempty"`
-	Go      string `json:"go,omitempty"`
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"`
+	Time     string `json:"time,omitempty"`     // of the commit
+	Modified bool   `json:"modified,omitempty"` // the files were not those of the commit
+	Go       string `json:"go,omitempty"`
+	Platform string `json:"platform"`
 }
 
 // String returns the description as one line, the one that Cobra prints for --version. A template
@@ -25,24 +30,44 @@ func (v versionJSON) String() string { return "kvault version " + v.what() }
 func (v versionJSON) what() string {
 	s := v.Version
 	if v.Commit != "" {
-		s += " (commit " + v.Commit + ")"
+		s += " (commit " + v.Commit
+		if v.Time != "" {
+			s += " of " + v.Time
+		}
+		if v.Modified {
+			s += ", modified"
+		}
+		s += ")"
 	}
 	if v.Go != "" {
 		s += " " + v.Go
 	}
-	return s
+	return s + " " + v.Platform
 }
 
+// buildVersion describes this program by what Go has put into it: the version of the module, with
+// "go install …@version", or the commit, with a build in a clone.
 func buildVersion() versionJSON {
-	v := versionJSON{Version: version}
-	if info, ok := debug.ReadBuildInfo(); ok {
+	info, _ := debug.ReadBuildInfo()
+	return versionOf(info, version)
+}
+
+// versionOf prefers set, if it is not empty, to the version of the module. A nil info has none.
+func versionOf(info *debug.BuildInfo, set string) versionJSON {
+	v := versionJSON{Version: set, Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if info != nil {
 		v.Go = info.GoVersion
 		if v.Version == "" {
 			v.Version = info.Main.Version
 		}
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
+			switch s.Key {
+			case "vcs.revision":
 				v.Commit = s.Value[:min(12, len(s.Value))]
+			case "vcs.time":
+				v.Time = s.Value
+			case "vcs.modified":
+				v.Modified = s.Value == "true"
 			}
 		}
 	}
@@ -54,9 +79,12 @@ func buildVersion() versionJSON {
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:               "version",
-		Short:             "Show the version of this program",
-		Long:              "Show the version of this program and what it was built from.\n\n" + exitHelpOf([]int{exitFailure, exitUsage}),
+		Use:   "version",
+		Short: "Show the version of this program",
+		Long: `Show the version of this program and what it was built from: the commit, its
+time, and whether files had been changed, where Go recorded them.
+
+` + exitHelpOf([]int{exitFailure, exitUsage}),
 		Example:           `  kvault version --json`,
 		Args:              takes(0, 0, 0),
 		ValidArgsFunction: cobra.NoFileCompletions,
