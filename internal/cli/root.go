@@ -15,6 +15,9 @@ const (
 	groupVault   = "vault"
 )
 
+// Command is the command with all those below it, for manuals that are made of them.
+func Command() *cobra.Command { return newApp(System()).rootCommand() }
+
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kvault",

@@ -63,6 +63,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"internal/unexported":  {[]string{"engine"}, nil},
 	"internal/writeback":   {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
 	"internal/layers":      {},
+	"internal/manual":      {[]string{"internal/cli"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 	"internal/reliability": {},
 	"internal/stats":       {},
 	"internal/filetree":    {nil, []string{"golang.org/x/sys/unix"}},
