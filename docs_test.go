@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -206,16 +207,25 @@ func TestDocsExamplesPrint(t *testing.T) {
 	}
 }
 
-// The Go code of the README is the body of Example, which runs.
+// The Go code of the README is a program that compiles and prints what is said of it.
 func TestDocsReadmeCode(t *testing.T) {
-	_, rest, found := strings.Cut(readDoc(t, "README.md"), "```go\n")
+	before, rest, found := strings.Cut(readDoc(t, "README.md"), "```go\n")
 	code, _, closed := strings.Cut(rest, "```")
-	if !found || !closed {
-		t.Fatal("README.md has no block of Go code")
+	said := regexp.MustCompile("`go run \\.` prints \"(.*)\"").FindStringSubmatch(before)
+	if !found || !closed || said == nil {
+		t.Fatal("README.md has no block of Go code, or does not say what it prints")
 	}
-	_, rest, _ = strings.Cut(readDoc(t, "example_test.go"), "\nfunc Example() {\n")
-	body, _, _ := strings.Cut(rest, "\n}\n")
-	if want := strings.ReplaceAll(body, "\n\t", "\n")[1:] + "\n"; code != want {
-		t.Errorf("the code of README.md is not that of Example, which is\n%s", want)
+	dir := t.TempDir()
+	file, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "notes.exe")
+	if err := os.WriteFile(file, []byte(code), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := exec.CommandContext(t.Context(), program)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != said[1]+"\n" {
+		t.Errorf("it prints %q, %v; want %q", out, err, said[1])
 	}
 }

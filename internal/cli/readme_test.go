@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -36,6 +37,57 @@ func commandsOf(t *testing.T, path, section string) (commands [][]string) {
 		commands = append(commands, args)
 	}
 	return commands
+}
+
+// The commands of README's section on the command line run in bash as they stand, one after the
+// other, on a smaller tree than Go's whole library.
+func TestReadmeCommands(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip(err)
+	}
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, pkg := range []string{"fmt", "net", "io"} {
+		pkg = filepath.Join("src", pkg)
+		if err := os.CopyFS(filepath.Join(dir, pkg), os.DirFS(filepath.Join(strings.TrimSpace(string(goroot)), pkg))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(self, filepath.Join(dir, "kvault")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go"), []byte("#!/bin/sh\necho '"+dir+"'\n"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\n## On the command line\n")
+	rest, _, _ = strings.Cut(rest, "\n## ")
+	script := []string{"set -ex", `kvault -f go.kv import "$(go env GOROOT)/src" src`}
+	for line := range strings.Lines(rest) {
+		if line, ok := strings.CutPrefix(line, "    "); ok {
+			script = append(script, strings.TrimSpace(line))
+		}
+	}
+	if len(script) < 20 {
+		t.Fatalf("%d commands", len(script))
+	}
+	cmd := exec.CommandContext(t.Context(), bash, "--norc", "--noprofile", "-c", strings.Join(script, "\n"))
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 const flightsCSV = `year,month,day,dep_delay,carrier,flight,tailnum,dest,distance,time_hour
