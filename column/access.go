@@ -20,28 +20,41 @@ func index(i, n int64, end bool) (int64, error) {
 }
 
 // Len returns the number of elements.
-func (c *Column[T]) Len(ctx context.Context) (n int64, err error) {
-	err = c.view(ctx, "length", func(l layout) error { n = l.length(); return nil })
+func (c *Column[T]) Len(ctx context.Context) (n int64, err error) { return c.h.length(ctx) }
+
+func (h *handle) length(ctx context.Context) (n int64, err error) {
+	err = h.view(ctx, "length", func(l layout) error { n = l.length(); return nil })
 	return n, err
 }
 
 // Get returns element i.
 func (c *Column[T]) Get(ctx context.Context, i int64) (x T, err error) {
-	err = c.view(ctx, "get", func(l layout) error {
-		at, err := index(i, l.length(), false)
-		if err != nil {
-			return err
-		}
-		r := new(run)
-		if err := l.read(ctx, at, at+1, r); err != nil {
-			return err
-		}
-		if x, err = c.codec.Decode(r.at(0)); err != nil {
-			return fmt.Errorf("element %d: %w", at, err)
-		}
-		return nil
-	})
+	r, err := c.h.get(ctx, i)
+	if err == nil {
+		x, err = c.codec.Decode(r.at(0))
+		err = c.h.decoded("get", r.from, err)
+	}
 	return x, err
+}
+
+// get returns a run of element i.
+func (h *handle) get(ctx context.Context, i int64) (*run, error) {
+	r := new(run)
+	err := h.view(ctx, "get", func(l layout) (err error) {
+		if r.from, err = index(i, l.length(), false); err != nil {
+			return err
+		}
+		return l.read(ctx, r.from, r.from+1, r)
+	})
+	return r, err
+}
+
+// decoded says of which element a codec gave err, if it gave one.
+func (h *handle) decoded(op string, i int64, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fail(op, h.name, ofElement(i, err))
 }
 
 // Slice returns the elements from number from up to but not including number to. Bounds count from
@@ -49,29 +62,28 @@ func (c *Column[T]) Get(ctx context.Context, i int64) (x T, err error) {
 // math.MaxInt64 is the end.
 func (c *Column[T]) Slice(ctx context.Context, from, to int64) ([]T, error) {
 	xs := []T{}
-	err := c.view(ctx, "slice", func(l layout) (err error) {
-		from, to := clamp(from, l.length()), clamp(to, l.length())
-		xs, err = readAll(ctx, l, c.codec, from, to, xs)
-		return err
-	})
+	err := c.h.slice(ctx, from, to, decodeTo(c, &xs))
 	if err != nil {
-		return nil, err
+		xs = nil
 	}
-	return xs, nil
+	return xs, err
 }
 
-// readAll appends the elements from number from up to number to.
-func readAll[T any](ctx context.Context, l layout, codec Codec[T], from, to int64, xs []T) ([]T, error) {
-	for r := new(run); from < to; from += int64(r.len()) {
-		if err := l.read(ctx, from, to, r); err != nil {
-			return nil, err
+// slice hands the elements from number from up to number to over to do, a page at a time.
+func (h *handle) slice(ctx context.Context, from, to int64, do func(r *run) error) error {
+	return h.view(ctx, "slice", func(l layout) error {
+		from, to := clamp(from, l.length()), clamp(to, l.length())
+		for r := (&run{from: from}); r.from < to; r.from += int64(r.len()) {
+			err := l.read(ctx, r.from, to, r)
+			if err == nil {
+				err = do(r)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		var err error
-		if xs, err = decode(codec, xs, r, from); err != nil {
-			return nil, err
-		}
-	}
-	return xs, nil
+		return nil
+	})
 }
 
 func clamp(i, n int64) int64 {
@@ -84,23 +96,28 @@ func clamp(i, n int64) int64 {
 // Index returns the number of the first element that equals x, or -1 if none does. Elements are
 // equal if they are encoded alike, so a NaN equals itself, and zero is not minus zero.
 func (c *Column[T]) Index(ctx context.Context, x T) (int64, error) {
-	want, err := encode(c.codec, x)
+	want, err := encode(c, "search", x)
+	return c.h.index(ctx, want, err)
+}
+
+// index returns the number of the first element that equals the one in want, or -1.
+func (h *handle) index(ctx context.Context, want *run, err error) (int64, error) {
 	if err != nil {
-		return -1, fail("search", c.name, err)
+		return -1, err
 	}
-	equal := bytes.Equal
-	if nullable, ok := c.codec.(withNulls); ok {
-		equal = nullable.same
+	x, equal := want.at(0), bytes.Equal
+	if h.nulls {
+		equal = same
 	}
 	found := int64(-1)
-	err = c.view(ctx, "search", func(l layout) error {
+	err = h.view(ctx, "search", func(l layout) error {
 		r := new(run)
 		for from, n := int64(0), l.length(); from < n; {
 			if err := l.read(ctx, from, n, r); err != nil {
 				return err
 			}
 			for i := range r.len() {
-				if equal(r.at(i), want.at(0)) {
+				if equal(r.at(i), x) {
 					found = from + int64(i)
 					return nil
 				}

@@ -36,28 +36,24 @@ var (
 // shorter one is filled up with zeros, which are still there when it is read. n must be above 0.
 func FixedBytes(n int) Codec[[]byte] { return fixedBytes(n) }
 
-// bulk is what a codec of elements of one size can do faster for many of them.
-type bulk[T any] interface {
-	appendAll(dst []byte, xs []T) []byte
-	// decodeAll fills dst from as many encoded elements.
-	decodeAll(dst []T, b []byte)
-}
+// words is a codec of elements of 8 bytes that lie in the memory of a little-endian machine as they
+// are encoded. Many of them are copied, or read to where they stay.
+type words interface{ words() }
 
-// memory is a codec whose elements lie in the memory of a little-endian machine as they are
-// encoded.
-type memory[T any] interface {
-	// bytesOf returns the memory of xs.
-	bytesOf(xs []T) []byte
-}
+func (int64Codec) words()   {}
+func (float64Codec) words() {}
 
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
-func bytesOf[T int64 | float64](xs []T) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(xs))), 8*len(xs))
-}
+// memory returns the memory of n words.
+func memory(words unsafe.Pointer, n int) []byte { return unsafe.Slice((*byte)(words), 8*n) }
 
-func (int64Codec) bytesOf(xs []int64) []byte     { return bytesOf(xs) }
-func (float64Codec) bytesOf(xs []float64) []byte { return bytesOf(xs) }
+// turnWords turns the bytes of each word around, unless this machine has them as they are encoded.
+func turnWords(b []byte) {
+	for ; !littleEndian && len(b) >= 8; b = b[8:] {
+		binary.LittleEndian.PutUint64(b, binary.BigEndian.Uint64(b))
+	}
+}
 
 type int64Codec struct{}
 
@@ -70,19 +66,6 @@ func (int64Codec) Append(dst []byte, x int64) ([]byte, error) {
 
 func (int64Codec) Decode(b []byte) (int64, error) { return int64(binary.LittleEndian.Uint64(b)), nil }
 
-func (int64Codec) appendAll(dst []byte, xs []int64) []byte {
-	for _, x := range xs {
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(x))
-	}
-	return dst
-}
-
-func (int64Codec) decodeAll(dst []int64, b []byte) {
-	for i := range dst {
-		dst[i] = int64(binary.LittleEndian.Uint64(b[8*i:]))
-	}
-}
-
 type float64Codec struct{}
 
 func (float64Codec) Type() string { return "f64" }
@@ -94,19 +77,6 @@ func (float64Codec) Append(dst []byte, x float64) ([]byte, error) {
 
 func (float64Codec) Decode(b []byte) (float64, error) {
 	return math.Float64frombits(binary.LittleEndian.Uint64(b)), nil
-}
-
-func (float64Codec) appendAll(dst []byte, xs []float64) []byte {
-	for _, x := range xs {
-		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(x))
-	}
-	return dst
-}
-
-func (float64Codec) decodeAll(dst []float64, b []byte) {
-	for i := range dst {
-		dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
-	}
 }
 
 type fixedBytes int

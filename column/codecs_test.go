@@ -405,7 +405,9 @@ func TestZeroValues(t *testing.T) {
 	_, length := c.Len(ctx)
 	_, get := c.Get(ctx, 0)
 	_, index := c.Index(ctx, 1)
-	for call, err := range map[string]error{"Len": length, "Get": get, "Index": index, "Append": c.Append(ctx, 1), "Extend": c.Extend(ctx, nil),
+	_, count := c.Count(ctx, func(int64) bool { return true })
+	for call, err := range map[string]error{"Len": length, "Get": get, "Index": index, "Count": count,
+		"Append": c.Append(ctx, 1), "Extend": c.Extend(ctx, nil),
 		"Set": c.Set(ctx, 0, 1), "Insert": c.Insert(ctx, 0, 1), "Clear": c.Clear(ctx)} {
 		if !errors.Is(err, kvault.ErrInvalid) || !strings.Contains(err.Error(), "Open, Create or Ensure") {
 			t.Errorf("%s of a zero column: %v", call, err)

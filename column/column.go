@@ -15,50 +15,78 @@ import (
 // Indexes count from 0; negative ones count from the end, -1 being the last element. One that names
 // no element is ErrRange.
 type Column[T any] struct {
-	handle
+	h     handle
 	codec Codec[T]
 }
 
-// handle is a column without the type of its elements. Its methods are compiled once, those of
-// Column for every type.
+// handle is a column without the type of its elements. The compiler makes its methods once, and
+// those of Column again for each of some fifty types, in every package that uses them: so a method
+// of Column encodes or decodes, and leaves all else to the handle.
 type handle struct {
 	v    *kvault.Vault
 	tx   *kvault.Tx // nil if each call is to have its own
 	name string
+	*elements
+}
+
+// elements is what a column knows of its elements without their type. That of a zero Column is nil.
+type elements struct {
+	typ   string
+	size  int
+	words bool // their codec is one of words
+	nulls bool // their codec is one of nullable columns
+}
+
+// sized is a codec without the type of what it encodes.
+type sized interface {
+	Type() string
+	Size() int
+}
+
+func elementsOf(codec sized) *elements {
+	e := &elements{typ: codec.Type(), size: codec.Size()}
+	_, e.words = codec.(words)
+	_, e.nulls = codec.(withNulls)
+	return e
+}
+
+// columnOf returns the column of a handle whose elements are those of the codec.
+func columnOf[T any](h handle, codec Codec[T]) *Column[T] {
+	h.elements = elementsOf(codec)
+	return &Column[T]{h, codec}
 }
 
 // Name returns the name of the column.
-func (c *Column[T]) Name() string { return c.name }
+func (c *Column[T]) Name() string { return c.h.name }
 
 // In returns the column as a part of a transaction, which may change keys and other columns too. It
 // ends with the transaction.
 func (c *Column[T]) In(tx *kvault.Tx) *Column[T] {
-	return &Column[T]{handle{c.v, tx, c.name}, c.codec}
+	return &Column[T]{c.h.in(tx), c.codec}
 }
 
+func (h *handle) in(tx *kvault.Tx) handle { return handle{h.v, tx, h.name, h.elements} }
+
 // update runs fn on the column in a transaction that may write.
-func (c *Column[T]) update(ctx context.Context, op string, fn func(layout) error) error {
-	if c.codec == nil {
-		return fail(op, c.name, errNoCodec)
-	}
-	return c.handle.run(ctx, op, c.v.Update, c.codec.Type(), c.codec.Size(), fn)
+func (h *handle) update(ctx context.Context, op string, fn func(layout) error) error {
+	return h.run(ctx, op, h.v.Update, fn)
 }
 
 // view runs fn on the column in a transaction that reads.
-func (c *Column[T]) view(ctx context.Context, op string, fn func(layout) error) error {
-	if c.codec == nil {
-		return fail(op, c.name, errNoCodec)
-	}
-	return c.handle.run(ctx, op, c.v.View, c.codec.Type(), c.codec.Size(), fn)
+func (h *handle) view(ctx context.Context, op string, fn func(layout) error) error {
+	return h.run(ctx, op, h.v.View, fn)
 }
 
 // begin is a vault's Update or View.
 type begin func(context.Context, func(*kvault.Tx) error) error
 
-// run runs fn on the column, which must hold elements of the type and size.
-func (h *handle) run(ctx context.Context, op string, begin begin, typ string, size int, fn func(layout) error) error {
+// run runs fn on the column, which must hold elements of its type and size.
+func (h *handle) run(ctx context.Context, op string, begin begin, fn func(layout) error) error {
+	if h.elements == nil {
+		return fail(op, h.name, errNoCodec)
+	}
 	return fail(op, h.name, within(ctx, h.tx, begin, func(a engine.Arrays) error {
-		l, err := open(ctx, a, h.name, typ, size)
+		l, err := open(ctx, a, h.name, h.typ, h.size)
 		if err != nil {
 			return err
 		}

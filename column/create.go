@@ -42,8 +42,7 @@ type Scope interface{ *kvault.Vault | *kvault.Tx }
 // scoped is a column at a scope.
 func scoped[T any, S Scope](s S, name string, codec Codec[T]) *Column[T] {
 	v, tx := unscope(s)
-	c := &Column[T]{handle{v, tx, name}, codec}
-	return c
+	return columnOf(handle{v: v, tx: tx, name: name}, codec)
 }
 
 func unscope[S Scope](s S) (v *kvault.Vault, tx *kvault.Tx) {
@@ -79,7 +78,7 @@ func Open[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T])
 		return nil, fail("open", name, err)
 	}
 	c := scoped(s, name, codec)
-	if err := c.view(ctx, "open", func(layout) error { return nil }); err != nil {
+	if err := c.h.view(ctx, "open", func(layout) error { return nil }); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -99,7 +98,7 @@ func Ensure[T any, S Scope](ctx context.Context, s S, name string, codec Codec[T
 
 // valid refuses a codec that was made of a size, a unit, an encoding or dimensions that are none,
 // and none at all.
-func valid[T any](codec Codec[T]) error {
+func valid(codec sized) error {
 	if codec == nil {
 		return errNoCodec
 	}
@@ -108,7 +107,10 @@ func valid[T any](codec Codec[T]) error {
 			return err
 		}
 	}
-	if _, nullable := codec.(withNulls); !nullable && strings.HasSuffix(codec.Type(), nullSuffix) {
+	if c, nullable := codec.(withNulls); nullable {
+		return c.nullable().bad
+	}
+	if strings.HasSuffix(codec.Type(), nullSuffix) {
 		return invalid("codec with type %q: only that of a nullable column ends in %s", codec.Type(), nullSuffix)
 	}
 	return nil

@@ -56,30 +56,45 @@ func (c *Column[T]) Type() string {
 
 // kind is a type of elements that this package has a codec for.
 type kind struct {
-	typ    string
-	size   int
-	column func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic
-	// stored returns the column with its elements as they are stored.
-	stored func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic
+	*elements
+	column func(h handle) Dynamic
+	// check says whether an element that is no null can be decoded.
+	check func(b []byte) error
 	// nullable returns the kind of a nullable column of the type.
 	nullable func() *kind
 }
 
-func kindOf[T any](codec Codec[T]) *kind {
-	stored := storedOf(codec)
-	k := plainKind(codec, Codec[[]byte](stored))
-	k.nullable = func() *kind { return plainKind(Nullable(codec), Nullable(Codec[[]byte](stored))) }
+// kindOf is the kind of the codec's type. N is Null[T], and nullable is Nullable. The caller, who
+// knows the type, passes them: of Null[T], with T a parameter, the compiler would make a Column in
+// addition to that of the type.
+func kindOf[T, N any](codec Codec[T], nullable func(Codec[T]) Codec[N]) *kind {
+	check := func(b []byte) error {
+		_, err := codec.Decode(b)
+		return err
+	}
+	k := plainKind(codec, check)
+	k.nullable = func() *kind { return plainKind(nullable(codec), check) }
 	return k
 }
 
-func plainKind[T, S any](codec Codec[T], stored Codec[S]) *kind {
-	return &kind{typ: codec.Type(), size: codec.Size(), column: opening(codec), stored: opening(stored)}
+func plainKind[T any](codec Codec[T], check func(b []byte) error) *kind {
+	column := func(h handle) Dynamic { return &Column[T]{h, codec} }
+	return &kind{elements: elementsOf(codec), check: check, column: column}
 }
 
-func opening[T any](codec Codec[T]) func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic {
-	return func(v *kvault.Vault, tx *kvault.Tx, name string) Dynamic {
-		return &Column[T]{handle{v, tx, name}, codec}
+// open returns the column with its elements.
+func (k *kind) open(h handle) Dynamic {
+	h.elements = k.elements
+	return k.column(h)
+}
+
+// stored returns the column with its elements as they are stored.
+func (k *kind) stored(h handle) Dynamic {
+	typ, nullable := strings.CutSuffix(k.typ, nullSuffix)
+	if nullable {
+		return columnOf(h, Nullable[[]byte](storedCodec{typ, max(k.size-1, 0), k.check}))
 	}
+	return columnOf[[]byte](h, storedCodec{typ, k.size, k.check})
 }
 
 // kindNamed returns the kind of the type that the file calls so.
@@ -100,20 +115,21 @@ func kindNamed(typ string) (*kind, error) {
 	case "i64":
 		k = n.numbers()
 	case "f64":
-		k = kindOf(Float64)
+		k = kindOf(Float64, Nullable)
 	case "bytes":
 		if n.as == asBool {
-			return kindOf(Bool), nil
+			return kindOf(Bool, Nullable), nil
 		}
-		k = either(n.size, Bytes, FixedBytes)
+		k = either(n.size, Bytes, FixedBytes, Nullable)
 	case "str":
-		k = either(n.size, Text(n.enc), func(size int) Codec[string] { return FixedText(size, n.enc) })
+		fixed := func(size int) Codec[string] { return FixedText(size, n.enc) }
+		k = either(n.size, Text(n.enc), fixed, Nullable)
 	case "msgpack":
-		k = either(n.size, MessagePack[any](), FixedMessagePack[any])
+		k = either(n.size, MessagePack[any](), FixedMessagePack[any], Nullable)
 	case "cbor":
-		k = either(n.size, CBOR[any](), FixedCBOR[any])
+		k = either(n.size, CBOR[any](), FixedCBOR[any], Nullable)
 	case "vec":
-		k = vectorKinds[n.elem](n.dims)
+		k = vectors(n.elem, n.dims)
 	}
 	if k.size == 0 && (n.size > 0 || len(n.dims) > 0) {
 		return nil, unknownType(typ)
@@ -125,11 +141,11 @@ func kindNamed(typ string) (*kind, error) {
 func (n *typeName) numbers() *kind {
 	switch {
 	case n.as == asDate:
-		return kindOf(Date)
+		return kindOf(Date, Nullable)
 	case n.as == asTimestamp:
-		return kindOf[time.Time](timestampCodec{n.unit, n.utc})
+		return kindOf(Codec[time.Time](timestampCodec{n.unit, n.utc}), Nullable)
 	}
-	return kindOf(Int64)
+	return kindOf(Int64, Nullable)
 }
 
 // KnownType says whether typ is the name of a type that this package has a codec for: see Types.
@@ -155,29 +171,58 @@ func unknownType(typ string) error {
 	return fmt.Errorf("there is no codec here for elements of type %q: use one of %s: %w", typ, strings.Join(Types, ", "), kvault.ErrUnsupported)
 }
 
-func either[T any](size int, variable Codec[T], fixed func(int) Codec[T]) *kind {
-	if size == 0 {
-		return kindOf(variable)
+// either is the kind of elements of a size, or of those that differ in size if it is 0. See kindOf
+// about nullable.
+func either[T, N any](size int, variable Codec[T], fixed func(size int) Codec[T],
+	nullable func(Codec[T]) Codec[N]) *kind {
+	if size > 0 {
+		variable = fixed(size)
 	}
-	return kindOf(fixed(size))
+	return kindOf(variable, nullable)
 }
 
-var vectorKinds = map[string]func(dims []int) *kind{
-	"f32": vectorKind[float32], "f64": vectorKind[float64], "i8": vectorKind[int8], "i16": vectorKind[int16], "i32": vectorKind[int32],
-	"i64": vectorKind[int64], "u8": vectorKind[uint8], "u16": vectorKind[uint16], "u32": vectorKind[uint32], "u64": vectorKind[uint64],
+// vectors is the kind of vectors of the dimensions, or of tensors if there are none. elem is one of
+// elementCodes.
+func vectors(elem string, dims []int) *kind {
+	switch elem {
+	case "f32":
+		return vectorKind(dims, Vector[float32], Nullable, Tensors[float32], Nullable)
+	case "f64":
+		return vectorKind(dims, Vector[float64], Nullable, Tensors[float64], Nullable)
+	case "i8":
+		return vectorKind(dims, Vector[int8], Nullable, Tensors[int8], Nullable)
+	case "i16":
+		return vectorKind(dims, Vector[int16], Nullable, Tensors[int16], Nullable)
+	case "i32":
+		return vectorKind(dims, Vector[int32], Nullable, Tensors[int32], Nullable)
+	case "i64":
+		return vectorKind(dims, Vector[int64], Nullable, Tensors[int64], Nullable)
+	case "u8":
+		return vectorKind(dims, Vector[uint8], Nullable, Tensors[uint8], Nullable)
+	case "u16":
+		return vectorKind(dims, Vector[uint16], Nullable, Tensors[uint16], Nullable)
+	case "u32":
+		return vectorKind(dims, Vector[uint32], Nullable, Tensors[uint32], Nullable)
+	case "u64":
+		return vectorKind(dims, Vector[uint64], Nullable, Tensors[uint64], Nullable)
+	}
+	return nil
 }
 
-func vectorKind[E Number](dims []int) *kind {
+// vectorKind is the kind of vectors V, or of tensors T if there are no dimensions. See kindOf about
+// nullV and nullT.
+func vectorKind[V, NV, T, NT any](dims []int, vector func(dims ...int) Codec[V],
+	nullV func(Codec[V]) Codec[NV], tensors func() Codec[T], nullT func(Codec[T]) Codec[NT]) *kind {
 	if len(dims) == 0 {
-		return kindOf(Tensors[E]())
+		return kindOf(tensors(), nullT)
 	}
-	return kindOf(Vector[E](dims...))
+	return kindOf(vector(dims...), nullV)
 }
 
 // OpenAny returns a column that exists, of any type. ErrNotFound if it does not, and ErrUnsupported
 // if this package has no codec for its type: see Info.Type.
 func OpenAny[S Scope](ctx context.Context, s S, name string) (Dynamic, error) {
-	return openKind(ctx, s, name, func(k *kind, v *kvault.Vault, tx *kvault.Tx) Dynamic { return k.column(v, tx, name) })
+	return openKind(ctx, s, name, (*kind).open)
 }
 
 // CreateAny makes a new, empty column, as Create does, of a type by its name: see Types.
@@ -190,7 +235,7 @@ func CreateAny[S Scope](ctx context.Context, s S, name, typ string, o *Options) 
 		if err != nil {
 			return err
 		}
-		d = k.column(v, tx, name)
+		d = k.open(handle{v: v, tx: tx, name: name})
 		return create(ctx, a, name, k.typ, k.size, o)
 	})
 	if err != nil {
@@ -204,11 +249,12 @@ func CreateAny[S Scope](ctx context.Context, s S, name, typ string, o *Options) 
 // describes the bytes. An element that cannot be decoded as the column's type is ErrCorrupt when it
 // is read, and an error when it is written. Errors of opening are those of OpenAny.
 func OpenStored[S Scope](ctx context.Context, s S, name string) (Dynamic, error) {
-	return openKind(ctx, s, name, func(k *kind, v *kvault.Vault, tx *kvault.Tx) Dynamic { return k.stored(v, tx, name) })
+	return openKind(ctx, s, name, (*kind).stored)
 }
 
 // openKind opens a column that exists as what of makes of its kind.
-func openKind[S Scope](ctx context.Context, s S, name string, of func(*kind, *kvault.Vault, *kvault.Tx) Dynamic) (d Dynamic, err error) {
+func openKind[S Scope](ctx context.Context, s S, name string,
+	of func(*kind, handle) Dynamic) (d Dynamic, err error) {
 	v, tx := unscope(s)
 	err = within(ctx, tx, v.View, func(a engine.Arrays) error {
 		p, err := find(ctx, a, name, false)
@@ -219,7 +265,7 @@ func openKind[S Scope](ctx context.Context, s S, name string, of func(*kind, *kv
 		if err != nil {
 			return err
 		}
-		d = of(k, v, tx)
+		d = of(k, handle{v: v, tx: tx, name: name})
 		return nil
 	})
 	return d, fail("open", name, err)
@@ -230,14 +276,6 @@ type storedCodec struct {
 	typ   string
 	size  int
 	check func(b []byte) error
-}
-
-// storedOf is the storedCodec of a codec.
-func storedOf[T any](c Codec[T]) storedCodec {
-	return storedCodec{c.Type(), c.Size(), func(b []byte) error {
-		_, err := c.Decode(b)
-		return err
-	}}
 }
 
 func (c storedCodec) Type() string { return c.typ }

@@ -22,63 +22,72 @@ type Null[T any] struct {
 // Opening a nullable column with the plain codec is a *TypeError, and so is the reverse. AllowNulls
 // makes an existing column nullable.
 func Nullable[T any](codec Codec[T]) Codec[Null[T]] {
-	_, twice := codec.(withNulls)
-	bad := valid(codec)
-	if twice {
-		bad = invalid("%s: a column is nullable once", codec.Type()+nullSuffix)
-	}
-	return nullableCodec[T]{codec, bad}
+	return &nullableCodec[T]{codec, nullsOf(codec)}
 }
 
 // nullableCodec encodes an element as one byte, 0 for null and 1 else, and what the codec makes of
 // it.
 type nullableCodec[T any] struct {
 	codec Codec[T]
-	bad   error // why the codec was made of nonsense, or nil
+	nulls *nulls
+}
+
+// nulls is a nullableCodec without the type of the elements.
+type nulls struct {
+	typ  string
+	size int
+	null holder // of a codec that has one, or nil
+	bad  error  // why the codec was made of nonsense, or nil
+}
+
+// holder is a codec whose placeholder for null is not zeros, or none where sizes differ.
+type holder interface{ placeholder() []byte }
+
+// nullsOf makes what does not depend on the type of the codec of nullable columns.
+func nullsOf(codec sized) *nulls {
+	if codec == nil {
+		return &nulls{typ: nullSuffix, bad: errNoCodec}
+	}
+	n := &nulls{typ: codec.Type() + nullSuffix, size: codec.Size(), bad: valid(codec)}
+	if _, twice := codec.(withNulls); twice {
+		n.bad = invalid("%s: a column is nullable once", n.typ)
+	}
+	n.null, _ = codec.(holder)
+	if n.size > 0 {
+		n.size++
+	}
+	return n
 }
 
 // withNulls is a nullableCodec of any type.
-type withNulls interface {
-	// same says whether two encoded elements are equal.
-	same(a, b []byte) bool
+type withNulls interface{ nullable() *nulls }
+
+func (c *nullableCodec[T]) nullable() *nulls { return c.nulls }
+
+func (c *nullableCodec[T]) Type() string { return c.nulls.typ }
+func (c *nullableCodec[T]) Size() int    { return c.nulls.size }
+
+// append appends an element that is null.
+func (n *nulls) append(dst []byte) []byte {
+	if n.null != nil {
+		return append(append(dst, 0), n.null.placeholder()...)
+	}
+	return append(dst, make([]byte, max(n.size, 1))...)
 }
 
-func (c nullableCodec[T]) Type() string {
-	if c.codec == nil {
-		return nullSuffix
+func (c *nullableCodec[T]) Append(dst []byte, x Null[T]) ([]byte, error) {
+	if c.nulls.bad != nil {
+		return nil, c.nulls.bad
 	}
-	return c.codec.Type() + nullSuffix
+	if !x.Valid {
+		return c.nulls.append(dst), nil
+	}
+	return c.codec.Append(append(dst, 1), x.V)
 }
 
-func (c nullableCodec[T]) Size() int {
-	if c.codec == nil {
-		return 0
-	}
-	if n := c.codec.Size(); n > 0 {
-		return 1 + n
-	}
-	return 0
-}
-
-func (c nullableCodec[T]) check() error { return c.bad }
-
-func (c nullableCodec[T]) Append(dst []byte, x Null[T]) ([]byte, error) {
-	if c.bad != nil {
-		return nil, c.bad
-	}
-	if x.Valid {
-		return c.codec.Append(append(dst, 1), x.V)
-	}
-	dst = append(dst, 0)
-	if p, ok := c.codec.(interface{ placeholder() []byte }); ok {
-		return append(dst, p.placeholder()...), nil
-	}
-	return append(dst, make([]byte, c.codec.Size())...), nil
-}
-
-func (c nullableCodec[T]) Decode(b []byte) (x Null[T], err error) {
-	if c.bad != nil {
-		return x, c.bad
+func (c *nullableCodec[T]) Decode(b []byte) (x Null[T], err error) {
+	if c.nulls.bad != nil {
+		return x, c.nulls.bad
 	}
 	if b[0] == 0 {
 		return x, nil
@@ -88,6 +97,7 @@ func (c nullableCodec[T]) Decode(b []byte) (x Null[T], err error) {
 	return x, err
 }
 
-func (nullableCodec[T]) same(a, b []byte) bool {
+// same says whether two encoded elements of a nullable column are equal.
+func same(a, b []byte) bool {
 	return a[0] == b[0] && (a[0] == 0 || bytes.Equal(a, b))
 }

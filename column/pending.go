@@ -35,8 +35,8 @@ var _ engine.Append = (*pending)(nil)
 // endBytes is what is kept in memory for each element beside its bytes, where sizes differ.
 const endBytes = 8
 
-func (c *Column[T]) pending(r *run) *pending {
-	return &pending{identity: identity{name: c.name, typ: c.codec.Type(), size: c.codec.Size()}, run: r}
+func (h *handle) pending(r *run) *pending {
+	return &pending{identity: identity{name: h.name, typ: h.typ, size: h.size}, run: r}
 }
 
 // kept returns p with data of its own: a codec may have returned memory that it, or the caller,

@@ -72,7 +72,11 @@ func summarize[E any, T int64 | float64](ctx context.Context, c *Column[E], numb
 	total := newTotal[T]()
 	var nulls int64
 	var kept []T
-	err := c.scan(ctx, func(block []E) {
+	var block []E
+	err := c.h.whole(ctx, func(page *run) (err error) {
+		if block, err = decodePage(c, block, page); err != nil {
+			return err
+		}
 		list, missing := numbers(block)
 		nulls += missing
 		if keep != nil {
@@ -85,6 +89,7 @@ func summarize[E any, T int64 | float64](ctx context.Context, c *Column[E], numb
 			list = kept
 		}
 		total.Add(list)
+		return nil
 	})
 	if err != nil {
 		return Summary[T]{Mean: math.NaN()}, err
@@ -92,7 +97,9 @@ func summarize[E any, T int64 | float64](ctx context.Context, c *Column[E], numb
 	s := total.summary()
 	s.Nulls = nulls
 	if s.big != nil {
-		err = fail("sum", c.name, fmt.Errorf("the sum of %d integers needs more than 64 bits: %w", s.Count, kvault.ErrTooLarge))
+		const text = "the sum of %d integers needs more than 64 bits: %w"
+		err = fmt.Errorf(text, s.Count, kvault.ErrTooLarge)
+		err = fail("sum", c.h.name, err)
 	}
 	return s, err
 }

@@ -46,28 +46,29 @@ type field[R, T any] struct {
 	at func(*R) *T
 }
 
-func (f *field[R, T]) column() (*kvault.Vault, *kvault.Tx, string) { return f.c.v, f.c.tx, f.c.name }
+func (f *field[R, T]) column() (*kvault.Vault, *kvault.Tx, string) {
+	return f.c.h.v, f.c.h.tx, f.c.h.name
+}
 
 func (f *field[R, T]) in(tx *kvault.Tx) boundField[R] { return &field[R, T]{f.c.In(tx), f.at} }
 
-func (f *field[R, T]) name() string { return f.c.name }
+func (f *field[R, T]) name() string { return f.c.h.name }
 
 func (f *field[R, T]) length(ctx context.Context) (int64, error) { return f.c.Len(ctx) }
 
 func (f *field[R, T]) read(ctx context.Context, from int64, rows []R) (n int, err error) {
-	err = f.c.view(ctx, "read", func(l layout) error {
-		r := new(run)
-		if err := l.read(ctx, from, from+int64(len(rows)), r); err != nil {
-			return err
-		}
-		xs, err := decode(f.c.codec, nil, r, from)
-		for i := range xs {
-			*f.at(&rows[i]) = xs[i]
-		}
-		n = len(xs)
-		return err
+	r := &run{from: from}
+	err = f.c.h.view(ctx, "read", func(l layout) error {
+		return l.read(ctx, from, from+int64(len(rows)), r)
 	})
-	return n, err
+	if err != nil {
+		return 0, err
+	}
+	xs, err := decodePage(f.c, nil, r)
+	for i := range xs {
+		*f.at(&rows[i]) = xs[i]
+	}
+	return len(xs), fail("read", f.c.h.name, err)
 }
 
 func (f *field[R, T]) pending(op string, rows []R) (*pending, error) {
@@ -75,11 +76,11 @@ func (f *field[R, T]) pending(op string, rows []R) (*pending, error) {
 	for i := range rows {
 		xs[i] = *f.at(&rows[i])
 	}
-	r, err := encode(f.c.codec, xs...)
+	r, err := encode(f.c, op, xs...)
 	if err != nil {
-		return nil, fail(op, f.c.name, err)
+		return nil, err
 	}
-	return f.c.pending(r), nil
+	return f.c.h.pending(r), nil
 }
 
 // NewTable makes a table of columns of one vault, or of one transaction, of which the table is a
