@@ -8,8 +8,6 @@ import (
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
-
-	"github.com/kohakuvault/kvault/column"
 )
 
 // sink is a column that rows are appended to.
@@ -88,7 +86,7 @@ func (g *gathered) wait() error {
 
 // gathering gathers elements, so that they are written many at a time.
 type gathering[T any] struct {
-	c    *column.Column[T]
+	c    columnOf[T]
 	form *form[T]
 	all  *gathered
 	xs   []T

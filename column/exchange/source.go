@@ -7,8 +7,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-
-	"github.com/kohakuvault/kvault/column"
 )
 
 // source is a column that is being exported: a window of elements that moves on.
@@ -44,7 +42,7 @@ const bytesOfAColumn = 1 << 20
 // window holds some elements of a column.
 type window[T any] struct {
 	ctx      context.Context // of the export
-	c        *column.Column[T]
+	c        columnOf[T]
 	form     *form[T]
 	from, to int64 // what has not been read
 	picking  bool  // elements are read by their numbers
@@ -53,7 +51,7 @@ type window[T any] struct {
 	average  int // bytes of an element, of those that were read last
 }
 
-func newWindow[T any](ctx context.Context, c *column.Column[T], from, to int64, f *form[T]) *window[T] {
+func newWindow[T any](ctx context.Context, c columnOf[T], from, to int64, f *form[T]) *window[T] {
 	return &window[T]{ctx: ctx, c: c, form: f, from: from, to: to}
 }
 

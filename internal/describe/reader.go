@@ -5,6 +5,7 @@ package describe
 import (
 	"context"
 	"errors"
+	"iter"
 	"math"
 	"runtime"
 	"sync"
@@ -23,11 +24,18 @@ type reader[E any] struct {
 	decode func(b []byte) (E, error)
 }
 
+// columnOf is what the package needs of a *column.Column[E]. With the type itself the compiler
+// would make all methods of Column here once more.
+type columnOf[E any] = interface {
+	Codec() column.Codec[E]
+	BlocksOf(ctx context.Context, from, to int64) iter.Seq2[[]E, error]
+}
+
 // readerOf returns nil if the elements of d are of another type.
 func readerOf[E any](d column.Dynamic) *reader[E] {
 	r := &reader[E]{name: d.Name(), typ: d.Type(), length: d.Len}
 	switch c := d.(type) {
-	case *column.Column[E]:
+	case columnOf[E]:
 		r.blocks = func(ctx context.Context, from, to int64, do func([]E, int64)) error {
 			for block, err := range c.BlocksOf(ctx, from, to) {
 				if err != nil {
@@ -39,7 +47,7 @@ func readerOf[E any](d column.Dynamic) *reader[E] {
 		}
 		r.encode = encoder(c.Codec(), func(x E) E { return x })
 		r.decode = c.Codec().Decode
-	case *column.Column[column.Null[E]]:
+	case columnOf[column.Null[E]]:
 		r.blocks = func(ctx context.Context, from, to int64, do func([]E, int64)) error {
 			var there []E
 			for block, err := range c.BlocksOf(ctx, from, to) {

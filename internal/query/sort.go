@@ -57,8 +57,8 @@ type keyed[T any] struct {
 
 func sorterOf[T any](order func(a, b T) order) sorter {
 	return func(ctx context.Context, d column.Dynamic, rows iter.Seq2[int64, error], descending bool, keep int64) ([]int64, bool, error) {
-		if _, plain := d.(*column.Column[T]); !plain {
-			if _, nullable := d.(*column.Column[column.Null[T]]); !nullable {
+		if _, plain := d.(columnOf[T]); !plain {
+			if _, nullable := d.(columnOf[column.Null[T]]); !nullable {
 				return nil, false, nil
 			}
 		}
@@ -120,7 +120,7 @@ func appendKeys[T any](ctx context.Context, d column.Dynamic, rows []int64, orde
 
 // picked reads the elements of some rows of a column.
 func picked[T any](ctx context.Context, rows []int64) blocks[T] {
-	return func(c *column.Column[T]) iter.Seq2[[]T, error] { return c.BlocksAt(ctx, rows) }
+	return func(c columnOf[T]) iter.Seq2[[]T, error] { return c.BlocksAt(ctx, rows) }
 }
 
 func orderBytes(a, b []byte) order { return order(slices.Compare(a, b)) }

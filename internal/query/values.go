@@ -57,24 +57,31 @@ func (v *values[T]) skip(n int) {
 func (v *values[T]) close()          { v.stop() }
 func (v *values[T]) null(i int) bool { return v.nulls != nil && v.nulls[i] }
 
+// columnOf is what the package needs of a *column.Column[T]. With the type itself the compiler
+// would make all methods of Column here once more.
+type columnOf[T any] = interface {
+	Blocks(ctx context.Context) iter.Seq2[[]T, error]
+	BlocksAt(ctx context.Context, numbers []int64) iter.Seq2[[]T, error]
+}
+
 // blocks are those of a column.
-type blocks[T any] func(c *column.Column[T]) iter.Seq2[[]T, error]
+type blocks[T any] func(c columnOf[T]) iter.Seq2[[]T, error]
 
 // whole reads all of a column.
 func whole[T any](ctx context.Context) blocks[T] {
-	return func(c *column.Column[T]) iter.Seq2[[]T, error] { return c.Blocks(ctx) }
+	return func(c columnOf[T]) iter.Seq2[[]T, error] { return c.Blocks(ctx) }
 }
 
 // valuesOf returns nil if the elements of d are of another type.
 func valuesOf[T any](d column.Dynamic, plain blocks[T], nullable blocks[column.Null[T]]) *values[T] {
 	switch c := d.(type) {
-	case *column.Column[T]:
+	case columnOf[T]:
 		next, stop := iter.Pull2(plain(c))
 		return &values[T]{name: d.Name(), stop: stop, next: func() ([]T, []bool, error) {
 			page, err, _ := next()
 			return page, nil, err
 		}}
-	case *column.Column[column.Null[T]]:
+	case columnOf[column.Null[T]]:
 		next, stop := iter.Pull2(nullable(c))
 		var page []T
 		var nulls []bool
