@@ -67,6 +67,17 @@ func (a *app) applyEnv(cmd *cobra.Command) error {
 	if a.flags.busyTimeout < 0 {
 		return usagef("--busy-timeout is negative; 0 does not wait at all")
 	}
+	return refuseAddress(a.flags.file)
+}
+
+// refuseAddress refuses what is kept for vaults that are not files. SQLite would make a file in a
+// directory "s3:".
+func refuseAddress(file string) error {
+	scheme, _, found := strings.Cut(file, "://")
+	if scheme = strings.ToLower(scheme); found && slices.Contains([]string{"s3", "http", "https"}, scheme) {
+		return usagef("-f %s: this version opens files only, and keeps %s:// for vaults elsewhere; "+
+			"write ./%[1]s if a file has that name", file, scheme)
+	}
 	return nil
 }
 
