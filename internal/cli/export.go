@@ -83,7 +83,7 @@ func (a *app) exportTree(ctx context.Context, dir string, ex *exporter) error {
 		}
 		ex.vault, ex.ownFiles = v, a.vaultFiles()
 		if ex.surplus != nil {
-			if err := ex.deleteSurplus(ctx); err != nil {
+			if err := ex.makeRoom(ctx); err != nil {
 				return err
 			}
 		}
@@ -184,6 +184,9 @@ func (ex *exporter) run(ctx context.Context) error {
 	workers.Wait()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
+	}
+	if err == nil {
+		err = ex.deleteRest(ctx)
 	}
 	ex.restoreFolders()
 	return err

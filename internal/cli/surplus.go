@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -21,6 +22,7 @@ type surplus struct {
 	of      string // "key" or "file"
 	source  int64  // how many the source has
 	list    []surplusItem
+	aliases []fs.FileInfo // files that keys have by other names
 }
 
 // surplusItem is a key, or with info the file that would have that key.
@@ -29,33 +31,49 @@ type surplusItem struct {
 	info fs.FileInfo
 }
 
-// delete shows the items and deletes them by remove, which returns those that it deleted: the
-// others are no longer what was shown.
-func (s *surplus) delete(
-	ctx context.Context, remove func(context.Context, []surplusItem) ([]surplusItem, error),
-) error {
+// remover deletes items and returns those that it deleted. It reports those that it could not delete
+// as failed; the others are no longer what was shown.
+type remover func(context.Context, []surplusItem) ([]surplusItem, error)
+
+// ask shows the items and reports whether they are to be deleted.
+func (s *surplus) ask(ctx context.Context) (bool, error) {
 	n := int64(len(s.list))
 	switch {
-	case s.summary.failed > 0:
-		s.note("Nothing is deleted, because %s failed.", countInWords(s.summary.failed, "item"))
-		return nil
-	case n == 0:
-		return nil
+	case s.failed() || n == 0:
+		return false, nil
 	case s.source == 0:
-		return fmt.Errorf("sync: the source has no files, so none of %s is deleted; "+
+		return false, fmt.Errorf("sync: the source has no files, so none of %s is deleted; "+
 			"if that is meant, remove them by themselves", countInWords(n, s.of))
 	case s.flags.dryRun:
-		return s.report(s.list)
+		return false, s.report(s.list)
 	case !s.flags.yes:
 		if err := s.confirm(ctx); err != nil {
-			return err
+			return false, err
 		}
 	}
-	deleted, err := remove(ctx, s.list)
+	return true, nil
+}
+
+// failed reports whether an item failed, and says what follows from that.
+func (s *surplus) failed() bool {
+	if s.summary.failed == 0 {
+		return false
+	}
+	nothing := "Nothing"
+	if s.summary.deleted > 0 {
+		nothing = "Nothing more"
+	}
+	s.note("%s is deleted, because %s failed.", nothing, countInWords(s.summary.failed, "item"))
+	return true
+}
+
+// remove deletes items that were shown.
+func (s *surplus) remove(ctx context.Context, list []surplusItem, by remover) error {
+	deleted, err := by(ctx, list)
 	if err := errors.Join(err, s.report(deleted)); err != nil {
 		return err
 	}
-	if kept := n - int64(len(deleted)); kept > 0 {
+	if kept := int64(len(list) - len(deleted)); kept > 0 {
 		s.note("Not deleted: %s that changed after the list was made.", countInWords(kept, s.of))
 	}
 	return nil
@@ -122,8 +140,12 @@ func (im *importer) absent(list []surplusItem) (rest []surplusItem) {
 
 // deleteSurplus deletes the keys that have no file.
 func (im *importer) deleteSurplus(ctx context.Context) error {
-	im.surplus.list = im.absent(im.surplus.list)
-	return im.surplus.delete(ctx, im.removeKeys)
+	s := im.surplus
+	s.list = im.absent(s.list)
+	if sure, err := s.ask(ctx); err != nil || !sure {
+		return err
+	}
+	return s.remove(ctx, s.list, im.removeKeys)
 }
 
 // removeKeys deletes keys in one transaction, but those that have changed, or have a file by now.
@@ -171,13 +193,72 @@ func sameVersion(x, y kvault.Entry) bool {
 	return x.Tag == y.Tag && x.Size == y.Size && x.ModTime.Equal(y.ModTime)
 }
 
-// deleteSurplus deletes the files that have no key. It does so before anything is written: a
-// directory may have to make room for a file, or a file for a directory.
-func (ex *exporter) deleteSurplus(ctx context.Context) error {
+// makeRoom finds the files that have no key, asks, and deletes those that are in the way of what is
+// to be written: a directory may have to make room for a file, or a file for a directory. The others
+// may be all that is left of a value that turns out to be damaged, and stay until all is written.
+func (ex *exporter) makeRoom(ctx context.Context) error {
 	if err := ex.findSurplus(ctx); err != nil {
 		return err
 	}
-	return ex.surplus.delete(ctx, ex.removeFiles)
+	s := ex.surplus
+	sure, err := s.ask(ctx)
+	list := s.list
+	s.list = nil
+	if err != nil || !sure {
+		return err
+	}
+	var first []surplusItem
+	for _, it := range list {
+		inWay, err := ex.isInWay(ctx, it)
+		switch {
+		case err != nil:
+			return err
+		case inWay:
+			first = append(first, it)
+		default:
+			s.list = append(s.list, it)
+		}
+	}
+	return s.remove(ctx, first, ex.removeFiles)
+}
+
+// isInWay reports whether a file lies where there must be a directory, below what must be a file, or
+// where a key belongs whose name is the same one to the file system.
+func (ex *exporter) isInWay(ctx context.Context, it surplusItem) (bool, error) {
+	for _, info := range ex.surplus.aliases {
+		if os.SameFile(info, it.info) {
+			return true, nil
+		}
+	}
+	name := it.Key[len(ex.prefix):]
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if ex.LeavesOutFile(dir) {
+			continue
+		}
+		if is, err := ex.vault.Exists(ctx, ex.prefix+dir); is || err != nil {
+			return is, err
+		}
+	}
+	return ex.hasKeys(ctx, name)
+}
+
+// hasKeys reports whether there are keys below a directory that are not left out, its own included.
+func (ex *exporter) hasKeys(ctx context.Context, dir string) (bool, error) {
+	for key, err := range ex.vault.Keys(ctx, &kvault.ListOptions{Prefix: ex.prefix + dir + "/"}) {
+		if err != nil || !ex.leavesOut(key) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// deleteRest deletes what was not in the way, unless anything failed.
+func (ex *exporter) deleteRest(ctx context.Context) error {
+	s := ex.surplus
+	if s == nil || len(s.list) == 0 || s.failed() {
+		return nil
+	}
+	return s.remove(ctx, s.list, ex.removeFiles)
 }
 
 // findSurplus walks the directory beside the keys.
@@ -192,13 +273,17 @@ func (ex *exporter) findSurplus(ctx context.Context) error {
 		}
 		return ctx.Err()
 	}
+	passed := func(e kvault.Entry) error {
+		ex.addAlias(e)
+		return count(e)
+	}
 	w := walk{
 		root: ex.root, ownFiles: ex.ownFiles, filter: &ex.filter,
 		failed: func(name string, err error) {
 			ex.addFailed(&ex.summary, ex.command, ex.prefix+name, err)
 		},
 		file: func(f source) error {
-			e, found, err := keys.at(ex.prefix+f.name, count)
+			e, found, err := keys.at(ex.prefix+f.name, passed)
 			if found {
 				return errors.Join(err, count(e))
 			}
@@ -213,7 +298,7 @@ func (ex *exporter) findSurplus(ctx context.Context) error {
 		err = w.dir(".")
 	}
 	if err == nil {
-		err = keys.rest(count)
+		err = keys.rest(passed)
 	}
 	if ctx.Err() == nil && errors.Is(err, kvault.ErrCorrupt) {
 		// What can be read is written all the same, and that reports the damage.
@@ -221,6 +306,18 @@ func (ex *exporter) findSurplus(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// addAlias notes the file that a key has though the walk did not meet one of its name: to the file
+// system, names may be the same that differ in case.
+func (ex *exporter) addAlias(e kvault.Entry) {
+	name, err := localName(e.Key[len(ex.prefix):])
+	if err != nil || ex.root == nil || ex.leavesOut(e.Key) {
+		return
+	}
+	if info, err := ex.root.Lstat(name); err == nil && info.Mode().IsRegular() {
+		ex.surplus.aliases = append(ex.surplus.aliases, info)
+	}
 }
 
 // removeFiles deletes files, but those that have changed, or have a key by now, and then the

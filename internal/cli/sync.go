@@ -30,7 +30,8 @@ them (the first 100 of many) and asks; where there is no terminal to ask on,
 leave out is never deleted, nor are links and special files in DIR. Nothing at
 all is deleted if any part of the source could not be read (the exit code is 3
 then), or if the source has no files at all: it may be a disk that is not
-mounted.
+mounted. With --back, what lies where a file or directory is to be written has
+to go first, though; --dry-run reports such a file or directory as failed.
 
 --dry-run shows what would be done, and changes nothing; -v shows what was done
 with each file. --links and --folders are as for import, --unsafe-links with
