@@ -321,7 +321,7 @@ func (ex *exporter) addAlias(e kvault.Entry) {
 }
 
 // removeFiles deletes files, but those that have changed, or have a key by now, and then the
-// directories that became empty.
+// directories that this leaves empty.
 func (ex *exporter) removeFiles(
 	ctx context.Context, list []surplusItem,
 ) (deleted []surplusItem, err error) {
@@ -340,9 +340,20 @@ func (ex *exporter) removeFiles(
 			continue
 		}
 		deleted = append(deleted, it)
-		for dir := filepath.Dir(name); dir != "." && ex.root.Remove(dir) == nil; {
-			dir = filepath.Dir(dir)
-		}
+		ex.removeEmptied(ctx, path.Dir(it.Key[len(ex.prefix):]))
 	}
 	return deleted, nil
+}
+
+// removeEmptied removes a directory and those above it, up to one that is not empty or has keys: made
+// again, it would not be what it was.
+func (ex *exporter) removeEmptied(ctx context.Context, dir string) {
+	for ; dir != "."; dir = path.Dir(dir) {
+		if keys, err := ex.hasKeys(ctx, dir); keys || err != nil {
+			return
+		}
+		if ex.root.Remove(filepath.FromSlash(dir)) != nil {
+			return
+		}
+	}
 }
