@@ -103,7 +103,13 @@ func (a *app) importTree(ctx context.Context, dir string, im *importer) error {
 		im.vault, im.root, im.dir = v, root, dir
 		// Only now the vault's files are sure to be there and can be told from the others.
 		im.ownFiles = a.vaultFiles()
-		if err := im.run(ctx); err != nil || im.surplus == nil || !im.surplus.flags.delete {
+		deletes := im.surplus != nil && im.surplus.flags.delete
+		if deletes {
+			if err := im.findSurplus(ctx); err != nil {
+				return err
+			}
+		}
+		if err := im.run(ctx); err != nil || !deletes {
 			return err
 		}
 		deleting = im.deleteSurplus(ctx)
@@ -219,25 +225,26 @@ func (im *importer) find(ctx context.Context) <-chan source {
 }
 
 // walkBeside walks the tree beside the keys of the folder, which is quicker than to look up each
-// of them, and tells which have no file.
+// of them.
 func (im *importer) walkBeside(ctx context.Context, w *walk) error {
 	keys := newFolderCursor(ctx, im.vault, im.prefix)
 	defer keys.close()
 	listing := keys.advance()
+	passed := func(kvault.Entry) error { return ctx.Err() }
 	send := w.file
 	w.file = func(s source) error {
 		if s.kind != filetree.Folder {
 			im.surplus.source++
 		}
 		if listing == nil {
-			s.entry, s.found, listing = keys.at(im.key(s), im.addKey)
+			s.entry, s.found, listing = keys.at(im.key(s), passed)
 			s.looked = listing == nil
 		}
 		return send(s)
 	}
 	err := w.dir(".")
 	if listing == nil && err == nil {
-		listing = keys.rest(im.addKey)
+		listing = keys.rest(passed)
 	}
 	if listing != nil && ctx.Err() == nil {
 		// The files behind it were looked up by themselves.

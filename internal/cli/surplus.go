@@ -28,7 +28,8 @@ type surplus struct {
 // surplusItem is a key, or with info the file that would have that key.
 type surplusItem struct {
 	kvault.Entry
-	info fs.FileInfo
+	folder bool // it is the key of a directory
+	info   fs.FileInfo
 }
 
 // remover deletes items and returns those that it deleted. It reports those that it could not delete
@@ -104,16 +105,44 @@ func (s *surplus) confirm(ctx context.Context) error {
 // addKey notes a key of the folder that no file was found for. Directories count only if they are
 // stored too.
 func (im *importer) addKey(e kvault.Entry) error {
-	if !im.LeavesOutFile(e.Key[len(im.prefix):]) && (im.folders || !isKeptFolder(e)) {
-		im.surplus.list = append(im.surplus.list, surplusItem{Entry: e})
+	folder := isKeptFolder(e)
+	if !im.LeavesOutFile(e.Key[len(im.prefix):]) && (im.folders || !folder) {
+		// There may be millions: nothing is held that is not needed.
+		kept := kvault.Entry{Key: e.Key, Size: e.Size, ModTime: e.ModTime, Tag: e.Tag}
+		im.surplus.list = append(im.surplus.list, surplusItem{Entry: kept, folder: folder})
 	}
 	return nil
 }
 
+// findSurplus walks the directory beside the keys. It does so before anything is stored: what others
+// put meanwhile cannot be told from what was there.
+func (im *importer) findSurplus(ctx context.Context) error {
+	keys := newFolderCursor(ctx, im.vault, im.prefix)
+	defer keys.close()
+	err := keys.advance()
+	w := im.walk(func(s source) error {
+		_, _, err := keys.at(im.key(s), im.addKey)
+		return errors.Join(err, ctx.Err())
+	})
+	// What this walk cannot read is for the one that stores to report, and then nothing is deleted.
+	if err == nil {
+		err = w.dir(".")
+	}
+	if err == nil {
+		err = keys.rest(im.addKey)
+	}
+	if ctx.Err() == nil && errors.Is(err, kvault.ErrCorrupt) {
+		// What can be stored is stored all the same, and that reports the damage.
+		im.surplus.list = nil
+		return nil
+	}
+	return err
+}
+
 // hasFile reports whether something that is what an entry was, a directory or not, has its name, or
 // may have it.
-func (im *importer) hasFile(e kvault.Entry) bool {
-	name, folder := e.Key[len(im.prefix):], isKeptFolder(e)
+func (im *importer) hasFile(it surplusItem) bool {
+	name, folder := it.Key[len(im.prefix):], it.folder
 	if folder {
 		name = strings.TrimSuffix(name, "/")
 	}
@@ -131,7 +160,7 @@ func (im *importer) hasFile(e kvault.Entry) bool {
 // absent are the items that still have no file.
 func (im *importer) absent(list []surplusItem) (rest []surplusItem) {
 	for _, it := range list {
-		if !im.hasFile(it.Entry) {
+		if !im.hasFile(it) {
 			rest = append(rest, it)
 		}
 	}
@@ -290,7 +319,7 @@ func (ex *exporter) findSurplus(ctx context.Context) error {
 			e = kvault.Entry{
 				Key: ex.prefix + f.name, Size: f.info.Size(), ModTime: f.info.ModTime(),
 			}
-			s.list = append(s.list, surplusItem{e, f.info})
+			s.list = append(s.list, surplusItem{Entry: e, info: f.info})
 			return errors.Join(err, ctx.Err())
 		},
 	}

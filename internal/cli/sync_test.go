@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -137,6 +139,49 @@ func TestSyncDeletesOnlyWhatWasShown(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// firstWrite is standard output that calls first before the first thing is written.
+type firstWrite struct {
+	strings.Builder
+	first func()
+}
+
+func (w *firstWrite) Write(p []byte) (int, error) {
+	if w.first != nil {
+		w.first()
+		w.first = nil
+	}
+	return w.Builder.Write(p)
+}
+
+// TestSyncKeepsWhatAppears: keys that others put while files are stored stay.
+func TestSyncKeepsWhatAppears(t *testing.T) {
+	s, dir := newSession(t), syncTree(t)
+	for i := range 100 {
+		writeFileBelow(t, dir, fmt.Sprintf("c%02d", i))
+	}
+	writeFileBelow(t, dir, "z")
+	many := t.TempDir()
+	for i := range 1500 { // the listing reads them in several pages
+		writeFileBelow(t, many, fmt.Sprintf("m%04d", i))
+	}
+	s.must("", "import", many, "p")
+	out := &firstWrite{first: func() { s.must("v", "put", "p/n") }}
+	sys := System()
+	sys.Out, sys.Err = out, &strings.Builder{}
+	a := newApp(sys)
+	a.batch = batchLimits{items: 1, bytes: 1}
+	a.out = bufio.NewWriterSize(out, 1) // a line is longer and so goes through at once
+	args := []string{"-f", s.vault, "sync", dir, "p", "--delete", "--yes", "-v"}
+	if code := a.run(t.Context(), args); code != 0 {
+		t.Fatalf("exit code %d: %s", code, sys.Err)
+	}
+	told := out.String()
+	if strings.Count(told, "deleted p/m") != 1500 || strings.Contains(told, "deleted p/n") {
+		t.Errorf("%.2000s", out)
+	}
+	s.must("", "exists", "p/n")
 }
 
 // TestSyncOfAnotherDirectory: nothing is deleted if the directory is removed or replaced, as by a
