@@ -77,23 +77,9 @@ func (im *importer) read(ctx context.Context, found <-chan source) <-chan *item 
 // fetch reads one file, unless it is large or the vault has it.
 func (im *importer) fetch(ctx context.Context, dirs *dirCache, s source) *item {
 	it := &item{source: s}
-	known := false
-	if !im.overwrite {
-		e, err := im.lookUp(ctx, s)
-		switch {
-		case err == nil:
-			known = sameEntry(e, s)
-			if known {
-				if known, it.err = im.sameKept(dirs, e, it); it.err != nil {
-					return it
-				}
-			}
-			it.skipped = !known && !im.replaces(e, s)
-		case errors.Is(err, kvault.ErrNotFound), im.checksum && errors.Is(err, kvault.ErrCorrupt):
-		default:
-			it.err, it.fatal = err, !isItemError(err)
-			return it
-		}
+	known := im.compare(ctx, dirs, it)
+	if it.err != nil {
+		return it
 	}
 	if it.skipped || im.dryRun && !known {
 		return it
@@ -111,6 +97,34 @@ func (im *importer) fetch(ctx context.Context, dirs *dirCache, s source) *item {
 	}
 	it.unchanged, it.err = it.same(ctx, im.vault, im.key(s))
 	return it
+}
+
+// compare reports whether the vault has what the file is, and notes in the item if it is not to be
+// stored for what the vault has.
+func (im *importer) compare(ctx context.Context, dirs *dirCache, it *item) (known bool) {
+	folder := it.kind == filetree.Folder
+	if im.overwrite && !folder {
+		return false
+	}
+	e, err := im.lookUp(ctx, it.source)
+	switch {
+	case err == nil && folder && (!isKeptFolder(e) || e.Size > 0):
+		it.err = errors.New("a value has the key of this directory, and would be lost")
+	case err == nil && im.overwrite:
+	case err == nil:
+		known = sameEntry(e, it.source)
+		if known {
+			if known, it.err = im.sameKept(dirs, e, it); it.err != nil {
+				return false
+			}
+		}
+		it.skipped = !known && !im.replaces(e, it.source)
+	case errors.Is(err, kvault.ErrNotFound):
+	case (im.checksum || im.overwrite) && errors.Is(err, kvault.ErrCorrupt):
+	default:
+		it.err, it.fatal = err, !isItemError(err)
+	}
+	return known
 }
 
 // lookUp returns what the vault has under the key of a file.
