@@ -130,6 +130,7 @@ type exporter struct {
 	summary  summary
 	surplus  *surplus // nil unless what the folder does not have is to be deleted
 	dirs     sync.Map // directories below root that are known to be real ones
+	taken    takenNames
 
 	mu      sync.Mutex
 	folders []folder // to be restored at the end

@@ -24,6 +24,9 @@ func (ex *exporter) writeEntry(ctx context.Context, dirs *dirCache, e listed) (a
 		return ex.writeFolder(e.Entry, name)
 	}
 	name, err := localName(name)
+	if err == nil && !ex.dryRun {
+		err = ex.taken.take(ex.root, ex.prefix, name)
+	}
 	switch {
 	case err != nil:
 		return nil, err
