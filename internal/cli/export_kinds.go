@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/internal/filetree"
@@ -50,6 +51,9 @@ func (ex *exporter) writeLink(
 	}
 	if old != nil && old.Mode()&fs.ModeSymlink != 0 && !ex.overwrite {
 		if now, err := dir.Readlink(base); err == nil && now == target {
+			if ex.noClobber {
+				return ex.addUnchanged, nil
+			}
 			return ex.addUnchanged, ex.restoreLinkOwner(dir, base, e.User)
 		}
 	}
@@ -139,6 +143,9 @@ func (ex *exporter) writeFolder(e kvault.Entry, key string) (adder, error) {
 	if err := ex.makeDir(name); err != nil {
 		return nil, err
 	}
+	if ex.update && ex.foundAt(name).After(e.ModTime) {
+		return ex.addSkipped, nil
+	}
 	ex.mu.Lock()
 	ex.folders = append(ex.folders, folder{e, name})
 	ex.mu.Unlock()
@@ -146,6 +153,13 @@ func (ex *exporter) writeFolder(e kvault.Entry, key string) (adder, error) {
 		return ex.addUnchanged, nil
 	}
 	return ex.addDone, nil
+}
+
+// foundAt is the time that a directory had when makeDir found it, or none if it was made.
+func (ex *exporter) foundAt(name string) time.Time {
+	found, _ := ex.dirs.Load(name)
+	t, _ := found.(time.Time)
+	return t
 }
 
 // isKeptFolder reports whether an entry is a directory that was stored.

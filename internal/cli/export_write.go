@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -163,6 +164,9 @@ func (ex *exporter) same(ctx context.Context, dir *os.Root, base, key string) (b
 
 // restoreAttrs gives a file that is up to date its permission bits back, and what else was kept.
 func (ex *exporter) restoreAttrs(dir *os.Root, base string, e kvault.Entry, old fs.FileInfo) error {
+	if ex.noClobber {
+		return nil
+	}
 	if (ex.owner || ex.xattrs) && !ex.dryRun {
 		f, err := dir.OpenFile(base, os.O_RDONLY|openNonblock, 0)
 		if err != nil {
@@ -225,7 +229,8 @@ func (ex *exporter) isFolder(ctx context.Context, e listed) (bool, error) {
 }
 
 // makeDir makes a directory below the root and those above it. None of them may be a link, wherever
-// it leads.
+// it leads. It notes the time that a directory had before anything was written to it, which is none
+// for one that was made.
 func (ex *exporter) makeDir(dir string) error {
 	if ex.root == nil {
 		return fs.ErrNotExist
@@ -235,6 +240,11 @@ func (ex *exporter) makeDir(dir string) error {
 	}
 	if err := ex.makeDir(filepath.Dir(dir)); err != nil {
 		return err
+	}
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	if _, known := ex.dirs.Load(dir); known { // by now
+		return nil
 	}
 	made := fs.ErrExist
 	if !ex.dryRun {
@@ -250,9 +260,14 @@ func (ex *exporter) makeDir(dir string) error {
 	case !info.IsDir():
 		return fmt.Errorf("%s is %s, not a directory", path.Clean(dir), otherKind(info.Mode()))
 	}
-	if _, known := ex.dirs.LoadOrStore(dir, struct{}{}); !known && made != nil && !ex.dryRun {
-		sweepPartials(ex.root, dir)
+	var found time.Time
+	if made != nil {
+		found = info.ModTime()
+		if !ex.dryRun {
+			sweepPartials(ex.root, dir)
+		}
 	}
+	ex.dirs.Store(dir, found)
 	return nil
 }
 
