@@ -141,8 +141,11 @@ func (c *comparison) run(ctx context.Context, root *os.Root) error {
 	return nil
 }
 
-// extraKey reports a key that has no file.
+// extraKey reports a key that has no file. That of the folder itself has the directory compared.
 func (c *comparison) extraKey(e kvault.Entry) error {
+	if e.Key == c.prefix && isKeptFolder(e) {
+		return nil
+	}
 	if !c.extra || c.filter.LeavesOutFile(e.Key[len(c.prefix):]) {
 		return nil
 	}

@@ -32,8 +32,8 @@ type surplusItem struct {
 	info   fs.FileInfo
 }
 
-// remover deletes items and returns those that it deleted. It reports those that it could not delete
-// as failed; the others are no longer what was shown.
+// remover deletes items and returns those that it deleted. It reports those that it could not
+// delete as failed; the others are no longer what was shown.
 type remover func(context.Context, []surplusItem) ([]surplusItem, error)
 
 // ask shows the items and reports whether they are to be deleted.
@@ -70,11 +70,12 @@ func (s *surplus) failed() bool {
 
 // remove deletes items that were shown.
 func (s *surplus) remove(ctx context.Context, list []surplusItem, by remover) error {
+	before := s.summary.failed
 	deleted, err := by(ctx, list)
 	if err := errors.Join(err, s.report(deleted)); err != nil {
 		return err
 	}
-	if kept := int64(len(list) - len(deleted)); kept > 0 {
+	if kept := int64(len(list)-len(deleted)) - (s.summary.failed - before); kept > 0 {
 		s.note("Not deleted: %s that changed after the list was made.", countInWords(kept, s.of))
 	}
 	return nil
@@ -103,10 +104,13 @@ func (s *surplus) confirm(ctx context.Context) error {
 }
 
 // addKey notes a key of the folder that no file was found for. Directories count only if they are
-// stored too.
+// stored too, and not that of the folder itself, which a sync of what it is in has stored.
 func (im *importer) addKey(e kvault.Entry) error {
 	folder := isKeptFolder(e)
-	if !im.LeavesOutFile(e.Key[len(im.prefix):]) && (im.folders || !folder) {
+	if folder && (e.Key == im.prefix || !im.folders) {
+		return nil
+	}
+	if !im.LeavesOutFile(e.Key[len(im.prefix):]) {
 		// There may be millions: nothing is held that is not needed.
 		kept := kvault.Entry{Key: e.Key, Size: e.Size, ModTime: e.ModTime, Tag: e.Tag}
 		im.surplus.list = append(im.surplus.list, surplusItem{Entry: kept, folder: folder})
@@ -114,8 +118,8 @@ func (im *importer) addKey(e kvault.Entry) error {
 	return nil
 }
 
-// findSurplus walks the directory beside the keys. It does so before anything is stored: what others
-// put meanwhile cannot be told from what was there.
+// findSurplus walks the directory beside the keys. It does so before anything is stored: what
+// others put meanwhile cannot be told from what was there.
 func (im *importer) findSurplus(ctx context.Context) error {
 	keys := newFolderCursor(ctx, im.vault, im.prefix)
 	defer keys.close()
@@ -150,11 +154,26 @@ func (im *importer) hasFile(it surplusItem) bool {
 	if err != nil {
 		return false
 	}
+	if im.links.value == linksStore && im.isBelowLink(name) {
+		return false
+	}
 	info, err := im.root.Lstat(name)
 	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
+		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) &&
+			!errors.Is(err, syscall.ENAMETOOLONG)
 	}
 	return info.IsDir() == folder
+}
+
+// isBelowLink reports whether a directory of the name is a symbolic link, which is stored as one:
+// no key can be below it.
+func (im *importer) isBelowLink(name string) bool {
+	for dir := filepath.Dir(name); dir != "."; dir = filepath.Dir(dir) {
+		if info, err := im.root.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // absent are the items that still have no file.
@@ -223,8 +242,9 @@ func sameVersion(x, y kvault.Entry) bool {
 }
 
 // makeRoom finds the files that have no key, asks, and deletes those that are in the way of what is
-// to be written: a directory may have to make room for a file, or a file for a directory. The others
-// may be all that is left of a value that turns out to be damaged, and stay until all is written.
+// to be written: a directory may have to make room for a file, or a file for a directory. The
+// others may be all that is left of a value that turns out to be damaged, and stay until all is
+// written.
 func (ex *exporter) makeRoom(ctx context.Context) error {
 	if err := ex.findSurplus(ctx); err != nil {
 		return err
@@ -251,8 +271,8 @@ func (ex *exporter) makeRoom(ctx context.Context) error {
 	return s.remove(ctx, first, ex.removeFiles)
 }
 
-// isInWay reports whether a file lies where there must be a directory, below what must be a file, or
-// where a key belongs whose name is the same one to the file system.
+// isInWay reports whether a file lies where there must be a directory, below what must be a file,
+// or where a key belongs whose name is the same one to the file system.
 func (ex *exporter) isInWay(ctx context.Context, it surplusItem) (bool, error) {
 	for _, info := range ex.surplus.aliases {
 		if os.SameFile(info, it.info) {
@@ -374,8 +394,8 @@ func (ex *exporter) removeFiles(
 	return deleted, nil
 }
 
-// removeEmptied removes a directory and those above it, up to one that is not empty or has keys: made
-// again, it would not be what it was.
+// removeEmptied removes a directory and those above it, up to one that is not empty or has keys:
+// made again, it would not be what it was.
 func (ex *exporter) removeEmptied(ctx context.Context, dir string) {
 	for ; dir != "."; dir = path.Dir(dir) {
 		if keys, err := ex.hasKeys(ctx, dir); keys || err != nil {
