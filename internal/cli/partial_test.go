@@ -29,7 +29,10 @@ func TestSweepsPartials(t *testing.T) {
 			dir := t.TempDir()
 			mine := process.PartialName(".kvault-")
 			// More than a process id can be on Linux.
-			left := regexp.MustCompile(`\.\d+-`).ReplaceAllString(process.PartialName(".kvault-"), ".4194305-")
+			gone := func() string {
+				return regexp.MustCompile(`\.\d+-`).ReplaceAllString(process.PartialName(".kvault-"), ".4194305-")
+			}
+			left, link := gone(), gone()
 			for _, folder := range tt.folders {
 				if err := os.MkdirAll(filepath.Join(dir, folder), 0o777); err != nil {
 					t.Fatal(err)
@@ -39,14 +42,19 @@ func TestSweepsPartials(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
+				if err := os.Symlink("nowhere", filepath.Join(dir, folder, link)); err != nil && runtime.GOOS != "windows" {
+					t.Fatal(err)
+				}
 			}
 			s.must("", tt.args(dir)...)
 			for _, folder := range tt.folders {
 				if _, err := os.Stat(filepath.Join(dir, folder, mine)); err != nil {
 					t.Errorf("%v: it may be in use", err)
 				}
-				if _, err := os.Stat(filepath.Join(dir, folder, left)); !errors.Is(err, os.ErrNotExist) {
-					t.Errorf("%s is still there: %v", filepath.Join(folder, left), err)
+				for _, name := range []string{left, link} {
+					if _, err := os.Lstat(filepath.Join(dir, folder, name)); !errors.Is(err, os.ErrNotExist) {
+						t.Errorf("%s is still there: %v", filepath.Join(folder, name), err)
+					}
 				}
 			}
 		})
