@@ -75,8 +75,12 @@ func (p *Patterns) AddFile(text string) error {
 // directory of that path. It does not look at the directories above: nothing below a directory that
 // is left out may be asked for.
 func (p *Patterns) LeavesOut(path string, dir bool) bool {
-	base := path[strings.LastIndexByte(path, '/')+1:]
-	var names []string
+	return p.leavesOut(strings.Split(path, "/"), dir)
+}
+
+// leavesOut is LeavesOut of a path of which the parts are given.
+func (p *Patterns) leavesOut(names []string, dir bool) bool {
+	base := names[len(names)-1]
 	for i := len(p.rules) - 1; i >= 0; i-- {
 		r := &p.rules[i]
 		if r.dirsOnly && !dir {
@@ -88,9 +92,6 @@ func (p *Patterns) LeavesOut(path string, dir bool) bool {
 			}
 			continue
 		}
-		if names == nil {
-			names = strings.Split(path, "/")
-		}
 		if matchParts(r.parts, names) {
 			return !r.include
 		}
@@ -98,18 +99,23 @@ func (p *Patterns) LeavesOut(path string, dir bool) bool {
 	return false
 }
 
+// longestPath is the longest in bytes that a system takes.
+const longestPath = 4096
+
 // LeavesOutFile reports whether the patterns leave out a file or any of the directories above it. A
-// path that ends in a slash is that of a directory.
+// path that ends in a slash is that of a directory. One that is longer than a system takes is not
+// left out: a key can have thousands of parts.
 func (p *Patterns) LeavesOutFile(path string) bool {
-	if len(p.rules) == 0 {
+	if len(p.rules) == 0 || len(path) > longestPath {
 		return false
 	}
-	for i := range len(path) {
-		if path[i] == '/' && p.LeavesOut(path[:i], true) {
+	names := strings.Split(path, "/")
+	for n := 1; n < len(names); n++ {
+		if p.leavesOut(names[:n], true) {
 			return true
 		}
 	}
-	return !strings.HasSuffix(path, "/") && p.LeavesOut(path, false)
+	return names[len(names)-1] != "" && p.leavesOut(names, false)
 }
 
 // trimSpaces removes the spaces at the end of a line that no backslash keeps.

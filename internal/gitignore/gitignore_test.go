@@ -120,4 +120,11 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%.20q matches", line)
 		}
 	}
+	var p Patterns
+	if _, err := p.Add("**/a/**/a/**/b"); err != nil {
+		t.Fatal(err)
+	}
+	if key := strings.Repeat("a/", 32<<10); p.LeavesOutFile(key) || p.LeavesOutFile(key[:longestPath-1]) {
+		t.Error("a key that is longer than paths are, or as long, is left out")
+	}
 }
