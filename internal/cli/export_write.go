@@ -162,24 +162,23 @@ func (ex *exporter) same(ctx context.Context, dir *os.Root, base, key string) (b
 	return err == nil, err
 }
 
-// restoreAttrs gives a file that is up to date its permission bits back, and what else was kept.
+// restoreAttrs gives a file that is up to date its permission bits back, and what else was kept. What
+// cannot be restored keeps nothing else from it.
 func (ex *exporter) restoreAttrs(dir *os.Root, base string, e kvault.Entry, old fs.FileInfo) error {
-	if ex.noClobber {
+	if ex.noClobber || ex.dryRun {
 		return nil
 	}
-	if (ex.owner || ex.xattrs) && !ex.dryRun {
-		f, err := dir.OpenFile(base, os.O_RDONLY|openNonblock, 0)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(ex.restoreKept(f, e.User), f.Close()); err != nil {
-			return err
+	var err error
+	if ex.owner || ex.xattrs { // before the bits, which may forbid to open it
+		var f *os.File
+		if f, err = dir.OpenFile(base, os.O_RDONLY|openNonblock, 0); err == nil {
+			err = errors.Join(ex.restoreKept(f, e.User), f.Close())
 		}
 	}
-	if mode, ok := fileMode(e); ok && !ex.dryRun && old.Mode().Perm() != mode {
-		return dir.Chmod(base, mode)
+	if mode, ok := fileMode(e); ok && old.Mode().Perm() != mode {
+		err = errors.Join(err, dir.Chmod(base, mode))
 	}
-	return nil
+	return err
 }
 
 // ownFile reports whether a file is one of the vault, or would be.
