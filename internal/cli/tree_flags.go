@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -70,7 +71,7 @@ func (f *treeFlags) workers() int {
 }
 
 // withTarget runs fn on the vault that a tree is stored in. A dry run gets it read-only, or an
-// empty one if there is none.
+// empty one if there is none, or no such table in it.
 func (a *app) withTarget(ctx context.Context, dryRun bool, fn func(*kvault.Vault) error) error {
 	switch {
 	case !dryRun:
@@ -78,5 +79,9 @@ func (a *app) withTarget(ctx context.Context, dryRun bool, fn func(*kvault.Vault
 	case a.flags.file != "" && a.missing():
 		return a.tryInMemory(ctx, fn)
 	}
-	return a.withVault(ctx, reading, fn)
+	err := a.withVault(ctx, reading, fn)
+	if opening := (*openError)(nil); errors.As(err, &opening) && errors.Is(err, kvault.ErrNoVault) {
+		return a.tryInMemory(ctx, fn) // which has begun nothing yet
+	}
+	return err
 }
