@@ -123,29 +123,39 @@ func (a *app) addFailed(t *summary, op, key string, err error) {
 func (a *app) finish(t *summary) error {
 	took := time.Since(a.began)
 	if a.flags.json {
-		totals := map[string]any{
-			t.past: t.done, "unchanged": t.unchanged, "failed": t.failed, "bytes": t.bytes,
-			"seconds": math.Round(took.Seconds()*1e3) / 1e3,
-		}
-		if t.syncs {
-			totals["deleted"] = t.deleted
-		}
-		if t.skipped > 0 {
-			totals["skipped"] = t.skipped
-		}
-		if t.folders > 0 {
-			totals["folders"] = t.folders
-		}
-		if t.times > 0 {
-			totals["times_changed"] = t.times
-		}
-		if t.dryRun {
-			totals["dry_run"] = true
-		}
-		if err := a.emit(totals); err != nil {
+		if err := a.emit(t.totals(took)); err != nil {
 			return err
 		}
 	}
+	a.note("%s.", t.words(took))
+	if t.failed == 0 {
+		return nil
+	}
+	return &exitError{code: exitSome, err: fmt.Errorf("%d items failed", t.failed), told: true}
+}
+
+// totals is the summary as a JSON object.
+func (t *summary) totals(took time.Duration) map[string]any {
+	totals := map[string]any{
+		t.past: t.done, "unchanged": t.unchanged, "failed": t.failed, "bytes": t.bytes,
+		"seconds": math.Round(took.Seconds()*1e3) / 1e3,
+	}
+	if t.syncs {
+		totals["deleted"] = t.deleted
+	}
+	for key, n := range map[string]int64{"skipped": t.skipped, "folders": t.folders, "times_changed": t.times} {
+		if n > 0 {
+			totals[key] = n
+		}
+	}
+	if t.dryRun {
+		totals["dry_run"] = true
+	}
+	return totals
+}
+
+// words is the summary for a person.
+func (t *summary) words(took time.Duration) string {
 	size := humanize.IBytes(uint64(t.bytes))
 	s := fmt.Sprintf("%s %s (%s)", countInWords(t.done, "file"), t.past, size)
 	if t.dryRun {
@@ -154,32 +164,25 @@ func (a *app) finish(t *summary) error {
 	if t.folders > 0 {
 		s += ", " + countDirectories(t.folders)
 	}
-	if t.skipped > 0 {
-		s += fmt.Sprintf(", %s skipped", humanize.Comma(t.skipped))
+	for _, c := range []struct {
+		n    int64
+		what string
+	}{
+		{t.skipped, "skipped"}, {t.unchanged, "unchanged"}, {t.deleted, "deleted"},
+		{t.failed, "failed"}, {t.times, "with another time"},
+	} {
+		if c.n > 0 {
+			s += fmt.Sprintf(", %s %s", humanize.Comma(c.n), c.what)
+		}
 	}
-	if t.unchanged > 0 {
-		s += fmt.Sprintf(", %s unchanged", humanize.Comma(t.unchanged))
+	if t.dryRun {
+		return s
 	}
-	if t.deleted > 0 {
-		s += fmt.Sprintf(", %s deleted", humanize.Comma(t.deleted))
-	}
-	if t.failed > 0 {
-		s += fmt.Sprintf(", %s failed", humanize.Comma(t.failed))
-	}
-	if t.times > 0 {
-		s += fmt.Sprintf(", %s with another time", humanize.Comma(t.times))
-	}
-	if !t.dryRun {
-		s += ", in " + inWords(took)
-	}
-	if t.bytes > 0 && !t.dryRun {
+	s += ", in " + inWords(took)
+	if t.bytes > 0 {
 		s += fmt.Sprintf(" (%s/s)", humanize.IBytes(uint64(float64(t.bytes)/took.Seconds())))
 	}
-	a.note("%s.", s)
-	if t.failed == 0 {
-		return nil
-	}
-	return &exitError{code: exitSome, err: fmt.Errorf("%d items failed", t.failed), told: true}
+	return s
 }
 
 // unfinished is the error of a command that failed on the way, and goes on when it is run again.
