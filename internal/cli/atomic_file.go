@@ -27,8 +27,12 @@ type fileAttrs struct {
 // writeAtomically puts what fill writes at name below root, by way of a temporary file beside it: on a
 // failure name is what it was.
 func writeAtomically(root *os.Root, name string, attrs fileAttrs, fill func(io.Writer) error) error {
+	perm := fs.FileMode(0o666)
+	if attrs.hasMode { // nobody reads it meanwhile who is not to read it then
+		perm = attrs.mode.Perm() | 0o200
+	}
 	return placeAtomically(root, name, attrs.absent, func(temp string) error {
-		f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -77,5 +78,30 @@ func TestLocalName(t *testing.T) {
 		if got, err := localName(key); err == nil {
 			t.Errorf("localName(%q) = %q", key, got)
 		}
+	}
+}
+
+// TestPrivateWhileWritten: nobody reads a file half-written that is not to be read by all.
+func TestPrivateWhileWritten(t *testing.T) {
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	attrs := fileAttrs{mode: 0o600, hasMode: true}
+	err = writeAtomically(root, "f", attrs, func(io.Writer) error {
+		files, err := filepath.Glob(filepath.Join(dir, ".kvault-*"))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("%q, %v", files, err)
+		}
+		info, err := os.Stat(files[0])
+		if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("the mode meanwhile is %v", info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
