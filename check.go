@@ -9,7 +9,7 @@ import (
 
 // Problem is one thing that Check found wrong: with the value of a key, with a column, or, if both
 // names are empty, with the file as a whole. Where the elements of a column differ in size, Column
-// names one of its two arrays.
+// names one of its two arrays. Its fields are those of [engine.Problem].
 type Problem = engine.Problem
 
 // CheckOptions let a caller follow a check. Nil and the zero value report nothing.

@@ -84,7 +84,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // IOError is a failure of the source or target of a stream, or of the vault's disk. If the disk is
 // full it matches syscall.ENOSPC: nothing has changed, and the vault works again once there is
-// room.
+// room. Its fields are those of [engine.IOError].
 type IOError = engine.IOError
 
 // fail returns err as an *Error of the call op.

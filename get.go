@@ -237,11 +237,11 @@ func has(ctx context.Context, s executor, key string) (found bool, err error) {
 func getTo(ctx context.Context, s executor, key string, w io.Writer) (int64, error) {
 	r, err := newReader(ctx, s, key)
 	if err != nil {
-		return 0, fail("copy", key, err)
+		return 0, fail("get", key, err)
 	}
 	defer r.Close()
 	n, err := r.writeTo(w)
-	return n, fail("copy", key, err)
+	return n, fail("get", key, err)
 }
 
 // exists asks r alone, without pending entries.

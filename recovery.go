@@ -9,7 +9,8 @@ import (
 	"github.com/kohakuvault/kvault/engine/sqlite"
 )
 
-// Loss is something that Salvage could not copy, or copied with a doubt.
+// Loss is something that Salvage could not copy, or copied with a doubt. Its fields are
+// those of [engine.Loss].
 type Loss = engine.Loss
 
 // SalvageOptions configure Salvage. Nil and the zero value copy everything that can be copied.

@@ -13,7 +13,8 @@ import (
 
 // PutReader stores the bytes of r up to io.EOF. Readers see the old value until the new one is
 // complete. If r fails, if the size differs from that in the options, or if ctx ends, the old value
-// stays. If r fails, the error is an *IOError.
+// stays. If r fails, the error is an *IOError. A Read of r that blocks is not interrupted when ctx
+// ends: close what it reads from.
 //
 // PutReader holds one chunk in memory. Other writers wait no longer than it takes to write a chunk,
 // however slow r is. A value of no more than one chunk is stored as by Put.

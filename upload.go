@@ -50,7 +50,8 @@ type UploadOptions struct {
 	User        map[string]string
 }
 
-// Extent is the bytes of a value from Start on, up to but without End.
+// Extent is the bytes of a value from Start on, up to but without End. Its fields are those
+// of [engine.Extent].
 type Extent = engine.Extent
 
 // UploadInfo describes an upload.
