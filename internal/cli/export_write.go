@@ -165,7 +165,7 @@ func (ex *exporter) same(ctx context.Context, dir *os.Root, base, key string) (b
 // restoreAttrs gives a file that is up to date its permission bits back, and what else was kept. What
 // cannot be restored keeps nothing else from it.
 func (ex *exporter) restoreAttrs(dir *os.Root, base string, e kvault.Entry, old fs.FileInfo) error {
-	if ex.noClobber || ex.dryRun {
+	if ex.noClobber || ex.update || ex.dryRun { // it is as old as the entry
 		return nil
 	}
 	var err error
