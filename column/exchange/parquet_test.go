@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -88,6 +89,8 @@ func TestEncodings(t *testing.T) {
 
 // What is gathered is bounded for all columns together.
 func TestManyColumns(t *testing.T) {
+	// What is left for the collector would count otherwise, which is as much again and more.
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
 	const columns, rows = 400, 4000 / race.Slowdown
 	from, to := open(t), open(t)
 	var names []string
@@ -113,9 +116,10 @@ func TestManyColumns(t *testing.T) {
 			}
 		}})
 		must(t, err)
-		if most > 64<<20 {
+		if most > 40<<20 {
 			t.Errorf("%s: %d MiB for %d columns", f, most>>20, columns)
 		}
+		t.Logf("%s: %d MiB", f, most>>20)
 		if diff := cmp.Diff(xs, content(t, to, names[columns-1], column.Int64)); diff != "" {
 			t.Error(diff)
 		}
