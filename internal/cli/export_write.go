@@ -215,16 +215,11 @@ func (ex *exporter) isFolder(ctx context.Context, e listed) (bool, error) {
 	if e.next == "" || e.next >= below {
 		return strings.HasPrefix(e.next, below), nil
 	}
-	for key, err := range ex.vault.Keys(ctx, &kvault.ListOptions{Prefix: below}) {
-		if err == nil && ex.leavesOut(key) {
-			continue
-		}
-		if errors.Is(err, kvault.ErrCorrupt) {
-			return false, nil // if there are any, they cannot be made files, and say so
-		}
-		return err == nil, err
+	found, err := ex.hasKeys(ctx, below)
+	if errors.Is(err, kvault.ErrCorrupt) {
+		return false, nil // if there are any, they cannot be made files, and say so
 	}
-	return false, nil
+	return found, err
 }
 
 // makeDir makes a directory below the root and those above it. None of them may be a link, wherever

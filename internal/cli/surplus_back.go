@@ -57,12 +57,12 @@ func (ex *exporter) isInWay(ctx context.Context, it surplusItem) (bool, error) {
 			return is, err
 		}
 	}
-	return ex.hasKeys(ctx, name)
+	return ex.hasKeys(ctx, ex.prefix+name+"/")
 }
 
-// hasKeys reports whether there are keys below a directory that are not left out, its own included.
-func (ex *exporter) hasKeys(ctx context.Context, dir string) (bool, error) {
-	for key, err := range ex.vault.Keys(ctx, &kvault.ListOptions{Prefix: ex.prefix + dir + "/"}) {
+// hasKeys reports whether keys that are not left out begin with a prefix.
+func (ex *exporter) hasKeys(ctx context.Context, prefix string) (bool, error) {
+	for key, err := range ex.vault.Keys(ctx, &kvault.ListOptions{Prefix: prefix}) {
 		if err != nil || !ex.leavesOut(key) {
 			return err == nil, err
 		}
@@ -167,7 +167,7 @@ func (ex *exporter) removeFiles(
 // made again, it would not be what it was.
 func (ex *exporter) removeEmptied(ctx context.Context, dir string) {
 	for ; dir != "."; dir = path.Dir(dir) {
-		if keys, err := ex.hasKeys(ctx, dir); keys || err != nil {
+		if keys, err := ex.hasKeys(ctx, ex.prefix+dir+"/"); keys || err != nil {
 			return
 		}
 		if ex.root.Remove(filepath.FromSlash(dir)) != nil {
