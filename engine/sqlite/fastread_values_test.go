@@ -68,7 +68,7 @@ func readFastValues(t *testing.T, page int, rows int64) {
 // swept waits until the sweeper has nothing left to do.
 func swept(t *testing.T, s *Store) {
 	t.Helper()
-	for range 1000 {
+	waitFor(t, "the sweeper to come to an end", func() bool {
 		var left []string
 		err := s.read(t.Context(), s.reads, true, func(ses *session) (err error) {
 			left, err = texts(ses.c, `SELECT id FROM kvault_orphans`)
@@ -77,12 +77,8 @@ func swept(t *testing.T, s *Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(left) == 0 {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the sweeper does not come to an end")
+		return len(left) == 0
+	})
 }
 
 func readPieces(t *testing.T, s *Store, key string, value []byte, piece int) {
@@ -127,6 +123,8 @@ func readPieces(t *testing.T, s *Store, key string, value []byte, piece int) {
 func TestFastValuesNeedCheckpointedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
 	s, other := openFast(t, path, Options{}), openFast(t, path, Options{})
+	keepLog(s)
+	keepLog(other)
 	version := uint64(0)
 	write := func(in *Store) {
 		version++
@@ -147,10 +145,13 @@ func TestFastValuesNeedCheckpointedFile(t *testing.T) {
 			t.Errorf("read fast: %t, want %t", !want, want)
 		}
 	}
-	checkpoint := func(in *Store) {
-		if err := in.writer.passive(); err != nil {
-			t.Fatal(err)
-		}
+	checkpoint := func(in *Store) { // in vain as long as a read keeps the state before
+		waitFor(t, "the log to be copied", func() bool {
+			if err := in.writer.passive(); err != nil {
+				t.Fatal(err)
+			}
+			return !canTell(in) || backfilled(t, in)
+		})
 	}
 	for range 3 {
 		write(s)
@@ -207,14 +208,20 @@ func amongWriters(t *testing.T, stores []*Store, past *atomic.Int64, write func(
 			t.Error(err)
 		}
 	}
+	var writing sync.RWMutex
 	var all sync.WaitGroup
 	for _, in := range stores {
 		all.Go(func() {
-			for going() {
+			for n := 1; going(); n++ {
+				writing.RLock()
 				fail(write(in))
+				writing.RUnlock()
 				for range 20 {
 					_ = in.writer.passive() // in vain while a reader or the other one is in the way
 					time.Sleep(time.Duration(rand.IntN(3)) * time.Millisecond)
+				}
+				if n%10 == 0 && past.Load() == 0 && canTell(in) {
+					untilFast(in, &writing, past, going)
 				}
 			}
 		})

@@ -187,9 +187,11 @@ func TestReadersLeaveTheLogAlone(t *testing.T) {
 			}
 		})
 	}
-	largest := int64(0)
+	largest, now := int64(0), int64(0)
 	value, noise := make([]byte, 1<<20), rand.NewChaCha8([32]byte{})
-	for i := range 300 {
+	// A busy machine may miss the moment in which a long log is cut; the next is when it is twice as
+	// long.
+	for i := 0; i < 300 || now > 200<<20; i++ {
 		noise.Read(value) // pages that stay the same would not reach the log
 		if _, err := writer.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: fmt.Sprint(i % 10), Value: value}}); err != nil {
 			t.Fatal(err)
@@ -198,12 +200,14 @@ func TestReadersLeaveTheLogAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		largest = max(largest, info.Size())
+		now = info.Size()
+		largest = max(largest, now)
+		if now > 1<<30 { // as long as the loop goes on, if nobody does anything about it
+			t.Errorf("the log grew to %d MiB", now>>20)
+			break
+		}
 	}
 	t.Logf("the log grew to %d MiB", largest>>20)
-	if largest > 200<<20 { // it is 305 if nobody does anything about it
-		t.Errorf("the log grew to %d MiB", largest>>20)
-	}
 	eventually(t, "the log is empty", func() bool {
 		if err := writer.emptyLog(t.Context()); err != nil {
 			t.Fatal(err)
@@ -222,6 +226,7 @@ func TestUsedSnapshotEnds(t *testing.T) {
 		return // none is kept there
 	}
 	s := openHeld(t, filepath.Join(t.TempDir(), "v.kv"), Options{})
+	keepLog(s)
 	putNumber(t, s, "k", 1)
 	eventually(t, "a snapshot is kept", func() bool { getNumber(t, s, "k"); return s.reads.held() == 1 })
 	reader, err := s.reads.get(t.Context()) // out of reach of the pool, which would end it

@@ -141,7 +141,9 @@ func (f *failingRun) work(disk string, load *rand.Rand) error {
 
 // opened finds out whether a change is back that was refused before the last close.
 func (f *failingRun) opened(ctx context.Context, v *vaultOn) error {
-	m, err := readImage(ctx, v.Vault)
+	// The first read rolls back what a killed writer left, and syncs for that.
+	var m *image
+	err := f.eventually(func() (err error) { m, err = readImage(ctx, v.Vault); return err })
 	if err != nil {
 		return err
 	}

@@ -265,7 +265,10 @@ func (ses *session) readRange(key, tag string, p []byte, off int64) (int, error)
 		return 0, err
 	}
 	defer cu.close()
-	return n, cu.read(p[:n], off, nil)
+	if err := cu.read(p[:n], off, nil); err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // Stat returns what is known about key. A value that another program wrote has neither tag nor time

@@ -163,6 +163,7 @@ func (v *original) salvage(t *testing.T, name string, exact bool, hurt func(data
 			lost[l.Key] = true
 		case l.Column != "":
 			columns[l.Column] = true
+		case l.Copied && errors.Is(l.Err, engine.ErrUnsupported): // the version of the layout
 		case l.Copied:
 			allDoubtful = true
 		default:

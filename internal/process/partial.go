@@ -31,8 +31,8 @@ func PartialName(base string) string {
 	return fmt.Sprintf("%s.%d-%s.%s.partial", base, os.Getpid(), partialMark, rand.Text()[:13])
 }
 
-// SweepPartials removes those of a folder's files and links that are partial and whose process is gone. What
-// cannot be removed is left for the next sweep.
+// SweepPartials removes those of a folder's files and links that are partial and whose process is
+// gone. What cannot be removed is left for the next sweep.
 func SweepPartials(entries []fs.DirEntry, remove func(name string) error) {
 	for _, e := range entries {
 		made := e.Type().IsRegular() || e.Type() == fs.ModeSymlink // as a file or a link is on its way

@@ -77,7 +77,7 @@ func FuzzDamage(f *testing.F) {
 		if err := os.WriteFile(path, hurt, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), hostileTime)
+		ctx, cancel := context.WithTimeout(t.Context(), hostileWait)
 		defer cancel()
 		if one {
 			wantRightOrReported(t, ctx, path, values)

@@ -26,7 +26,7 @@ type abuse struct {
 // known are the kinds of error that a caller can tell apart.
 var known = []error{kvault.ErrNotFound, kvault.ErrExists, kvault.ErrBusy, kvault.ErrInvalid, kvault.ErrClosed, kvault.ErrReadOnly,
 	kvault.ErrCorrupt, kvault.ErrTooLarge, kvault.ErrTagMismatch, kvault.ErrNoVault, kvault.ErrUnsupported, kvault.ErrTxDone, column.ErrRange,
-	context.DeadlineExceeded, io.EOF, fs.ErrInvalid}
+	context.DeadlineExceeded, io.EOF, fs.ErrInvalid, fs.ErrNotExist}
 
 // note takes an error that may be joined of several.
 func (a *abuse) note(what string, err error) {

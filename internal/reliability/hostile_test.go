@@ -28,8 +28,12 @@ var hostile = flag.Int("hostile", defaultHostile, "try one in this many hostile 
 // hostileMemory is what a process may take that meets hostile files, one after another.
 const hostileMemory = 600 << 20
 
-// hostileTime bounds what all calls on one file take together.
-const hostileTime = race.Slowdown * time.Minute
+// hostileTime bounds the processor's time that all calls on one file take together, and hostileWait
+// how long that may last where other programs take their share.
+const (
+	hostileTime = race.Slowdown * time.Minute
+	hostileWait = 5 * hostileTime
+)
 
 // makeVictim makes a small vault with values of each kind and columns of each layout, for a hostile
 // hand to change.
@@ -79,13 +83,16 @@ func hostileChild(ctx context.Context, dir string, args []string, out io.Writer)
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) { // not made this time
 			continue
 		}
-		bounded, cancel := context.WithTimeout(ctx, hostileTime)
-		before := peakMemory()
+		bounded, cancel := context.WithTimeout(ctx, hostileWait)
+		before, began := peakMemory(), processorTime()
 		a := &abuse{ctx: bounded, path: path}
 		err := a.run(h.tables...)
 		timeout := bounded.Err()
 		if peak := peakMemory(); peak > before && peak > hostileMemory {
 			err = errors.Join(err, fmt.Errorf("it took %d MiB", peak>>20))
+		}
+		if took := processorTime() - began; took > hostileTime {
+			err = errors.Join(err, fmt.Errorf("it took %v of the processor's time", took))
 		}
 		cancel()
 		if err := errors.Join(err, timeout); err != nil {

@@ -49,7 +49,7 @@ func lockShm(path string, at, n int64, exclusive bool) (release func() error, er
 
 // hangs is how long a call may take that waits for a lock at most as briefly as the options below
 // say. SQLite itself tries for ten seconds before it gives up where readers are kept out.
-const hangs = 40 * time.Second
+const hangs = 2 * time.Minute
 
 // Whichever lock in the shared memory another process holds, calls fail with ErrBusy or succeed,
 // and nothing is lost; if it lets go in time, they succeed.

@@ -93,6 +93,9 @@ type Conn struct {
 	busyTimeout  time.Duration
 	// broken says that the connection ran out of memory inside the driver and is to be discarded.
 	broken bool
+	// calls counts calls of SQLite, for the race detector: it sees here that two goroutines use a
+	// connection at once, also where SQLite's own code is compiled without it.
+	calls int64
 }
 
 // Open opens a connection with triggers, views and everything else that a foreign schema could run
@@ -289,6 +292,9 @@ func Quote(name string) string { return sqlite3.QuoteIdentifier(name) }
 // guard turns the driver's panic when it runs out of memory into an error and marks the connection
 // as broken. The panic is an error of the system where that has no more memory, or addresses.
 func guard(c *Conn, errp *error) {
+	if c != nil {
+		c.calls++
+	}
 	r := recover()
 	if r == nil {
 		return
