@@ -1,13 +1,15 @@
 // Package engine defines what a vault requires of the store beneath it.
 //
 // A [Store] keeps keys with values and their [Meta] in one ordered space, and changes them only
-// through [Store.Apply], which takes effect as a whole or not at all. A large value is first
+// through [Store.Apply], which takes effect as a whole or not at all. A store that makes one change
+// at a time, as an object store does, says so by being an [EachApplier]. A large value is first
 // written into a [Stage], which no reader can see, and becomes visible when an [Op] that names the
 // stage is applied.
 //
-// What not every store can do is an optional interface: [Transactor], [ValueAppender], [RangeReader],
-// [KeyLister], [Verifier], [Uploader], [Backuper], [Optimizer], [Checker], [Statser], [Layouter]. A
-// caller asks with a type assertion, so no store has to pretend.
+// What not every store can do is an optional interface: [Transactor] or, in its place, [EachApplier]
+// and [ArrayBeginner]; [Tagger], [ValueAppender], [RangeReader], [KeyLister], [Verifier], [Uploader],
+// [Backuper], [Optimizer], [Checker], [Statser], [Layouter]. A caller asks with a type assertion, so
+// no store has to pretend.
 //
 // Package engine/enginetest has the tests that every implementation passes.
 package engine
@@ -43,7 +45,8 @@ type Store interface {
 	Reader
 	// Apply performs all ops in order, atomically, and returns one result for each. If one of them
 	// fails, none takes effect and the error is an *OpError. Apply returns once the change is as
-	// durable as the store promises. The store does not keep op.Value, and does not change it.
+	// durable as the store promises. The store does not keep op.Value, and does not change it. An
+	// EachApplier takes a single op.
 	Apply(ctx context.Context, ops []Op) ([]Result, error)
 	// Stage starts a value that no reader can see. The caller ends it by applying an Op that names
 	// it, or by Abort.
@@ -81,7 +84,8 @@ type Query struct {
 	Sizes bool
 }
 
-// Page is the beginning of a query's result, read in one snapshot.
+// Page is the beginning of a query's result, read in one snapshot; that of an EachApplier may have
+// some changes that were made while it was read, and lack others.
 type Page struct {
 	Items []Item
 	// More reports that the query may have further items. To read on, narrow the range past the
@@ -96,7 +100,9 @@ type Item struct {
 }
 
 // Blob reads the version that a value had when the Blob was opened, whatever is written later. It
-// is safe for concurrent use.
+// is safe for concurrent use. An EachApplier may not keep the version once it was replaced, renamed
+// or removed: what the Blob cannot read any more then fails with ErrTagMismatch. It never returns
+// bytes of another version.
 type Blob interface {
 	// Entry describes the version that the blob reads.
 	Entry() Entry
@@ -148,11 +154,13 @@ const (
 	Put OpKind = iota + 1
 	// Delete removes Key. A missing key is no error; Result.Found reports whether it existed.
 	Delete
-	// DeleteRange removes every key in Range. Result.Removed counts them.
+	// DeleteRange removes every key in Range. Result.Removed counts them. It is not atomic if the
+	// store is an EachApplier: when it fails, a part of the keys may be gone.
 	DeleteRange
 	// Rename moves the value and metadata of Key to To, and replaces a value there. The tag stays
 	// the same. A missing Key is ErrNotFound. If applies to Key, ToAbsent to To. If Key and To are
-	// equal, nothing changes.
+	// equal, nothing changes. It is not atomic if the store is an EachApplier: when it fails, both
+	// keys may have the value; neither is lost.
 	Rename
 	// Copy stores the value and metadata of Key under To too, and replaces a value there. The copy
 	// has a tag of its own: Meta.Tag, or one that the store makes. What the value of another program
@@ -244,7 +252,8 @@ type Condition struct {
 
 // Result is the result of one Op.
 type Result struct {
-	// Found: the key existed before (Put, Delete, SetMeta; To of Rename and Copy).
+	// Found: the key existed before (Put, Delete, SetMeta; To of Rename and Copy). An EachApplier may
+	// leave it false for a Put.
 	Found bool
 	// Entry describes the value stored (Put, Rename, Copy, SetMeta) or removed (Delete with Take).
 	Entry Entry

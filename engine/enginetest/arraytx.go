@@ -31,7 +31,7 @@ func arrayCalls(ctx context.Context, x engine.Arrays, id, chunk int64) (change, 
 	return change, read
 }
 
-func testArrayMissing(t *testing.T, s engine.Transactor) {
+func testArrayMissing(t *testing.T, s arrayStore) {
 	for _, name := range []string{"in an empty store", "beside another"} {
 		x := beginArrays(t, s, true)
 		id := int64(12345)
@@ -45,15 +45,15 @@ func testArrayMissing(t *testing.T, s engine.Transactor) {
 		for call, run := range read {
 			wantErr(t, call+" "+name, run(), engine.ErrNotFound)
 		}
-		rollback(t, x)
+		rollbackArrays(t, x)
 	}
 }
 
-func testArrayReadOnly(t *testing.T, s engine.Transactor) {
+func testArrayReadOnly(t *testing.T, s arrayStore) {
 	x := beginArrays(t, s, true)
 	a := createArray(t, x, "a")
 	must(t, "ResizeChunk", x.ResizeChunk(t.Context(), a.ID, 0, 8))
-	commit(t, x)
+	commitArrays(t, x)
 	x = beginArrays(t, s, false)
 	change, read := arrayCalls(t.Context(), x, a.ID, 0)
 	for call, run := range change {
@@ -66,20 +66,20 @@ func testArrayReadOnly(t *testing.T, s engine.Transactor) {
 	wantErr(t, "CreateArray", err, engine.ErrReadOnly)
 }
 
-func testArrayRollback(t *testing.T, s engine.Transactor) {
+func testArrayRollback(t *testing.T, s arrayStore) {
 	ctx, x := t.Context(), beginArrays(t, s, true)
 	createArray(t, x, "never")
-	rollback(t, x)
+	rollbackArrays(t, x)
 	x = beginArrays(t, s, true)
 	a := createArray(t, x, "a")
 	must(t, "ResizeChunk", x.ResizeChunk(ctx, a.ID, 0, 4))
 	must(t, "WriteChunk", x.WriteChunk(ctx, a.ID, 0, 0, []byte("kept")))
-	commit(t, x)
+	commitArrays(t, x)
 	x = beginArrays(t, s, true)
 	must(t, "WriteChunk", x.WriteChunk(ctx, a.ID, 0, 0, []byte("lost")))
 	must(t, "SetArrayLength", x.SetArrayLength(ctx, a.ID, 4))
 	must(t, "ResizeChunk", x.ResizeChunk(ctx, a.ID, 1, 4))
-	rollback(t, x)
+	rollbackArrays(t, x)
 	x = beginArrays(t, s, false)
 	if list, err := x.Arrays(ctx); err != nil || len(list) != 1 || list[0] != a {
 		t.Errorf("Arrays: %+v, %v; want %+v", list, err, a)
@@ -93,7 +93,7 @@ func testArrayRollback(t *testing.T, s engine.Transactor) {
 // Keys and arrays change in one transaction, in any order, and a batch that fails between takes
 // nothing of the array with it.
 func testArraysBesideKeys(t *testing.T, s engine.Transactor) {
-	ctx, x := t.Context(), beginArrays(t, s, true)
+	ctx, x := t.Context(), beginBoth(t, s, true)
 	a := createArray(t, x, "a")
 	must(t, "ResizeChunk", x.ResizeChunk(ctx, a.ID, 0, 6))
 	must(t, "WriteChunk", x.WriteChunk(ctx, a.ID, 0, 0, []byte("abc")))
@@ -105,33 +105,33 @@ func testArraysBesideKeys(t *testing.T, s engine.Transactor) {
 	apply(t, x, stagedOp("staged", stage(t, x, 10, noise(25))))
 	must(t, "WriteChunk", x.WriteChunk(ctx, a.ID, 0, 4, []byte("?")))
 	commit(t, x)
-	x = beginArrays(t, s, false)
+	x = beginBoth(t, s, false)
 	chunkHolds(t, x, a.ID, 0, []byte("aXYZ?!"))
 	has(t, x, "k", "v", "staged", string(noise(25)))
 }
 
-func testArraySnapshot(t *testing.T, s engine.Transactor) {
+func testArraySnapshot(t *testing.T, s arrayStore) {
 	ctx, w := t.Context(), beginArrays(t, s, true)
 	a := createArray(t, w, "a")
 	must(t, "ResizeChunk", w.ResizeChunk(ctx, a.ID, 0, 3))
-	commit(t, w)
+	commitArrays(t, w)
 	before := beginArrays(t, s, false)
 	w = beginArrays(t, s, true)
 	must(t, "WriteChunk", w.WriteChunk(ctx, a.ID, 0, 0, []byte("new")))
 	createArray(t, w, "b")
-	commit(t, w)
+	commitArrays(t, w)
 	chunkHolds(t, before, a.ID, 0, make([]byte, 3))
 	_, err := before.Array(ctx, "b")
 	wantErr(t, "Array", err, engine.ErrNotFound)
 	chunkHolds(t, beginArrays(t, s, false), a.ID, 0, []byte("new"))
 }
 
-func testArrayAfterTheEnd(t *testing.T, s engine.Transactor) {
+func testArrayAfterTheEnd(t *testing.T, s arrayStore) {
 	x := beginArrays(t, s, true)
 	a := createArray(t, x, "a")
 	must(t, "ResizeChunk", x.ResizeChunk(t.Context(), a.ID, 0, 8))
 	must(t, "WriteChunk", x.WriteChunk(t.Context(), a.ID, 0, 0, []byte{1}))
-	commit(t, x)
+	commitArrays(t, x)
 	change, read := arrayCalls(t.Context(), x, a.ID, 0)
 	for call, run := range change {
 		wantErr(t, call, run(), engine.ErrTxDone)
@@ -148,12 +148,12 @@ func testArrayAfterTheEnd(t *testing.T, s engine.Transactor) {
 }
 
 // testArrayModel compares random changes, some of them rolled back, with slices of bytes.
-func testArrayModel(t *testing.T, s engine.Transactor) {
+func testArrayModel(t *testing.T, s arrayStore) {
 	ctx := t.Context()
 	r := rand.New(rand.NewPCG(1, 2))
 	x := beginArrays(t, s, true)
 	a := createArray(t, x, "a")
-	commit(t, x)
+	commitArrays(t, x)
 	var kept [][]byte
 	for range 60 {
 		x := beginArrays(t, s, true)
@@ -185,10 +185,10 @@ func testArrayModel(t *testing.T, s engine.Transactor) {
 			chunkHolds(t, x, a.ID, int64(i), c)
 		}
 		if r.IntN(3) == 0 {
-			rollback(t, x)
+			rollbackArrays(t, x)
 			continue
 		}
-		commit(t, x)
+		commitArrays(t, x)
 		kept = now
 	}
 	x = beginArrays(t, s, false)

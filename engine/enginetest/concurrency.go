@@ -23,6 +23,9 @@ func concurrencyTests() []storeTest {
 
 // testWholeBatches rewrites several keys to the same value in each batch, while others list them.
 func testWholeBatches(t *testing.T, s engine.Store) {
+	if single(s) {
+		t.Skip("the store makes one change at a time")
+	}
 	const keys, rounds = 10, 40
 	batch := func(round int) []engine.Op {
 		var ops []engine.Op
@@ -103,7 +106,11 @@ func testBlobConcurrent(t *testing.T, s engine.Store) {
 			p := make([]byte, 5000)
 			for n := range 50 {
 				off := (n*70_001 + i*500_009) % (len(value) - len(p))
-				if _, err := b.ReadAt(t.Context(), p, int64(off)); err != nil || !bytes.Equal(p, value[off:off+len(p)]) {
+				_, err := b.ReadAt(t.Context(), p, int64(off))
+				if single(s) && errors.Is(err, engine.ErrTagMismatch) {
+					return // the version is gone
+				}
+				if err != nil || !bytes.Equal(p, value[off:off+len(p)]) {
 					t.Errorf("ReadAt at %d: wrong bytes, or error %v", off, err)
 				}
 			}

@@ -126,11 +126,11 @@ func testEndsInTx(t *testing.T, s engine.Transactor) {
 }
 
 // testEndsInArrays is testEndsInTx for the calls for arrays.
-func testEndsInArrays(t *testing.T, s engine.Transactor) {
+func testEndsInArrays(t *testing.T, s arrayStore) {
 	x := beginArrays(t, s, true)
 	a := createArray(t, x, "a")
 	must(t, "ResizeChunk", x.ResizeChunk(t.Context(), a.ID, 0, 8))
-	commit(t, x)
+	commitArrays(t, x)
 	calls := func(ctx context.Context, x engine.Arrays) map[string]func() error {
 		calls, read := arrayCalls(ctx, x, a.ID, 0)
 		maps.Copy(calls, read)

@@ -93,6 +93,8 @@ func testModel(t *testing.T, s engine.Store) {
 	for range 500 {
 		if transactions && run.rng.IntN(5) == 0 {
 			run.transaction(x)
+		} else if e, ok := s.(engine.EachApplier); ok && run.rng.IntN(5) == 0 {
+			run.each(e)
 		} else {
 			run.batch(s)
 		}
@@ -190,7 +192,11 @@ func (r *modelRun) batch(x target) {
 	var ops []engine.Op
 	var want []expected
 	fails, failure := -1, error(nil)
-	for i := range 1 + r.rng.IntN(4) {
+	n := 1
+	if !single(x) {
+		n += r.rng.IntN(4)
+	}
+	for i := range n {
 		op, value := r.op(x)
 		ops = append(ops, op)
 		if fails >= 0 {
@@ -208,13 +214,54 @@ func (r *modelRun) batch(x target) {
 	results := apply(r.t, x, ops...)
 	for i, res := range results {
 		r.adopt(after, ops[i], res)
-		exp := want[i]
-		got := expected{res.Found, string(res.Value), res.Removed, res.Entry.Key, int(res.Entry.Size)}
-		if got != exp {
-			r.t.Errorf("op %d of %+v: %+v, want %+v", i, ops, got, exp)
-		}
+		r.matches(x, ops[i], res, want[i])
 	}
 	r.m = after
+}
+
+// matches compares the result of an op.
+func (r *modelRun) matches(x target, op engine.Op, res engine.Result, want expected) {
+	r.t.Helper()
+	got := expected{res.Found, string(res.Value), res.Removed, res.Entry.Key, int(res.Entry.Size)}
+	if op.Kind == engine.Put && single(x) && !got.found {
+		want.found = false
+	}
+	if got != want {
+		r.t.Errorf("%+v: %+v, want %+v", op, got, want)
+	}
+}
+
+// each applies ops on different keys, each by itself, and compares what becomes of them.
+func (r *modelRun) each(x engine.EachApplier) {
+	r.t.Helper()
+	used := map[string]bool{}
+	var ops []engine.Op
+	var values []string
+	for range r.rng.IntN(8) {
+		op, value := r.op(x)
+		if op.Kind == engine.DeleteRange || used[op.Key] || op.To != "" && used[op.To] {
+			continue
+		}
+		used[op.Key], used[op.To] = true, true
+		ops, values = append(ops, op), append(values, value)
+	}
+	results, errs := x.ApplyEach(r.t.Context(), ops)
+	if len(results) != len(ops) || len(errs) != len(ops) {
+		r.t.Fatalf("ApplyEach of %d ops: %d results, %d errors", len(ops), len(results), len(errs))
+	}
+	for i, op := range ops {
+		want, err := r.m.perform(op, values[i])
+		if err != nil {
+			wantErr(r.t, fmt.Sprintf("ApplyEach, %+v", op), errs[i], err)
+			continue
+		}
+		if errs[i] != nil {
+			r.t.Errorf("ApplyEach, %+v: %v", op, errs[i])
+			continue
+		}
+		r.adopt(r.m, op, results[i])
+		r.matches(x, op, results[i], want)
+	}
 }
 
 // adopt takes over the tag that a store gave a value itself.

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ func RunPersistent(t *testing.T, open func(t *testing.T, dir string) engine.Stor
 		{"UnfinishedStages", testReopenStages},
 		{"UnfinishedTransactions", testReopenTx},
 		{"UnfinishedUploads", testReopenUploads},
+		{"ArraysAlone", testReopenArrays},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,4 +154,38 @@ func testReopenTx(t *testing.T, d *disk) {
 	put(t, d.s, "a", "2")
 	d.reopen()
 	holds(t, d.s, "a", []byte("2"))
+}
+
+// testReopenArrays: arrays and the ids of commits outlive the store, transactions do not.
+func testReopenArrays(t *testing.T, d *disk) {
+	if _, ok := d.s.(engine.ArrayBeginner); !ok {
+		t.Skip("the store has no transactions of arrays alone")
+	}
+	arrays := arrayStore{func(ctx context.Context, writable bool) (engine.ArrayTx, error) {
+		return d.s.(engine.ArrayBeginner).BeginArrays(ctx, writable)
+	}}
+	a, _ := twoArrays(t, arrays)
+	appendAs := func(text, id string) {
+		x := beginArrays(t, arrays, true)
+		must(t, "append", appendTo(text).do(t.Context(), x, a.ID, 0))
+		must(t, "Commit", x.Commit(t.Context(), id))
+	}
+	appendAs("kept", "one")
+	open := beginArrays(t, arrays, true)
+	must(t, "append", appendTo("lost").do(t.Context(), open, a.ID, 0))
+	x := beginArrays(t, arrays, false)
+	want := contentOf(t, x)
+	rollbackArrays(t, x)
+	d.reopen()
+	seesNow(t, "arrays after reopening", arrays, want)
+	appendAs("twice", "one")
+	seesNow(t, "arrays after a commit of an id that was taken before", arrays, want)
+	appendAs("more", "two")
+	d.reopen()
+	x = beginArrays(t, arrays, false)
+	if n, err := x.Chunks(t.Context(), a.ID); n != 3 || err != nil {
+		t.Errorf("%d chunks, %v; want 3", n, err)
+	}
+	chunkHolds(t, x, a.ID, 2, []byte("more"))
+	rollbackArrays(t, x)
 }

@@ -30,3 +30,27 @@ func TestPersistence(t *testing.T) {
 		return &kept{s, disk, dir}
 	})
 }
+
+// keptSingle is kept for a Single, with the ids of its commits.
+type keptSingle struct {
+	*Single
+	disk map[string]*keptSingle
+	dir  string
+}
+
+func (k *keptSingle) Close() error {
+	k.disk[k.dir] = k
+	return k.Single.Close()
+}
+
+func TestSinglePersistence(t *testing.T) {
+	disk := map[string]*keptSingle{}
+	enginetest.RunPersistent(t, func(_ *testing.T, dir string) engine.Store {
+		s := NewSingle(nil)
+		if last := disk[dir]; last != nil {
+			s.store.state.Store(last.store.state.Load())
+			s.commits = last.commits
+		}
+		return &keptSingle{s, disk, dir}
+	})
+}

@@ -12,6 +12,7 @@ type tx struct {
 	reader
 	store    *Store
 	writable bool
+	unlocked bool // it may write without the store's turn, and its owner commits it
 
 	mu    sync.Mutex
 	state state
@@ -129,7 +130,7 @@ func (x *tx) end() {
 		return
 	}
 	x.done, x.state = true, state{}
-	if x.writable {
+	if x.writable && !x.unlocked {
 		x.store.release()
 	}
 }

@@ -18,7 +18,7 @@ import (
 // answer.
 var Causes = []error{
 	engine.ErrNotFound, engine.ErrExists, engine.ErrClosed, engine.ErrReadOnly, engine.ErrInvalid, engine.ErrUnsupported, engine.ErrTagMismatch,
-	engine.ErrBusy, engine.ErrCorrupt, engine.ErrTooLarge, engine.ErrNoVault, engine.ErrTxDone, engine.ErrMoved, engine.ErrSwept, engine.ErrNoUpload, io.EOF, context.DeadlineExceeded,
+	engine.ErrBusy, engine.ErrCorrupt, engine.ErrTooLarge, engine.ErrNoVault, engine.ErrTxDone, engine.ErrMoved, engine.ErrSwept, engine.ErrNoUpload, engine.ErrConflict, engine.ErrUnknown, io.EOF, context.DeadlineExceeded,
 	&engine.OpError{Key: "k", Err: engine.ErrNotFound}, &engine.IOError{Op: "read source", Err: io.EOF},
 }
 
