@@ -95,7 +95,9 @@ func (o *CacheOptions) resolved(threshold func(capacity int64) int64) (*cacheCon
 // the semaphore sem. A direct change of the store ("direct") makes cached writers wait, so that it
 // overtakes none of them.
 type cache struct {
-	write   func(context.Context, writeback.Batch) error
+	// write writes a batch to the store. With an error it returns what the store has taken
+	// nevertheless.
+	write   func(context.Context, writeback.Batch) (writeback.Batch, error)
 	onError func(error)
 	sem     chan struct{}
 	wake    chan struct{} // tells the background goroutine to look at its deadlines again
@@ -127,7 +129,7 @@ type cache struct {
 	lastError       error
 }
 
-func newCache(write func(context.Context, writeback.Batch) error, onError func(error)) *cache {
+func newCache(write func(context.Context, writeback.Batch) (writeback.Batch, error), onError func(error)) *cache {
 	return &cache{write: write, onError: onError, sem: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 }
 
@@ -178,14 +180,20 @@ func (c *cache) lookup(key string) (writeback.Entry, bool) {
 
 // overlay returns the pending entries within r and the current epoch; any is false if the cache
 // holds no entry at all. With columns it first waits for a commit that moves elements of columns to
-// the store: until that ends, a snapshot may or may not contain them.
+// the store: until that ends, a snapshot may or may not contain them. If nobody knows whether it
+// took effect, overlay settles that: the caller does not hold sem, or has called resend.
 func (c *cache) overlay(ctx context.Context, r engine.Range, columns bool) (over writeback.Overlay, epoch uint64, any bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for columns && c.committing != nil {
+	for columns && (c.committing != nil || c.entries.InDoubt()) {
 		done := c.committing
 		c.mu.Unlock()
-		err := wait(ctx, done)
+		var err error
+		if done != nil {
+			err = wait(ctx, done)
+		} else {
+			err = c.settle(ctx)
+		}
 		c.mu.Lock()
 		if err != nil {
 			return over, 0, false, err
@@ -226,6 +234,11 @@ func (c *cache) consistent(ctx context.Context, r engine.Range, columns bool, re
 		return err
 	}
 	defer c.release()
+	if columns {
+		if err := c.resend(ctx); err != nil {
+			return err
+		}
+	}
 	over, _, _, err := c.overlay(ctx, r, columns)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func (v *Vault) cacheAppends(ctx context.Context, list []engine.Append) (cached 
 // bindAppends binds the runs at the indexes which of list to their columns, all in one snapshot. It
 // reports false if they belong in the store itself.
 func (v *Vault) bindAppends(ctx context.Context, list []engine.Append, which []int) (cacheable bool, err error) {
-	err = v.view(ctx, func(tx *Tx) error {
+	err = v.viewArrays(ctx, func(tx *Tx) error {
 		arrays, err := tx.arrays()
 		if err != nil {
 			return err

@@ -9,8 +9,9 @@ import (
 
 // EnableCache turns the write-back cache on. Put, PutAll, Delete and streams of no more than one
 // chunk then take effect at once for this Vault. They reach the file with the next flush, all
-// pending ones in one transaction. What is pending when the program dies is lost. Every other call
-// that writes flushes first.
+// pending ones in one transaction, or entry by entry on an engine that makes one change at a time
+// (see New). What is pending when the program dies is lost. Every other call that writes flushes
+// first.
 //
 // Calling it again replaces the settings and loses nothing. If the pending entries exceed the new
 // capacity, they are flushed. While a WithCache runs, its settings take precedence.
@@ -72,7 +73,9 @@ func (c *cache) disable(ctx context.Context) error {
 
 // FlushCache writes all pending entries in one transaction, and returns the number of entries
 // written; a pending delete counts as one. If the cache is locked it does nothing and returns 0. If
-// it fails, nothing was written and everything is still pending: see FlushError.
+// it fails, nothing was written and everything is still pending: see FlushError. On an engine that
+// makes one change at a time it writes entry by entry, and those that failed are still pending: see
+// New.
 func (v *Vault) FlushCache(ctx context.Context) (n int, err error) {
 	err = v.during(func() error {
 		n, err = v.cache.flush(ctx, always)
@@ -82,9 +85,10 @@ func (v *Vault) FlushCache(ctx context.Context) (n int, err error) {
 }
 
 // LockCache prevents flushes until unlock is called, so that all writes up to then reach the file
-// in one transaction. A write that would need a flush fails with ErrBusy and changes nothing. Locks
-// nest: the last unlock ends them. Calling one unlock twice has no effect. Close flushes in spite
-// of a lock. With the cache off every write would reach the file by itself: ErrInvalid.
+// in one transaction, if the engine has any (see New). A write that would need a flush fails with
+// ErrBusy and changes nothing. Locks nest: the last unlock ends them. Calling one unlock twice has
+// no effect. Close flushes in spite of a lock. With the cache off every write would reach the file
+// by itself: ErrInvalid.
 func (v *Vault) LockCache() (unlock func(), err error) {
 	if err := v.during(v.cache.lock); err != nil {
 		return nil, fail("lock cache", "", err)
@@ -202,6 +206,12 @@ func (v *Vault) DiscardCache(ctx context.Context) (n int, err error) {
 // Elements that one call of Table.Append in package column has added belong together: discarding
 // those of one column discards all pending elements of the others.
 //
+// On an engine that makes one change at a time (see New), elements may be in doubt: the column may
+// have them already. Discarding them says that they are not to be written again, and removes nothing
+// from the column. Look afterwards which of them it has. If the column was dropped meanwhile, they
+// are gone with it, and have to be discarded nevertheless: every flush, and every read of columns,
+// fails until then, because it cannot write them.
+//
 // It waits for a running flush, and ignores LockCache. Options.OnError may call it.
 func (v *Vault) DiscardCached(ctx context.Context, e CacheEntry) (found bool, err error) {
 	if (e.Key == "") == (e.Column == "") {
@@ -234,7 +244,10 @@ func (c *cache) discard(ctx context.Context, drop func()) error {
 }
 
 func (c *cache) discardAll() int {
-	b := c.entries.BeginFlush()
-	c.entries.EndFlush(true)
-	return b.Len()
+	n := c.entries.Pending()
+	for c.entries.Pending() > 0 { // twice if elements wait behind others in doubt
+		c.entries.BeginFlush()
+		c.entries.EndFlush(true)
+	}
+	return n
 }

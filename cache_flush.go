@@ -32,24 +32,67 @@ func (c *cache) begin() writeback.Batch {
 	b := c.entries.BeginFlush()
 	if b.Len() > 0 {
 		c.epoch++
-		c.sending = c.entries.Bytes()
+		c.sending = c.entries.FlushBytes()
 	}
 	return b
 }
 
-// send writes the batch that begin returned. The batch leaves the cache if the store commits it,
-// and is pending again otherwise.
-func (c *cache) send(ctx context.Context, b writeback.Batch) (n int, err error) {
-	if b.Len() == 0 {
-		return 0, nil
+// settle writes the elements in doubt again, so that a reader of columns can tell what the store
+// has. It does so even if the cache is locked: their flush began before that.
+func (c *cache) settle(ctx context.Context) error {
+	if err := c.acquire(ctx); err != nil {
+		return err
 	}
+	defer c.release()
+	return c.resend(ctx)
+}
+
+// resend is settle for a caller that holds sem.
+func (c *cache) resend(ctx context.Context) error {
+	c.mu.Lock()
+	b := c.entries.BeginDoubt()
+	if b.Len() > 0 {
+		c.epoch++
+		c.sending = c.entries.FlushBytes()
+	}
+	c.mu.Unlock()
+	if b.Len() == 0 {
+		return nil
+	}
+	_, err := c.sendOne(ctx, b)
+	return err
+}
+
+// send writes the batch that begin returned, and what is pending behind elements in doubt. What the
+// store has taken leaves the cache, and the rest is pending again.
+func (c *cache) send(ctx context.Context, b writeback.Batch) (n int, err error) {
+	for b.Len() > 0 {
+		written, err := c.sendOne(ctx, b)
+		n += written
+		if err != nil || b.Doubt.ID == "" {
+			return n, err
+		}
+		c.mu.Lock()
+		b = c.begin()
+		c.mu.Unlock()
+	}
+	return n, nil
+}
+
+func (c *cache) sendOne(ctx context.Context, b writeback.Batch) (n int, err error) {
 	committed := false
 	defer func() { c.finish(committed, err) }() // nothing is lost even if the engine panics
-	if err = c.write(ctx, b); err != nil {
-		return 0, err
+	written, err := c.write(ctx, b)
+	if err == nil {
+		committed = true
+		return b.Len(), nil
 	}
-	committed = true
-	return b.Len(), nil
+	if n = written.Len(); n > 0 {
+		c.mu.Lock()
+		c.entries.Settle(written.Items, written.Appends)
+		c.mu.Unlock()
+	}
+	return n, err
 }
 
 // commit runs do, the commit of a flush that adds to columns. New snapshots wait until the flush
@@ -57,7 +100,9 @@ func (c *cache) send(ctx context.Context, b writeback.Batch) (n int, err error) 
 func (c *cache) commit(do func() error) error {
 	c.mu.Lock()
 	c.epoch++
-	c.committing = make(chan struct{})
+	if c.committing == nil { // else this is another try
+		c.committing = make(chan struct{})
+	}
 	c.mu.Unlock()
 	return do()
 }

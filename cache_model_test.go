@@ -6,9 +6,12 @@ import (
 	"maps"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/engine/mem"
 )
 
 // TestCacheChangesNoAnswer runs the same random calls with and without a cache, and compares with a
@@ -32,6 +35,57 @@ func TestCacheChangesNoAnswer(t *testing.T) {
 			t.Fatalf("seed %d: store holds %q, want %q", seed, got, want)
 		}
 	}
+}
+
+// The same on a store that makes one change at a time, where each change of a flush may fail, or
+// seem to.
+func TestCacheChangesNoAnswerOfSingleChanges(t *testing.T) {
+	failed := 0
+	var mu sync.Mutex // guards the faults: changes are made at once
+	for seed := range uint64(15) {
+		r, faults := rand.New(rand.NewPCG(seed, 7)), rand.New(rand.NewPCG(seed, 8))
+		s := newSingle(t)
+		v := newOn(t, s, quick)
+		want := map[string]string{}
+		for range 150 {
+			s.on(func(engine.Op) mem.Fault {
+				mu.Lock()
+				defer mu.Unlock()
+				return lostOrRefused(faults)
+			})
+			if _, err := v.FlushCache(t.Context()); err != nil {
+				failed++
+			}
+			compare(t, v, want)
+			s.on(nil)
+			step(t, v, r, want)
+			compare(t, v, want)
+		}
+		if err := v.DisableCache(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.stored(t); !maps.Equal(got, want) {
+			t.Fatalf("seed %d: store holds %q, want %q", seed, got, want)
+		}
+		if err := v.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if failed < 100 {
+		t.Errorf("only %d flushes failed", failed)
+	}
+}
+
+func lostOrRefused(r *rand.Rand) mem.Fault {
+	switch r.IntN(6) {
+	case 0:
+		return mem.Fault{Err: errBoom}
+	case 1:
+		return mem.Fault{Err: kvault.ErrUnknown}
+	case 2:
+		return mem.Fault{Err: kvault.ErrUnknown, Done: true}
+	}
+	return mem.Fault{}
 }
 
 // step makes one random call, and the same change to want.
@@ -83,6 +137,9 @@ func step(t *testing.T, v *kvault.Vault, r *rand.Rand, want map[string]string) {
 		}
 	case 8:
 		err = v.PutAll(ctx, maps.All(map[string][]byte{key: []byte(value), other: []byte(value)}))
+		if errors.Is(err, kvault.ErrUnsupported) { // on a store that makes one change at a time
+			err = errors.Join(v.Put(ctx, key, []byte(value)), v.Put(ctx, other, []byte(value)))
+		}
 		want[key], want[other] = value, value
 	case 9:
 		_, err = v.PutReader(ctx, key, strings.NewReader(value), nil)

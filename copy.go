@@ -107,6 +107,9 @@ type prefixMove struct {
 const movedKeys = 1000
 
 func (v *Vault) movePrefix(ctx context.Context, m prefixMove) (n int64, err error) {
+	if _, ok := v.store.(engine.Transactor); !ok {
+		return 0, fail(m.call, "", v.during(func() error { return m.unsupported() }))
+	}
 	err = v.update(ctx, func(t *Tx) error {
 		n, err = t.movePrefix(ctx, m)
 		return err
@@ -115,6 +118,14 @@ func (v *Vault) movePrefix(ctx context.Context, m prefixMove) (n int64, err erro
 		n = 0
 	}
 	return n, failOwn(m.call, err)
+}
+
+func (m prefixMove) unsupported() error {
+	one := "Rename"
+	if m.kind == engine.Copy {
+		one = "Copy"
+	}
+	return fmt.Errorf("%w, which makes one change at a time: list the keys, and call %s for each", ErrUnsupported, one)
 }
 
 func (t *Tx) movePrefix(ctx context.Context, m prefixMove) (n int64, err error) {

@@ -35,19 +35,22 @@ type RenameOptions struct {
 }
 
 // Rename moves the value of from, with its metadata and tag, to the key to, and replaces a value
-// there. A missing from is ErrNotFound. If from and to are equal, nothing changes.
+// there. A missing from is ErrNotFound. If from and to are equal, nothing changes. On an engine
+// that makes one change at a time it is not atomic: see New. There both keys have the value for a
+// moment, and a Pop of each may return it.
 func (v *Vault) Rename(ctx context.Context, from, to string, o *RenameOptions) error {
 	return rename(ctx, v, from, to, o)
 }
 
-// Clear removes all keys in one transaction, and returns the number of keys removed.
+// Clear removes all keys in one transaction, and returns the number of keys removed. On
+// an engine that makes one change at a time it is not atomic: see New.
 func (v *Vault) Clear(ctx context.Context) (int64, error) {
 	return removeRange(ctx, v, "clear", engine.Range{})
 }
 
 // DeletePrefix removes all keys that begin with prefix in one transaction, and returns the number
 // of keys removed. An empty prefix is ErrInvalid, because it would remove everything: use Clear for
-// that.
+// that. On an engine that makes one change at a time it is not atomic: see New.
 func (v *Vault) DeletePrefix(ctx context.Context, prefix string) (int64, error) {
 	return removePrefix(ctx, v, prefix)
 }

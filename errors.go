@@ -46,6 +46,12 @@ var (
 	// ErrNoUpload: the upload was published or aborted, has expired, or never existed
 	// (fs.ErrNotExist). Start a new one.
 	ErrNoUpload = engine.ErrNoUpload
+	// ErrConflict: on an engine that makes one change at a time (see New), other writers changed the
+	// same again and again meanwhile, and nothing took effect. The same call may succeed later.
+	ErrConflict = engine.ErrConflict
+	// ErrUnknown: an engine beyond a network did not answer, or so late, that nobody knows whether the
+	// change took effect. Look whether it did before you make it again.
+	ErrUnknown = engine.ErrUnknown
 	// ErrTxDone: the transaction has ended.
 	ErrTxDone = engine.ErrTxDone
 )

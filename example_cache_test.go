@@ -12,7 +12,8 @@ import (
 	"github.com/kohakuvault/kvault"
 )
 
-// The first pattern: a batch with a beginning and an end. It is flushed when the function returns, fails or panics.
+// The first pattern: a batch with a beginning and an end. It is flushed when the function returns,
+// fails or panics.
 func ExampleVault_WithCache() {
 	ctx := context.Background()
 	v := openMemory(ctx)
@@ -56,8 +57,8 @@ func ExampleVault_WithCache_noFlush() {
 	// 1 <nil>
 }
 
-// The second pattern: a program that runs for long. The cache is flushed in the background once nothing was written for
-// IdleFlush, or when something has been pending for MaxAge.
+// The second pattern: a program that runs for long. The cache is flushed in the background once
+// nothing was written for IdleFlush, or when something has been pending for MaxAge.
 func ExampleVault_EnableCache_background() {
 	ctx := context.Background()
 	v, err := kvault.Open(ctx, ":memory:", &kvault.Options{
@@ -85,7 +86,8 @@ func ExampleVault_EnableCache_background() {
 	// Output: flushed
 }
 
-// The third pattern: flushing by hand. Reads count in what is pending; what is pending when the program dies is lost.
+// The third pattern: flushing by hand. Reads count in what is pending; what is pending when the
+// program dies is lost.
 func ExampleVault_EnableCache() {
 	ctx := context.Background()
 	v := openMemory(ctx)
@@ -145,8 +147,8 @@ func ExampleCacheOptions_threshold() {
 	// 0 bytes pending, 1 flushes
 }
 
-// The capacity is never exceeded: what would not fit flushes first, and what is larger than all of it is then written
-// through.
+// The capacity is never exceeded: what would not fit flushes first, and what is larger than all of
+// it is then written through.
 func ExampleCacheOptions_capacity() {
 	ctx := context.Background()
 	v := openMemory(ctx)

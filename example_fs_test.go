@@ -36,7 +36,8 @@ func ExampleVault_FS() {
 	// readme.txt false
 }
 
-// A vault as a web site, ranges included. A server would say http.ListenAndServe("localhost:8080", handler).
+// A vault as a web site, ranges included. A server would say
+// http.ListenAndServe("localhost:8080", handler).
 func ExampleVault_FS_http() {
 	ctx := context.Background()
 	v := openAlbum(ctx)

@@ -151,7 +151,8 @@ func ExampleVault_Stats() {
 	// Output: 5 kvault 0 false
 }
 
-// A vault to be shared with the Python package: what is written is kept in one row, and what is there already is moved.
+// A vault to be shared with the Python package: what is written is kept in one row, and what is
+// there already is moved.
 func ExampleVault_Relayout() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "kvault")

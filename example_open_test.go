@@ -177,7 +177,8 @@ func ExampleNew() {
 	// Output: v <nil>
 }
 
-// Close writes what the cache holds. After it every call fails with ErrClosed, and closing again does nothing.
+// Close writes what the cache holds. After it every call fails with ErrClosed, and closing again
+// does nothing.
 func ExampleVault_Close() {
 	ctx := context.Background()
 	v := openMemory(ctx)

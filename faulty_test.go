@@ -229,10 +229,11 @@ type faultyBlob struct {
 }
 
 func (b *faultyBlob) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	if err := b.f.enter(ctx, "read blob"); err != nil {
-		return 0, err
+	n, err := b.Blob.ReadAt(ctx, p, off)
+	if failed := b.f.enter(ctx, "read blob"); failed != nil {
+		return n, failed // which counts, however much was read
 	}
-	return b.Blob.ReadAt(ctx, p, off)
+	return n, err
 }
 
 type faultyStage struct {

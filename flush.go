@@ -15,12 +15,13 @@ type CacheEntry struct {
 }
 
 // FlushError is the error of a flush that failed, by itself or in a call that needed it. Nothing
-// was written, and all entries are still pending. FlushCache, Close, CacheStats, Options.OnError
-// and every call that flushes return it; use errors.As.
+// was written, and all entries are still pending; on an engine that makes one change at a time (see
+// New), those that could not be written are. FlushCache, Close, CacheStats, Options.OnError and
+// every call that flushes return it; use errors.As.
 type FlushError struct {
-	// Entry is the one that could not be written. It is zero if no entry is the cause, as when the
-	// disk is full. Put a value under the key that can be written, or call DiscardCached, and the
-	// others can be flushed.
+	// Entry is the one that could not be written, or the first of them. It is zero if no entry is the
+	// cause, as when the disk is full. Put a value under the key that can be written, or call
+	// DiscardCached, and the others can be flushed.
 	Entry CacheEntry
 	// Err is the cause.
 	Err error
@@ -58,9 +59,18 @@ func failFlush(op string, err error) error {
 	return &Error{Op: op, Key: f.Entry.Key, Err: &flushCause{text, f}}
 }
 
-// flush writes the batch of a cache flush to the store in one transaction.
-func (v *Vault) flush(ctx context.Context, b writeback.Batch) error {
+// flush writes the batch of a cache flush to the store: in one transaction, or entry by entry where
+// there are none, and then written is what the store took before an error.
+func (v *Vault) flush(ctx context.Context, b writeback.Batch) (written writeback.Batch, err error) {
+	if each, ok := v.store.(engine.EachApplier); ok {
+		return v.flushEach(ctx, each, b)
+	}
 	entry, err := v.writeBatch(ctx, b)
+	return written, flushError(entry, err)
+}
+
+// flushError returns the error of a flush that failed at entry, if that is known, because of err.
+func flushError(entry CacheEntry, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -79,7 +89,13 @@ func (v *Vault) flush(ctx context.Context, b writeback.Batch) error {
 // isOfEntry reports whether the entry that was being written may be the cause of err. If it is not,
 // discarding it would not help.
 func isOfEntry(err error) bool {
-	for _, other := range []error{context.Canceled, context.DeadlineExceeded, ErrBusy, ErrClosed, ErrMoved, ErrReadOnly, ErrTxDone} {
+	if errors.Is(err, errLate) {
+		return true
+	}
+	for _, other := range []error{
+		context.Canceled, context.DeadlineExceeded, ErrBusy, ErrClosed, ErrMoved, ErrReadOnly, ErrTxDone,
+		ErrConflict, ErrUnknown,
+	} {
 		if errors.Is(err, other) {
 			return false
 		}
@@ -88,16 +104,22 @@ func isOfEntry(err error) bool {
 	return !disk
 }
 
-// writeBatch writes a batch. On an error, column names the column whose elements were being
-// written, if any.
-func (v *Vault) writeBatch(ctx context.Context, b writeback.Batch) (column CacheEntry, err error) {
-	ops := make([]engine.Op, len(b.Items))
-	for i, it := range b.Items {
+// opsOf are the changes that pending entries stand for.
+func opsOf(items []writeback.Item) []engine.Op {
+	ops := make([]engine.Op, len(items))
+	for i, it := range items {
 		ops[i] = engine.Op{Kind: engine.Put, Key: it.Key, Value: it.Value, Meta: it.Meta}
 		if it.Deleted {
 			ops[i] = engine.Op{Kind: engine.Delete, Key: it.Key}
 		}
 	}
+	return ops
+}
+
+// writeBatch writes a batch in one transaction. On an error, column names the column whose elements
+// were being written, if any.
+func (v *Vault) writeBatch(ctx context.Context, b writeback.Batch) (column CacheEntry, err error) {
+	ops := opsOf(b.Items)
 	if len(b.Appends) == 0 {
 		_, err := v.write(ctx, ops)
 		return column, err
@@ -106,7 +128,7 @@ func (v *Vault) writeBatch(ctx context.Context, b writeback.Batch) (column Cache
 	if !ok {
 		return column, ErrUnsupported // Check would have said so before
 	}
-	err = v.runUpdate(ctx, t, func(tx *Tx) error {
+	err = v.runUpdate(ctx, t.Begin, func(tx *Tx) error {
 		if len(ops) > 0 {
 			if _, err := tx.tx.Apply(ctx, ops); err != nil {
 				return err

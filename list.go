@@ -141,8 +141,11 @@ func (w *walker) walk(ctx context.Context, s executor, o *ListOptions, want proj
 	w.o, w.yield, w.want, w.size = o, yield, want, firstPage
 	w.q = engine.Query{Range: o.keyRange(), Reverse: o.Reverse, Values: want > entriesOnly, MaxBytes: bytesPerPage}
 	w.q.Sizes = o.NoMetadata && want == entriesOnly
-	if o.Delimiter != "" {
+	switch v, ok := s.(*Vault); {
+	case o.Delimiter != "":
 		w.size = folderPage
+	case ok && want == keysOnly && v.oneByOne():
+		w.size = largestPage // a server takes as long for a short page
 	}
 	// At least one page is read, even of an empty range, so that a closed vault returns its error.
 	for {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"hash/crc32"
 	"iter"
 	"maps"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/internal/contenttype"
+	"github.com/kohakuvault/kvault/internal/unexported"
 	"github.com/kohakuvault/kvault/internal/writeback"
 )
 
@@ -39,6 +41,9 @@ type PutOptions struct {
 	// IfTag, if not empty, replaces only the version with that Tag, and otherwise fails with
 	// ErrNotFound or ErrTagMismatch.
 	IfTag string
+
+	// tag, if not empty, is the tag of the version stored: see unexported.SetTag.
+	tag string
 }
 
 // Put stores value under key, and replaces the value that key had. A nil value is an empty value.
@@ -55,6 +60,7 @@ func (v *Vault) PutWith(ctx context.Context, key string, value []byte, o *PutOpt
 
 // PutAll stores all items in one transaction: all of them, or none. If a key occurs twice, the
 // later value counts. PutAll first collects all items in memory. maps.All makes items of a map.
+// On an engine that makes one change at a time several keys need the cache: see New.
 func (v *Vault) PutAll(ctx context.Context, items iter.Seq2[string, []byte]) error {
 	if err := v.writable(ctx); err != nil {
 		return fail("put", "", err)
@@ -121,11 +127,17 @@ func (v *Vault) putAll(ctx context.Context, ops []engine.Op, lasts bool) error {
 			return err
 		}
 	}
+	if _, each := v.store.(engine.EachApplier); each && len(ops) > 1 {
+		return errSeveralPuts
+	}
 	return v.cache.exclusive(ctx, func() error {
 		_, err := v.write(ctx, ops)
 		return err
 	})
 }
+
+var errSeveralPuts = fmt.Errorf("%w, which makes one change at a time: put the keys one by one, or call "+
+	"EnableCache, with room for all of them", ErrUnsupported)
 
 func put(ctx context.Context, s executor, key string, value []byte, o *PutOptions) (Entry, error) {
 	o, err := o.checked(key)
@@ -173,6 +185,10 @@ func (o *PutOptions) condition() engine.Condition {
 	return engine.Condition{Absent: o.IfAbsent, Tag: o.IfTag}
 }
 
+func init() {
+	unexported.SetTag = func(o any, tag string) { o.(*PutOptions).tag = tag }
+}
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // metaOf returns the metadata of a value in memory, checksum included.
@@ -195,10 +211,13 @@ func newTag() string {
 // with o, which checked has copied.
 func (o *PutOptions) meta(key string, head []byte) engine.Meta {
 	m := engine.Meta{
-		Tag:         newTag(),
+		Tag:         o.tag,
 		ModTime:     o.ModTime,
 		ContentType: o.ContentType,
 		User:        o.User,
+	}
+	if m.Tag == "" {
+		m.Tag = newTag()
 	}
 	if m.ModTime.IsZero() {
 		m.ModTime = time.Now()

@@ -141,14 +141,17 @@ func (r *Reader) fill(p []byte, off int64, read func(context.Context, []byte, in
 		}
 		n, err = read(r.ctx, p, off)
 		switch {
-		case n == len(p):
-			return nil
-		case err == nil, errors.Is(err, io.EOF):
+		case err != nil && !errors.Is(err, io.EOF):
+			return err
+		case n < len(p):
 			return &worded{"value ends before its size", ErrCorrupt}
 		}
-		return err
+		return nil
 	})
-	return n, err
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // Seek sets the position of the next Read, as io.Seeker does. A position beyond the end is no

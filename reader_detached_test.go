@@ -2,6 +2,7 @@ package kvault_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -163,6 +164,17 @@ func TestDetachedReaderOfAlteredValues(t *testing.T) {
 		}
 		if _, again := r.Read(make([]byte, 1<<20)); again == nil {
 			t.Errorf("%s: the same read failed once only", key)
+		}
+		// In one call, where the engine itself compares what it reads as a whole.
+		whole := make([]byte, r.Size())
+		if n, err := openDetached(t, v, key).Read(whole); n != 0 || !errors.Is(err, kvault.ErrCorrupt) {
+			t.Errorf("%s: one Read gives %d bytes, %v", key, n, err)
+		}
+		if n, err := r.ReadAt(whole, 0); n != 0 || !errors.Is(err, kvault.ErrCorrupt) {
+			t.Errorf("%s: one ReadAt gives %d bytes, %v", key, n, err)
+		}
+		if n, err := openDetached(t, v, key).WriteTo(io.Discard); n >= r.Size() || !errors.Is(err, kvault.ErrCorrupt) {
+			t.Errorf("%s: WriteTo gives %d bytes, %v", key, n, err)
 		}
 	}
 	v = alteredVault(t, &kvault.Options{DisableVerification: true})

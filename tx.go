@@ -41,7 +41,7 @@ var _ executor = (*Tx)(nil)
 // If a call in the transaction fails after it changed something, and fn continues nevertheless,
 // Update fails with ErrTxDone.
 //
-// ErrUnsupported if the engine has no transactions.
+// ErrUnsupported if the engine has no transactions: see [New].
 func (v *Vault) Update(ctx context.Context, fn func(*Tx) error) error {
 	return failOwn("update", v.update(ctx, fn))
 }
@@ -51,17 +51,25 @@ func (v *Vault) update(ctx context.Context, fn func(*Tx) error) error {
 	return v.change(ctx, func() error {
 		t, ok := v.store.(engine.Transactor)
 		if !ok {
-			return ErrUnsupported
+			return errNoTransactions
 		}
-		return v.cache.exclusive(ctx, func() error { return v.runUpdate(ctx, t, fn, nil) })
+		return v.cache.exclusive(ctx, func() error { return v.runUpdate(ctx, t.Begin, fn, nil) })
 	})
 }
 
+var errNoTransactions = fmt.Errorf("%w, which makes one change at a time: make the changes one by one, "+
+	"each under the version tag that was read (IfTag, IfAbsent)", ErrUnsupported)
+
+var errNoSnapshots = fmt.Errorf("%w, which has no snapshots of keys: read each key by itself", ErrUnsupported)
+
+// beginner is engine.Transactor.Begin, or the like of it.
+type beginner func(ctx context.Context, writable bool) (engine.Tx, error)
+
 // runUpdate runs fn in a transaction, and commits it through around, if that is not nil.
-func (v *Vault) runUpdate(ctx context.Context, t engine.Transactor, fn func(*Tx) error, around func(commit func() error) error) error {
+func (v *Vault) runUpdate(ctx context.Context, begin beginner, fn func(*Tx) error, around func(commit func() error) error) error {
 	var begun engine.Tx
 	err := retry(ctx, &v.opt, func() (err error) {
-		begun, err = t.Begin(ctx, true)
+		begun, err = begin(ctx, true)
 		return err
 	})
 	if err != nil {
@@ -70,7 +78,7 @@ func (v *Vault) runUpdate(ctx context.Context, t engine.Transactor, fn func(*Tx)
 	tx := &Tx{v: v, tx: begun, writes: true}
 	defer tx.end() // rolls back unless committed, also if fn panics
 	if err := fn(tx); err != nil {
-		return &ownError{err}
+		return own(err)
 	}
 	if err := tx.whole(); err != nil {
 		return err
@@ -95,23 +103,23 @@ func (t *Tx) whole() error {
 // View runs fn on a snapshot of the vault, cached writes included. Writers do not wait for it, but
 // a long View keeps the write-ahead log from being reset. View returns the error of fn unchanged.
 //
-// ErrUnsupported if the engine has no transactions.
+// ErrUnsupported if the engine has no transactions: see [New].
 func (v *Vault) View(ctx context.Context, fn func(*Tx) error) error {
-	return failOwn("view", v.view(ctx, func(tx *Tx) error {
-		if err := fn(tx); err != nil {
-			return &ownError{err}
-		}
-		return nil
-	}))
+	return failOwn("view", v.view(ctx, func(tx *Tx) error { return own(fn(tx)) }))
 }
 
 func (v *Vault) view(ctx context.Context, fn func(*Tx) error) error {
+	t, ok := v.store.(engine.Transactor)
+	if !ok {
+		return v.during(func() error { return errNoSnapshots })
+	}
+	return v.viewFrom(ctx, t.Begin, fn)
+}
+
+// viewFrom runs fn in a snapshot that begin gives.
+func (v *Vault) viewFrom(ctx context.Context, begin beginner, fn func(*Tx) error) error {
 	return v.during(func() error {
-		t, ok := v.store.(engine.Transactor)
-		if !ok {
-			return ErrUnsupported
-		}
-		tx, err := v.snapshot(ctx, t)
+		tx, err := v.snapshot(ctx, begin)
 		if err != nil {
 			return err
 		}
@@ -121,7 +129,7 @@ func (v *Vault) view(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // snapshot begins a read-only transaction with the overlay that matches it.
-func (v *Vault) snapshot(ctx context.Context, t engine.Transactor) (*Tx, error) {
+func (v *Vault) snapshot(ctx context.Context, begin beginner) (*Tx, error) {
 	tx := &Tx{v: v}
 	undo := func() {
 		if tx.tx != nil {
@@ -132,7 +140,7 @@ func (v *Vault) snapshot(ctx context.Context, t engine.Transactor) (*Tx, error) 
 	err := v.cache.consistent(ctx, engine.Range{}, true, func(over writeback.Overlay) error {
 		tx.pending = over
 		return retry(ctx, &v.opt, func() error {
-			begun, err := t.Begin(ctx, false)
+			begun, err := begin(ctx, false)
 			if err == nil {
 				tx.tx = begun
 			}
@@ -147,6 +155,13 @@ func (v *Vault) snapshot(ctx context.Context, t engine.Transactor) (*Tx, error) 
 
 // ownError marks an error of the caller's function, which is returned unchanged.
 type ownError struct{ err error }
+
+func own(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ownError{err}
+}
 
 func (o *ownError) Error() string { return o.err.Error() }
 func (o *ownError) Unwrap() error { return o.err }

@@ -9,6 +9,16 @@ import (
 
 func init() {
 	unexported.Arrays = func(tx any) (engine.Arrays, error) { return tx.(*Tx).arrays() }
+	unexported.ViewArrays = func(ctx context.Context, v any, fn func(any) error) error {
+		return failOwn("view", v.(*Vault).viewArrays(ctx, func(tx *Tx) error { return own(fn(tx)) }))
+	}
+	unexported.UpdateArrays = func(ctx context.Context, v any, fn func(any) error) error {
+		return failOwn("update", v.(*Vault).updateArrays(ctx, func(tx *Tx) error { return fn(tx) }))
+	}
+	unexported.RunsAgain = func(v any) bool {
+		_, ok := v.(*Vault).store.(engine.ArrayBeginner)
+		return ok
+	}
 	unexported.CacheAppends = func(ctx context.Context, v any, list ...engine.Append) (bool, error) {
 		return v.(*Vault).cacheAppends(ctx, list)
 	}

@@ -24,6 +24,27 @@ var _ executor = (*Vault)(nil)
 // New makes a vault of any engine. The vault owns the store and closes it. It ignores the options
 // about files. If another option makes no sense, New fails with ErrInvalid, as Open does, and the
 // caller still owns the store.
+//
+// # Engines that make one change at a time
+//
+// An engine on a store of objects has no transactions of keys (see [engine.EachApplier]). On such an
+// engine a vault differs in this, and each call that says otherwise in general is meant with it:
+//
+//   - Update, View, PutAll of several keys with the cache off, RenamePrefix, CopyPrefix, uploads and
+//     backups are ErrUnsupported.
+//   - A flush of the cache writes entry by entry, in no order and many at once. Those that fail stay
+//     pending, and others can see some of the entries before the rest. LockCache puts a flush off,
+//     and makes it no transaction. Put and Delete do not go by what other vaults wrote meanwhile:
+//     the entry flushed last counts.
+//   - Elements that the cache holds for columns are written all at once, or none. If an answer is
+//     lost, they are in doubt: the next flush, or the next call that reads columns, even while the
+//     cache is locked, writes them again, and they are added once. Until that succeeds, columns
+//     cannot be read. That is possible for about nine minutes; after that DiscardCached gives them up.
+//   - Rename, DeletePrefix and Clear are not atomic. One that fails may have left both keys, or
+//     removed a part.
+//   - A listing is no snapshot: it shows each key as it is when its page is read.
+//   - Columns work, in transactions of their own: View and Update in package column.
+//   - A change can fail with ErrUnknown.
 func New(s engine.Store, o *Options) (*Vault, error) {
 	if err := o.check(); err != nil {
 		return nil, fail("new", "", err)
@@ -57,6 +78,9 @@ func (v *Vault) Close() error {
 	v.inFlight.end(true)
 	return fail("close", "", v.store.Close())
 }
+
+// oneByOne reports whether the store makes one change at a time, as those beyond a network do.
+func (v *Vault) oneByOne() bool { _, is := v.store.(engine.EachApplier); return is }
 
 func (v *Vault) chunkSize() int { return v.opt.ChunkSize }
 

@@ -38,8 +38,10 @@ type Cache struct {
 	// fresh has the entries that became pending since BeginFlush; empty while no flush runs.
 	fresh    tree
 	flushing bool
-	// appends has the pending elements, and sending those that are being flushed.
+	// appends has the pending elements, and sending those that are being flushed. Before the pending
+	// ones come those in doubt.
 	appends, sending runs
+	doubt            Doubt
 	gen              uint64
 
 	oldest      time.Time // earliest Added of the pending entries
@@ -126,7 +128,9 @@ func (c *Cache) growth(key string, valueLen int) int64 {
 func (c *Cache) Len() int { return c.view.Len() + c.columns() }
 
 // Pending returns the number of keys and columns that the next flush would write.
-func (c *Cache) Pending() int { return c.pending().Len() + c.appends.Len() }
+func (c *Cache) Pending() int {
+	return c.pending().Len() + union(&c.appends, &c.doubt.runs)
+}
 
 // Oldest returns the time since which entries have been pending without a break, and false if none
 // is.

@@ -23,27 +23,32 @@ func (c *Cache) Discard(key string) bool {
 func (c *Cache) DiscardAppends(column string) (found bool) {
 	c.mustNotFlush()
 	groups := map[string]bool{}
-	for _, a := range c.appends.Values() {
-		if a.Column() == column {
-			c.discard(a, groups)
-			found = true
-		}
-	}
-	for more := found; more; {
-		more = false
-		for _, a := range c.appends.Values() {
-			if slices.ContainsFunc(a.Groups(), func(g string) bool { return groups[g] }) {
-				c.discard(a, groups)
-				more = true
+	drop := func(unwanted func(engine.Append) bool) (any bool) {
+		for _, r := range []*runs{&c.doubt.runs, &c.appends} {
+			for _, a := range r.Values() {
+				if unwanted(a) {
+					c.discard(r, a, groups)
+					any = true
+				}
 			}
 		}
+		return any
+	}
+	found = drop(func(a engine.Append) bool { return a.Column() == column })
+	for more := found; more; {
+		more = drop(func(a engine.Append) bool {
+			return slices.ContainsFunc(a.Groups(), func(g string) bool { return groups[g] })
+		})
+	}
+	if c.doubt.runs.Len() == 0 {
+		c.doubt = Doubt{}
 	}
 	return found
 }
 
-// discard drops pending elements, and adds their groups to groups.
-func (c *Cache) discard(a engine.Append, groups map[string]bool) {
-	c.appends.Delete(a.Target())
+// discard drops elements of r, and adds their groups to groups.
+func (c *Cache) discard(r *runs, a engine.Append, groups map[string]bool) {
+	r.Delete(a.Target())
 	c.bytes -= a.Size()
 	for _, g := range a.Groups() {
 		groups[g] = true

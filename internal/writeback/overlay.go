@@ -11,7 +11,8 @@ import (
 type Overlay struct {
 	entries *tree // nil if there are none
 	within  engine.Range
-	// sending and appends are copies of those of the Cache; nil if empty.
+	// sending has the elements that are being flushed or in doubt, and appends the pending ones behind
+	// them; nil if there are none.
 	sending, appends *runs
 }
 
@@ -24,6 +25,8 @@ func (c *Cache) Overlay(r engine.Range) Overlay {
 	}
 	if c.sending.Len() > 0 {
 		o.sending = c.sending.Copy()
+	} else if c.doubt.runs.Len() > 0 {
+		o.sending = c.doubt.runs.Copy()
 	}
 	if c.appends.Len() > 0 {
 		o.appends = c.appends.Copy()
