@@ -32,7 +32,7 @@ func elsewhere[T any](t *testing.T, path, name string, codec column.Codec[T]) []
 
 // With a cache so small that it is flushed all the time, a column answers as a slice does.
 func TestCachedModel(t *testing.T) {
-	onEngines(t, func(t *testing.T, v *kvault.Vault) {
+	test := func(t *testing.T, v *kvault.Vault) {
 		cached(t, v, &kvault.CacheOptions{Capacity: 900, Threshold: 600})
 		t.Run("i64", func(t *testing.T) {
 			cachedModel(t, v, column.Int64, func(r *rand.Rand) int64 { return int64(r.Uint64()) })
@@ -43,7 +43,9 @@ func TestCachedModel(t *testing.T) {
 		t.Run("elements as large as the cache", func(t *testing.T) {
 			cachedModel(t, v, column.String, func(r *rand.Rand) string { return strings.Repeat("x", r.IntN(1000)) })
 		})
-	})
+	}
+	onEngines(t, test)
+	t.Run("one change at a time", func(t *testing.T) { test(t, newSingle(t, &commits{conflicts: 3})) })
 }
 
 func cachedModel[T any](t *testing.T, v *kvault.Vault, codec column.Codec[T], random func(*rand.Rand) T) {

@@ -69,23 +69,40 @@ func (h *handle) in(tx *kvault.Tx) handle { return handle{h.v, tx, h.name, h.ele
 
 // update runs fn on the column in a transaction that may write.
 func (h *handle) update(ctx context.Context, op string, fn func(layout) error) error {
-	return h.run(ctx, op, h.v.Update, fn)
+	return h.run(ctx, op, Update, fn)
 }
 
 // view runs fn on the column in a transaction that reads.
 func (h *handle) view(ctx context.Context, op string, fn func(layout) error) error {
-	return h.run(ctx, op, h.v.View, fn)
+	return h.run(ctx, op, View, fn)
 }
 
-// begin is a vault's Update or View.
-type begin func(context.Context, func(*kvault.Tx) error) error
+// begin is Update or View.
+type begin func(context.Context, *kvault.Vault, func(*kvault.Tx) error) error
+
+// View runs fn on a snapshot of all columns of v. It is v.View for code that reads nothing but
+// columns, and works on engines without transactions of keys, too (see kvault.New): there the
+// methods of the Tx that concern keys are ErrUnsupported. It returns the error of fn unchanged.
+func View(ctx context.Context, v *kvault.Vault, fn func(tx *kvault.Tx) error) error {
+	return unexported.ViewArrays(ctx, v, func(tx any) error { return fn(tx.(*kvault.Tx)) })
+}
+
+// Update runs fn in a transaction of columns, in which all its changes take effect, or none. It is
+// v.Update for code that changes nothing but columns, and works on engines without transactions of
+// keys, too. There writers do not wait for each other: if another one has changed columns meanwhile,
+// fn runs again, so it must change nothing but what is in the transaction. Update gives up with
+// kvault.ErrConflict after as many attempts, and as long a time, as kvault.Options have for a busy
+// database. If the network fails it can be kvault.ErrUnknown: the changes may have taken effect.
+func Update(ctx context.Context, v *kvault.Vault, fn func(tx *kvault.Tx) error) error {
+	return unexported.UpdateArrays(ctx, v, func(tx any) error { return fn(tx.(*kvault.Tx)) })
+}
 
 // run runs fn on the column, which must hold elements of its type and size.
 func (h *handle) run(ctx context.Context, op string, begin begin, fn func(layout) error) error {
 	if h.elements == nil {
 		return fail(op, h.name, errNoCodec)
 	}
-	return fail(op, h.name, within(ctx, h.tx, begin, func(a engine.Arrays) error {
+	return fail(op, h.name, within(ctx, h.v, h.tx, begin, func(a engine.Arrays) error {
 		l, err := open(ctx, a, h.name, h.typ, h.size)
 		if err != nil {
 			return err
@@ -96,9 +113,9 @@ func (h *handle) run(ctx context.Context, op string, begin begin, fn func(layout
 
 // within runs fn on the arrays of tx, as one of its calls, or of a transaction of its own if tx is
 // nil.
-func within(ctx context.Context, tx *kvault.Tx, begin begin, fn func(engine.Arrays) error) error {
+func within(ctx context.Context, v *kvault.Vault, tx *kvault.Tx, begin begin, fn func(engine.Arrays) error) error {
 	if tx == nil {
-		return begin(ctx, func(tx *kvault.Tx) error {
+		return begin(ctx, v, func(tx *kvault.Tx) error {
 			a, err := unexported.Arrays(tx)
 			if err != nil {
 				return err

@@ -54,7 +54,7 @@ func unscope[S Scope](s S) (v *kvault.Vault, tx *kvault.Tx) {
 // update runs fn on the arrays of a scope in a transaction that may write.
 func update[S Scope](ctx context.Context, s S, fn func(engine.Arrays) error) error {
 	v, tx := unscope(s)
-	return within(ctx, tx, v.Update, fn)
+	return within(ctx, v, tx, Update, fn)
 }
 
 // Create makes a new, empty column. ErrExists if the name is taken. Names have 1 to 255 bytes of

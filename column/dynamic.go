@@ -256,7 +256,7 @@ func OpenStored[S Scope](ctx context.Context, s S, name string) (Dynamic, error)
 func openKind[S Scope](ctx context.Context, s S, name string,
 	of func(*kind, handle) Dynamic) (d Dynamic, err error) {
 	v, tx := unscope(s)
-	err = within(ctx, tx, v.View, func(a engine.Arrays) error {
+	err = within(ctx, v, tx, View, func(a engine.Arrays) error {
 		p, err := find(ctx, a, name, false)
 		if err != nil {
 			return err

@@ -26,7 +26,8 @@ func openExample() (v *kvault.Vault, done func()) {
 	}
 }
 
-// Large values go into the vault, what is known of them into columns: a question about all of them reads no value.
+// Large values go into the vault, what is known of them into columns: a question about all of them
+// reads no value.
 func Example() {
 	ctx := context.Background()
 	v, done := openExample()

@@ -107,7 +107,7 @@ func (h *handle) whole(ctx context.Context, do func(page *run) error) error {
 // inSnapshot runs fn on the column within one snapshot.
 func (h *handle) inSnapshot(ctx context.Context, fn func(h *handle) error) error {
 	var own error
-	err := h.v.View(ctx, func(tx *kvault.Tx) error {
+	err := View(ctx, h.v, func(tx *kvault.Tx) error {
 		in := h.in(tx)
 		own = fn(&in)
 		return own

@@ -26,7 +26,7 @@ type Info struct {
 func List[S Scope](ctx context.Context, s S) ([]Info, error) {
 	var list []Info
 	v, tx := unscope(s)
-	err := within(ctx, tx, v.View, func(a engine.Arrays) error {
+	err := within(ctx, v, tx, View, func(a engine.Arrays) error {
 		arrays, err := a.Arrays(ctx)
 		if err != nil {
 			return err

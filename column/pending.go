@@ -15,8 +15,9 @@ import (
 // pending are elements on their way to the end of a column, while the vault's cache keeps them.
 type pending struct {
 	identity
-	run   *run
-	bound bool
+	target string // is that of the identity
+	run    *run
+	bound  bool
 	// rows are the first columns of the tables that the elements are in rows of.
 	rows []identity
 	// at is how many elements waited before, when elements in rows were bound.
@@ -36,7 +37,9 @@ var _ engine.Append = (*pending)(nil)
 const endBytes = 8
 
 func (h *handle) pending(r *run) *pending {
-	return &pending{identity: identity{name: h.name, typ: h.typ, size: h.size}, run: r}
+	return &pending{
+		identity: identity{name: h.name, typ: h.typ, size: h.size}, target: target(h.name, h.typ), run: r,
+	}
 }
 
 // kept returns p with data of its own: a codec may have returned memory that it, or the caller,
@@ -48,7 +51,7 @@ func (p *pending) kept() *pending {
 	return p
 }
 
-func (p *pending) Target() string { return target(p.name, p.typ) }
+func (p *pending) Target() string { return p.target }
 
 func (p *pending) Column() string { return p.name }
 
@@ -86,7 +89,7 @@ func (p *pending) Bind(ctx context.Context, a engine.Arrays) (engine.Append, err
 	if err != nil {
 		return nil, fail("append", p.name, err)
 	}
-	b := &pending{identity: own, run: p.run, bound: true, at: at, rows: slices.Clone(p.rows)}
+	b := &pending{identity: own, target: p.target, run: p.run, bound: true, at: at, rows: slices.Clone(p.rows)}
 	for i, first := range b.rows {
 		first, storedThere, atThere, err := first.bind(ctx, a)
 		if err = fail("append", first.name, err); err == nil && stored+at != storedThere+atThere {
@@ -132,7 +135,7 @@ func (p *pending) Join(next engine.Append) engine.Append {
 			rows = append(slices.Clip(rows), first)
 		}
 	}
-	return &pending{identity: p.identity, run: joined, bound: p.bound, rows: rows}
+	return &pending{identity: p.identity, target: p.target, run: joined, bound: p.bound, rows: rows}
 }
 
 // Check fails if the column has been dropped, renamed or made anew since the elements were cached,

@@ -138,7 +138,7 @@ func (t *Table[R]) view(ctx context.Context, op string, fn func(fields []boundFi
 	if t.tx != nil {
 		return run(t.tx)
 	}
-	if err := t.v.View(ctx, run); err != nil && own == nil {
+	if err := View(ctx, t.v, run); err != nil && own == nil {
 		_, _, name := t.fields[0].column()
 		return fail(op, name, err)
 	}

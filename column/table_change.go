@@ -104,7 +104,7 @@ func (t *Table[R]) cache(ctx context.Context, list []*pending) (cached bool, err
 // one transaction.
 func (t *Table[R]) change(ctx context.Context, op string, list []*pending, do func(l layout, r *run) error) error {
 	var own error
-	err := within(ctx, t.tx, t.v.Update, func(a engine.Arrays) error {
+	err := within(ctx, t.v, t.tx, Update, func(a engine.Arrays) error {
 		own = changeAll(ctx, a, op, list, do)
 		return own
 	})

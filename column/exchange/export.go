@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/column"
 	"github.com/kohakuvault/kvault/internal/batches"
 )
 
@@ -44,7 +45,7 @@ func Export(ctx context.Context, v *kvault.Vault, w io.Writer, f Format, names [
 		o = &ExportOptions{}
 	}
 	var own error
-	err = v.View(ctx, func(tx *kvault.Tx) error {
+	err = column.View(ctx, v, func(tx *kvault.Tx) error {
 		rows, own = export(ctx, tx, w, f, names, o)
 		return own
 	})

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/internal/unexported"
 )
 
 // ImportOptions are for Import. Nil and the zero value are good.
@@ -44,6 +46,10 @@ type ImportOptions struct {
 // copy a slow source to a file first. Arrow and Parquet need an r that is an io.ReaderAt and an
 // io.Seeker too, as a file is.
 //
+// On an engine without transactions of keys (see kvault.New) writers do not wait: if another one
+// changed columns meanwhile, the rows are read again, from r if it is an io.Seeker and otherwise from
+// a copy in a temporary file.
+//
 // Formats that are text are UTF-8. They may begin with a byte order mark, and be compressed with
 // gzip. What is not of the format f, such as text in UTF-16 or a workbook, is an error that says
 // what it is. JSON is read strictly: a key that an object has twice, text that is not UTF-8 and
@@ -56,13 +62,31 @@ func Import(ctx context.Context, v *kvault.Vault, r io.Reader, f Format, o *Impo
 	if o == nil {
 		o = &ImportOptions{}
 	}
+	r, again, done, err := repeatable(v, r)
+	if err != nil {
+		return 0, failed("import", "", err)
+	}
+	defer done()
 	in, err := newDecoder(ctx, f, r, o)
 	if err != nil {
 		return 0, err
 	}
-	defer in.close()
+	defer func() { in.close() }()
+	first := true
 	var own error
-	err = v.Update(ctx, func(tx *kvault.Tx) error {
+	err = column.Update(ctx, v, func(tx *kvault.Tx) error {
+		if !first {
+			if own = again(); own != nil {
+				return own
+			}
+			next, err := newDecoder(ctx, f, r, o)
+			if own = err; err != nil {
+				return err
+			}
+			in.close()
+			in = next
+		}
+		first = false
 		rows, own = load(ctx, tx, in, o)
 		return own
 	})
@@ -73,6 +97,37 @@ func Import(ctx context.Context, v *kvault.Vault, r io.Reader, f Format, o *Impo
 		return 0, err
 	}
 	return rows, nil
+}
+
+// repeatable returns a reader of what r has that again sets back to where it began, if the store of
+// v may have the rows read more than once. done gives up what was made for that.
+func repeatable(v *kvault.Vault, r io.Reader) (_ io.Reader, again func() error, done func(), err error) {
+	done = func() {}
+	if !unexported.RunsAgain(v) {
+		return r, nil, done, nil
+	}
+	if s, ok := r.(io.Seeker); ok {
+		if at, err := s.Seek(0, io.SeekCurrent); err == nil {
+			return r, func() error { _, err := s.Seek(at, io.SeekStart); return err }, done, nil
+		}
+	}
+	kept, err := os.CreateTemp("", "kvault-import-")
+	if err != nil {
+		return nil, nil, done, err
+	}
+	done = func() {
+		_ = kept.Close()
+		_ = os.Remove(kept.Name())
+	}
+	again = func() error { _, err := kept.Seek(0, io.SeekStart); return err }
+	if _, err = io.Copy(kept, r); err == nil {
+		err = again()
+	}
+	if err != nil {
+		done()
+		return nil, nil, nil, err
+	}
+	return kept, again, done, nil
 }
 
 // heading is a column of the table that is read.

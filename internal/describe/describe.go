@@ -48,7 +48,7 @@ type Description struct {
 // for most columns, and holds some megabytes in memory. Its errors are those of column.OpenAny and
 // of reading.
 func Describe(ctx context.Context, v *kvault.Vault, name string) (d *Description, err error) {
-	err = v.View(ctx, func(tx *kvault.Tx) error {
+	err = column.View(ctx, v, func(tx *kvault.Tx) error {
 		c, err := column.OpenAny(ctx, tx, name)
 		if err != nil {
 			return err

@@ -93,7 +93,7 @@ func TestStatsOf(t *testing.T) {
 		"tensors":    `"of":"numbers","count":2,"numbers":2,"sum":1,"min":-1,"max":2,"mean":0.5,`,
 		"values":     `"of":"lengths","count":3,"sum":5,"min":1,"max":2,`,
 	} {
-		s, err := describe.StatsOf(t.Context(), v, name)
+		s, err := describe.StatsOf(t.Context(), v, name, describe.Bins)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -148,7 +148,7 @@ func TestLongColumn(t *testing.T) {
 	}
 	add(t, v, "ints", column.Int64, xs...)
 	add(t, v, "floats", column.Float64, fs...)
-	s, err := describe.StatsOf(t.Context(), v, "ints")
+	s, err := describe.StatsOf(t.Context(), v, "ints", describe.Bins)
 	if err != nil || s.Count != length || s.Sum != int64(length)*(length-1)/2 || s.Min != int64(0) || s.Max != int64(length-1) {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -182,7 +182,7 @@ func TestStoredLengths(t *testing.T) {
 	if err != nil || *got.Shortest != 9 || *got.Longest != 9 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	s, err := describe.StatsOf(t.Context(), v, "values")
+	s, err := describe.StatsOf(t.Context(), v, "values", describe.Bins)
 	if err != nil || s.Sum != int64(9) {
 		t.Errorf("%+v, %v", s, err)
 	}

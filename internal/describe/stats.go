@@ -62,9 +62,16 @@ func (x Real) MarshalJSON() ([]byte, error) {
 	return b, nil
 }
 
-// StatsOf computes the statistics of a column in one snapshot. It reads the column twice.
-func StatsOf(ctx context.Context, v *kvault.Vault, name string) (s *Stats, err error) {
-	err = v.View(ctx, func(tx *kvault.Tx) error {
+// Bins is the number of ranges that a histogram has by default, and MaxBins the largest.
+const (
+	Bins    = 10
+	MaxBins = stats.MaxBins
+)
+
+// StatsOf computes the statistics of a column in one snapshot. It reads the column twice. The
+// histogram has bins ranges, 1 to MaxBins, or fewer if the numbers are few.
+func StatsOf(ctx context.Context, v *kvault.Vault, name string, bins int) (s *Stats, err error) {
+	err = column.View(ctx, v, func(tx *kvault.Tx) error {
 		d, err := column.OpenAny(ctx, tx, name)
 		if err != nil {
 			return err
@@ -79,9 +86,9 @@ func StatsOf(ctx context.Context, v *kvault.Vault, name string) (s *Stats, err e
 		}
 		switch {
 		case f.ints != nil:
-			return s.ofInts(ctx, f)
+			return s.ofInts(ctx, f, bins)
 		case f.floats != nil:
-			return s.ofFloats(ctx, f)
+			return s.ofFloats(ctx, f, bins)
 		}
 		return nil
 	})
@@ -95,7 +102,7 @@ func (s *Stats) counted(t tally, numbers int64) {
 	}
 }
 
-func (s *Stats) ofInts(ctx context.Context, f *feed) error {
+func (s *Stats) ofInts(ctx context.Context, f *feed, ranges int) error {
 	workers := workersFor(s.Count)
 	totals := make([]stats.Ints, workers)
 	t, err := f.ints(ctx, workers, func(w int, block []int64) { totals[w].Add(block) })
@@ -125,7 +132,7 @@ func (s *Stats) ofInts(ctx context.Context, f *feed) error {
 	}
 	bins := make([]*stats.IntBins, workers)
 	for w := range bins {
-		bins[w] = stats.NewIntBins(total.Min, total.Max)
+		bins[w] = stats.NewIntBins(total.Min, total.Max, ranges)
 	}
 	if _, err := f.ints(ctx, workers, func(w int, block []int64) { bins[w].Add(block) }); err != nil {
 		return err
@@ -139,7 +146,7 @@ func (s *Stats) ofInts(ctx context.Context, f *feed) error {
 	return nil
 }
 
-func (s *Stats) ofFloats(ctx context.Context, f *feed) error {
+func (s *Stats) ofFloats(ctx context.Context, f *feed, ranges int) error {
 	workers := workersFor(s.Count)
 	totals := make([]stats.Floats, workers)
 	t, err := f.floats(ctx, workers, func(w int, block []float64) { totals[w].Add(block) })
@@ -158,7 +165,7 @@ func (s *Stats) ofFloats(ctx context.Context, f *feed) error {
 	}
 	bins := make([]*stats.FloatBins, workers)
 	for w := range bins {
-		bins[w] = stats.NewFloatBins(total.Min(), total.Max())
+		bins[w] = stats.NewFloatBins(total.Min(), total.Max(), ranges)
 	}
 	if _, err := f.floats(ctx, workers, func(w int, block []float64) { bins[w].Add(block) }); err != nil {
 		return err

@@ -5,11 +5,11 @@ import (
 	"math/bits"
 )
 
-// Bins is how many ranges a histogram has, unless there are fewer integers to tell apart.
-const Bins = 10
+// MaxBins is the most ranges that a histogram can have.
+const MaxBins = 200
 
-// slots is a power of two above Bins, by which the compiler sees that an index is within bounds.
-const slots = 16
+// slots is a power of two above MaxBins, by which the compiler sees that an index is within bounds.
+const slots = 256
 
 // IntBins are ranges of integers as equal as can be; range i is from Starts[i] up to the number
 // before Starts[i+1], or High.
@@ -22,11 +22,12 @@ type IntBins struct {
 	distances []uint64 // of the starts from low; one more ends them
 }
 
-// NewIntBins divides what lies from low to high, both included.
-func NewIntBins(low, high int64) *IntBins {
+// NewIntBins divides what lies from low to high, both included, into bins ranges, or into fewer if
+// there are not so many integers. There are 1 to MaxBins.
+func NewIntBins(low, high int64, bins int) *IntBins {
 	width := uint64(high) - uint64(low) // one less than there are integers, which might be 2^64
-	n := uint64(Bins)
-	if width < Bins {
+	n := uint64(bins)
+	if width < n {
 		n = width + 1
 	}
 	h := &IntBins{High: high, low: uint64(low), Counts: make([]int64, n)}
@@ -94,27 +95,28 @@ type FloatBins struct {
 	scale  float64
 }
 
-// NewFloatBins divides what lies from low to high. The edges are those of numpy.histogram, where
-// that has any.
-func NewFloatBins(low, high float64) *FloatBins {
+// NewFloatBins divides what lies from low to high into bins ranges, or into one if that is a single
+// number. The edges are those of numpy.histogram, where that has any.
+func NewFloatBins(low, high float64, bins int) *FloatBins {
 	if low == high {
 		return &FloatBins{Edges: []float64{low, high}, Counts: make([]int64, 1)}
 	}
-	h := &FloatBins{Edges: make([]float64, Bins+1), Counts: make([]int64, Bins), shrink: 1}
+	h := &FloatBins{Edges: make([]float64, bins+1), Counts: make([]int64, bins), shrink: 1}
 	if math.IsInf(high-low, 0) {
 		h.shrink = 0.5
 	}
 	width := high*h.shrink - low*h.shrink
-	step := width / Bins
+	n := float64(bins)
+	step := width / n
 	for i := range h.Edges {
 		part := float64(float64(i) * step) // the conversion keeps it from being fused with the addition
 		if step == 0 {                     // the distance is subnormal
-			part = float64(float64(i)/Bins) * width
+			part = float64(float64(i)/n) * width
 		}
 		h.Edges[i] = (part + low*h.shrink) / h.shrink
 	}
-	h.Edges[0], h.Edges[Bins] = low, high
-	h.scale = Bins / width
+	h.Edges[0], h.Edges[bins] = low, high
+	h.scale = n / width
 	return h
 }
 

@@ -165,11 +165,18 @@ func TestDeviation(t *testing.T) {
 	}
 }
 
+// numbersOfBins are those of ranges that histograms are tested with.
+var numbersOfBins = []int{1, 2, 10, 64, stats.MaxBins}
+
 // Whatever the range, each integer is in the range that names it, and the ranges follow each other.
 func TestIntBins(t *testing.T) {
-	for _, xs := range columnsOfInts() {
+	for i, xs := range columnsOfInts() {
 		low, high := slices.Min(xs), slices.Max(xs)
-		h := stats.NewIntBins(low, high)
+		bins := numbersOfBins[i%len(numbersOfBins)]
+		h := stats.NewIntBins(low, high, bins)
+		if few := uint64(high) - uint64(low); len(h.Counts) != bins && (few >= uint64(bins) || len(h.Counts) != int(few)+1) {
+			t.Errorf("%d to %d: %d ranges, not %d", low, high, len(h.Counts), bins)
+		}
 		inBlocks(xs, h.Add)
 		for i := range h.Counts {
 			from, to := h.Starts[i], h.End(i)
@@ -194,8 +201,8 @@ func TestIntBinsAtTheirEnds(t *testing.T) {
 		a, b := int64(r.Uint64())>>r.IntN(64), int64(r.Uint64())>>r.IntN(64)
 		spans = append(spans, [2]int64{min(a, b), max(a, b)})
 	}
-	for _, span := range spans {
-		h := stats.NewIntBins(span[0], span[1])
+	for i, span := range spans {
+		h := stats.NewIntBins(span[0], span[1], numbersOfBins[i%len(numbersOfBins)])
 		for i := range h.Counts {
 			h.Add([]int64{h.Starts[i], h.End(i)})
 			if h.Counts[i] != 2 {
@@ -207,12 +214,12 @@ func TestIntBinsAtTheirEnds(t *testing.T) {
 
 // Each number is in the range that names it: the first of those that end behind it, or the last.
 func TestFloatBins(t *testing.T) {
-	for _, xs := range columnsOfFloats() {
+	for i, xs := range columnsOfFloats() {
 		if xs = finite(xs); len(xs) == 0 {
 			continue
 		}
 		low, high := slices.Min(xs), slices.Max(xs)
-		h := stats.NewFloatBins(low, high)
+		h := stats.NewFloatBins(low, high, numbersOfBins[i%len(numbersOfBins)])
 		xs = append(xs, h.Edges...)
 		inBlocks(append(xs, nan, inf), h.Add)
 		last := len(h.Counts) - 1
@@ -243,7 +250,7 @@ func TestFloatBinsAsNumpy(t *testing.T) {
 		{[]float64{0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1}, []int64{1, 1, 2, 0, 1, 2, 1, 0, 1, 2}},
 		{[]float64{-0.3, 0.1, 0.7, 1.1, 2.7}, []int64{1, 1, 0, 1, 1, 0, 0, 0, 0, 1}},
 	} {
-		h := stats.NewFloatBins(slices.Min(tt.xs), slices.Max(tt.xs))
+		h := stats.NewFloatBins(slices.Min(tt.xs), slices.Max(tt.xs), 10)
 		h.Add(tt.xs)
 		if !slices.Equal(h.Counts, tt.want) {
 			t.Errorf("%v: %v, want %v; edges %v", tt.xs, h.Counts, tt.want, h.Edges)
@@ -300,7 +307,7 @@ func TestMerge(t *testing.T) {
 			db.AddInts(xs[cut:])
 			dall.AddInts(xs)
 			da.Merge(&db)
-			h, g, hall := stats.NewIntBins(all.Min, all.Max), stats.NewIntBins(all.Min, all.Max), stats.NewIntBins(all.Min, all.Max)
+			h, g, hall := stats.NewIntBins(all.Min, all.Max, 10), stats.NewIntBins(all.Min, all.Max, 10), stats.NewIntBins(all.Min, all.Max, 10)
 			h.Add(xs[:cut])
 			g.Add(xs[cut:])
 			hall.Add(xs)
