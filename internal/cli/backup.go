@@ -37,6 +37,9 @@ made all the same. --no-check leaves that out.
   kvault -f media.kv backup - | restic backup --stdin --stdin-filename media.kv`,
 		Args: takes(1, 1, 0),
 		RunE: a.action(func(ctx context.Context, args []string) error {
+			if err := a.needsFile("backup", copyInstead); err != nil {
+				return err
+			}
 			return a.withVault(ctx, reading, func(v *kvault.Vault) error {
 				if args[0] == "-" {
 					return a.backupToOutput(ctx, v, unchecked)

@@ -42,8 +42,8 @@ func parseByteRange(s string) (byteRange, error) {
 	return byteRange{first: int64(first), last: int64(last)}, nil
 }
 
-// of is where the byteRange lies in a value of size bytes. A byteRange that ends past the value is cut; one
-// that starts there is an error, except for the whole of an empty value.
+// of is where the byteRange lies in a value of size bytes. A byteRange that ends past the value is
+// cut; one that starts there is an error, except for the whole of an empty value.
 func (s byteRange) of(size int64) (off, n int64, err error) {
 	if s == wholeValue {
 		return 0, size, nil

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/engine"
 )
 
 // IO is what a command sees of the world around it, apart from the files that its arguments name.
@@ -55,13 +56,15 @@ func System() IO {
 
 // Main is Run for the program itself: an interrupt or a request to terminate cancels the context,
 // and a second one ends the process at once.
-func Main(ctx context.Context, args []string, sys IO) int {
+func Main(ctx context.Context, args []string, sys IO) int { return newApp(sys).main(ctx, args) }
+
+func (a *app) main(ctx context.Context, args []string) int {
 	// A closed output pipe shall reach the command as an error, so that it can tidy up before it ends.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return Run(ctx, args, sys)
+	return a.run(ctx, args)
 }
 
 // Run carries out one command line, given without the name of the program, and returns its exit
@@ -76,6 +79,8 @@ type app struct {
 	flags globals
 	// open is kvault.Open, except in tests.
 	open func(ctx context.Context, path string, o *kvault.Options) (*kvault.Vault, error)
+	// openStore is the function of that name, except in tests.
+	openStore func(ctx context.Context, address string, readOnly bool) (engine.Store, error)
 	// started is set once the command line was understood: any error before that is one of usage.
 	started bool
 	began   time.Time
@@ -89,9 +94,12 @@ type app struct {
 
 func newApp(sys IO) *app {
 	return &app{
-		sys:   sys,
-		out:   bufio.NewWriterSize(sys.Out, 64<<10),
-		open:  kvault.Open,
+		sys:  sys,
+		out:  bufio.NewWriterSize(sys.Out, 64<<10),
+		open: kvault.Open,
+
+		openStore: openStore,
+
 		began: time.Now(),
 		batch: batchLimits{items: 2000, bytes: 16 << 20},
 	}

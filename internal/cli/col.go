@@ -50,15 +50,6 @@ func colExitHelp() string {
 	return strings.Replace(exitHelp(exitNotFound), exitMeaning[exitNotFound], "no such column", 1)
 }
 
-// columnJSON is a column in JSON.
-type columnJSON struct {
-	Name   string `json:"name"`
-	Type   string `json:"type"`
-	Length int64  `json:"length"`
-	// Foreign columns can be listed only.
-	Foreign bool `json:"foreign,omitempty"`
-}
-
 // completeColumns completes the first n arguments (all if n is below 0) with the names of columns.
 func (a *app) completeColumns(n int) completer {
 	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {

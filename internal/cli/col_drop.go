@@ -49,7 +49,7 @@ func (a *app) colDrop(ctx context.Context, v *kvault.Vault, args []string, yes b
 			return err
 		}
 	}
-	err = v.Update(ctx, func(tx *kvault.Tx) error {
+	err = column.Update(ctx, v, func(tx *kvault.Tx) error {
 		for _, name := range names {
 			if err := column.Drop(ctx, tx, name); err != nil {
 				return err

@@ -12,6 +12,7 @@ import (
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
 	"github.com/kohakuvault/kvault/column/exchange"
+	"github.com/kohakuvault/kvault/internal/vaultjson"
 )
 
 // newColumns are the types by name that --new flags say. The name may have a "=" of its own.
@@ -58,7 +59,7 @@ func (a *app) inferTypes(ctx context.Context, in *input, format exchange.Format,
 	switch {
 	case dry && a.flags.json:
 		for _, c := range missing {
-			if err := a.emit(columnJSON{Name: c.Name, Type: c.Type}); err != nil {
+			if err := a.emit(vaultjson.Column{Name: c.Name, Type: c.Type}); err != nil {
 				return err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/internal/vaultjson"
 )
 
 func (a *app) colLsCommand() *cobra.Command {
@@ -78,7 +79,7 @@ type columnLine struct {
 }
 
 func lineOf(info column.Info) columnLine {
-	line := columnLine{name: info.Name, count: humanize.Comma(info.Len), typ: info.Type, json: columnJSON{info.Name, info.Type, info.Len, info.Foreign}}
+	line := columnLine{name: info.Name, count: humanize.Comma(info.Len), typ: info.Type, json: vaultjson.ColumnOf(info)}
 	if info.Foreign {
 		line.note = "  (of the Python package 1.x: listed only)"
 	}

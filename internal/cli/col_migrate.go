@@ -48,7 +48,8 @@ of the table.
 
 // colMigrate says whether there was anything to rewrite.
 func (a *app) colMigrate(ctx context.Context, v *kvault.Vault, args []string) (migrated bool, err error) {
-	err = v.Update(ctx, func(tx *kvault.Tx) error {
+	err = column.Update(ctx, v, func(tx *kvault.Tx) error {
+		migrated = false
 		names, err := a.columnArgs(ctx, tx, args)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/column"
+	"github.com/kohakuvault/kvault/internal/vaultjson"
 )
 
 func (a *app) colNewCommand() *cobra.Command {
@@ -64,7 +65,7 @@ With :null at its end, as in i64:null, a type is that of a nullable column.
 				if err != nil || !a.flags.json {
 					return err
 				}
-				return a.emit(columnJSON{Name: d.Name(), Type: d.Type()})
+				return a.emit(vaultjson.Column{Name: d.Name(), Type: d.Type()})
 			})
 		}),
 	}

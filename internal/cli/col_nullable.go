@@ -52,7 +52,7 @@ func (a *app) colNullable(ctx context.Context, v *kvault.Vault, args []string, o
 	if off {
 		change = column.ForbidNulls[*kvault.Tx]
 	}
-	err = v.Update(ctx, func(tx *kvault.Tx) error {
+	err = column.Update(ctx, v, func(tx *kvault.Tx) error {
 		changed = 0
 		names, err := a.columnArgs(ctx, tx, args)
 		if err != nil {

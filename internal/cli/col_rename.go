@@ -40,7 +40,7 @@ exists, they join it: they must be as long as its columns, and have other names.
 }
 
 func (a *app) colRename(ctx context.Context, v *kvault.Vault, from, to string) error {
-	return v.Update(ctx, func(tx *kvault.Tx) error {
+	return column.Update(ctx, v, func(tx *kvault.Tx) error {
 		list, err := column.List(ctx, tx)
 		if err != nil {
 			return err

@@ -49,7 +49,7 @@ not held in memory. 'kvault col describe' has a line for each column.
 							return err
 						}
 					}
-					s, err := describe.StatsOf(ctx, v, name)
+					s, err := describe.StatsOf(ctx, v, name, describe.Bins)
 					if err != nil {
 						return err
 					}

@@ -73,7 +73,7 @@ func (a *app) columnArgs(ctx context.Context, tx *kvault.Tx, args []string) ([]s
 // tableArgs returns the columns that the arguments of a command stand for, and what their names in
 // a file begin without: if the one argument is a table, its name.
 func (a *app) tableArgs(ctx context.Context, v *kvault.Vault, args []string) (names []string, prefix string, err error) {
-	err = v.View(ctx, func(tx *kvault.Tx) error {
+	err = column.View(ctx, v, func(tx *kvault.Tx) error {
 		names, err = a.columnArgs(ctx, tx, args)
 		return err
 	})
@@ -88,7 +88,7 @@ func (a *app) tableArgs(ctx context.Context, v *kvault.Vault, args []string) (na
 
 // allColumns is columnArgs in a transaction of its own.
 func (a *app) allColumns(ctx context.Context, v *kvault.Vault, args []string) (names []string, err error) {
-	err = v.View(ctx, func(tx *kvault.Tx) error {
+	err = column.View(ctx, v, func(tx *kvault.Tx) error {
 		names, err = a.columnArgs(ctx, tx, args)
 		return err
 	})

@@ -78,7 +78,7 @@ func (a *app) complete(cmd *cobra.Command, start string, want func(kvault.Entry)
 	defer cancel()
 	var found []cobra.Completion
 	err := a.withVault(ctx, reading, func(v *kvault.Vault) error {
-		for e, err := range v.List(ctx, &kvault.ListOptions{Prefix: start, Delimiter: "/", Limit: completionLimit}) {
+		for e, err := range v.List(ctx, &kvault.ListOptions{Prefix: start, Delimiter: "/", Limit: completionLimit, NoMetadata: true}) {
 			if err != nil {
 				return err
 			}

@@ -133,7 +133,7 @@ func hintFor(cmd *cobra.Command, code int, err error) string {
 	case exitUsage:
 		return fmt.Sprintf("See '%s --help'.", cmd.CommandPath())
 	case exitNoVault:
-		return "'kvault put' and 'kvault import' create a vault, or a table in one; " +
+		return "'kvault put', 'kvault import' and 'kvault serve --create' create a vault, or a table in one; " +
 			"-f names another vault, and 'kvault tables' lists the tables."
 	case exitBusy:
 		return "Another process holds the vault; --busy-timeout 1m waits longer for it."

@@ -76,7 +76,8 @@ func (a *app) find(ctx context.Context, prefix string, flags findFlags) error {
 	show := a.entryPrinter(lsFlags{null: flags.null})
 	return a.withVault(ctx, reading, func(v *kvault.Vault) error {
 		found := 0
-		for e, err := range v.List(ctx, &kvault.ListOptions{Prefix: prefix}) {
+		o := &kvault.ListOptions{Prefix: prefix, NoMetadata: !a.flags.json && !flags.needMetadata()}
+		for e, err := range v.List(ctx, o) {
 			if err != nil {
 				return err
 			}
@@ -92,6 +93,11 @@ func (a *app) find(ctx context.Context, prefix string, flags findFlags) error {
 		}
 		return nil
 	})
+}
+
+// needMetadata reports whether a condition is about more than key and size.
+func (f *findFlags) needMetadata() bool {
+	return f.newer != "" || f.older != "" || f.typing != "" || len(f.metas) > 0
 }
 
 type condition = func(kvault.Entry) bool

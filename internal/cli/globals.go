@@ -28,7 +28,7 @@ func envName(flag string) string {
 }
 
 func (g *globals) register(fs *pflag.FlagSet) {
-	fs.StringVarP(&g.file, "file", "f", "", "the vault (or KVAULT_FILE)")
+	fs.StringVarP(&g.file, "file", "f", "", "the vault: a file, or s3://BUCKET/PREFIX (or KVAULT_FILE)")
 	fs.StringVar(&g.table, "table", "", "table within the vault (or KVAULT_TABLE)")
 	fs.BoolVar(&g.json, "json", false, "print one JSON object a line, errors too")
 	fs.BoolVar(&g.quiet, "quiet", false, "print nothing but data and errors")
@@ -67,18 +67,7 @@ func (a *app) applyEnv(cmd *cobra.Command) error {
 	if a.flags.busyTimeout < 0 {
 		return usagef("--busy-timeout is negative; 0 does not wait at all")
 	}
-	return refuseAddress(a.flags.file)
-}
-
-// refuseAddress refuses what is kept for vaults that are not files. SQLite would make a file in a
-// directory "s3:".
-func refuseAddress(file string) error {
-	scheme, _, found := strings.Cut(file, "://")
-	if scheme = strings.ToLower(scheme); found && slices.Contains([]string{"s3", "http", "https"}, scheme) {
-		return usagef("-f %s: this version opens files only, and keeps %s:// for vaults elsewhere; "+
-			"write ./%[1]s if a file has that name", file, scheme)
-	}
-	return nil
+	return a.checkAddress(cmd)
 }
 
 // choice is a flag with a fixed set of values.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/internal/filetree"
+	"github.com/kohakuvault/kvault/internal/transact"
 )
 
 // batchLimits bound what an import writes in one transaction.
@@ -156,15 +157,23 @@ func (im *importer) run(ctx context.Context) error {
 		return (&batchWriter{importer: im}).storeAll(ctx, items)
 	}
 	lasting := context.WithoutCancel(ctx)
-	o := &kvault.CacheOptions{Capacity: 4 * im.batch.bytes, Threshold: 4 * im.batch.bytes}
-	return im.vault.WithCache(lasting, o, func() error {
-		w := batchWriter{importer: im}
+	batches, err := transact.Supported(ctx, im.vault)
+	if err != nil {
+		return err
+	}
+	store := func() error {
+		w := batchWriter{importer: im, each: im.noClobber || !batches}
 		err := w.storeAll(ctx, items)
 		if flushed := w.flush(lasting); err == nil {
 			err = flushed
 		}
 		return err
-	})
+	}
+	if !batches {
+		return store()
+	}
+	o := &kvault.CacheOptions{Capacity: 4 * im.batch.bytes, Threshold: 4 * im.batch.bytes}
+	return im.vault.WithCache(lasting, o, store)
 }
 
 // measure is how many bytes there are to import, if anyone is going to see it.
@@ -215,25 +224,26 @@ func (im *importer) find(ctx context.Context) <-chan source {
 	go func() {
 		defer close(found)
 		// It only ends early if ctx does, and then nobody waits for the rest.
-		if im.surplus == nil {
-			_ = w.dir(".")
-		} else {
-			_ = im.walkBeside(ctx, w)
-		}
+		_ = im.walkBeside(ctx, w)
 	}()
 	return found
 }
 
 // walkBeside walks the tree beside the keys of the folder, which is quicker than to look up each
-// of them.
+// of them. An import does so only where there are none: the folder may have many that are not of
+// the tree.
 func (im *importer) walkBeside(ctx context.Context, w *walk) error {
 	keys := newFolderCursor(ctx, im.vault, im.prefix)
 	defer keys.close()
 	listing := keys.advance()
+	if im.surplus == nil && !keys.done {
+		keys.close()
+		return w.dir(".")
+	}
 	passed := func(kvault.Entry) error { return ctx.Err() }
 	send := w.file
 	w.file = func(s source) error {
-		if s.kind != filetree.Folder {
+		if im.surplus != nil && s.kind != filetree.Folder {
 			im.surplus.source++
 		}
 		if listing == nil {

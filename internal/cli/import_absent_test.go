@@ -22,7 +22,7 @@ func TestNoClobberRace(t *testing.T) {
 	a := newApp(System())
 	a.flags.quiet = true
 	im := &importer{app: a, vault: v, importFlags: &importFlags{treeFlags: treeFlags{noClobber: true}}}
-	w := batchWriter{importer: im}
+	w := batchWriter{importer: im, each: true}
 	for _, name := range []string{"new", "there"} {
 		it := &item{source: source{name: name, info: madeInfo{size: 6}}, value: []byte("second")}
 		if err := w.store(t.Context(), it); err != nil {

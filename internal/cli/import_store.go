@@ -8,11 +8,16 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/transact"
 )
 
 // batchWriter stores items in the vault's cache and flushes it, one transaction for a batch.
 type batchWriter struct {
 	*importer
+	// each has the items wait here, not in the cache, and be stored by a call of their own: where
+	// there are no transactions, many at once, and with a condition, for which the cache would be
+	// flushed for each of them.
+	each    bool
 	pending []pendingItem // in the cache and not reported yet
 	bytes   int64
 }
@@ -89,11 +94,10 @@ func (w *batchWriter) options(it *item) *kvault.PutOptions {
 	return o
 }
 
-// hold puts a small file into the cache. A condition would have the cache flushed for each file, so
-// files that have one wait here for their batch.
+// hold puts a small file into the cache, or keeps it for its batch.
 func (w *batchWriter) hold(ctx context.Context, key string, it *item) error {
 	e := kvault.Entry{Size: int64(len(it.value))}
-	if !w.noClobber {
+	if !w.each {
 		var err error
 		if e, err = w.vault.PutWith(ctx, key, it.value, w.options(it)); err != nil {
 			return err
@@ -135,8 +139,8 @@ func (w *batchWriter) flush(ctx context.Context) error {
 		return nil
 	}
 	commit := w.commit
-	if w.noClobber {
-		commit = w.commitAbsent
+	if w.each {
+		commit = w.commitEach
 	}
 	if err := commit(ctx); err != nil {
 		return err
@@ -163,21 +167,33 @@ func (w *batchWriter) commit(ctx context.Context) error {
 	return err
 }
 
-// commitAbsent stores what is held under the keys that do not exist.
-func (w *batchWriter) commitAbsent(ctx context.Context) error {
-	err := w.vault.Update(ctx, func(tx *kvault.Tx) error {
-		for i := range w.pending {
+// commitEach stores what is held: in one transaction, or many at once by themselves.
+func (w *batchWriter) commitEach(ctx context.Context) error {
+	whole := true
+	err := transact.Update(ctx, w.vault, func(in transact.Store) error {
+		whole = transact.Atomic(in)
+		return transact.Each(ctx, in, len(w.pending), func(ctx context.Context, i int) error {
 			p := &w.pending[i]
-			p.entry, p.item.err = tx.PutWith(ctx, w.key(p.item.source), p.item.value, w.options(p.item))
+			p.entry, p.item.err = in.PutWith(ctx, w.key(p.item.source), p.item.value, w.options(p.item))
 			if err := p.item.err; err != nil && !errors.Is(err, kvault.ErrExists) && !isItemError(err) {
 				return err
 			}
-		}
-		return nil
+			return nil
+		})
 	})
-	if err != nil {
-		w.pending, w.bytes = nil, 0
+	if err == nil {
+		return nil
 	}
+	for _, p := range w.pending {
+		if whole || p.entry.Key == "" || p.item.err != nil {
+			continue
+		}
+		if failed := w.stored(p.entry, p.item); failed != nil {
+			err = errors.Join(err, failed)
+			break
+		}
+	}
+	w.pending, w.bytes = nil, 0
 	return err
 }
 

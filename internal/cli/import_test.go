@@ -71,7 +71,12 @@ func TestImportWhenTheVaultFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := tt.store
-			store.Transactor = mem.New()
+			m := mem.New()
+			// An empty vault would have no key looked up.
+			if _, err := m.Apply(t.Context(), []engine.Op{{Kind: engine.Put, Key: "there"}}); err != nil {
+				t.Fatal(err)
+			}
+			store.Transactor = m
 			a, errs := memApp(&store)
 			if code := a.run(t.Context(), []string{"-f", "v", "import", dir}); code != tt.code {
 				t.Errorf("exit code %d, not %d: %s", code, tt.code, errs)

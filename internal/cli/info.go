@@ -13,6 +13,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/vaultjson"
 )
 
 func (a *app) infoCommand() *cobra.Command {
@@ -41,7 +42,7 @@ alone.
 					return err
 				}
 				if a.flags.json {
-					return a.emit(jsonStats(s, size))
+					return a.emit(vaultjson.StatsOf(s, size))
 				}
 				return a.printStats(s, size)
 			})
@@ -65,49 +66,6 @@ func sumOfSizes(ctx context.Context, v *kvault.Vault) (*int64, error) {
 	return &sum, nil
 }
 
-type statsJSON struct {
-	Location    string            `json:"location"`
-	Engine      string            `json:"engine"`
-	Keys        int64             `json:"keys"`
-	FileBytes   int64             `json:"file_bytes"`
-	FreeBytes   int64             `json:"free_bytes"`
-	LogBytes    int64             `json:"log_bytes"`
-	PageSize    int64             `json:"page_size"`
-	ValueBytes  *int64            `json:"value_bytes,omitempty"` // left out if damage keeps it from being known
-	Staged      int64             `json:"staged"`
-	StagedBytes int64             `json:"staged_bytes"`
-	OddKeys     int64             `json:"odd_keys,omitempty"`
-	Search      []searchJSON      `json:"search,omitempty"`
-	Detail      map[string]string `json:"detail,omitempty"`
-}
-
-// searchJSON is a table for searches in JSON; rows are left out if they cannot be counted.
-type searchJSON struct {
-	Name      string   `json:"name"`
-	Module    string   `json:"module"`
-	Columns   []string `json:"columns"`
-	Element   string   `json:"element,omitempty"`
-	Dimension int64    `json:"dimension,omitempty"`
-	Metric    string   `json:"metric,omitempty"`
-	Rows      *int64   `json:"rows,omitempty"`
-}
-
-func jsonStats(s kvault.Stats, size *int64) statsJSON {
-	var search []searchJSON
-	for _, t := range s.Search {
-		j := searchJSON{t.Name, t.Module, t.Columns, t.Element, t.Dimension, t.Metric, nil}
-		if t.Rows >= 0 {
-			j.Rows = &t.Rows
-		}
-		search = append(search, j)
-	}
-	return statsJSON{
-		Location: s.Location, Engine: s.Engine, Keys: s.Keys,
-		FileBytes: s.FileBytes, FreeBytes: s.FreeBytes, LogBytes: s.LogBytes,
-		PageSize: s.PageSize, ValueBytes: size, Staged: s.Staged, StagedBytes: s.StagedBytes, OddKeys: s.OddKeys, Search: search, Detail: s.Detail,
-	}
-}
-
 func (a *app) printStats(s kvault.Stats, size *int64) error {
 	values := "damaged, so that not all can be added up; 'kvault check' tells more"
 	if size != nil {
@@ -117,12 +75,16 @@ func (a *app) printStats(s kvault.Stats, size *int64) error {
 		{"vault", a.shown(s.Location)},
 		{"keys", humanize.Comma(s.Keys)},
 		{"values", values},
-		{"file", sizeInWords(s.FileBytes)},
-		{"unused", sizeInWords(s.FreeBytes)},
-		{"log", sizeInWords(s.LogBytes)},
-		{"page size", sizeInWords(s.PageSize)},
-		{"engine", s.Engine},
 	}
+	if !a.inBucket() {
+		facts = append(facts, [][2]string{
+			{"file", sizeInWords(s.FileBytes)},
+			{"unused", sizeInWords(s.FreeBytes)},
+			{"log", sizeInWords(s.LogBytes)},
+			{"page size", sizeInWords(s.PageSize)},
+		}...)
+	}
+	facts = append(facts, [2]string{"engine", s.Engine})
 	if s.Staged > 0 {
 		facts = append(facts, [2]string{"unfinished", fmt.Sprintf("%s being written or left behind, %s", countInWords(s.Staged, "value"), sizeInWords(s.StagedBytes))})
 	}

@@ -34,6 +34,9 @@ values in one row as well, pass --one-row to the commands that write.
 		Args:      takes(1, 1, 0),
 		ValidArgs: []string{"one-row", "chunks"},
 		RunE: a.action(func(ctx context.Context, args []string) error {
+			if err := a.needsFile("layout", "its values have no rows to be moved to"); err != nil {
+				return err
+			}
 			to, ok := layouts[args[0]]
 			if !ok {
 				return usagef("layout %q is neither one-row nor chunks", args[0])

@@ -67,7 +67,7 @@ func (a *app) ls(ctx context.Context, prefix string, flags lsFlags) error {
 	show := a.entryPrinter(flags)
 	return a.withVault(ctx, reading, func(v *kvault.Vault) error {
 		var sum totalsJSON
-		for e, err := range listing(ctx, v, prefix, flags) {
+		for e, err := range a.listing(ctx, v, prefix, flags) {
 			if err != nil {
 				return err
 			}
@@ -91,8 +91,9 @@ func (a *app) printTotals(sum totalsJSON, flags lsFlags) error {
 }
 
 // listing is what to list, in the order asked for.
-func listing(ctx context.Context, v *kvault.Vault, prefix string, flags lsFlags) iter.Seq2[kvault.Entry, error] {
-	o := &kvault.ListOptions{Prefix: prefix}
+func (a *app) listing(ctx context.Context, v *kvault.Vault, prefix string, flags lsFlags) iter.Seq2[kvault.Entry, error] {
+	whole := flags.long || a.flags.json || flags.sort.value == "time"
+	o := &kvault.ListOptions{Prefix: prefix, NoMetadata: !whole}
 	if !flags.recursive {
 		o.Delimiter = "/"
 	}

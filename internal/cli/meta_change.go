@@ -7,6 +7,7 @@ import (
 
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
+	"github.com/kohakuvault/kvault/internal/transact"
 )
 
 // metaFlags are the flags of meta, which say what it changes.
@@ -80,19 +81,25 @@ func (c *metaChange) user(e kvault.Entry) (map[string]string, error) {
 	return user, nil
 }
 
-// changeMeta changes metadata in a transaction, so that what it read is still there when it writes.
+// changeMeta changes metadata in a transaction, or of the version that it read, so that what it
+// read is still there when it writes.
 func (a *app) changeMeta(ctx context.Context, key string, c *metaChange) error {
 	return a.withVault(ctx, changing, func(v *kvault.Vault) error {
 		var e kvault.Entry
-		err := v.Update(ctx, func(tx *kvault.Tx) (err error) {
-			if e, err = tx.Stat(ctx, key); err != nil {
+		err := transact.Update(ctx, v, func(in transact.Store) (err error) {
+			if e, err = in.Stat(ctx, key); err != nil {
 				return err
 			}
 			o := c.MetadataOptions
 			if o.User, err = c.user(e); err != nil {
 				return err
 			}
-			e, err = tx.SetMetadata(ctx, key, &o)
+			if o.IfTag == "" && !transact.Atomic(in) {
+				o.IfTag = e.Tag
+				e, err = in.SetMetadata(ctx, key, &o)
+				return transact.Lost(err)
+			}
+			e, err = in.SetMetadata(ctx, key, &o)
 			return err
 		})
 		switch {

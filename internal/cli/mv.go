@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/transact"
 )
 
 func (a *app) mvCommand() *cobra.Command {
@@ -15,7 +16,7 @@ func (a *app) mvCommand() *cobra.Command {
 		GroupID: groupValues,
 		Short:   "Rename keys",
 		Long: `Give the value of the key FROM the key TO, in one step and without copying it.
-What TO held is replaced.
+What TO held is replaced. In a bucket a crash can leave both keys.
 
 ` + relocateHelp + `
 
@@ -33,6 +34,6 @@ What TO held is replaced.
 	return cmd
 }
 
-func renameKey(ctx context.Context, tx *kvault.Tx, r relocation, o *kvault.RenameOptions) error {
-	return tx.Rename(ctx, r.from, r.to, o)
+func renameKey(ctx context.Context, in transact.Store, r relocation, o *kvault.RenameOptions) error {
+	return in.Rename(ctx, r.from, r.to, o)
 }

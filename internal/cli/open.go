@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/kohakuvault/kvault"
 )
@@ -18,28 +20,57 @@ const (
 )
 
 // withVault runs fn on the vault that the flags name, and closes it.
-func (a *app) withVault(ctx context.Context, acc access, fn func(*kvault.Vault) error) (err error) {
+func (a *app) withVault(ctx context.Context, acc access, fn func(*kvault.Vault) error) error {
 	if a.flags.file == "" {
 		return usagef("no vault named: pass -f FILE or set %s", envName("file"))
 	}
-	v, err := a.open(ctx, a.flags.file, a.options(acc))
+	v, err := a.openVault(ctx, a.flags.file, acc)
 	if keyed := (*kvault.Error)(nil); errors.As(err, &keyed) {
 		return &openError{keyed.Err}
 	}
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closing := v.Close(); closing != nil {
-			err = errors.Join(err, closing)
+	return closing(v, fn)
+}
+
+// withVaultAt runs fn on the vault at a location, which its errors name, and closes it.
+func (a *app) withVaultAt(
+	ctx context.Context, location string, acc access, fn func(*kvault.Vault) error,
+) error {
+	v, err := a.openVault(ctx, location, acc)
+	if keyed := (*kvault.Error)(nil); errors.As(err, &keyed) {
+		err = keyed.Err
+	}
+	if err != nil {
+		if name := locationName(location); !strings.Contains(err.Error(), name) {
+			err = fmt.Errorf("%s: %w", name, err)
 		}
-	}()
+		return &openError{err}
+	}
+	return closing(v, fn)
+}
+
+// closing runs fn on a vault, and closes it, even if fn panics.
+func closing(v *kvault.Vault, fn func(*kvault.Vault) error) (err error) {
+	defer func() { err = errors.Join(err, v.Close()) }()
 	return fn(v)
 }
 
+// openVault opens the vault at a location: a file, or an address of a bucket.
+func (a *app) openVault(ctx context.Context, location string, acc access) (*kvault.Vault, error) {
+	if isBucket(location) {
+		return a.openBucket(ctx, location, acc)
+	}
+	return a.open(ctx, location, a.options(acc))
+}
+
 // missing reports whether the vault is not there yet, so that a command that is refused must not
-// make it.
+// make it. In a bucket there is nothing to make.
 func (a *app) missing() bool {
+	if a.inBucket() {
+		return false
+	}
 	_, err := os.Stat(a.flags.file)
 	return errors.Is(err, os.ErrNotExist)
 }

@@ -25,6 +25,10 @@ A vault of layout version 1 is brought to version 2 first, and that is told.
 Others can write meanwhile; it needs room for a second copy of the values. If
 it is interrupted, the next call goes on from there.
 
+In a bucket it removes the objects that no value and no column needs any more,
+such as those of replaced values and of uploads that broke off. Others can write
+meanwhile. Run it now and then, such as once a day.
+
 ` + exitHelp(),
 		Example: `  kvault -f media.kv optimize
   kvault -f media.kv optimize --budget 5s`,
@@ -35,6 +39,11 @@ it is interrupted, the next call goes on from there.
 	cmd.RunE = a.action(func(ctx context.Context, _ []string) error {
 		if cmd.Flags().Changed("budget") && budget <= 0 {
 			return usagef("--budget must be more than 0, such as 5s")
+		}
+		if budget > 0 {
+			if err := a.needsFile("optimize --budget", "without --budget it removes what no value needs"); err != nil {
+				return err
+			}
 		}
 		return a.withVault(ctx, changing, func(v *kvault.Vault) error { return a.optimize(ctx, v, budget) })
 	})
@@ -77,6 +86,10 @@ func (a *app) optimize(ctx context.Context, v *kvault.Vault, budget time.Duratio
 	}
 	if upgraded > 0 {
 		a.note("%s brought to layout version 2.", countInWords(upgraded, "value"))
+	}
+	if a.inBucket() && after.FileBytes == 0 {
+		a.note("Removed what nothing needs.")
+		return nil
 	}
 	a.note("%s before, %s now.", humanize.IBytes(uint64(before.FileBytes)), humanize.IBytes(uint64(after.FileBytes)))
 	return nil

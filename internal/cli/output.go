@@ -5,52 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
-	"unicode/utf8"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/vaultjson"
 )
 
-// keyJSON is a key in JSON, whose strings cannot hold all bytes: Base64 is there when Key alone
-// would lose some.
-type keyJSON struct {
-	Key    string `json:"key,omitempty"`
-	Base64 []byte `json:"key_base64,omitempty"`
-}
+// keyJSON is a key in JSON.
+type keyJSON = vaultjson.Key
 
-func jsonKey(key string) keyJSON {
-	k := keyJSON{Key: key}
-	if !utf8.ValidString(key) {
-		k.Base64 = []byte(key)
-	}
-	return k
-}
+func jsonKey(key string) keyJSON { return vaultjson.KeyOf(key) }
 
 // entryJSON is an entry in JSON.
-type entryJSON struct {
-	keyJSON
-	Folder   bool              `json:"folder,omitempty"`
-	Size     *int64            `json:"size,omitempty"`
-	Modified time.Time         `json:"modified,omitzero"`
-	Type     string            `json:"type,omitempty"`
-	Tag      string            `json:"tag,omitempty"`
-	CRC32C   string            `json:"crc32c,omitempty"`
-	Meta     map[string]string `json:"meta,omitempty"`
-}
+type entryJSON = vaultjson.Entry
 
-func jsonEntry(e kvault.Entry) entryJSON {
-	if e.Folder {
-		return entryJSON{keyJSON: jsonKey(e.Key), Folder: true}
-	}
-	j := entryJSON{
-		keyJSON: jsonKey(e.Key), Size: &e.Size, Modified: e.ModTime,
-		Type: e.ContentType, Tag: e.Tag, Meta: e.User,
-	}
-	if e.HasChecksum {
-		j.CRC32C = fmt.Sprintf("%08x", e.Checksum)
-	}
-	return j
-}
+func jsonEntry(e kvault.Entry) entryJSON { return vaultjson.EntryOf(e) }
 
 // errorJSON is an error in JSON.
 type errorJSON struct {

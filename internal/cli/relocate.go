@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/transact"
 )
 
 // relocateFlags are the flags of mv and cp.
@@ -32,7 +34,7 @@ part of their names. With --prefix every key in that folder goes into the folder
 TO, under the rest of its name; so does with --glob every key that matches,
 under the rest behind the folders that GLOB names before its first wildcard.
 Several keys are one transaction. If one of the new keys exists, nothing
-changes, unless --replace asks for it.
+changes, unless --replace asks for it. ` + eachHelp + `
 
 ` + globHelp
 
@@ -47,7 +49,7 @@ type relocationJSON struct {
 }
 
 // relocator does with one key what the command is for.
-type relocator func(ctx context.Context, tx *kvault.Tx, r relocation, o *kvault.RenameOptions) error
+type relocator func(ctx context.Context, s transact.Store, r relocation, o *kvault.RenameOptions) error
 
 // relocate carries out mv or cp.
 func (a *app) relocate(
@@ -63,17 +65,17 @@ func (a *app) relocate(
 	if !flags.given() && len(args) == 2 && !strings.HasSuffix(args[1], "/") {
 		return a.relocateOne(ctx, command, relocation{args[0], args[1]}, flags, do)
 	}
-	acc, run := changing, (*kvault.Vault).Update
+	acc, run := changing, transact.Update
 	if flags.dryRun {
-		acc, run = reading, (*kvault.Vault).View
+		acc, run = reading, transact.View
 	}
 	return a.withVault(ctx, acc, func(v *kvault.Vault) error {
 		var list []relocation
-		err := run(v, ctx, func(tx *kvault.Tx) (err error) {
-			if list, err = relocations(ctx, tx, s, args, flags); err != nil {
+		err := run(ctx, v, func(in transact.Store) (err error) {
+			if list, err = relocations(ctx, in, s, args, flags); err != nil {
 				return err
 			}
-			return relocateAll(ctx, tx, command, list, flags, do)
+			return relocateAll(ctx, in, command, list, flags, do)
 		})
 		if err != nil {
 			return err
@@ -105,8 +107,8 @@ func (a *app) relocateOne(
 ) error {
 	if flags.dryRun {
 		return a.withVault(ctx, reading, func(v *kvault.Vault) error {
-			err := v.View(ctx, func(tx *kvault.Tx) error {
-				return wouldRelocate(ctx, tx, command, r, flags.NoReplace)
+			err := transact.View(ctx, v, func(in transact.Store) error {
+				return wouldRelocate(ctx, in, command, r, flags.NoReplace)
 			})
 			if err != nil {
 				return err
@@ -116,12 +118,12 @@ func (a *app) relocateOne(
 	}
 	return a.withVault(ctx, changing, func(v *kvault.Vault) error {
 		var e kvault.Entry
-		err := v.Update(ctx, func(tx *kvault.Tx) (err error) {
-			if err := do(ctx, tx, r, &flags.RenameOptions); err != nil {
+		err := transact.Update(ctx, v, func(in transact.Store) (err error) {
+			if err := do(ctx, in, r, &flags.RenameOptions); err != nil {
 				return err
 			}
 			if a.flags.json {
-				e, err = tx.Stat(ctx, r.to)
+				e, err = in.Stat(ctx, r.to)
 			}
 			return err
 		})
@@ -135,7 +137,7 @@ func (a *app) relocateOne(
 // relocations is what is to be done, in the order of the keys. It fails if a new key is that of two
 // values, or of one that is to be moved or copied itself.
 func relocations(
-	ctx context.Context, tx *kvault.Tx, s selection, args []string, flags relocateFlags,
+	ctx context.Context, in transact.Store, s selection, args []string, flags relocateFlags,
 ) ([]relocation, error) {
 	var list []relocation
 	to := folderPrefix(args[len(args)-1])
@@ -144,11 +146,11 @@ func relocations(
 		if s.glob != nil {
 			from = s.glob.folder()
 		}
-		for e, err := range s.list(ctx, tx) {
+		for key, err := range s.keys(ctx, in) {
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, relocation{e.Key, to + e.Key[len(from):]})
+			list = append(list, relocation{key, to + key[len(from):]})
 		}
 		if len(list) == 0 {
 			return nil, s.none(flags.selectFlags)
@@ -175,30 +177,37 @@ func relocations(
 	return list, nil
 }
 
+// relocateAll carries out the list. Where it is no transaction, it looks first whether all of it
+// can be done, so that what is refused beforehand changes nothing there either.
 func relocateAll(
-	ctx context.Context, tx *kvault.Tx, command string, list []relocation, flags relocateFlags,
-	do relocator,
+	ctx context.Context, in transact.Store, command string, list []relocation,
+	flags relocateFlags, do relocator,
 ) error {
 	o := &kvault.RenameOptions{NoReplace: !flags.replace, IfTag: flags.IfTag}
-	for _, r := range list {
-		var err error
-		if flags.dryRun {
-			err = wouldRelocate(ctx, tx, command, r, o.NoReplace)
-		} else {
-			err = do(ctx, tx, r, o)
-		}
-		if err != nil {
+	if flags.dryRun || !transact.Atomic(in) {
+		err := transact.Each(ctx, in, len(list), func(ctx context.Context, i int) error {
+			return wouldRelocate(ctx, in, command, list[i], o.NoReplace)
+		})
+		if err != nil || flags.dryRun {
 			return err
 		}
 	}
-	return nil
+	var done atomic.Int64
+	err := transact.Each(ctx, in, len(list), func(ctx context.Context, i int) error {
+		err := do(ctx, in, list[i], o)
+		if err == nil {
+			done.Add(1)
+		}
+		return err
+	})
+	return doneBefore(in, err, done.Load(), len(list))
 }
 
 // wouldRelocate fails where the command would.
 func wouldRelocate(
-	ctx context.Context, tx *kvault.Tx, command string, r relocation, noReplace bool,
+	ctx context.Context, in transact.Store, command string, r relocation, noReplace bool,
 ) error {
-	if found, err := tx.Exists(ctx, r.from); err != nil || !found {
+	if found, err := in.Exists(ctx, r.from); err != nil || !found {
 		if err == nil {
 			err = kvault.ErrNotFound
 		}
@@ -207,7 +216,7 @@ func wouldRelocate(
 	if !noReplace {
 		return nil
 	}
-	if found, err := tx.Exists(ctx, r.to); err != nil || found {
+	if found, err := in.Exists(ctx, r.to); err != nil || found {
 		if err == nil {
 			err = kvault.ErrExists
 		}
@@ -241,11 +250,11 @@ func (a *app) reportRelocated(command string, list []relocation, dryRun bool) er
 }
 
 // copyKey stores the value of one key, with its time, type and metadata, under another one.
-func copyKey(ctx context.Context, tx *kvault.Tx, r relocation, o *kvault.RenameOptions) error {
+func copyKey(ctx context.Context, in transact.Store, r relocation, o *kvault.RenameOptions) error {
 	if r.from == r.to {
 		return usagef("cp: %s cannot be copied to itself", asPrinted(r.from))
 	}
-	_, err := tx.Copy(ctx, r.from, r.to, (*kvault.CopyOptions)(o))
+	_, err := in.Copy(ctx, r.from, r.to, (*kvault.CopyOptions)(o))
 	if errors.Is(err, kvault.ErrExists) {
 		err = named("cp", r.to, err)
 	}

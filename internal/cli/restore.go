@@ -43,6 +43,9 @@ func (a *app) restore(ctx context.Context, from string, yes bool) error {
 	if a.flags.file == "" {
 		return usagef("no vault named: pass -f FILE or set %s", envName("file"))
 	}
+	if err := a.needsFile("restore", copyInstead); err != nil {
+		return err
+	}
 	if from == "-" && a.terminal(a.sys.In) {
 		return usagef("restore: standard input is a terminal, not a backup")
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/transact"
 )
 
 type rmFlags struct {
@@ -23,6 +25,7 @@ func (a *app) rmCommand() *cobra.Command {
 		Short:   "Delete keys",
 		Long: `Delete the KEYs, every key in the folder PREFIX, every key that matches GLOB, or
 with --all every key of the table. All of them are deleted in one transaction.
+` + eachHelp + `
 
 --prefix, --glob and --all first show the keys (the first 100 of many) and their
 number, and ask. If the keys change before the answer, nothing is deleted. Where
@@ -77,16 +80,19 @@ gives it back.
 	return cmd
 }
 
-// rmKeys deletes keys in one transaction: all that are there, or on a failure none.
+// rmKeys deletes keys: in one transaction all that are there, or on a failure none.
 func (a *app) rmKeys(ctx context.Context, v *kvault.Vault, keys []string) error {
 	found := make([]bool, len(keys))
-	err := v.Update(ctx, func(tx *kvault.Tx) (err error) {
-		for i, key := range keys {
-			if found[i], err = tx.Delete(ctx, key); err != nil {
-				return named("rm", key, err)
+	err := transact.Update(ctx, v, func(in transact.Store) error {
+		var done atomic.Int64
+		err := transact.Each(ctx, in, len(keys), func(ctx context.Context, i int) (err error) {
+			if found[i], err = in.Delete(ctx, keys[i]); err != nil {
+				return named("rm", keys[i], err)
 			}
-		}
-		return nil
+			done.Add(1)
+			return nil
+		})
+		return doneBefore(in, err, done.Load(), len(keys))
 	})
 	if err != nil {
 		return err
@@ -191,11 +197,11 @@ func (a *app) rmSelectedDry(
 	ctx context.Context, v *kvault.Vault, s selection, flags rmFlags,
 ) error {
 	n := int64(0)
-	for e, err := range s.list(ctx, v) {
+	for key, err := range s.keys(ctx, v) {
 		if err != nil {
 			return err
 		}
-		if err := a.wouldDelete(e.Key); err != nil {
+		if err := a.wouldDelete(key); err != nil {
 			return err
 		}
 		n++
@@ -207,14 +213,19 @@ func (a *app) rmSelectedDry(
 	return nil
 }
 
-// deleteSelected deletes what is selected in one transaction. It fails if that is no longer what
-// was shown.
+// deleteSelected deletes what is selected, in one transaction where there are any. It fails if that
+// is no longer what was shown.
 func deleteSelected(
 	ctx context.Context, v *kvault.Vault, s selection, shown *digest,
 ) (n int64, err error) {
-	err = v.Update(ctx, func(tx *kvault.Tx) (err error) {
+	err = transact.Update(ctx, v, func(in transact.Store) (err error) {
+		var versions []kvault.Entry
 		if shown != nil {
-			now, err := s.digest(ctx, tx, nil)
+			now, err := s.digest(ctx, in, func(e kvault.Entry) {
+				if !transact.Atomic(in) {
+					versions = append(versions, kvault.Entry{Key: e.Key, Tag: e.Tag})
+				}
+			})
 			if err != nil {
 				return err
 			}
@@ -223,29 +234,62 @@ func deleteSelected(
 			}
 		}
 		switch {
+		case versions != nil:
+			n, err = deleteVersions(ctx, in, versions)
 		case s.glob != nil:
-			n, err = deleteEach(ctx, tx, s)
+			n, err = deleteEach(ctx, in, s)
 		case s.prefix == "":
-			n, err = tx.Clear(ctx)
+			n, err = in.Clear(ctx)
 		default:
-			n, err = tx.DeletePrefix(ctx, s.prefix)
+			n, err = in.DeletePrefix(ctx, s.prefix)
 		}
 		return err
 	})
 	return n, err
 }
 
-func deleteEach(ctx context.Context, tx *kvault.Tx, s selection) (n int64, err error) {
-	for e, err := range s.list(ctx, tx) {
-		if err != nil {
-			return n, err
+// deleteVersions deletes what was shown where no transaction keeps it from being changed: a key
+// that has another value by now stays.
+func deleteVersions(
+	ctx context.Context, in transact.Store, list []kvault.Entry,
+) (int64, error) {
+	var done, changed atomic.Int64
+	err := transact.Each(ctx, in, len(list), func(ctx context.Context, i int) error {
+		err := transact.Delete(ctx, in, list[i])
+		switch {
+		case err == nil:
+			done.Add(1)
+		case errors.Is(err, kvault.ErrTagMismatch), errors.Is(err, kvault.ErrNotFound):
+			changed.Add(1)
+		default:
+			return named("rm", list[i].Key, err)
 		}
-		if _, err := tx.Delete(ctx, e.Key); err != nil {
-			return n, named("rm", e.Key, err)
-		}
-		n++
+		return nil
+	})
+	if kept := changed.Load(); err == nil && kept > 0 {
+		err = fmt.Errorf("%s changed after they were shown, and were not deleted; run it again",
+			countInWords(kept, "key"))
 	}
-	return n, nil
+	return done.Load(), doneBefore(in, err, done.Load(), len(list))
+}
+
+func deleteEach(ctx context.Context, in transact.Store, s selection) (int64, error) {
+	var keys []string
+	for key, err := range s.keys(ctx, in) {
+		if err != nil {
+			return 0, err
+		}
+		keys = append(keys, key)
+	}
+	var done atomic.Int64
+	err := transact.Each(ctx, in, len(keys), func(ctx context.Context, i int) error {
+		if _, err := in.Delete(ctx, keys[i]); err != nil {
+			return named("rm", keys[i], err)
+		}
+		done.Add(1)
+		return nil
+	})
+	return done.Load(), doneBefore(in, err, done.Load(), len(keys))
 }
 
 // confirmDelete asks whether to delete.

@@ -29,6 +29,14 @@ Name the vault with -f or the variable KVAULT_FILE. Each of the flags --file,
 --table, --json, --quiet, --progress, --durability and --busy-timeout has such a
 variable; a flag goes before its variable.
 
+A vault can also be in a bucket of an S3 server, which is there already:
+
+  kvault -f "s3://BUCKET/PREFIX?endpoint=https://HOST" ls
+
+Without an endpoint it is one of AWS. Keys and region come as the AWS tools take
+them: from variables such as AWS_ACCESS_KEY_ID, or from a profile. There are no
+transactions there: several keys are changed one by one, 16 at once.
+
 ` + prefixHelp + `
 
 Data goes to standard output and everything else to standard error. When whoever
@@ -60,9 +68,10 @@ reads standard output has seen enough, the command ends without a word (141).
 		a.putCommand(), a.getCommand(), a.catCommand(), a.lsCommand(), a.findCommand(), a.duCommand(), a.treeCommand(), a.statCommand(), a.metaCommand(), a.existsCommand(), a.rmCommand(), a.mvCommand(), a.cpCommand(),
 		a.importCommand(), a.exportCommand(), a.syncCommand(), a.diffCommand(), a.verifyCommand(),
 		a.colCommand(),
-		a.optimizeCommand(), a.layoutCommand(), a.checkCommand(), a.salvageCommand(), a.backupCommand(), a.restoreCommand(), a.infoCommand(), a.tablesCommand(),
+		a.optimizeCommand(), a.layoutCommand(), a.checkCommand(), a.salvageCommand(), a.backupCommand(), a.restoreCommand(), a.copyCommand(), a.infoCommand(), a.tablesCommand(), a.serveCommand(),
 		a.completionCommand(), a.versionCommand(),
 	)
+	root.AddCommand(a.mountCommands()...)
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Args = helpTopic
@@ -107,7 +116,7 @@ func refuseEmpty(cmd *cobra.Command) (err error) {
 			return
 		}
 		way := "leave it out for its default"
-		if f.Name == "prefix" {
+		if f.Name == "prefix" && cmd.Flags().Lookup("all") != nil {
 			way = "--all deletes every key"
 		}
 		err = usagef("%s: --%s is empty; %s", cmd.Name(), f.Name, way)

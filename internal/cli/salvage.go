@@ -42,6 +42,12 @@ no checksums, so that bytes altered within a column go unseen.
 }
 
 func (a *app) salvage(ctx context.Context, src, dst string) error {
+	for _, name := range []string{src, dst} {
+		if schemeOf(name) != "" {
+			return usagef("salvage: SRC and DST are files; 'kvault check' names what is damaged in a " +
+				"bucket, and 'kvault copy' copies the rest")
+		}
+	}
 	b := a.startProgress("salvage", inKeys, 0)
 	defer b.finish()
 	var printing error

@@ -24,18 +24,31 @@ import (
 // TestMain lets scripts run this test binary as the programs named here.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"kvault":    func() { os.Exit(Main(context.Background(), os.Args[1:], System())) },
+		"kvault":    runCommand,
 		"interrupt": runInterrupted,
 		"hold":      holdVault,
 		"rawput":    rawPut,
 	})
 }
 
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "v.kv", filepath.Join("testdata", "script"), nil) }
+
+// runScripts runs the scripts of a folder, or some of them, on a vault.
+func runScripts(t *testing.T, vault, folder string, files []string) {
+	if files != nil {
+		folder = ""
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+		Dir:                 folder,
+		Files:               files,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition: func(cond string) (bool, error) {
+			if cond != "bucket" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return schemeOf(vault) != "", nil
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"status":   scriptStatus,
 			"await":    scriptAwait,
@@ -48,7 +61,8 @@ func TestScripts(t *testing.T) {
 			"mklines":  scriptMakeLines,
 		},
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("KVAULT_FILE", "v.kv")
+			env.Setenv("KVAULT_FILE", vault)
+			env.Setenv(bucketDir, env.WorkDir)
 			// With the race detector each program would otherwise sleep for a second before it ends.
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil

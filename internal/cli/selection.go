@@ -20,6 +20,7 @@ const shownKeys = 100
 // lister is a vault or a transaction.
 type lister interface {
 	List(ctx context.Context, o *kvault.ListOptions) iter.Seq2[kvault.Entry, error]
+	Keys(ctx context.Context, o *kvault.ListOptions) iter.Seq2[string, error]
 }
 
 // selection is the keys in a folder, or those that match a pattern; the zero value is every key.
@@ -59,6 +60,20 @@ func (s selection) list(ctx context.Context, l lister) iter.Seq2[kvault.Entry, e
 	return func(yield func(kvault.Entry, error) bool) {
 		for e, err := range l.List(ctx, &kvault.ListOptions{Prefix: s.glob.fixed}) {
 			if (err != nil || s.glob.match(e.Key)) && !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// keys yields the keys selected: an object store lists them far faster than entries.
+func (s selection) keys(ctx context.Context, l lister) iter.Seq2[string, error] {
+	if s.glob == nil {
+		return l.Keys(ctx, &kvault.ListOptions{Prefix: s.prefix})
+	}
+	return func(yield func(string, error) bool) {
+		for key, err := range l.Keys(ctx, &kvault.ListOptions{Prefix: s.glob.fixed}) {
+			if (err != nil || s.glob.match(key)) && !yield(key, err) {
 				return
 			}
 		}

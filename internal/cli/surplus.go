@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/kohakuvault/kvault"
+	"github.com/kohakuvault/kvault/internal/transact"
 )
 
 // surplus is what the target of a sync has and the source does not have.
@@ -195,7 +196,8 @@ func (im *importer) deleteSurplus(ctx context.Context) error {
 	return s.remove(ctx, s.list, im.removeKeys)
 }
 
-// removeKeys deletes keys in one transaction, but those that have changed, or have a file by now.
+// removeKeys deletes keys, in one transaction where there are any, but those that have changed, or
+// have a file by now.
 func (im *importer) removeKeys(
 	ctx context.Context, list []surplusItem,
 ) (deleted []surplusItem, err error) {
@@ -204,30 +206,40 @@ func (im *importer) removeKeys(
 			"sync: %s is no longer the directory that was read: nothing was deleted", im.dir), err)
 	}
 	list = im.absent(list)
-	err = im.vault.Update(ctx, func(tx *kvault.Tx) error {
-		deleted = nil
-		for _, it := range list {
-			e, err := tx.Stat(ctx, it.Key)
-			if errors.Is(err, kvault.ErrNotFound) {
-				continue
+	gone, whole := make([]bool, len(list)), true
+	err = transact.Update(ctx, im.vault, func(in transact.Store) error {
+		whole = transact.Atomic(in)
+		return transact.Each(ctx, in, len(list), func(ctx context.Context, i int) (err error) {
+			if gone[i], err = removeVersion(ctx, in, list[i].Entry); err != nil {
+				return named("sync", list[i].Key, err)
 			}
-			if err == nil && !sameVersion(e, it.Entry) {
-				continue
-			}
-			if err == nil {
-				_, err = tx.Delete(ctx, it.Key)
-			}
-			if err != nil {
-				return named("sync", it.Key, err)
-			}
-			deleted = append(deleted, it)
-		}
-		return nil
+			return nil
+		})
 	})
-	if err != nil {
+	if err != nil && whole {
 		return nil, err
 	}
-	return deleted, nil
+	for i, it := range list {
+		if gone[i] {
+			deleted = append(deleted, it)
+		}
+	}
+	return deleted, err
+}
+
+// removeVersion deletes a key unless its value is another than was.
+func removeVersion(ctx context.Context, in transact.Store, was kvault.Entry) (bool, error) {
+	e, err := in.Stat(ctx, was.Key)
+	if err == nil && !sameVersion(e, was) {
+		return false, nil
+	}
+	if err == nil {
+		err = transact.Delete(ctx, in, e)
+	}
+	if errors.Is(err, kvault.ErrNotFound) || errors.Is(err, kvault.ErrTagMismatch) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // isDir reports whether info is of the directory that root was opened as.

@@ -41,8 +41,12 @@ type keyTable struct {
 }
 
 func (a *app) tables(ctx context.Context) error {
+	err := a.needsFile("tables", "each prefix of a bucket is a vault with one table of keys")
+	if err != nil {
+		return err
+	}
 	var stats kvault.Stats
-	err := a.withVault(ctx, reading, func(v *kvault.Vault) (err error) {
+	err = a.withVault(ctx, reading, func(v *kvault.Vault) (err error) {
 		stats, err = v.Stats(ctx)
 		return err
 	})

@@ -72,7 +72,8 @@ func (a *app) tree(ctx context.Context, v *kvault.Vault, prefix string, depth in
 // draw draws what the folder holds. Each line begins with margin.
 func (d *treeDrawer) draw(ctx context.Context, folder, margin string, level int) error {
 	var held *kvault.Entry // drawn once it is known whether it is the last one
-	for e, err := range d.vault.List(ctx, &kvault.ListOptions{Prefix: folder, Delimiter: "/"}) {
+	o := &kvault.ListOptions{Prefix: folder, Delimiter: "/", NoMetadata: !d.flags.json}
+	for e, err := range d.vault.List(ctx, o) {
 		if err != nil {
 			return err
 		}

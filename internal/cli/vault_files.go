@@ -15,8 +15,12 @@ type vaultFiles struct {
 	names     map[string]bool
 }
 
-// vaultFiles is for the vault that the flags name. The file need not exist.
+// vaultFiles is for the vault that the flags name. The file need not exist. A vault in a bucket has
+// none.
 func (a *app) vaultFiles() vaultFiles {
+	if a.inBucket() {
+		return vaultFiles{}
+	}
 	name := a.flags.file
 	if resolved, err := filepath.EvalSymlinks(name); err == nil {
 		name = resolved
