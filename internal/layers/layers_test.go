@@ -25,7 +25,7 @@ var mayImport = map[string]struct{ own, others []string }{
 	"":                       {[]string{"engine", "engine/sqlite", "internal/backoff", "internal/batches", "internal/contenttype", "internal/unexported", "internal/writeback"}, nil},
 	"column":                 {[]string{"", "column/internal/limits", "engine", "internal/plain", "internal/stats", "internal/unexported"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5", "github.com/vmihailenco/msgpack/v5/msgpcode"}},
 	"column/internal/limits": {[]string{"engine"}, nil},
-	"column/exchange": {[]string{"", "column", "column/exchange/internal/parquet", "internal/batches", "internal/jsonform"},
+	"column/exchange": {[]string{"", "column", "column/exchange/internal/parquet", "internal/batches", "internal/jsonform", "internal/unexported"},
 		[]string{"github.com/apache/arrow-go/v18/arrow", "github.com/apache/arrow-go/v18/arrow/array",
 			"github.com/apache/arrow-go/v18/arrow/decimal128", "github.com/apache/arrow-go/v18/arrow/decimal256",
 			"github.com/apache/arrow-go/v18/arrow/ipc", "github.com/apache/arrow-go/v18/arrow/memory", "github.com/google/flatbuffers/go"}},
@@ -35,9 +35,20 @@ var mayImport = map[string]struct{ own, others []string }{
 		"github.com/andybalholm/brotli", "github.com/klauspost/compress/snappy", "github.com/klauspost/compress/zstd", "github.com/pierrec/lz4/v4"}},
 	"typed": {[]string{"", "internal/jsonform", "internal/plain"}, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5",
 		"github.com/vmihailenco/msgpack/v5/msgpcode", "golang.org/x/text/encoding", "golang.org/x/text/transform"}},
-	"engine":            {},
-	"engine/enginetest": {[]string{"engine", "internal/ctxtest"}, []string{"github.com/google/go-cmp/cmp"}},
-	"engine/mem":        {[]string{"engine"}, []string{"github.com/ncruces/wbt"}},
+	"engine":                           {},
+	"engine/enginetest":                {[]string{"engine", "internal/ctxtest"}, []string{"github.com/google/go-cmp/cmp"}},
+	"engine/mem":                       {[]string{"engine"}, []string{"github.com/ncruces/wbt"}},
+	"engine/s3":                        {[]string{"engine", "engine/s3/internal/client", "engine/s3/internal/codec", "engine/s3/internal/columns", "engine/s3/internal/object"}, nil},
+	"engine/s3/internal/codec":         {[]string{"engine"}, nil},
+	"engine/s3/internal/columns":       {[]string{"engine", "engine/s3/internal/object"}, nil},
+	"engine/s3/internal/object":        {},
+	"engine/s3/internal/objecttest":    {[]string{"engine/s3/internal/object"}, nil},
+	"engine/s3/internal/s3test":        {[]string{"engine/s3/internal/object", "engine/s3/internal/object/memory"}, nil},
+	"engine/s3/internal/object/memory": {[]string{"engine/s3/internal/object"}, nil},
+	"engine/s3/internal/client": {[]string{"engine", "engine/s3/internal/object"},
+		[]string{"github.com/aws/aws-sdk-go-v2/aws", "github.com/aws/aws-sdk-go-v2/aws/transport/http", "github.com/aws/aws-sdk-go-v2/config",
+			"github.com/aws/aws-sdk-go-v2/service/s3", "github.com/aws/aws-sdk-go-v2/service/s3/types",
+			"github.com/aws/smithy-go", "github.com/aws/smithy-go/logging", "github.com/aws/smithy-go/transport/http"}},
 	"engine/sqlite": {[]string{"engine", "engine/sqlite/internal/driver", "engine/sqlite/internal/fastread", "engine/sqlite/internal/format",
 		"engine/sqlite/internal/salvage/rawfile", "engine/sqlite/internal/salvage", "engine/sqlite/internal/walvfs", "internal/process"}, nil},
 	"engine/sqlite/internal/format":     {[]string{"engine"}, nil},
@@ -51,32 +62,51 @@ var mayImport = map[string]struct{ own, others []string }{
 	"engine/sqlite/internal/walvfs":  {nil, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs", "golang.org/x/sys/unix"}},
 	"engine/sqlite/internal/faultfs": {[]string{"engine/sqlite/internal/walvfs"}, []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/vfs"}},
 
-	"internal/backoff":     {},
-	"internal/batches":     {},
-	"internal/contenttype": {nil, []string{"github.com/gabriel-vasile/mimetype"}},
-	"internal/jsonform":    {nil, []string{"github.com/go-json-experiment/json/jsontext"}},
-	"internal/plain":       {nil, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5"}},
-	"internal/process":     {},
-	"internal/ctxtest":     {[]string{"engine", "internal/race"}, nil},
-	"internal/gitignore":   {},
-	"internal/race":        {},
-	"internal/unexported":  {[]string{"engine"}, nil},
-	"internal/writeback":   {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
-	"internal/layers":      {},
-	"internal/manual":      {[]string{"internal/cli"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
-	"internal/reliability": {},
-	"internal/stats":       {},
-	"internal/filetree":    {nil, []string{"golang.org/x/sys/unix"}},
-	"internal/describe":    {[]string{"", "column", "internal/stats"}, nil},
-	"internal/query":       {[]string{"", "column", "internal/batches"}, nil},
-	"internal/pyenv":       {},
-	"internal/pyexchange":  {},
-	"internal/pytables":    {},
-	"internal/cli": {[]string{"", "column", "column/exchange", "engine", "typed", "internal/contenttype", "internal/describe", "internal/filetree", "internal/gitignore",
-		"internal/jsonform", "internal/process", "internal/query"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
-		"github.com/dustin/go-humanize", "golang.org/x/term"}},
-	"cmd/kvault":     {[]string{"internal/cli"}, nil},
-	"examples/media": {[]string{"", "column"}, nil},
+	"internal/backoff":          {},
+	"internal/batches":          {},
+	"internal/contenttype":      {nil, []string{"github.com/gabriel-vasile/mimetype"}},
+	"internal/jsonform":         {nil, []string{"github.com/go-json-experiment/json/jsontext"}},
+	"internal/plain":            {nil, []string{"github.com/fxamacker/cbor/v2", "github.com/vmihailenco/msgpack/v5"}},
+	"internal/process":          {},
+	"internal/ctxtest":          {[]string{"engine", "internal/race"}, nil},
+	"internal/gitignore":        {},
+	"internal/race":             {},
+	"internal/unexported":       {[]string{"engine"}, nil},
+	"internal/writeback":        {[]string{"engine"}, []string{"github.com/tidwall/btree"}},
+	"internal/layers":           {},
+	"internal/manual":           {[]string{"internal/cli"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
+	"internal/reliability":      {},
+	"internal/cluster":          {},
+	"internal/cluster/workload": {[]string{"", "engine"}, nil},
+	"internal/stats":            {},
+	"internal/filetree":         {nil, []string{"golang.org/x/sys/unix"}},
+	"internal/describe":         {[]string{"", "column", "internal/stats"}, nil},
+	"internal/query":            {[]string{"", "column", "internal/batches"}, nil},
+	"internal/pyenv":            {},
+	"internal/pyexchange":       {},
+	"internal/pytables":         {},
+	"internal/transact":         {[]string{""}, nil},
+	"internal/singletest":       {[]string{"", "engine", "engine/sqlite"}, nil},
+	"internal/replicate":        {[]string{"", "column", "engine", "internal/unexported"}, nil},
+	"internal/cli": {[]string{"", "column", "column/exchange", "engine", "engine/s3", "internal/contenttype", "internal/describe", "internal/filetree", "internal/gitignore", "internal/jsonform", "internal/mount", "internal/process", "internal/query", "internal/replicate", "internal/transact", "internal/vaultjson", "typed", "web"},
+		[]string{"github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/crypto/acme/autocert", "golang.org/x/term"}},
+	"web":                  {[]string{"", "web/internal/access", "web/internal/api", "web/internal/archive", "web/internal/dav", "web/internal/guard", "web/internal/page", "web/internal/preview", "web/internal/resume", "web/internal/thumb", "web/internal/values", "web/internal/wire"}, nil},
+	"web/internal/guard":   {[]string{"", "web/internal/access", "web/internal/wire"}, []string{"github.com/VictoriaMetrics/metrics"}},
+	"web/internal/page":    {[]string{"", "column", "column/exchange", "internal/contenttype", "internal/filetree", "web/internal/access", "web/internal/preview", "web/internal/wire"}, []string{"github.com/dustin/go-humanize"}},
+	"web/internal/dav":     {[]string{"", "engine", "internal/filetree", "internal/transact", "web/internal/access", "web/internal/values", "web/internal/wire"}, []string{"golang.org/x/net/webdav"}},
+	"web/internal/resume":  {[]string{"", "web/internal/access", "web/internal/wire"}, []string{"github.com/tus/tusd/v2/pkg/handler", "github.com/tus/tusd/v2/pkg/memorylocker", "golang.org/x/exp/slog"}},
+	"web/internal/api":     {[]string{"", "column", "column/exchange", "engine", "internal/describe", "internal/jsonform", "internal/transact", "internal/vaultjson", "web/internal/access", "web/internal/wire"}, nil},
+	"web/internal/archive": {[]string{"", "web/internal/access", "web/internal/stream", "web/internal/wire"}, nil},
+	"web/internal/thumb":   {[]string{"", "web/internal/access", "web/internal/wire"}, []string{"golang.org/x/image/draw", "golang.org/x/image/webp"}},
+	"web/internal/preview": {[]string{"", "internal/contenttype", "web/internal/access", "web/internal/wire"}, []string{"github.com/microcosm-cc/bluemonday", "github.com/yuin/goldmark", "github.com/yuin/goldmark/ast", "github.com/yuin/goldmark/extension", "github.com/yuin/goldmark/parser", "github.com/yuin/goldmark/renderer/html", "golang.org/x/net/html"}},
+	"web/internal/values":  {[]string{"", "internal/transact", "web/internal/access", "web/internal/stream", "web/internal/wire"}, nil},
+	"web/internal/stream":  {[]string{""}, nil},
+	"web/internal/wire":    {[]string{"", "engine"}, nil},
+	"web/internal/access":  {},
+	"internal/mount":       {[]string{""}, []string{"github.com/hanwen/go-fuse/v2/fs", "github.com/hanwen/go-fuse/v2/fuse"}},
+	"internal/vaultjson":   {[]string{"", "column"}, nil},
+	"cmd/kvault":           {[]string{"internal/cli"}, nil},
+	"examples/media":       {[]string{"", "column"}, nil},
 }
 
 type goPackage struct {
@@ -87,7 +117,7 @@ type goPackage struct {
 
 func list(t *testing.T, args ...string) []goPackage {
 	t.Helper()
-	out, err := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, args...)...).Output()
+	out, err := exec.Command("go", append([]string{"list", "-tags=fuse", "-json=ImportPath,Imports,Deps"}, args...)...).Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
@@ -165,10 +195,15 @@ func TestTable(t *testing.T) {
 func TestLibraryStaysSmall(t *testing.T) {
 	heavy := []string{"net/http", "database/sql", "github.com/spf13/cobra", "github.com/google/go-cmp/cmp", "crypto/tls",
 		"github.com/apache/arrow-go/v18/arrow"}
-	for _, p := range list(t, module, module+"/column") {
+	for _, p := range list(t, module, module+"/column", module+"/engine/sqlite") {
 		for _, h := range heavy {
 			if slices.Contains(p.Deps, h) {
-				t.Errorf("importing the vault pulls in %s", h)
+				t.Errorf("importing %s pulls in %s", p.ImportPath, h)
+			}
+		}
+		for _, d := range p.Deps {
+			if strings.HasPrefix(d, "github.com/aws/") {
+				t.Errorf("importing %s pulls in %s: only engine/s3 may", p.ImportPath, d)
 			}
 		}
 	}
