@@ -175,7 +175,7 @@ func runModel(t *testing.T, seed uint64) {
 	id := newArray(t, c, "a")
 	var kept [][]byte
 	commits, failed := 0, 0
-	for range 30 {
+	for n := 0; n < 30 || (commits == 0 || failed == 0) && n < 1000; n++ { // the order of requests varies
 		b.Fault = faulty(r, 3)
 		now, err := change(t.Context(), c, r, id, kept)
 		b.Fault = nil
