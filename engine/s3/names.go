@@ -49,4 +49,15 @@ func splitReference(content []byte) (name string, marked bool) {
 	return name, strings.HasPrefix(rest, "dead ")
 }
 
+// keyOfReference returns the key that a reference names, and false if it names none. The name may
+// have the prefix of the vault that this one was copied from: no folder of a prefix begins with
+// codec.Mark, so the first that does begins what belongs to the key.
+func keyOfReference(name string) (string, bool) {
+	start := strings.Index("/"+name, "/"+string(codec.Mark))
+	if start < 0 {
+		return "", false
+	}
+	return codec.Key(name[start:])
+}
+
 func newName() string { return rand.Text() }

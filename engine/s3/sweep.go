@@ -19,7 +19,7 @@ import (
 // deleted. After 15 minutes its signature is too old.
 const tombstoneAge = 20 * time.Minute
 
-// Optimize removes what no key needs: tombstones older than a minute, data that no pointer names,
+// Optimize removes what no key needs: tombstones older than 20 minutes, data that no pointer names,
 // what aborted streams left, and the same of columns. It may run beside writers, on several
 // machines at once, and be interrupted: the next call continues. Data is marked by the first call
 // that finds it without a name, and removed by one that comes Options.Grace after that.
@@ -231,22 +231,24 @@ func (w *sweeping) dead(ctx context.Context, ref object.Info, data string) (bool
 		return false, err
 	}
 	name, marked := splitReference(content)
-	if key, ok := w.s.keyOf(name); ok {
-		x, err := w.s.look(ctx, key)
-		if err == nil {
-			err = x.damaged
-		}
-		if err == nil {
-			err = w.s.follow(ctx, x)
-		}
-		switch {
-		case errors.Is(err, errReplaced), errors.Is(err, engine.ErrCorrupt), errors.Is(err, engine.ErrUnsupported):
-			return false, nil // it may name the data
-		case err != nil:
-			return false, err
-		case x.names(data):
-			return false, nil
-		}
+	key, ok := keyOfReference(name)
+	if !ok {
+		return false, nil // nobody can tell which key may name the data
+	}
+	x, err := w.s.look(ctx, key)
+	if err == nil {
+		err = x.damaged
+	}
+	if err == nil {
+		err = w.s.follow(ctx, x)
+	}
+	switch {
+	case errors.Is(err, errReplaced), errors.Is(err, engine.ErrCorrupt), errors.Is(err, engine.ErrUnsupported):
+		return false, nil // it may name the data
+	case err != nil:
+		return false, err
+	case x.names(data):
+		return false, nil
 	}
 	if marked {
 		return true, nil
