@@ -58,7 +58,7 @@ func (st *stage) send() {
 	st.sending.Go(func() {
 		st.slots <- struct{}{}
 		defer func() { <-st.slots }()
-		if p.m.Part(st.s.life, p.n, p.bytes) != nil {
+		if p.m.Part(st.life, p.n, p.bytes) != nil {
 			st.mu.Lock()
 			defer st.mu.Unlock()
 			st.failed = append(st.failed, p)
@@ -127,9 +127,10 @@ func (st *stage) complete(ctx context.Context) error {
 	return nil
 }
 
-// discard removes parts that no object was made of. Data objects are left to the sweep: an op that
-// failed may have stored a pointer to them nevertheless.
+// discard gives up parts that are under way, and removes those that no object was made of. Data
+// objects are left to the sweep: an op that failed may have stored a pointer to them nevertheless.
 func (st *stage) discard() error {
+	st.end()
 	st.sending.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -31,6 +31,9 @@ type stage struct {
 	noted   time.Time    // when the sweep was last told of them: by the first one, or by a note
 	sending sync.WaitGroup
 	slots   chan struct{}
+	// life ends when the stage is discarded, or the store is closed: parts under way end with it.
+	life context.Context
+	end  context.CancelFunc
 
 	mu     sync.Mutex
 	failed []part // that were not stored
@@ -60,7 +63,9 @@ func (s *Store) Stage(ctx context.Context, o engine.StageOptions) (engine.Stage,
 }
 
 func (s *Store) newStage(o engine.StageOptions) *stage {
-	return &stage{s: s, o: o, slots: make(chan struct{}, partsAhead)}
+	st := &stage{s: s, o: o, slots: make(chan struct{}, partsAhead)}
+	st.life, st.end = context.WithCancel(s.life)
+	return st
 }
 
 func (st *stage) Size() int64 { return st.size }
@@ -244,6 +249,7 @@ func (st *stage) take(ctx context.Context) (release func(stored bool), err error
 		defer st.mu.Unlock()
 		if st.state = open; stored {
 			st.state = ended
+			st.end()
 			st.s.staged.Add(-1)
 		}
 	}, nil
@@ -283,6 +289,7 @@ func (s *Store) imageOfData(ctx context.Context, key string, data []codec.Data, 
 // upload stores a value in data objects, and returns the pointer to them for key.
 func (s *Store) upload(ctx context.Context, key string, value []byte, m engine.Meta) (image, error) {
 	st := s.newStage(engine.StageOptions{ChunkSize: s.o.PartSize, Size: int64(len(value))})
+	defer st.end()
 	for len(value) > 0 {
 		n := min(len(value), s.o.PartSize)
 		if err := st.WriteChunk(ctx, value[:n]); err != nil {
@@ -296,7 +303,8 @@ func (s *Store) upload(ctx context.Context, key string, value []byte, m engine.M
 	return s.imageOfData(ctx, key, st.data, m)
 }
 
-// Abort discards the stage, unless it was applied.
+// Abort discards the stage, unless it was applied. It ends what is under way, and tries for 10
+// seconds at most to remove what was sent.
 func (st *stage) Abort() error {
 	st.mu.Lock()
 	if st.state != open {
