@@ -34,8 +34,7 @@ const heldValue = 256 << 10
 
 // Open returns the value of key as it is now. A value of at most 256 KiB is read at once. One up to
 // Options.PartSize is an object that a writer may replace: reading then fails with
-// engine.ErrTagMismatch. The data of longer ones stays for an hour at least after that, and usually
-// for Options.Grace.
+// engine.ErrTagMismatch. The data of longer ones stays for Options.Grace at least after that.
 func (s *Store) Open(ctx context.Context, key string) (engine.Blob, error) {
 	if err := s.ready(ctx); err != nil {
 		return nil, err
