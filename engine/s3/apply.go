@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -143,7 +142,7 @@ func (s *Store) put(ctx context.Context, op *engine.Op, res *engine.Result) erro
 		stored = err == nil
 		return err
 	}
-	m := complete(op.Meta, crc32.Checksum(op.Value, castagnoli))
+	m := complete(op.Meta, sumOf(op.Value))
 	if len(op.Value) <= s.o.PartSize {
 		build := func() (image, error) { return valueImage(m, op.Value), nil }
 		return s.store(ctx, op, res, guess && len(op.Value) <= optimistic, build)

@@ -143,7 +143,7 @@ const trusted = 64 << 20
 
 // verify compares a value with its checksum.
 func (s *Store) verify(x *state, value []byte) error {
-	if s.o.DisableVerification || !x.header.Meta.HasSum || crc32.Checksum(value, castagnoli) == x.header.Meta.Sum {
+	if s.o.DisableVerification || !x.header.Meta.HasSum || sumOf(value) == x.header.Meta.Sum {
 		return nil
 	}
 	return fmt.Errorf("the value does not match its checksum: %w", engine.ErrCorrupt)
