@@ -99,10 +99,13 @@ func (s *Store) imageOf(ctx context.Context, src *source, key string, m engine.M
 	if since(src.read) > s.o.Grace/4 {
 		return image{}, errReplaced
 	}
+	named := time.Now()
 	if err := s.refer(ctx, key, src.x.target.Data); err != nil {
 		return image{}, err
 	}
-	return pointerImage(m, src.x.size, src.x.target), nil
+	i := pointerImage(m, src.x.size, src.x.target)
+	i.named = named
+	return i, nil
 }
 
 // refer notes that key will name data objects, before it does, and makes sure that they are there.

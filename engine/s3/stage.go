@@ -272,6 +272,7 @@ func (st *stage) image(ctx context.Context, key string, m engine.Meta) (image, e
 
 // imageOfData is a pointer to data objects that this process has just made.
 func (s *Store) imageOfData(ctx context.Context, key string, data []codec.Data, m engine.Meta) (image, error) {
+	named := time.Now()
 	err := s.refer(ctx, key, data)
 	if errors.Is(err, errReplaced) {
 		err = fmt.Errorf("the stream took longer than %v: %w", s.o.Grace, engine.ErrSwept)
@@ -283,7 +284,9 @@ func (s *Store) imageOfData(ctx context.Context, key string, data []codec.Data, 
 	for _, d := range data {
 		size += d.Size
 	}
-	return pointerImage(m, size, &codec.Target{Data: data}), nil
+	i := pointerImage(m, size, &codec.Target{Data: data})
+	i.named = named
+	return i, nil
 }
 
 // upload stores a value in data objects, and returns the pointer to them for key.

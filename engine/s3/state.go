@@ -229,6 +229,9 @@ func (s *Store) Tag(ctx context.Context, key string) (string, error) {
 type image struct {
 	header codec.Header
 	body   []byte
+	// named is when the references to the data objects of a pointer were stored; zero if it has
+	// none. A sweep may remove the data Options.Grace after that, if the pointer is not there.
+	named time.Time
 }
 
 // newWrite makes the number of a write.
@@ -252,7 +255,7 @@ const shortValue = 128
 // valueImage is the object of a value that is not in data objects: the value as it is, for a key
 // that has no object.
 func valueImage(m engine.Meta, value []byte) image {
-	i := image{codec.Header{Kind: codec.Value, Write: newWrite(), Meta: m}, value}
+	i := image{header: codec.Header{Kind: codec.Value, Write: newWrite(), Meta: m}, body: value}
 	switch {
 	case !fits(i.header):
 		return pointerImage(m, int64(len(value)), &codec.Target{Inline: value})
@@ -278,7 +281,7 @@ func pointerImage(m engine.Meta, size int64, target *codec.Target) image {
 	t := *target
 	t.Write, t.ContentType, t.User = h.Write, m.ContentType, m.User
 	h.Beside = !fits(h)
-	return image{h, t.Bytes()}
+	return image{header: h, body: t.Bytes()}
 }
 
 // fits reports whether a header is short enough, whatever versions it follows and the value's

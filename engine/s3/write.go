@@ -25,7 +25,9 @@ var errLost = errors.New("another writer was faster")
 // seen before that is looked at again.
 //
 // errLost if another writer was faster, and nothing took effect: then the state is what is there in
-// the place of seen, or nil. engine.ErrUnknown if it may have.
+// the place of seen, or nil. engine.ErrUnknown if it may have. engine.ErrSwept if the references of
+// a pointer are so old that its data may be gone: the process was stopped meanwhile, or others were
+// faster again and again.
 func (s *Store) write(ctx context.Context, seen *state, i image) (*state, error) {
 	if seen.there && seen.etag == "" {
 		return nil, errLost // one of ours that was replaced before its ETag was known; see place
@@ -48,6 +50,10 @@ func (s *Store) write(ctx context.Context, seen *state, i image) (*state, error)
 	}
 	if seen.there {
 		i = i.stamped()
+	}
+	if limit := s.o.Grace / 2; !i.named.IsZero() && since(i.named) > limit {
+		return nil, fmt.Errorf("the change took longer than %v, and its data may have been removed; make it anew: %w",
+			limit, engine.ErrSwept)
 	}
 	return s.place(ctx, seen, i)
 }
