@@ -1,7 +1,11 @@
 package s3_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,24 +15,35 @@ import (
 	"github.com/kohakuvault/kvault/engine/s3/internal/object/memory"
 )
 
-// stuck is a bucket that answers no part.
-type stuck struct{ *memory.Bucket }
+// stuck is a bucket that answers no part while it is silent.
+type stuck struct {
+	*memory.Bucket
+	silent *atomic.Bool
+}
 
 func (b stuck) Begin(ctx context.Context, key string) (object.Multipart, error) {
 	m, err := b.Bucket.Begin(ctx, key)
-	return stuckParts{m}, err
+	return stuckParts{m, b.silent}, err
 }
 
-type stuckParts struct{ object.Multipart }
+type stuckParts struct {
+	object.Multipart
+	silent *atomic.Bool
+}
 
-func (stuckParts) Part(ctx context.Context, _ int, _ []byte) error {
+func (m stuckParts) Part(ctx context.Context, n int, p []byte) error {
+	if !m.silent.Load() {
+		return m.Multipart.Part(ctx, n, p)
+	}
 	<-ctx.Done()
 	return ctx.Err()
 }
 
 // TestAbortWithPartsUnderWay: Abort does not wait for a server that does not answer.
 func TestAbortWithPartsUnderWay(t *testing.T) {
-	b := stuck{memory.New()}
+	var silent atomic.Bool
+	silent.Store(true)
+	b := stuck{memory.New(), &silent}
 	s := s3.NewTinyStore(b, "v/", 100)
 	t.Cleanup(func() { _ = s.Close() })
 	st, err := s.Stage(t.Context(), engine.StageOptions{ChunkSize: 50, Size: -1})
@@ -53,5 +68,46 @@ func TestAbortWithPartsUnderWay(t *testing.T) {
 	list, err := b.Unfinished(t.Context(), "v/")
 	if err != nil || len(list) != 0 {
 		t.Errorf("uploads after Abort: %v, %v; want none", list, err)
+	}
+}
+
+// TestCanceledWithPartsUnderWay: an op whose context ends does not wait for a server that does not
+// answer, and the stage is as good as before.
+func TestCanceledWithPartsUnderWay(t *testing.T) {
+	var silent atomic.Bool
+	silent.Store(true)
+	b := stuck{memory.New(), &silent}
+	s := s3.NewTinyStore(b, "v/", 100)
+	t.Cleanup(func() { _ = s.Close() })
+	st, err := s.Stage(t.Context(), engine.StageOptions{ChunkSize: 50, Size: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := bytes.Repeat([]byte("0123456789"), 25)
+	for p := range slices.Chunk(value, 50) {
+		if err := st.WriteChunk(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	op := engine.Op{Kind: engine.Put, Key: "k", Staged: st}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	applied := make(chan error, 1)
+	go func() {
+		_, err := s.Apply(ctx, []engine.Op{op})
+		applied <- err
+	}()
+	select {
+	case err := <-applied:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Apply: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("Apply waits for parts, although its context has ended")
+	}
+	silent.Store(false)
+	do(t, s, op)
+	if got, err := s.Get(t.Context(), "k"); err != nil || !bytes.Equal(got, value) {
+		t.Errorf("Get: %d bytes, %v", len(got), err)
 	}
 }

@@ -105,7 +105,9 @@ func (st *stage) single(ctx context.Context) (err error) {
 
 // complete makes objects of those of which all parts were sent.
 func (st *stage) complete(ctx context.Context) error {
-	st.sending.Wait()
+	if err := st.wait(ctx); err != nil {
+		return err
+	}
 	if err := st.again(ctx); err != nil {
 		return err
 	}
@@ -125,6 +127,17 @@ func (st *stage) complete(ctx context.Context) error {
 		st.closing = st.closing[1:]
 	}
 	return nil
+}
+
+// wait waits for the parts under way. If ctx ends, they are given up: again sends them once more.
+func (st *stage) wait(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, st.end)
+	st.sending.Wait()
+	if stop() {
+		return nil
+	}
+	st.life, st.end = context.WithCancel(st.s.life)
+	return engine.ContextErr(ctx)
 }
 
 // discard gives up parts that are under way, and removes those that no object was made of. Data
