@@ -210,6 +210,8 @@ func (in *input) array() *array {
 	for range in.count(len(name{})) {
 		a.manifests = append(a.manifests, in.name())
 	}
+	described := int64(len(a.manifests)) * manifestSize // and the rest is here
+	rest := a.chunks - described
 	for range in.count(5) {
 		n := in.int()
 		if c := in.chunk(); in.err == nil {
@@ -217,9 +219,12 @@ func (in *input) array() *array {
 				in.fail(fmt.Errorf("chunk %d of array %q is one too many", n, a.Name))
 			}
 			a.inline[n] = c
+			if n >= described {
+				rest--
+			}
 		}
 	}
-	if in.err == nil && a.chunks > int64(len(a.manifests))*manifestSize+int64(len(a.inline)) {
+	if in.err == nil && rest > 0 {
 		in.fail(fmt.Errorf("array %q has %d chunks, not all of which are described", a.Name, a.chunks))
 	}
 	return a

@@ -65,3 +65,19 @@ func TestHeadIsKept(t *testing.T) {
 		}
 	}
 }
+
+// TestHeadDescribesEachChunk: a chunk that is neither in a manifest nor in the head is missed when
+// the head is read, also where the head has as many others.
+func TestHeadDescribesEachChunk(t *testing.T) {
+	h := exampleHead()
+	a := h.arrays[1]
+	a.chunks += 2
+	a.inline = map[int64]*chunk{7: {size: 5}, manifestSize: {size: 5}}
+	if _, err := decodeHead(encodeHead(h)); err == nil {
+		t.Error("a head that misses a chunk is taken for whole")
+	}
+	a.inline[manifestSize+1] = &chunk{size: 5}
+	if _, err := decodeHead(encodeHead(h)); err != nil {
+		t.Error(err)
+	}
+}
