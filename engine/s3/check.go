@@ -14,10 +14,11 @@ import (
 
 // Check reads every value and compares it with its checksum, and then the columns. It reports
 // objects below the vault's prefix whose names are those of no key.
-func (s *Store) Check(ctx context.Context, report func(engine.Problem), progress func(done, total int64)) error {
+func (s *Store) Check(ctx context.Context, report func(engine.Problem), progress func(done, total int64)) (err error) {
 	if err := s.ready(ctx); err != nil {
 		return err
 	}
+	defer func() { err = s.explain(ctx, err) }()
 	var mu sync.Mutex
 	tell := func(p engine.Problem) {
 		mu.Lock()

@@ -124,9 +124,11 @@ func (s *Store) page(ctx context.Context, q engine.Query) (list []named, more bo
 	}
 	limit := min(q.Limit, longestPage)
 	if q.Reverse {
-		return s.lastNames(ctx, s.spanOf(q.Range), limit)
+		list, more, err = s.lastNames(ctx, s.spanOf(q.Range), limit)
+	} else {
+		list, more, err = s.names(ctx, s.spanOf(q.Range), limit)
 	}
-	return s.names(ctx, s.spanOf(q.Range), limit)
+	return list, more, s.explain(ctx, err)
 }
 
 // AppendKeys lists keys alone, at a request for 1,000 keys.
@@ -176,7 +178,7 @@ func (s *Store) List(ctx context.Context, q engine.Query) (engine.Page, error) {
 		}
 		x, err := s.look(ctx, list[i].key)
 		if err != nil {
-			return &engine.OpError{Key: list[i].key, Err: err}
+			return &engine.OpError{Key: list[i].key, Err: s.explain(ctx, err)}
 		}
 		items[i], there[i] = engine.Item{Entry: x.entry()}, x.exists()
 		return nil

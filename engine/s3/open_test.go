@@ -9,6 +9,7 @@ import (
 
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/s3"
+	"github.com/kohakuvault/kvault/engine/s3/internal/object/memory"
 	"github.com/kohakuvault/kvault/engine/s3/internal/s3test"
 )
 
@@ -92,5 +93,40 @@ func TestReadOnly(t *testing.T) {
 	stats, err := s.Stats(t.Context())
 	if _, told := stats.Detail["deletes if the ETag matches"]; told || err != nil {
 		t.Errorf("Stats: %+v, %v", stats, err)
+	}
+}
+
+// TestClosedMeanwhile: what fails because the store is closed during the call says so.
+func TestClosedMeanwhile(t *testing.T) {
+	for name, call := range map[string]func(*s3.Store) error{
+		"Tag":   func(s *s3.Store) error { _, err := s.Tag(t.Context(), "k"); return err },
+		"Stat":  func(s *s3.Store) error { _, err := s.Stat(t.Context(), "k"); return err },
+		"Get":   func(s *s3.Store) error { _, err := s.Get(t.Context(), "k"); return err },
+		"Open":  func(s *s3.Store) error { _, err := s.Open(t.Context(), "k"); return err },
+		"Count": func(s *s3.Store) error { _, err := s.Count(t.Context(), engine.Range{}); return err },
+		"List":  func(s *s3.Store) error { _, err := s.List(t.Context(), engine.Query{Limit: 1}); return err },
+		"AppendKeys": func(s *s3.Store) error {
+			_, _, err := s.AppendKeys(t.Context(), nil, engine.Query{Limit: 1})
+			return err
+		},
+		"Check": func(s *s3.Store) error { return s.Check(t.Context(), func(engine.Problem) {}, nil) },
+		"Stats": func(s *s3.Store) error { _, err := s.Stats(t.Context()); return err },
+		"Apply": func(s *s3.Store) error {
+			_, err := s.Apply(t.Context(), []engine.Op{{Kind: engine.Delete, Key: "k"}})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := memory.New()
+			s := s3.NewTinyStore(b, "v/", 1000)
+			do(t, s, engine.Op{Kind: engine.Put, Key: "k", Value: []byte("v")})
+			b.Fault = func(string, string) memory.Fault {
+				_ = s.Close()
+				return memory.Before
+			}
+			if err := call(s); !errors.Is(err, engine.ErrClosed) {
+				t.Errorf("%v, want ErrClosed", err)
+			}
+		})
 	}
 }

@@ -220,7 +220,7 @@ func (s *Store) Tag(ctx context.Context, key string) (string, error) {
 	}
 	x, err := s.found(ctx, key)
 	if err != nil {
-		return "", err
+		return "", s.explain(ctx, err)
 	}
 	return x.tag(), nil
 }
