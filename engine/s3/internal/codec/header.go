@@ -137,7 +137,8 @@ func ParseHeader(text string) (h Header, err error) {
 	h.Kind = Kind(d.byte())
 	flags := d.byte()
 	h.Write = binary.BigEndian.Uint64(d.take(8))
-	for range d.byte() {
+	parents := d.byte()
+	for range parents {
 		h.Parents = append(h.Parents, binary.BigEndian.Uint64(d.take(8)))
 	}
 	if flags&flagHexTag != 0 {
@@ -155,7 +156,7 @@ func ParseHeader(text string) (h Header, err error) {
 	if h.Beside = flags&flagBeside != 0; !h.Beside {
 		d.user(&h.Meta)
 	}
-	if d.failed || len(d.b) > 0 || h.Size < 0 || h.Kind < Value || h.Kind > Stamped {
+	if d.failed || len(d.b) > 0 || parents > MaxParents || h.Size < 0 || h.Kind < Value || h.Kind > Stamped {
 		return Header{}, errFormat
 	}
 	return h, nil
