@@ -135,9 +135,12 @@ func (w *sweeping) tombstones(ctx context.Context) error {
 	return w.list(ctx, w.s.prefix+string(codec.Mark), func(list []object.Info) error {
 		var dead []object.Info
 		for _, i := range list {
+			if !w.old(i, tombstoneAge) {
+				continue
+			}
 			if is, err := w.s.isTombstone(ctx, i); err != nil {
 				return err
-			} else if is && w.old(i, tombstoneAge) {
+			} else if is {
 				dead = append(dead, i)
 			}
 		}
