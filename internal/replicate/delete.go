@@ -22,17 +22,17 @@ type Surplus struct {
 
 // Surplus returns what the last Copy found that the source does not have, and whether it is safe to
 // delete that: the error says why it is not. It is not safe after a listing of the source that did
-// not come to its end, after an item that failed, and if the source had nothing to copy, which may
-// be the wrong vault; force allows the last.
+// not come to its end, after an item that failed in any Copy, and if the source had nothing to
+// copy, which may be the wrong vault; force allows the last.
 func (c *Copier) Surplus(force bool) ([]Surplus, error) {
-	list := slices.Clone(c.surplus)
+	list, failed := slices.Clone(c.surplus), c.Counts().Failed
 	switch {
 	case len(list) == 0:
 		return nil, nil
 	case !c.complete:
 		return list, errors.New("the source was not listed to its end")
-	case c.Counts().Failed > 0:
-		return list, fmt.Errorf("%d items failed", c.counts.Failed)
+	case failed > 0:
+		return list, fmt.Errorf("%d items failed", failed)
 	case c.seen == 0 && !force:
 		return list, ErrEmpty
 	}
