@@ -208,7 +208,7 @@ func TestPops(t *testing.T) {
 			direct, url := bucketOf(t, c, endpoints...)
 			v := open(t, url)
 			q := &workload.Queue{Prefix: "q/", Writers: 4, Poppers: 8, Slots: 40}
-			during(t, c, tt.fault, 2**cycles, func(ctx context.Context) { q.Run(ctx, v) })
+			during(t, c, tt.fault, *cycles, func(ctx context.Context) { q.Run(ctx, v) })
 			err := q.Drain(t.Context(), open(t, direct))
 			settle(t, &q.Report, fmt.Sprintf("%d values popped; %s", q.Popped(), q.String()), err)
 		})
