@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -109,5 +111,59 @@ func TestCanceledWithPartsUnderWay(t *testing.T) {
 	do(t, s, op)
 	if got, err := s.Get(t.Context(), "k"); err != nil || !bytes.Equal(got, value) {
 		t.Errorf("Get: %d bytes, %v", len(got), err)
+	}
+}
+
+// slow is a bucket that answers no request for a value's data.
+type slow struct{ *memory.Bucket }
+
+func (b slow) Get(ctx context.Context, key string, r object.Range) (object.Info, io.ReadCloser, error) {
+	i, body, err := b.Bucket.Get(ctx, key, r)
+	if strings.HasPrefix(key, "v/.d/") {
+		body = slowBody{body, ctx}
+	}
+	return i, body, err
+}
+
+type slowBody struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+func (b slowBody) Read([]byte) (int, error) {
+	<-b.ctx.Done()
+	return 0, b.ctx.Err()
+}
+
+// TestCloseEndsReadOn: Close does not wait for a server that does not answer a reader. A shorter value
+// would be read by Open.
+func TestCloseEndsReadOn(t *testing.T) {
+	b := memory.New()
+	s := s3.NewTinyStore(b, "v/", 1000)
+	do(t, s, engine.Op{Kind: engine.Put, Key: "k", Value: make([]byte, 300_000)})
+	stuck := s3.NewTinyStore(slow{b}, "v/", 1000)
+	t.Cleanup(func() { _ = stuck.Close() })
+	blob, err := stuck.Open(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan error, 1)
+	go func() {
+		_, err := blob.(engine.Verifier).ReadOn(t.Context(), make([]byte, 100), 0)
+		read <- err
+	}()
+	time.Sleep(20 * time.Millisecond) // ReadOn waits by now, or fails at once
+	closed := make(chan error, 1)
+	go func() { closed <- blob.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("Close waits for ReadOn")
+	}
+	if err := <-read; !errors.Is(err, engine.ErrClosed) {
+		t.Errorf("ReadOn: %v, want ErrClosed", err)
 	}
 }

@@ -20,6 +20,8 @@ type blob struct {
 	x      *state
 	value  *bytes.Reader // nil if the value is read by ranges
 	closed atomic.Bool
+	life   context.Context // of requests that outlive the call that sent them; ends with Close
+	end    context.CancelFunc
 
 	mu     sync.Mutex // of those who read in order
 	stream *stream    // of which the next bytes are those from at on; nil before the first
@@ -28,6 +30,13 @@ type blob struct {
 }
 
 var _ engine.Verifier = (*blob)(nil)
+
+// newBlob returns a blob that reads by ranges.
+func (s *Store) newBlob(x *state) *blob {
+	b := &blob{s: s, x: x}
+	b.life, b.end = context.WithCancel(s.life)
+	return b
+}
 
 // heldValue is the longest value that a blob reads at once, and holds.
 const heldValue = 256 << 10
@@ -57,7 +66,7 @@ func (s *Store) open(ctx context.Context, key string) (*blob, error) {
 		return nil, err
 	}
 	if !x.pointer() && x.size > heldValue {
-		return &blob{s: s, x: x}, nil
+		return s.newBlob(x), nil
 	}
 	// Whatever version is there now, its object says all that there is to know.
 	x, value, err := s.fetchOnce(ctx, key, nil, heldValue)
@@ -67,21 +76,22 @@ func (s *Store) open(ctx context.Context, key string) (*blob, error) {
 	case !x.exists():
 		return nil, engine.ErrNotFound
 	case x.large():
-		return &blob{s: s, x: x}, nil
+		return s.newBlob(x), nil
 	case x.pointer():
 		value = x.target.Inline
 	case x.size > heldValue:
-		return &blob{s: s, x: x}, nil
+		return s.newBlob(x), nil
 	}
-	return &blob{s: s, x: x, value: bytes.NewReader(value)}, nil
+	return &blob{s: s, x: x, value: bytes.NewReader(value), end: func() {}}, nil
 }
 
 // Entry describes the version.
 func (b *blob) Entry() engine.Entry { return b.x.entry() }
 
-// Close releases the connection of who reads in order.
+// Close releases the connection of who reads in order, and ends a ReadOn under way.
 func (b *blob) Close() error {
 	b.closed.Store(true)
+	b.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stream.close()
@@ -125,7 +135,10 @@ func (b *blob) ReadOn(ctx context.Context, p []byte, off int64) (int, error) {
 		return 0, engine.ErrClosed
 	}
 	n, err := b.next(ctx, p, off)
-	if err != nil && err != io.EOF {
+	switch {
+	case err != nil && b.closed.Load():
+		return 0, engine.ErrClosed
+	case err != nil && err != io.EOF:
 		return 0, b.s.explain(ctx, err)
 	}
 	if b.s.o.DisableVerification || !b.x.header.Meta.HasSum {
@@ -153,7 +166,7 @@ func (b *blob) next(ctx context.Context, p []byte, off int64) (n int, err error)
 	}
 	if b.stream == nil || b.stream.at != off {
 		b.stream.close()
-		b.stream = b.s.stream(b.x, off)
+		b.stream = b.newStream(off)
 	}
 	short := rest < int64(len(p))
 	if n, err = b.stream.read(ctx, p[:min(rest, int64(len(p)))]); err != nil {
@@ -170,10 +183,9 @@ func (b *blob) next(ctx context.Context, p []byte, off int64) (n int, err error)
 	return n, err
 }
 
-// stream reads a value in order from some byte on, a request for each object.
+// stream reads a blob in order from some byte on, a request for each object.
 type stream struct {
-	s      *Store
-	x      *state
+	b      *blob
 	at     int64
 	body   io.ReadCloser // of the object that has the next byte, or nil
 	left   int64         // bytes in body
@@ -181,9 +193,9 @@ type stream struct {
 	cancel context.CancelFunc
 }
 
-func (s *Store) stream(x *state, off int64) *stream {
-	r := &stream{s: s, x: x, at: off}
-	r.life, r.cancel = context.WithCancel(s.life)
+func (b *blob) newStream(off int64) *stream {
+	r := &stream{b: b, at: off}
+	r.life, r.cancel = context.WithCancel(b.life)
 	return r
 }
 
@@ -204,7 +216,7 @@ func (r *stream) read(ctx context.Context, p []byte) (n int, err error) {
 	defer func() {
 		if !stop() && err == nil { // ctx has ended with the last byte: the next call has one of its own
 			r.close()
-			r.life, r.cancel = context.WithCancel(r.s.life)
+			r.life, r.cancel = context.WithCancel(r.b.life)
 		}
 	}()
 	for n < len(p) {
@@ -234,17 +246,18 @@ func (r *stream) read(ctx context.Context, p []byte) (n int, err error) {
 
 // open requests what follows of the object that has the next byte.
 func (r *stream) open() (err error) {
-	if !r.x.large() {
-		r.left = r.x.size - r.at
-		_, r.body, err = r.s.b.Get(r.life, r.s.nameOf(r.x.key), object.Range{Off: r.at, Length: r.left, IfMatch: r.x.etag})
+	s, x := r.b.s, r.b.x
+	if !x.large() {
+		r.left = x.size - r.at
+		_, r.body, err = s.b.Get(r.life, s.nameOf(x.key), object.Range{Off: r.at, Length: r.left, IfMatch: x.etag})
 		return err
 	}
 	start := int64(0)
-	for _, d := range r.x.target.Data {
+	for _, d := range x.target.Data {
 		if from := r.at - start; from < d.Size {
 			r.left = d.Size - from
-			if _, r.body, err = r.s.b.Get(r.life, r.s.dataName(d.Name), object.Range{Off: from, Length: r.left}); err != nil {
-				return r.s.lostData(r.life, r.x, d, err)
+			if _, r.body, err = s.b.Get(r.life, s.dataName(d.Name), object.Range{Off: from, Length: r.left}); err != nil {
+				return s.lostData(r.life, x, d, err)
 			}
 			return nil
 		}

@@ -91,7 +91,7 @@ func (s *Store) checkValue(ctx context.Context, x *state) error {
 	if err := s.follow(ctx, x); err != nil {
 		return err
 	}
-	b := &blob{s: s, x: x}
+	b := s.newBlob(x)
 	defer b.Close()
 	buf := make([]byte, min(x.size+1, 1<<20))
 	if x.pointer() && !x.large() {
