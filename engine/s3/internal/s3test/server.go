@@ -195,34 +195,53 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, key string) erro
 }
 
 func (s *Server) get(w http.ResponseWriter, r *http.Request, key string) error {
-	i, err := s.Memory.Head(r.Context(), key)
-	if err != nil {
-		return err
-	}
-	off, length, ranged, err := requested(r.Header.Get("Range"), i.Size)
-	if err != nil {
-		return err
-	}
-	_, body, err := s.Memory.Get(r.Context(), key, object.Range{Off: off, Length: length, IfMatch: strings.Trim(r.Header.Get("If-Match"), `"`)})
+	p, err := s.open(r, key)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
-	h.Set("ETag", `"`+i.ETag+`"`)
-	h.Set("Last-Modified", i.Modified.UTC().Format(http.TimeFormat))
-	h.Set("Content-Type", i.ContentType)
-	if i.Header != "" {
-		h.Set(metadata, i.Header)
+	h.Set("ETag", `"`+p.ETag+`"`)
+	h.Set("Last-Modified", p.Modified.UTC().Format(http.TimeFormat))
+	h.Set("Content-Type", p.ContentType)
+	if p.Header != "" {
+		h.Set(metadata, p.Header)
 	}
-	h.Set("Content-Length", strconv.FormatInt(length, 10))
-	if ranged {
-		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", off, off+length-1, i.Size))
+	h.Set("Content-Length", strconv.FormatInt(p.length, 10))
+	if p.ranged {
+		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", p.off, p.off+p.length-1, p.Size))
 		w.WriteHeader(http.StatusPartialContent)
 	}
 	if r.Method != http.MethodHead {
-		_, err = io.Copy(w, body)
+		_, err = io.Copy(w, p.body)
 	}
 	return err
+}
+
+// part is what a request asks for of one version of an object.
+type part struct {
+	object.Info
+	off, length int64
+	ranged      bool
+	body        io.Reader
+}
+
+func (s *Server) open(r *http.Request, key string) (p part, err error) {
+	want := strings.Trim(r.Header.Get("If-Match"), `"`)
+	for {
+		if p.Info, err = s.Memory.Head(r.Context(), key); err != nil {
+			return p, err
+		}
+		if want != "" && want != p.ETag {
+			return p, object.ErrPrecondition
+		}
+		if p.off, p.length, p.ranged, err = requested(r.Header.Get("Range"), p.Size); err != nil {
+			return p, err
+		}
+		o := object.Range{Off: p.off, Length: p.length, IfMatch: p.ETag}
+		if p.Info, p.body, err = s.Memory.Get(r.Context(), key, o); !errors.Is(err, object.ErrPrecondition) {
+			return p, err
+		} // a writer came between
+	}
 }
 
 // requested is what a Range header asks for of so many bytes: "bytes=1-2" or "bytes=1-".
