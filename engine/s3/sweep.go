@@ -399,7 +399,7 @@ func (w *sweeping) unfinished(ctx context.Context) error {
 }
 
 func (w *sweeping) columns(ctx context.Context) error {
-	swept, err := w.s.columns.Sweep(ctx, w.now)
+	swept, err := w.s.columns.Sweep(ctx, w.now, func(n int) error { return w.page(ctx, n) })
 	w.bytes += swept.Bytes
 	return err
 }

@@ -194,7 +194,7 @@ func runModel(t *testing.T, seed uint64) {
 		t.Errorf("%d commits, %d failures", commits, failed)
 	}
 	time.Sleep(7 * time.Hour)
-	_, err := c.Sweep(t.Context(), time.Now())
+	_, err := c.Sweep(t.Context(), time.Now(), goOn)
 	must(t, err)
 	holds(t, columns.New(b, "p/", columns.Options{}), id, kept)
 	must(t, c.Check(t.Context(), func(err error) error { return err }))
@@ -449,6 +449,8 @@ func TestManifests(t *testing.T) {
 	}
 }
 
+func goOn(int) error { return nil }
+
 func TestSweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
@@ -462,7 +464,7 @@ func TestSweep(t *testing.T) {
 		}
 		sweep := func(now time.Time, want int64) {
 			t.Helper()
-			if n, err := c.Sweep(ctx, now); err != nil || n.Objects != want {
+			if n, err := c.Sweep(ctx, now, goOn); err != nil || n.Objects != want {
 				t.Errorf("Sweep: %+v, %v; want %d", n, err, want)
 			}
 		}
@@ -479,6 +481,18 @@ func TestSweep(t *testing.T) {
 		time.Sleep(5 * time.Hour)
 		if err := late.Commit(ctx, ""); !errors.Is(err, engine.ErrSwept) {
 			t.Errorf("a late commit: %v", err)
+		}
+		for pages := range 2 { // the listings of blocks and of manifests
+			stop, calls := errors.New("stop"), 0
+			n, err := c.Sweep(ctx, time.Now(), func(int) error {
+				if calls++; calls > pages {
+					return stop
+				}
+				return nil
+			})
+			if !errors.Is(err, stop) || n.Objects != 0 || count() != 3 {
+				t.Errorf("Sweep that was stopped: %+v, %v", n, err)
+			}
 		}
 		sweep(time.Now(), 2)
 		if err := reader.ReadChunk(ctx, id, 0, 0, make([]byte, 9)); !errors.Is(err, engine.ErrSwept) {

@@ -21,9 +21,12 @@ type Swept struct {
 // clock of the server decides if it is behind now. It may run beside anything, also another sweep:
 // who has uploaded objects names them within half of the grace time, or never.
 //
+// It calls page with how many objects it has listed or removed, some at a time, and ends with the
+// error that page returns.
+//
 // It holds 16 bytes and little more in memory for each object that is in use. If the head or a
 // manifest cannot be read, or there is no head though there are objects, it removes nothing.
-func (c *Columns) Sweep(ctx context.Context, now time.Time) (Swept, error) {
+func (c *Columns) Sweep(ctx context.Context, now time.Time, page func(n int) error) (Swept, error) {
 	var swept Swept
 	server, err := c.clock(ctx)
 	if err != nil {
@@ -32,7 +35,7 @@ func (c *Columns) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 	if server.Before(now) {
 		now = server
 	}
-	old, err := c.unused(ctx, now.Add(-c.o.Grace))
+	old, err := c.unused(ctx, now.Add(-c.o.Grace), page)
 	if err != nil {
 		return swept, err
 	}
@@ -49,6 +52,9 @@ func (c *Columns) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 		}
 		for _, o := range some {
 			swept.Objects, swept.Bytes = swept.Objects+1, swept.Bytes+o.Size
+		}
+		if err := page(len(some)); err != nil {
+			return swept, err
 		}
 	}
 	return swept, nil
@@ -69,13 +75,13 @@ func (c *Columns) clock(ctx context.Context) (time.Time, error) {
 
 // unused lists the objects that are not newer than before and that nothing names. It reads the head
 // after the listing: what has been listed and is old will not be named any more.
-func (c *Columns) unused(ctx context.Context, before time.Time) (old []object.Info, err error) {
+func (c *Columns) unused(ctx context.Context, before time.Time, page func(n int) error) (old []object.Info, err error) {
 	for _, kind := range []string{"d/", "m/"} {
 		err = c.list(ctx, kind, func(i object.Info, _ name) {
 			if !i.Modified.After(before) {
 				old = append(old, i)
 			}
-		})
+		}, page)
 		if err != nil {
 			return nil, err
 		}
@@ -105,8 +111,9 @@ func (c *Columns) unused(ctx context.Context, before time.Time) (old []object.In
 	return kept, nil
 }
 
-// list calls fn for each object of a kind. It passes over those whose names are not ours.
-func (c *Columns) list(ctx context.Context, kind string, fn func(object.Info, name)) error {
+// list calls fn for each object of a kind, and listed with how many there were after each request.
+// It passes over those whose names are not ours.
+func (c *Columns) list(ctx context.Context, kind string, fn func(object.Info, name), listed func(n int) error) error {
 	q := object.Query{Prefix: c.prefix + kind, Limit: 1000}
 	for {
 		page, err := c.b.List(ctx, q)
@@ -123,8 +130,8 @@ func (c *Columns) list(ctx context.Context, kind string, fn func(object.Info, na
 				fn(i, name(raw))
 			}
 		}
-		if !page.More {
-			return nil
+		if err := listed(len(page.Objects)); err != nil || !page.More {
+			return err
 		}
 		if len(page.Objects) == 0 {
 			return fmt.Errorf("columns: list %s: the server says that there are more objects, and sends none", q.Prefix)
