@@ -24,8 +24,8 @@
 //     three, a longer one two, and those above Options.PartSize also one for each part.
 //   - A listing takes a request for 1,000 keys, and one more for each entry unless it is of keys
 //     alone. If it is of keys and sizes, that is for values which replaced others, or have up to
-//     128 bytes or more than Options.PartSize. In reverse it takes some 20 more a page. A page is
-//     no snapshot. Count lists all keys.
+//     128 bytes or more than Options.PartSize. In reverse it takes some 10 to 60 more a page. A
+//     page is no snapshot. Count lists all keys.
 //   - Rename is two writes, first at the new name. Between them, and after a crash there, both keys
 //     have the value: a Take of each may return it. Neither write waits for the other, so the
 //     rename finds out too late. It is never lost.

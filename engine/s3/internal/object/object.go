@@ -110,11 +110,8 @@ type Multipart interface {
 	Abort(ctx context.Context) error
 }
 
-// MinPart is the least length of a part, but for the last, and MaxParts the most parts.
-const (
-	MinPart  = 5 << 20
-	MaxParts = 10_000
-)
+// MinPart is the least length of a part, but for the last.
+const MinPart = 5 << 20
 
 // Unfinished is an object that was begun.
 type Unfinished struct {
