@@ -76,7 +76,7 @@ var fastCases = []fastCase{
 // file.
 func TestFastReads(t *testing.T) {
 	t.Parallel()
-	for _, tt := range Some(8, fastCases) {
+	for _, tt := range Some(4, fastCases) {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "v.db")
 			keys := writeFast(t, path, tt)

@@ -56,7 +56,7 @@ func TestForeignWritesAreNoDamage(t *testing.T) {
 				putFast(t, s, foreignKey(i), foreignValue(i, 0))
 			}
 			stop := writeInChild(t, "TestForeignWriter", path)
-			for version := range uint64(Amount(60, 3000)) {
+			for version := range uint64(Amount(25, 3000)) {
 				key := rand.IntN(foreignKeys)
 				putFast(t, s, foreignKey(key), foreignValue(key, version))
 				if rand.IntN(3) == 0 {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/kohakuvault/kvault"
 	"github.com/kohakuvault/kvault/engine"
 	"github.com/kohakuvault/kvault/engine/sqlite"
+	"github.com/kohakuvault/kvault/internal/race"
 	"github.com/kohakuvault/kvault/internal/singletest"
 )
 
@@ -65,6 +67,10 @@ func TestScriptsInBucket(t *testing.T) {
 		if _, not := notInBucket[name]; !not {
 			files = append(files, file)
 		}
+	}
+	if race.Slowdown == 1 { // the run with the detector has all of them
+		rand.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
+		files = files[:len(files)/3]
 	}
 	runScripts(t, "s3://bucket/v.kv?endpoint=http://127.0.0.1", "", files)
 }

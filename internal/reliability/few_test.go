@@ -24,8 +24,8 @@ const (
 	// The tests of damaged files damage one byte in damageStride.
 	damageStride    = 4001 * race.Slowdown
 	defaultSeeds    = 1
-	defaultRoom     = 20 * race.Slowdown
-	defaultLockStep = 8
+	defaultRoom     = 60 * race.Slowdown
+	defaultLockStep = 20
 	// The tests of logs cut and overwrite them at defaultLogCuts places.
 	defaultLogCuts = 24 / race.Slowdown
 )
